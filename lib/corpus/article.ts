@@ -1,0 +1,17 @@
+/** A hyperlink of an article: a range of its text and the page it leads to. */
+export interface Anchor {
+  /** First code point of the link's text in {@link Article.text}. */
+  start: number;
+  /** One past the last code point. */
+  end: number;
+  /** Title of the linked page, normalised, before redirects are followed. */
+  target: string;
+}
+
+/** One encyclopedia page as plain text. Offsets count Unicode code points, not UTF-16 units. */
+export interface Article {
+  id: number;
+  title: string;
+  text: string;
+  anchors: Anchor[];
+}
