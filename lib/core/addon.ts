@@ -1,0 +1,84 @@
+// Loads the native addon and describes it to TypeScript. node-gyp-build picks the prebuilt binary for
+// this platform or the one built from source; what is missing is said with the way to get it.
+import { createRequire } from 'node:module';
+import { dirname, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { LeiaError } from './error.ts';
+
+export type DType = 'float32' | 'bfloat16' | 'int32';
+
+/** Values of a tensor on the host; bfloat16 as its 16 bits. */
+export type HostArray = Float32Array | Uint16Array | Int32Array;
+
+/** Native handle of a device. */
+export interface NativeDevice {
+  synchronize(): Promise<void>;
+  liveBytes(): number;
+}
+
+/** Native handle of a tensor. */
+export interface NativeTensor {
+  dispose(): void;
+  view(elementOffset: number, shape: readonly number[]): NativeTensor;
+  write(values: HostArray): void;
+  readInto(values: HostArray): void;
+}
+
+type Handle = NativeTensor;
+type OptionalHandle = NativeTensor | undefined;
+
+/** The addon's exports. Operations take positional arguments; `ops.ts` is their documented face. */
+export interface Addon {
+  setErrorClass(errorClass: typeof LeiaError): void;
+  cpuDescription(): { isa: string; bfloat16Dot: boolean; threads: number };
+  NativeDevice: new (name: string) => NativeDevice;
+  NativeTensor: new (device: NativeDevice, dtype: DType, shape: readonly number[]) => NativeTensor;
+  fill(output: Handle, value: number): void;
+  rmsNormForward(
+    input: Handle,
+    weight: Handle,
+    output: Handle,
+    inverseRms: Handle,
+    epsilon: number,
+  ): void;
+  rmsNormBackward(
+    gradOutput: Handle,
+    input: Handle,
+    weight: Handle,
+    inverseRms: Handle,
+    gradInput: Handle,
+    gradWeight: Handle,
+  ): void;
+}
+
+export type { Handle, OptionalHandle };
+
+/** The folder that holds package.json, from lib/core or dist/core alike. */
+export const packageRoot = resolve(dirname(fileURLToPath(import.meta.url)), '..', '..');
+
+function load(): Addon {
+  const require = createRequire(import.meta.url);
+  const find = require('node-gyp-build') as (folder: string) => Addon;
+  // Another build of the addon, for example with sanitizers.
+  const explicit = process.env.LEIA_ADDON;
+  try {
+    const addon = explicit ? (require(resolve(explicit)) as Addon) : find(packageRoot);
+    addon.setErrorClass(LeiaError);
+    return addon;
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message.split('\n')[0] : String(cause);
+    throw new LeiaError(
+      'unavailable',
+      `the native core could not be loaded (${reason}); build it with 'npm run build' in ${packageRoot}`,
+      { cause },
+    );
+  }
+}
+
+let loaded: Addon | undefined;
+
+/** The addon, loaded at first use. Throws `unavailable` if there is none for this machine. */
+export function addon(): Addon {
+  loaded ??= load();
+  return loaded;
+}

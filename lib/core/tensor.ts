@@ -1,0 +1,146 @@
+import { addon, type DType, type HostArray, type NativeTensor } from './addon.ts';
+import { bfloat16ToFloat32, float32ToBfloat16 } from './bfloat16.ts';
+import { Device } from './device.ts';
+import { LeiaError } from './error.ts';
+
+export type { DType, HostArray };
+
+/** Sizes of the dimensions, outermost first; at most five. */
+export type Shape = readonly number[];
+
+export function elementCount(shape: Shape): number {
+  return shape.reduce((product, size) => product * size, 1);
+}
+
+export function bytesPerElement(dtype: DType): number {
+  return dtype === 'bfloat16' ? 2 : 4;
+}
+
+/**
+ * A contiguous, row-major array on a device. Memory is freed on {@link dispose} (or at the end of a
+ * `using` block), and by the garbage collector as the safety net; work that is still queued keeps
+ * what it uses alive.
+ */
+export class Tensor implements Disposable {
+  readonly device: Device;
+  readonly dtype: DType;
+  readonly shape: Shape;
+  /** The native handle. */
+  readonly handle: NativeTensor;
+
+  private constructor(device: Device, dtype: DType, shape: Shape, handle: NativeTensor) {
+    this.device = device;
+    this.dtype = dtype;
+    this.shape = shape;
+    this.handle = handle;
+  }
+
+  /** Uninitialised memory. */
+  static empty(shape: Shape, options: { dtype?: DType; device?: Device } = {}): Tensor {
+    const { dtype = 'float32', device = Device.open() } = options;
+    const handle = new (addon().NativeTensor)(device.handle, dtype, shape);
+    return new Tensor(device, dtype, Object.freeze([...shape]), handle);
+  }
+
+  static zeros(shape: Shape, options: { dtype?: DType; device?: Device } = {}): Tensor {
+    const tensor = Tensor.empty(shape, options);
+    addon().fill(tensor.handle, 0);
+    return tensor;
+  }
+
+  /**
+   * A tensor with these values, which are copied before this returns. The dtype follows the array:
+   * Float32Array or numbers give float32, Int32Array int32, Uint16Array is taken as bfloat16 bits.
+   * With `dtype: 'bfloat16'`, float32 values are rounded to nearest, ties to even.
+   */
+  static from(
+    values: HostArray | readonly number[],
+    shape: Shape,
+    options: { dtype?: DType; device?: Device } = {},
+  ): Tensor {
+    const dtype = options.dtype ?? dtypeOf(values);
+    const tensor = Tensor.empty(shape, { ...options, dtype });
+    return tensor.write(values);
+  }
+
+  /** Overwrites all values; they are copied before this returns. See {@link Tensor.from}. */
+  write(values: HostArray | readonly number[]): this {
+    this.handle.write(toHost(values, this.dtype));
+    return this;
+  }
+
+  /**
+   * The values once all work queued before is done: Float32Array (bfloat16 widened, exactly) or
+   * Int32Array. Rejects like {@link Device.synchronize}.
+   */
+  async read(): Promise<Float32Array | Int32Array> {
+    const bits = await this.readBits();
+    return bits instanceof Uint16Array ? bfloat16ToFloat32(bits) : bits;
+  }
+
+  /** {@link read} for a float32 or bfloat16 tensor. */
+  async readFloats(): Promise<Float32Array> {
+    const values = await this.read();
+    if (values instanceof Int32Array) {
+      throw new LeiaError('argument', 'readFloats: the tensor is int32, expected a float dtype');
+    }
+    return values;
+  }
+
+  /** The values as stored: bfloat16 as its 16 bits. */
+  async readBits(): Promise<HostArray> {
+    const count = elementCount(this.shape);
+    const values =
+      this.dtype === 'float32'
+        ? new Float32Array(count)
+        : this.dtype === 'int32'
+          ? new Int32Array(count)
+          : new Uint16Array(count);
+    this.handle.readInto(values);
+    await this.device.synchronize();
+    return values;
+  }
+
+  /**
+   * Another shape over the same memory, from `elementOffset` on. Disposing a view or its origin
+   * leaves the other usable.
+   */
+  view(shape: Shape, elementOffset = 0): Tensor {
+    const handle = this.handle.view(elementOffset, shape);
+    return new Tensor(this.device, this.dtype, Object.freeze([...shape]), handle);
+  }
+
+  /** Rows `[start, end)` of the outermost dimension, over the same memory. */
+  slice(start: number, end: number): Tensor {
+    const [rows = 0, ...rest] = this.shape;
+    if (!(start >= 0 && start <= end && end <= rows)) {
+      throw new LeiaError(
+        'argument',
+        `slice: rows ${start} to ${end} of a tensor with ${rows} rows`,
+      );
+    }
+    return this.view([end - start, ...rest], start * elementCount(rest));
+  }
+
+  /** Frees the memory once no queued work uses it. Using the tensor afterwards throws. */
+  dispose(): void {
+    this.handle.dispose();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}
+
+function dtypeOf(values: HostArray | readonly number[]): DType {
+  if (values instanceof Int32Array) return 'int32';
+  return values instanceof Uint16Array ? 'bfloat16' : 'float32';
+}
+
+function toHost(values: HostArray | readonly number[], dtype: DType): HostArray {
+  if (dtype === 'int32') return values instanceof Int32Array ? values : Int32Array.from(values);
+  if (dtype === 'bfloat16') {
+    return values instanceof Uint16Array ? values : float32ToBfloat16(Float32Array.from(values));
+  }
+  return values instanceof Float32Array ? values : Float32Array.from(values);
+}

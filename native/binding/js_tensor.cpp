@@ -1,0 +1,199 @@
+#include "binding/js_tensor.h"
+
+#include <cstring>
+#include <vector>
+
+#include "binding/arguments.h"
+#include "binding/instance.h"
+#include "binding/js_device.h"
+
+namespace leia::binding {
+
+namespace {
+
+constexpr napi_type_tag kTensorTag = {0x6c65696174656e73, 0x6f722d68616e646c};
+
+DType parse_dtype(const std::string& name) {
+  for (DType dtype : {DType::float32, DType::bfloat16, DType::int32}) {
+    if (name == name_of(dtype)) return dtype;
+  }
+  fail("argument", text("unknown dtype '", name, "', expected float32, bfloat16 or int32"));
+}
+
+Shape parse_shape(const Napi::Value& value) {
+  if (!value.IsArray()) fail("argument", "shape: expected an array of sizes");
+  const auto array = value.As<Napi::Array>();
+  Shape shape;
+  double elements = 1;
+  for (uint32_t i = 0; i < array.Length(); ++i) {
+    const Napi::Value item = array[i];
+    const double size = item.IsNumber() ? item.As<Napi::Number>().DoubleValue() : -1;
+    require(size >= 0 && size <= 9007199254740991.0 &&
+                size == static_cast<double>(static_cast<int64_t>(size)),
+            "shape: size ", i, " is not a whole number of 0 or more");
+    elements *= size;
+    shape.append(static_cast<int64_t>(size));
+  }
+  require(elements <= 2305843009213693951.0, "shape: ", shape.to_string(),
+          " has too many elements");
+  return shape;
+}
+
+struct Bytes {
+  std::byte* data;
+  size_t size;
+};
+
+// The bytes of a typed array that holds values of the dtype (bfloat16 as Uint16Array).
+Bytes typed_array(const Napi::Value& value, DType dtype) {
+  napi_typedarray_type expected = dtype == DType::float32    ? napi_float32_array
+                                  : dtype == DType::bfloat16 ? napi_uint16_array
+                                                             : napi_int32_array;
+  const char* name = dtype == DType::float32    ? "a Float32Array"
+                     : dtype == DType::bfloat16 ? "a Uint16Array (bfloat16 bits)"
+                                                : "an Int32Array";
+  const bool fits =
+      value.IsTypedArray() && value.As<Napi::TypedArray>().TypedArrayType() == expected;
+  require(fits, "expected ", name, " for a tensor of ", name_of(dtype));
+  auto array = value.As<Napi::TypedArray>();
+  auto* base = static_cast<std::byte*>(array.ArrayBuffer().Data());
+  return {base + array.ByteOffset(), array.ByteLength()};
+}
+
+// A copy between host and device as work on the tensor's stream.
+struct Copy {
+  static constexpr const char* kName = "copy";
+  Tensor tensor;
+  template <class Visit>
+  void tensors(Visit&& visit) const {
+    visit("tensor", tensor);
+  }
+};
+
+}  // namespace
+
+Napi::Function JsTensor::define(Napi::Env env) {
+  return DefineClass(
+      env, "NativeTensor",
+      {InstanceMethod<&JsTensor::dispose>("dispose"), InstanceMethod<&JsTensor::view>("view"),
+       InstanceMethod<&JsTensor::write>("write"),
+       InstanceMethod<&JsTensor::read_into>("readInto")});
+}
+
+const JsTensor* JsTensor::from(const Napi::Value& value) {
+  if (!value.IsObject()) return nullptr;
+  bool same = false;
+  napi_check_object_type_tag(value.Env(), value, &kTensorTag, &same);
+  return same ? Unwrap(value.As<Napi::Object>()) : nullptr;
+}
+
+// new NativeTensor(device, dtype, shape) allocates; without arguments it is filled in by view().
+JsTensor::JsTensor(const Napi::CallbackInfo& info) : ObjectWrap(info) {
+  napi_type_tag_object(info.Env(), info.This(), &kTensorTag);
+  if (info.Length() == 0) return;
+  try {
+    Arguments arguments(info);
+    const JsDevice* device = JsDevice::from(arguments.value());
+    require(device != nullptr, "expected a Device");
+    tensor_.dtype = parse_dtype(arguments.string());
+    tensor_.shape = parse_shape(arguments.value());
+    tensor_.storage = device->device()->allocate(tensor_.bytes());
+    account(info.Env(), static_cast<int64_t>(tensor_.bytes()));
+  } catch (const Napi::Error&) {
+    throw;
+  } catch (const std::exception& error) {
+    throw to_javascript(info.Env(), error);
+  }
+}
+
+void JsTensor::account(Napi::Env env, int64_t bytes) {
+  Napi::MemoryManagement::AdjustExternalMemory(env, bytes);
+  accounted_ += bytes;
+}
+
+void JsTensor::Finalize(Napi::Env env) {
+  if (accounted_ != 0) account(env, -accounted_);
+}
+
+const Tensor& JsTensor::tensor() const {
+  if (!tensor_) fail("usage", "this tensor was disposed; it cannot be used any more");
+  return tensor_;
+}
+
+Napi::Value JsTensor::dispose(const Napi::CallbackInfo& info) {
+  tensor_.storage.reset();
+  if (accounted_ != 0) account(info.Env(), -accounted_);
+  return info.Env().Undefined();
+}
+
+// view(elementOffset, shape): shares the memory.
+Napi::Value JsTensor::view(const Napi::CallbackInfo& info) {
+  try {
+    Arguments arguments(info);
+    Tensor view = tensor();
+    const int64_t offset = arguments.integer();
+    view.shape = parse_shape(arguments.value());
+    require(offset >= 0 && offset <= tensor_.elements() &&
+                view.elements() <= tensor_.elements() - offset,
+            "view: ", view.shape.to_string(), " at element ", offset, " does not fit into ",
+            tensor_.to_string());
+    view.byte_offset += offset * static_cast<int64_t>(size_of(view.dtype));
+    Napi::Object result = info.Env().GetInstanceData<Instance>()->tensor_class.New({});
+    Unwrap(result)->tensor_ = std::move(view);
+    return result;
+  } catch (const Napi::Error&) {
+    throw;
+  } catch (const std::exception& error) {
+    throw to_javascript(info.Env(), error);
+  }
+}
+
+// write(typedArray): the values are copied before this returns.
+Napi::Value JsTensor::write(const Napi::CallbackInfo& info) {
+  try {
+    const Tensor& target = tensor();
+    const Bytes bytes = typed_array(info[0], target.dtype);
+    require(bytes.size == target.bytes(), "write: got ", bytes.size / size_of(target.dtype),
+            " values for a tensor of ", target.to_string());
+    auto values = std::make_shared<std::vector<std::byte>>(bytes.data, bytes.data + bytes.size);
+    target.storage->device()->enqueue({[target, values](CpuContext&) {
+                                         std::memcpy(target.data<std::byte>(), values->data(),
+                                                     values->size());
+                                       },
+                                       [target] { return describe(Copy{target}); }});
+    return info.Env().Undefined();
+  } catch (const Napi::Error&) {
+    throw;
+  } catch (const std::exception& error) {
+    throw to_javascript(info.Env(), error);
+  }
+}
+
+// readInto(typedArray): queues the copy; the caller keeps the array alive and synchronises.
+Napi::Value JsTensor::read_into(const Napi::CallbackInfo& info) {
+  try {
+    const Tensor& source = tensor();
+    const Bytes bytes = typed_array(info[0], source.dtype);
+    require(bytes.size == source.bytes(), "read: room for ", bytes.size / size_of(source.dtype),
+            " values of a tensor of ", source.to_string());
+    // The array is referenced until the copy is done, on the JavaScript thread.
+    source.storage->device()->enqueue({[source, bytes](CpuContext&) {
+                                         std::memcpy(bytes.data, source.data<std::byte>(),
+                                                     bytes.size);
+                                       },
+                                       [source] { return describe(Copy{source}); }});
+    return info.Env().Undefined();
+  } catch (const Napi::Error&) {
+    throw;
+  } catch (const std::exception& error) {
+    throw to_javascript(info.Env(), error);
+  }
+}
+
+void register_tensor(Napi::Env env, Napi::Object exports) {
+  Napi::Function constructor = JsTensor::define(env);
+  env.GetInstanceData<Instance>()->tensor_class = Napi::Persistent(constructor);
+  exports.Set("NativeTensor", constructor);
+}
+
+}  // namespace leia::binding

@@ -1,0 +1,32 @@
+// Tensor handles for JavaScript: allocation, views, and copies between host and device.
+#pragma once
+
+#include <napi.h>
+
+#include "core/tensor.h"
+
+namespace leia::binding {
+
+class JsTensor : public Napi::ObjectWrap<JsTensor> {
+ public:
+  static Napi::Function define(Napi::Env env);
+  // nullptr when the value is no Tensor handle.
+  static const JsTensor* from(const Napi::Value& value);
+
+  explicit JsTensor(const Napi::CallbackInfo& info);
+  void Finalize(Napi::Env env) override;
+  // Throws "usage" after dispose().
+  const Tensor& tensor() const;
+
+ private:
+  Napi::Value dispose(const Napi::CallbackInfo& info);
+  Napi::Value view(const Napi::CallbackInfo& info);
+  Napi::Value write(const Napi::CallbackInfo& info);
+  Napi::Value read_into(const Napi::CallbackInfo& info);
+  void account(Napi::Env env, int64_t bytes);
+
+  Tensor tensor_;
+  int64_t accounted_ = 0;  // bytes that the garbage collector knows of
+};
+
+}  // namespace leia::binding

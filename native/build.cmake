@@ -1,0 +1,17 @@
+# Configures and builds in one go: what binding.gyp runs. BUILD is the build folder.
+find_program(NINJA ninja)
+set(generator)
+if(NINJA)
+  set(generator -G Ninja)
+endif()
+get_filename_component(source "${CMAKE_CURRENT_LIST_DIR}/.." ABSOLUTE)
+execute_process(COMMAND ${CMAKE_COMMAND} -S "${source}" -B "${BUILD}" ${generator} -DCMAKE_BUILD_TYPE=Release
+  RESULT_VARIABLE failed)
+if(failed)
+  message(FATAL_ERROR "configuring failed")
+endif()
+cmake_host_system_information(RESULT cores QUERY NUMBER_OF_LOGICAL_CORES)
+execute_process(COMMAND ${CMAKE_COMMAND} --build "${BUILD}" --parallel ${cores} RESULT_VARIABLE failed)
+if(failed)
+  message(FATAL_ERROR "the build failed")
+endif()

@@ -1,0 +1,54 @@
+// The one exception type of the native code. Its code is one of the LeiaErrorCode strings of
+// lib/core/error.ts; its message says what was expected, what came, and what to do.
+#pragma once
+
+#include <stdexcept>
+#include <string>
+#include <string_view>
+
+namespace leia {
+
+class Error : public std::runtime_error {
+ public:
+  Error(const char* code, const std::string& message) : std::runtime_error(message), code_(code) {}
+  const char* code() const noexcept { return code_; }
+
+ private:
+  const char* code_;
+};
+
+// Joins its arguments into one string: text("got ", 3, " rows").
+inline std::string text_piece(std::string_view piece) {
+  return std::string(piece);
+}
+inline std::string text_piece(const char* piece) {
+  return piece;
+}
+inline std::string text_piece(const std::string& piece) {
+  return piece;
+}
+inline std::string text_piece(bool value) {
+  return value ? "true" : "false";
+}
+template <class Number>
+std::string text_piece(Number value) {
+  return std::to_string(value);
+}
+template <class... Pieces>
+std::string text(const Pieces&... pieces) {
+  std::string result;
+  ((result += text_piece(pieces)), ...);
+  return result;
+}
+
+[[noreturn]] inline void fail(const char* code, const std::string& message) {
+  throw Error(code, message);
+}
+
+// Throws an "argument" error unless the condition holds. The message is built only on failure.
+template <class... Pieces>
+void require(bool condition, const Pieces&... pieces) {
+  if (!condition) fail("argument", text(pieces...));
+}
+
+}  // namespace leia

@@ -1,0 +1,73 @@
+// The way every operation takes: its arguments are checked, then queued on their device's stream.
+//
+// An operation is a struct of arguments with a name, a list of its tensors, a contract and one
+// execution per kind of device:
+//
+//   struct RmsNormForward {
+//     static constexpr const char* kName = "rms_norm_forward";
+//     Tensor input, weight, output;
+//     float epsilon;
+//     template <class Visit> void tensors(Visit&& visit) const { visit("input", input); ... }
+//   };
+//   void validate(const RmsNormForward&);                   // throws "argument"
+//   void execute_cpu(const RmsNormForward&, CpuContext&);   // on the stream's thread
+#pragma once
+
+#include <cstdlib>
+#include <string>
+
+#include "core/device.h"
+#include "cpu/cpu_context.h"
+
+namespace leia {
+
+// "rms_norm_forward(input: float32[2, 3], ...)"
+template <class Operation>
+std::string describe(const Operation& operation) {
+  std::string result = Operation::kName;
+  const char* separator = "(";
+  operation.tensors([&](const char* name, const Tensor& tensor) {
+    if (!tensor) return;
+    result += text(separator, name, ": ", tensor.to_string());
+    separator = ", ";
+  });
+  return result + ")";
+}
+
+// The device that all given tensors share.
+template <class Operation>
+Device& device_of(const Operation& operation) {
+  Device* device = nullptr;
+  const char* first = nullptr;
+  operation.tensors([&](const char* name, const Tensor& tensor) {
+    if (!tensor) return;
+    Device* own = tensor.storage->device().get();
+    if (device == nullptr) {
+      device = own;
+      first = name;
+    }
+    require(own == device, Operation::kName, ": ", name, " is on ", own->name(), ", but ", first,
+            " is on ", device->name(), "; copy one of them first");
+  });
+  require(device != nullptr, Operation::kName, ": no tensor was given");
+  return *device;
+}
+
+// With LEIA_DEBUG=1 every operation runs at once and throws where it was called.
+inline bool run_immediately() {
+  static const bool immediate = [] {
+    const char* value = std::getenv("LEIA_DEBUG");
+    return value != nullptr && std::string(value) == "1";
+  }();
+  return immediate;
+}
+
+template <class Operation>
+void run(const Operation& operation) {
+  Device& device = device_of(operation);
+  validate(operation);
+  device.enqueue({[operation](CpuContext& context) { execute_cpu(operation, context); },
+                  [operation] { return describe(operation); }});
+}
+
+}  // namespace leia

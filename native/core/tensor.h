@@ -1,0 +1,96 @@
+// A tensor is a contiguous, row-major range of a storage. Copies of a Tensor share the storage; the
+// memory is freed when the last copy goes, so work that is still queued keeps alive what it uses.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <initializer_list>
+#include <memory>
+#include <string>
+
+#include "core/dtype.h"
+
+namespace leia {
+
+class Device;
+
+// Memory of one device. Freed by the device that allocated it.
+class Storage {
+ public:
+  Storage(std::shared_ptr<Device> device, void* data, size_t bytes)
+      : device_(std::move(device)), data_(data), bytes_(bytes) {}
+  ~Storage();
+  Storage(const Storage&) = delete;
+  Storage& operator=(const Storage&) = delete;
+
+  const std::shared_ptr<Device>& device() const { return device_; }
+  void* data() const { return data_; }
+  size_t bytes() const { return bytes_; }
+
+ private:
+  std::shared_ptr<Device> device_;
+  void* data_;
+  size_t bytes_;
+};
+
+// Up to five dimensions, outermost first.
+class Shape {
+ public:
+  static constexpr int kMaxRank = 5;
+
+  Shape() = default;
+  Shape(std::initializer_list<int64_t> sizes) {
+    for (int64_t size : sizes) append(size);
+  }
+  void append(int64_t size) {
+    require(rank_ < kMaxRank, "a tensor has at most ", kMaxRank, " dimensions");
+    sizes_[static_cast<size_t>(rank_++)] = size;
+  }
+  int rank() const { return rank_; }
+  // Negative indices count from the innermost dimension.
+  int64_t operator[](int index) const {
+    return sizes_[static_cast<size_t>(index < 0 ? rank_ + index : index)];
+  }
+  int64_t elements() const {
+    int64_t product = 1;
+    for (int i = 0; i < rank_; ++i) product *= (*this)[i];
+    return product;
+  }
+  bool operator==(const Shape& other) const = default;
+  // "[2, 3]"
+  std::string to_string() const;
+
+ private:
+  std::array<int64_t, kMaxRank> sizes_{};
+  int rank_ = 0;
+};
+
+struct Tensor {
+  std::shared_ptr<Storage> storage;
+  int64_t byte_offset = 0;
+  DType dtype = DType::float32;
+  Shape shape;
+
+  // False for an optional argument that was not given.
+  explicit operator bool() const { return storage != nullptr; }
+  int64_t elements() const { return shape.elements(); }
+  size_t bytes() const { return static_cast<size_t>(elements()) * size_of(dtype); }
+  template <class T>
+  T* data() const {
+    return reinterpret_cast<T*>(static_cast<std::byte*>(storage->data()) + byte_offset);
+  }
+  // Number of rows when all but the innermost dimension are taken together.
+  int64_t rows() const { return shape.rank() == 0 ? 1 : elements() / (shape[-1] ? shape[-1] : 1); }
+  // "float32[2, 3]"
+  std::string to_string() const;
+};
+
+// Argument checks for validate(): each names the operation, the argument, the expectation and the
+// value that came.
+void check_shape(const char* operation, const char* name, const Tensor& tensor,
+                 const Shape& expected);
+void check_dtype(const char* operation, const char* name, const Tensor& tensor, DType expected);
+void check_float(const char* operation, const char* name, const Tensor& tensor);
+void check_rank(const char* operation, const char* name, const Tensor& tensor, int rank);
+
+}  // namespace leia

@@ -1,0 +1,48 @@
+#include "cpu/cpu_context.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <new>
+
+namespace leia {
+
+namespace {
+constexpr size_t kAlignment = 64;
+constexpr size_t kFirstBlock = size_t{1} << 20;
+constexpr size_t round_up(size_t bytes) {
+  return (bytes + kAlignment - 1) / kAlignment * kAlignment;
+}
+}  // namespace
+
+void Scratch::Free::operator()(std::byte* data) const noexcept {
+  std::free(data);
+}
+
+Scratch::Block Scratch::make_block(size_t bytes) {
+  void* data = std::aligned_alloc(kAlignment, bytes);
+  if (data == nullptr) throw std::bad_alloc();
+  return {std::unique_ptr<std::byte, Free>(static_cast<std::byte*>(data)), bytes};
+}
+
+void* Scratch::take_bytes(size_t bytes) {
+  bytes = round_up(std::max<size_t>(bytes, 1));
+  if (blocks_.empty() || used_ + bytes > blocks_.back().bytes) {
+    blocks_.push_back(make_block(std::max(bytes, kFirstBlock)));
+    used_ = 0;
+  }
+  void* result = blocks_.back().data.get() + used_;
+  used_ += bytes;
+  return result;
+}
+
+void Scratch::reset() {
+  if (blocks_.size() > 1) {
+    size_t total = 0;
+    for (const Block& block : blocks_) total += block.bytes;
+    blocks_.clear();
+    blocks_.push_back(make_block(total));
+  }
+  used_ = 0;
+}
+
+}  // namespace leia

@@ -1,0 +1,61 @@
+// What a CPU kernel is given: threads and scratch memory that lives until the kernel returns.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "cpu/thread_pool.h"
+
+namespace leia {
+
+// Reused from kernel to kernel: it grows to what the largest one needs and stays.
+class Scratch {
+ public:
+  // Uninitialised, aligned to 64 bytes, valid until reset().
+  template <class T>
+  T* take(int64_t count) {
+    return static_cast<T*>(take_bytes(static_cast<size_t>(count) * sizeof(T)));
+  }
+  void reset();
+
+ private:
+  void* take_bytes(size_t bytes);
+
+  struct Free {
+    void operator()(std::byte* data) const noexcept;
+  };
+  struct Block {
+    std::unique_ptr<std::byte, Free> data;
+    size_t bytes;
+  };
+  static Block make_block(size_t bytes);
+
+  std::vector<Block> blocks_;
+  size_t used_ = 0;  // of the last block
+};
+
+struct CpuContext {
+  ThreadPool& pool;
+  Scratch& scratch;
+
+  // body(i) for i in [0, count), in parallel. See ThreadPool.
+  template <class Body>
+  void parallel_for(int64_t count, Body&& body) {
+    pool.parallel_for(count, body);
+  }
+
+  // body(first, last) over [0, count) in ranges of at most `chunk`, in parallel. The ranges depend
+  // only on count and chunk, never on the number of threads.
+  template <class Body>
+  void parallel_ranges(int64_t count, int64_t chunk, Body&& body) {
+    const int64_t step = chunk > 0 ? chunk : 1;
+    pool.parallel_for((count + step - 1) / step, [&](int64_t i) {
+      const int64_t first = i * step;
+      body(first, first + step < count ? first + step : count);
+    });
+  }
+};
+
+}  // namespace leia

@@ -1,0 +1,131 @@
+// A thin vector layer over GCC's vector extensions, compiled once per instruction set by
+// cpu/each_isa.h (hence no include guard). Arithmetic, comparison and selection are the operators
+// of the vector type itself: `mask ? a : b` chooses lane by lane.
+namespace leia::LEIA_ISA {
+
+constexpr int kLanes = LEIA_VECTOR_BYTES / 4;
+typedef float Floats __attribute__((vector_size(LEIA_VECTOR_BYTES)));
+typedef int32_t Ints __attribute__((vector_size(LEIA_VECTOR_BYTES)));
+typedef uint32_t Words __attribute__((vector_size(LEIA_VECTOR_BYTES)));
+typedef uint16_t Halves __attribute__((vector_size(LEIA_VECTOR_BYTES / 2)));
+
+inline Floats splat(float value) {
+  return Floats{} + value;
+}
+
+inline Floats load(const float* source) {
+  Floats result;
+  std::memcpy(&result, source, sizeof(result));
+  return result;
+}
+
+inline Floats load(const bfloat16* source) {
+  Halves halves;
+  std::memcpy(&halves, source, sizeof(halves));
+  return reinterpret_cast<Floats>(__builtin_convertvector(halves, Words) << 16);
+}
+
+inline void store(float* target, Floats value) {
+  std::memcpy(target, &value, sizeof(value));
+}
+
+// Rounds to nearest, ties to even, like to_bfloat16.
+inline void store(bfloat16* target, Floats value) {
+  const Words bits = reinterpret_cast<Words>(value);
+  const Words rounded = (bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16;
+  const Words quiet = (bits >> 16) | 0x40u;
+  const Halves halves =
+      __builtin_convertvector((bits & 0x7fffffffu) > 0x7f800000u ? quiet : rounded, Halves);
+  std::memcpy(target, &halves, sizeof(halves));
+}
+
+// The first `count` lanes (0 < count < kLanes); the others are zero.
+template <class T>
+inline Floats load_partial(const T* source, int64_t count) {
+  T lanes[kLanes] = {};
+  std::memcpy(lanes, source, static_cast<size_t>(count) * sizeof(T));
+  return load(lanes);
+}
+
+template <class T>
+inline void store_partial(T* target, Floats value, int64_t count) {
+  T lanes[kLanes];
+  store(lanes, value);
+  std::memcpy(target, lanes, static_cast<size_t>(count) * sizeof(T));
+}
+
+// Calls body(i, count) for each full vector of [0, size) with count = kLanes, then for the tail.
+template <class Body>
+inline void for_vectors(int64_t size, Body&& body) {
+  int64_t i = 0;
+  for (; i + kLanes <= size; i += kLanes) body(i, int64_t{kLanes});
+  if (i < size) body(i, size - i);
+}
+
+template <class T>
+inline Floats load_count(const T* source, int64_t count) {
+  return count == kLanes ? load(source) : load_partial(source, count);
+}
+
+template <class T>
+inline void store_count(T* target, Floats value, int64_t count) {
+  if (count == kLanes) {
+    store(target, value);
+  } else {
+    store_partial(target, value, count);
+  }
+}
+
+// Sums of lanes in a fixed, pairwise order.
+inline float reduce_sum(Floats value) {
+  float lanes[kLanes];
+  store(lanes, value);
+  for (int width = kLanes / 2; width > 0; width /= 2) {
+    for (int i = 0; i < width; ++i) lanes[i] += lanes[i + width];
+  }
+  return lanes[0];
+}
+
+inline float reduce_max(Floats value) {
+  float lanes[kLanes];
+  store(lanes, value);
+  float result = lanes[0];
+  for (int i = 1; i < kLanes; ++i) result = lanes[i] > result ? lanes[i] : result;
+  return result;
+}
+
+inline Floats maximum(Floats a, Floats b) {
+  return a > b ? a : b;
+}
+inline Floats minimum(Floats a, Floats b) {
+  return a < b ? a : b;
+}
+
+// e^x to about one unit in the last place; 0 below -87.3, +infinity above 88.7, NaN for NaN.
+// Cody-Waite reduction and the degree-6 polynomial of Cephes' expf.
+inline Floats exponential(Floats x) {
+  const Floats clamped = minimum(maximum(x, splat(-87.336544f)), splat(88.72284f));
+  const Floats magic = splat(12582912.0f);  // 1.5 * 2^23: adding it rounds to an integer
+  const Floats shifted = clamped * 1.44269504088896341f + magic;
+  const Floats n = shifted - magic;
+  Floats r = clamped - n * 0.693359375f;
+  r = r + n * 2.12194440e-4f;
+  Floats p = splat(1.9875691500e-4f);
+  p = p * r + 1.3981999507e-3f;
+  p = p * r + 8.3334519073e-3f;
+  p = p * r + 4.1665795894e-2f;
+  p = p * r + 1.6666665459e-1f;
+  p = p * r + 5.0000001201e-1f;
+  const Floats e = p * r * r + r + 1.0f;
+  // 2^n in two factors: n = 128 alone would overflow the exponent field.
+  const Ints exponent = __builtin_convertvector(n, Ints);
+  const Ints half = exponent >> 1;
+  const Floats low = reinterpret_cast<Floats>((half + 127) << 23);
+  const Floats high = reinterpret_cast<Floats>((exponent - half + 127) << 23);
+  Floats result = e * low * high;
+  result = x < splat(-87.336544f) ? splat(0.0f) : result;
+  result = x > splat(88.72284f) ? splat(__builtin_inff()) : result;
+  return x == x ? result : x;
+}
+
+}  // namespace leia::LEIA_ISA

@@ -1,0 +1,24 @@
+// output[i] = value, for every element; the value is rounded to the output's dtype.
+#pragma once
+
+#include "core/tensor.h"
+
+namespace leia {
+
+struct CpuContext;
+
+struct Fill {
+  static constexpr const char* kName = "fill";
+  Tensor output;  // any shape, any dtype
+  double value;   // an exact integer for int32
+
+  template <class Visit>
+  void tensors(Visit&& visit) const {
+    visit("output", output);
+  }
+};
+
+void validate(const Fill& operation);
+void execute_cpu(const Fill& operation, CpuContext& context);
+
+}  // namespace leia

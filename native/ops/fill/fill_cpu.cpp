@@ -1,0 +1,29 @@
+#include <algorithm>
+
+#include "cpu/cpu_context.h"
+#include "ops/fill/fill.h"
+
+namespace leia {
+
+namespace {
+template <class T>
+void fill(const Tensor& output, T value, CpuContext& context) {
+  T* data = output.data<T>();
+  context.parallel_ranges(output.elements(), int64_t{1} << 18, [&](int64_t first, int64_t last) {
+    std::fill(data + first, data + last, value);
+  });
+}
+}  // namespace
+
+void execute_cpu(const Fill& op, CpuContext& context) {
+  switch (op.output.dtype) {
+    case DType::float32:
+      return fill(op.output, static_cast<float>(op.value), context);
+    case DType::bfloat16:
+      return fill(op.output, to_bfloat16(static_cast<float>(op.value)), context);
+    case DType::int32:
+      return fill(op.output, static_cast<int32_t>(op.value), context);
+  }
+}
+
+}  // namespace leia

@@ -1,0 +1,40 @@
+#include "ops/rms_norm/rms_norm.h"
+
+namespace leia {
+
+namespace {
+
+void check_inputs(const char* name, const Tensor& input, const Tensor& weight,
+                  const Tensor& inverse_rms) {
+  check_float(name, "input", input);
+  require(input.shape.rank() >= 1 && input.shape[-1] > 0, name, ": input has shape ",
+          input.shape.to_string(), ", expected at least one element a row");
+  check_shape(name, "weight", weight, {input.shape[-1]});
+  check_dtype(name, "weight", weight, input.dtype);
+  check_shape(name, "inverse_rms", inverse_rms, {input.rows()});
+  check_dtype(name, "inverse_rms", inverse_rms, DType::float32);
+}
+
+void check_like_input(const char* name, const char* argument, const Tensor& tensor,
+                      const Tensor& input) {
+  check_shape(name, argument, tensor, input.shape);
+  check_dtype(name, argument, tensor, input.dtype);
+}
+
+}  // namespace
+
+void validate(const RmsNormForward& op) {
+  check_inputs(op.kName, op.input, op.weight, op.inverse_rms);
+  check_like_input(op.kName, "output", op.output, op.input);
+  require(op.epsilon >= 0, op.kName, ": epsilon is ", op.epsilon, ", expected 0 or more");
+}
+
+void validate(const RmsNormBackward& op) {
+  check_inputs(op.kName, op.input, op.weight, op.inverse_rms);
+  check_like_input(op.kName, "grad_output", op.grad_output, op.input);
+  check_like_input(op.kName, "grad_input", op.grad_input, op.input);
+  check_shape(op.kName, "grad_weight", op.grad_weight, {op.input.shape[-1]});
+  check_dtype(op.kName, "grad_weight", op.grad_weight, DType::float32);
+}
+
+}  // namespace leia

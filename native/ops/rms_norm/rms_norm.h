@@ -1,0 +1,62 @@
+// RMSNorm (Zhang & Sennrich 2019), over the innermost dimension of size H:
+//
+//   inverse_rms[r] = 1 / sqrt(mean_i(input[r, i]^2) + epsilon)
+//   output[r, i]   = input[r, i] * inverse_rms[r] * weight[i]
+//
+// Backward, with g = grad_output * weight and x = input * inverse_rms:
+//
+//   grad_input[r, i]  = inverse_rms[r] * (g[r, i] - x[r, i] * mean_j(g[r, j] * x[r, j]))
+//   grad_weight[i]   += sum_r grad_output[r, i] * x[r, i]
+//
+// Sums are float32 in an order that depends on the shape alone. Saved for backward: inverse_rms.
+#pragma once
+
+#include "core/tensor.h"
+
+namespace leia {
+
+struct CpuContext;
+
+struct RmsNormForward {
+  static constexpr const char* kName = "rms_norm_forward";
+  Tensor input;        // [..., H], float32 or bfloat16
+  Tensor weight;       // [H], dtype of input
+  Tensor output;       // shape and dtype of input
+  Tensor inverse_rms;  // [rows], float32
+  float epsilon;
+
+  template <class Visit>
+  void tensors(Visit&& visit) const {
+    visit("input", input);
+    visit("weight", weight);
+    visit("output", output);
+    visit("inverse_rms", inverse_rms);
+  }
+};
+
+struct RmsNormBackward {
+  static constexpr const char* kName = "rms_norm_backward";
+  Tensor grad_output;  // shape and dtype of input
+  Tensor input;        // [..., H], float32 or bfloat16
+  Tensor weight;       // [H], dtype of input
+  Tensor inverse_rms;  // [rows], float32
+  Tensor grad_input;   // shape and dtype of input; overwritten; may be grad_output
+  Tensor grad_weight;  // [H], float32; added to
+
+  template <class Visit>
+  void tensors(Visit&& visit) const {
+    visit("grad_output", grad_output);
+    visit("input", input);
+    visit("weight", weight);
+    visit("inverse_rms", inverse_rms);
+    visit("grad_input", grad_input);
+    visit("grad_weight", grad_weight);
+  }
+};
+
+void validate(const RmsNormForward& operation);
+void validate(const RmsNormBackward& operation);
+void execute_cpu(const RmsNormForward& operation, CpuContext& context);
+void execute_cpu(const RmsNormBackward& operation, CpuContext& context);
+
+}  // namespace leia

@@ -1,0 +1,106 @@
+// One case = one operation at one shape and dtype: its inputs, how to run it on a device, and what a
+// plain float64 implementation gives. The same object feeds the correctness test on every device, the
+// check for identical bits, the finite-difference check of the backward reference, and the benchmark.
+import { bfloat16ToFloat32, float32ToBfloat16 } from '../../lib/core/bfloat16.ts';
+import type { Device, DType, Shape, Tensor } from '../../lib/index.ts';
+
+/** A tensor's values in float64; inputs are exact in their dtype. */
+export interface Values {
+  shape: Shape;
+  dtype: DType;
+  data: Float64Array;
+}
+
+export interface OperationCase {
+  /** Operation and shape in words: `rmsNormForward 7x64`. */
+  name: string;
+  inputs: Record<string, Values>;
+  /** Queues the operation; every output tensor comes poisoned with NaN or garbage from `output`. */
+  run(inputs: Record<string, Tensor>, output: OutputAllocator): Record<string, Tensor>;
+  /** The same outputs in float64. */
+  reference(inputs: Record<string, Values>): Record<string, Float64Array>;
+  /** Largest allowed ‖output − reference‖ / ‖reference‖ per output. */
+  tolerance: Record<string, number>;
+  /** Least bytes to move and floating-point operations, for the benchmark. */
+  bytes: number;
+  flops: number;
+}
+
+export type OutputAllocator = (shape: Shape, dtype?: DType) => Tensor;
+
+/** Every device on this machine that the operations can run on. */
+export const deviceNames: readonly string[] = ['cpu'];
+export type { Device };
+
+/** A seeded generator of uniform numbers in [0, 1): mulberry32. */
+export function randomSource(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let t = state;
+    t = Math.imul(t ^ (t >>> 15), t | 1);
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
+    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
+  };
+}
+
+/** Normally distributed values, rounded so that they are exact in the dtype. */
+export function randomValues(shape: Shape, dtype: DType, random: () => number, scale = 1): Values {
+  const count = shape.reduce((product, size) => product * size, 1);
+  const data = Float64Array.from(
+    { length: count },
+    () => scale * Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random()),
+  );
+  return rounded({ shape, dtype, data });
+}
+
+/** The values rounded to their dtype. */
+export function rounded({ shape, dtype, data }: Values): Values {
+  const single = Float32Array.from(data);
+  const exact = dtype === 'bfloat16' ? bfloat16ToFloat32(float32ToBfloat16(single)) : single;
+  return { shape, dtype, data: Float64Array.from(exact) };
+}
+
+/** ‖a − b‖ / ‖b‖; the absolute norm where b is zero; infinite when anything is not finite. */
+export function relativeError(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
+  if (actual.length !== expected.length) return Number.POSITIVE_INFINITY;
+  let difference = 0;
+  let norm = 0;
+  for (let i = 0; i < expected.length; i++) {
+    difference += (actual[i]! - expected[i]!) ** 2;
+    norm += expected[i]! ** 2;
+  }
+  const error = Math.sqrt(difference) / (Math.sqrt(norm) || 1);
+  return Number.isFinite(error) ? error : Number.POSITIVE_INFINITY;
+}
+
+/**
+ * Largest relative difference between an analytic gradient and central differences of
+ * `loss` in float64, over a sample of elements.
+ */
+export function gradientError(
+  loss: (x: Float64Array) => number,
+  x: Float64Array,
+  gradient: Float64Array,
+  samples = 12,
+): number {
+  const step = 1e-5;
+  let difference = 0;
+  let norm = 0;
+  const stride = Math.max(1, Math.floor(x.length / samples));
+  for (let i = 0; i < x.length; i += stride) {
+    const moved = Float64Array.from(x);
+    moved[i] = x[i]! + step;
+    const above = loss(moved);
+    moved[i] = x[i]! - step;
+    const numeric = (above - loss(moved)) / (2 * step);
+    difference += (numeric - gradient[i]!) ** 2;
+    norm += gradient[i]! ** 2;
+  }
+  return Math.sqrt(difference) / (Math.sqrt(norm) || 1);
+}
+
+/** A scalar loss over outputs that sees each of them with its own weight. */
+export function dot(a: Float64Array, b: Float64Array): number {
+  return a.reduce((sum, value, i) => sum + value * b[i]!, 0);
+}

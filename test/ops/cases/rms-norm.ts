@@ -1,0 +1,108 @@
+import { ops } from '../../../lib/index.ts';
+import { type OperationCase, randomSource, randomValues, type Values } from '../case.ts';
+
+const epsilon = 1e-5;
+
+export function rmsNormReference(x: Float64Array, weight: Float64Array) {
+  const hidden = weight.length;
+  const rows = x.length / hidden;
+  const output = new Float64Array(x.length);
+  const inverseRms = new Float64Array(rows);
+  for (let r = 0; r < rows; r++) {
+    let sum = 0;
+    for (let i = 0; i < hidden; i++) sum += x[r * hidden + i]! ** 2;
+    inverseRms[r] = 1 / Math.sqrt(sum / hidden + epsilon);
+    for (let i = 0; i < hidden; i++) {
+      output[r * hidden + i] = x[r * hidden + i]! * inverseRms[r]! * weight[i]!;
+    }
+  }
+  return { output, inverseRms };
+}
+
+export function rmsNormBackwardReference(dy: Float64Array, x: Float64Array, weight: Float64Array) {
+  const hidden = weight.length;
+  const { inverseRms } = rmsNormReference(x, weight);
+  const gradInput = new Float64Array(x.length);
+  const gradWeight = new Float64Array(hidden);
+  for (let r = 0; r < inverseRms.length; r++) {
+    const scale = inverseRms[r]!;
+    let mean = 0;
+    for (let i = 0; i < hidden; i++) {
+      const at = r * hidden + i;
+      mean += (dy[at]! * weight[i]! * x[at]! * scale) / hidden;
+      gradWeight[i]! += dy[at]! * x[at]! * scale;
+    }
+    for (let i = 0; i < hidden; i++) {
+      const at = r * hidden + i;
+      gradInput[at] = scale * (dy[at]! * weight[i]! - x[at]! * scale * mean);
+    }
+  }
+  return { gradInput, gradWeight };
+}
+
+function forwardCase(rows: number, hidden: number, dtype: 'float32' | 'bfloat16'): OperationCase {
+  const random = randomSource(rows * 1009 + hidden);
+  return {
+    name: `rmsNormForward ${rows}x${hidden} ${dtype}`,
+    inputs: {
+      input: randomValues([rows, hidden], dtype, random, 2),
+      weight: randomValues([hidden], dtype, random),
+    },
+    run: ({ input, weight }, output) =>
+      ops.rmsNormForward({
+        input: input!,
+        weight: weight!,
+        epsilon,
+        output: output([rows, hidden], dtype),
+        inverseRms: output([rows]),
+      }),
+    reference: ({ input, weight }) => rmsNormReference(input!.data, weight!.data),
+    tolerance: { output: dtype === 'float32' ? 3e-7 : 2.5e-3, inverseRms: 3e-7 },
+    bytes: (2 * rows * hidden + hidden) * (dtype === 'float32' ? 4 : 2) + 4 * rows,
+    flops: 4 * rows * hidden,
+  };
+}
+
+function backwardCase(rows: number, hidden: number, dtype: 'float32' | 'bfloat16'): OperationCase {
+  const random = randomSource(rows * 2003 + hidden);
+  const input = randomValues([rows, hidden], dtype, random, 2);
+  const weight = randomValues([hidden], dtype, random);
+  const inverse = rmsNormReference(input.data, weight.data).inverseRms;
+  const inverseRms: Values = { shape: [rows], dtype: 'float32', data: inverse };
+  return {
+    name: `rmsNormBackward ${rows}x${hidden} ${dtype}`,
+    inputs: { gradOutput: randomValues([rows, hidden], dtype, random), input, weight, inverseRms },
+    run: (tensors, output) => {
+      const { gradOutput, input, weight, inverseRms } = tensors;
+      const gradWeight = ops.fill({ output: output([hidden]), value: 0 }).output;
+      return ops.rmsNormBackward({
+        gradOutput: gradOutput!,
+        input: input!,
+        weight: weight!,
+        inverseRms: inverseRms!,
+        gradInput: output([rows, hidden], dtype),
+        gradWeight,
+      });
+    },
+    reference: ({ gradOutput, input, weight }) =>
+      rmsNormBackwardReference(gradOutput!.data, input!.data, weight!.data),
+    tolerance: { gradInput: dtype === 'float32' ? 1e-6 : 2.5e-3, gradWeight: 1e-6 },
+    bytes: 3 * rows * hidden * (dtype === 'float32' ? 4 : 2),
+    flops: 9 * rows * hidden,
+  };
+}
+
+const shapes = [
+  [2, 3],
+  [3, 5],
+  [7, 64],
+  [33, 100],
+  [130, 257],
+] as const;
+
+export const cases: OperationCase[] = shapes.flatMap(([rows, hidden]) =>
+  (['float32', 'bfloat16'] as const).flatMap((dtype) => [
+    forwardCase(rows, hidden, dtype),
+    backwardCase(rows, hidden, dtype),
+  ]),
+);
