@@ -4,6 +4,8 @@ import { createRequire } from 'node:module';
 import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { LeiaError } from './error.ts';
+import type { NativeFill } from './ops/fill.ts';
+import type { NativeRmsNorm } from './ops/rms-norm.ts';
 
 export type DType = 'float32' | 'bfloat16' | 'int32';
 
@@ -27,28 +29,15 @@ export interface NativeTensor {
 type Handle = NativeTensor;
 type OptionalHandle = NativeTensor | undefined;
 
-/** The addon's exports. Operations take positional arguments; `ops.ts` is their documented face. */
-export interface Addon {
+/**
+ * The addon's exports. Operations take positional arguments, declared beside their documented faces
+ * in `ops/`.
+ */
+export interface Addon extends NativeFill, NativeRmsNorm {
   setErrorClass(errorClass: typeof LeiaError): void;
   cpuDescription(): { isa: string; bfloat16Dot: boolean; threads: number };
   NativeDevice: new (name: string) => NativeDevice;
   NativeTensor: new (device: NativeDevice, dtype: DType, shape: readonly number[]) => NativeTensor;
-  fill(output: Handle, value: number): void;
-  rmsNormForward(
-    input: Handle,
-    weight: Handle,
-    output: Handle,
-    inverseRms: Handle,
-    epsilon: number,
-  ): void;
-  rmsNormBackward(
-    gradOutput: Handle,
-    input: Handle,
-    weight: Handle,
-    inverseRms: Handle,
-    gradInput: Handle,
-    gradWeight: Handle,
-  ): void;
 }
 
 export type { Handle, OptionalHandle };

@@ -1,29 +1,12 @@
-// One entry per operation: reads the positional arguments of lib/core/ops.ts into its struct.
-#include "binding/arguments.h"
+#include "binding/operations.h"
+
 #include "binding/instance.h"
-#include "ops/fill/fill.h"
-#include "ops/rms_norm/rms_norm.h"
 
 namespace leia::binding {
 
 void register_operations(Napi::Env, Napi::Object exports) {
-  add_operation(exports, "fill",
-                [](Arguments& a) { return Fill{.output = a.tensor(), .value = a.number()}; });
-  add_operation(exports, "rmsNormForward", [](Arguments& a) {
-    return RmsNormForward{.input = a.tensor(),
-                          .weight = a.tensor(),
-                          .output = a.tensor(),
-                          .inverse_rms = a.tensor(),
-                          .epsilon = a.real()};
-  });
-  add_operation(exports, "rmsNormBackward", [](Arguments& a) {
-    return RmsNormBackward{.grad_output = a.tensor(),
-                           .input = a.tensor(),
-                           .weight = a.tensor(),
-                           .inverse_rms = a.tensor(),
-                           .grad_input = a.tensor(),
-                           .grad_weight = a.tensor()};
-  });
+  register_fill(exports);
+  register_rms_norm(exports);
 }
 
 }  // namespace leia::binding

@@ -26,6 +26,14 @@ export interface OperationCase {
   flops: number;
 }
 
+/** A backward reference at one point: `gradient` claims to be the derivative of `loss` at `x`. */
+export interface GradientCheck {
+  name: string;
+  loss(x: Float64Array): number;
+  x: Float64Array;
+  gradient: Float64Array;
+}
+
 export type OutputAllocator = (shape: Shape, dtype?: DType) => Tensor;
 
 /** Every device on this machine that the operations can run on. */

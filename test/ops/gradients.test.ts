@@ -1,18 +1,18 @@
 // The float64 backward references agree with finite differences of the forward references.
+import { readdirSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { dot, gradientError, randomSource, randomValues } from './case.ts';
-import { rmsNormBackwardReference, rmsNormReference } from './cases/rms-norm.ts';
+import { type GradientCheck, gradientError } from './case.ts';
 
-test('rmsNorm', () => {
-  const random = randomSource(1);
-  const x = randomValues([3, 8], 'float32', random).data;
-  const weight = randomValues([8], 'float32', random).data;
-  const dy = randomValues([3, 8], 'float32', random).data;
-  const { gradInput, gradWeight } = rmsNormBackwardReference(dy, x, weight);
-  expect(
-    gradientError((moved) => dot(rmsNormReference(moved, weight).output, dy), x, gradInput),
-  ).toBeLessThan(1e-7);
-  expect(
-    gradientError((moved) => dot(rmsNormReference(x, moved).output, dy), weight, gradWeight),
-  ).toBeLessThan(1e-7);
-});
+const folder = new URL('./cases/', import.meta.url);
+
+for (const file of readdirSync(folder).filter((name) => name.endsWith('.ts'))) {
+  const { gradients = [] } = (await import(new URL(file, folder).href)) as {
+    gradients?: GradientCheck[];
+  };
+  test.each(gradients.map((check) => [check.name, check] as const))(
+    '%s',
+    (_name, { loss, x, gradient }) => {
+      expect(gradientError(loss, x, gradient)).toBeLessThan(1e-7);
+    },
+  );
+}

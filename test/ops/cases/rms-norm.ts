@@ -1,5 +1,12 @@
 import { ops } from '../../../lib/index.ts';
-import { type OperationCase, randomSource, randomValues, type Values } from '../case.ts';
+import {
+  dot,
+  type GradientCheck,
+  type OperationCase,
+  randomSource,
+  randomValues,
+  type Values,
+} from '../case.ts';
 
 const epsilon = 1e-5;
 
@@ -106,3 +113,27 @@ export const cases: OperationCase[] = shapes.flatMap(([rows, hidden]) =>
     backwardCase(rows, hidden, dtype),
   ]),
 );
+
+function gradientChecks(): GradientCheck[] {
+  const random = randomSource(1);
+  const x = randomValues([3, 8], 'float32', random).data;
+  const weight = randomValues([8], 'float32', random).data;
+  const dy = randomValues([3, 8], 'float32', random).data;
+  const { gradInput, gradWeight } = rmsNormBackwardReference(dy, x, weight);
+  return [
+    {
+      name: 'rmsNorm input',
+      loss: (moved) => dot(rmsNormReference(moved, weight).output, dy),
+      x,
+      gradient: gradInput,
+    },
+    {
+      name: 'rmsNorm weight',
+      loss: (moved) => dot(rmsNormReference(x, moved).output, dy),
+      x: weight,
+      gradient: gradWeight,
+    },
+  ];
+}
+
+export const gradients = gradientChecks();

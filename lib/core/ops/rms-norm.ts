@@ -1,0 +1,75 @@
+import { addon, type Handle } from '../addon.ts';
+import { Tensor } from '../tensor.ts';
+import { like, rowCount } from './outputs.ts';
+
+export interface NativeRmsNorm {
+  rmsNormForward(
+    input: Handle,
+    weight: Handle,
+    output: Handle,
+    inverseRms: Handle,
+    epsilon: number,
+  ): void;
+  rmsNormBackward(
+    gradOutput: Handle,
+    input: Handle,
+    weight: Handle,
+    inverseRms: Handle,
+    gradInput: Handle,
+    gradWeight: Handle,
+  ): void;
+}
+
+export interface RmsNormForward {
+  /** [..., hidden], float32 or bfloat16. */
+  input: Tensor;
+  /** [hidden], dtype of input. */
+  weight: Tensor;
+  /** Added to the mean square, 0 or more. */
+  epsilon: number;
+  /** Shape and dtype of input. */
+  output?: Tensor;
+  /** [rows], float32: saved for backward. */
+  inverseRms?: Tensor;
+}
+
+/**
+ * RMSNorm (Zhang & Sennrich 2019) over the innermost dimension:
+ * `output = input * inverseRms * weight`, `inverseRms = 1 / sqrt(mean(input²) + epsilon)`.
+ */
+export function rmsNormForward(args: RmsNormForward): { output: Tensor; inverseRms: Tensor } {
+  const { input, weight, epsilon } = args;
+  const output = args.output ?? like(input);
+  const inverseRms =
+    args.inverseRms ?? Tensor.empty([rowCount(input.shape)], { device: input.device });
+  addon().rmsNormForward(input.handle, weight.handle, output.handle, inverseRms.handle, epsilon);
+  return { output, inverseRms };
+}
+
+export interface RmsNormBackward {
+  /** Shape and dtype of input. */
+  gradOutput: Tensor;
+  input: Tensor;
+  weight: Tensor;
+  inverseRms: Tensor;
+  /** Shape and dtype of input; overwritten; may be gradOutput itself. */
+  gradInput?: Tensor;
+  /** [hidden], float32; added to. Zeros if not given. */
+  gradWeight?: Tensor;
+}
+
+/** Backward of {@link rmsNormForward}. */
+export function rmsNormBackward(args: RmsNormBackward): { gradInput: Tensor; gradWeight: Tensor } {
+  const { gradOutput, input, weight, inverseRms } = args;
+  const gradInput = args.gradInput ?? like(input);
+  const gradWeight = args.gradWeight ?? Tensor.zeros(weight.shape, { device: input.device });
+  addon().rmsNormBackward(
+    gradOutput.handle,
+    input.handle,
+    weight.handle,
+    inverseRms.handle,
+    gradInput.handle,
+    gradWeight.handle,
+  );
+  return { gradInput, gradWeight };
+}
