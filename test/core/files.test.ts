@@ -1,0 +1,53 @@
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { LeiaError } from '../../lib/core/error.ts';
+import { fileError, stageFile, writeFileAtomically } from '../../lib/core/files.ts';
+import { expectError, temporaryFolder } from '../llama/fixtures.ts';
+
+test('a file appears whole, replacing the one before', async () => {
+  const folder = await temporaryFolder();
+  const path = join(folder, 'a.txt');
+  await writeFileAtomically(path, 'one');
+  await writeFileAtomically(path, async (handle) => {
+    await handle.write('tw');
+    expect(await readFile(path, 'utf8')).toBe('one');
+    await handle.write('o');
+  });
+  expect(await readFile(path, 'utf8')).toBe('two');
+  expect(await readdir(folder)).toEqual(['a.txt']);
+});
+
+test('a failure leaves the old file and no temporary one', async () => {
+  const folder = await temporaryFolder();
+  const path = join(folder, 'a.txt');
+  await writeFile(path, 'old');
+  const broken = writeFileAtomically(path, async (handle) => {
+    await handle.write('half');
+    throw Object.assign(new Error('ENOSPC: no space'), { code: 'ENOSPC' });
+  });
+  await expectError(() => broken, 'io', `cannot write ${path}: the disk is full`);
+  expect(await readFile(path, 'utf8')).toBe('old');
+  expect(await readdir(folder)).toEqual(['a.txt']);
+});
+
+test('a staged file can be discarded, a committed one stays', async () => {
+  const folder = await temporaryFolder();
+  const first = await stageFile(join(folder, 'a'), (handle) => handle.writeFile('1'));
+  const second = await stageFile(join(folder, 'b'), (handle) => handle.writeFile('2'));
+  await first.discard();
+  await second.commit();
+  await second.discard();
+  expect(await readdir(folder)).toEqual(['b']);
+});
+
+test('places that cannot be written are named', async () => {
+  const folder = await temporaryFolder();
+  const absent = join(folder, 'absent', 'a');
+  await expectError(() => writeFileAtomically(absent, ''), 'io', 'no such file or folder');
+  const taken = join(folder, 'taken');
+  await mkdir(taken);
+  await expectError(() => writeFileAtomically(taken, ''), 'io', 'it is a folder');
+  expect(await readdir(folder)).toEqual(['taken']);
+  expect(fileError('read', 'x', new LeiaError('format', 'kept')).message).toBe('kept');
+});
