@@ -1,0 +1,59 @@
+/**
+ * The parameters of a LLaMA under their Hugging Face names, derived from the config alone. Everything that
+ * reads, writes, initialises or optimises weights goes through this list, so that names and shapes are
+ * stated once.
+ */
+import type { LlamaConfig } from './config.ts';
+
+/** One parameter. Matrices are `[out, in]`, applied as `y = x W^T`. */
+export interface LlamaParameter {
+  readonly name: string;
+  readonly shape: readonly number[];
+  /** Weights of RMSNorm: initialised to one and never decayed. */
+  readonly isNorm: boolean;
+}
+
+/** All parameters, from the embedding up. With tied embeddings there is no `lm_head.weight`. */
+export function llamaParameters(config: LlamaConfig): LlamaParameter[] {
+  const { hiddenSize, intermediateSize, headDim, vocabSize } = config;
+  const querySize = config.numAttentionHeads * headDim;
+  const keyValueSize = config.numKeyValueHeads * headDim;
+  const matrix = (name: string, out: number, input: number): LlamaParameter => ({
+    name: `${name}.weight`,
+    shape: [out, input],
+    isNorm: false,
+  });
+  const norm = (name: string): LlamaParameter => ({
+    name: `${name}.weight`,
+    shape: [hiddenSize],
+    isNorm: true,
+  });
+  const layers = Array.from({ length: config.numHiddenLayers }, (_, index) => {
+    const layer = `model.layers.${index}`;
+    return [
+      norm(`${layer}.input_layernorm`),
+      matrix(`${layer}.self_attn.q_proj`, querySize, hiddenSize),
+      matrix(`${layer}.self_attn.k_proj`, keyValueSize, hiddenSize),
+      matrix(`${layer}.self_attn.v_proj`, keyValueSize, hiddenSize),
+      matrix(`${layer}.self_attn.o_proj`, hiddenSize, querySize),
+      norm(`${layer}.post_attention_layernorm`),
+      matrix(`${layer}.mlp.gate_proj`, intermediateSize, hiddenSize),
+      matrix(`${layer}.mlp.up_proj`, intermediateSize, hiddenSize),
+      matrix(`${layer}.mlp.down_proj`, hiddenSize, intermediateSize),
+    ];
+  });
+  return [
+    matrix('model.embed_tokens', vocabSize, hiddenSize),
+    ...layers.flat(),
+    norm('model.norm'),
+    ...(config.tieWordEmbeddings ? [] : [matrix('lm_head', vocabSize, hiddenSize)]),
+  ];
+}
+
+/** How many numbers the model has. */
+export function countParameters(config: LlamaConfig): number {
+  return llamaParameters(config).reduce(
+    (sum, { shape }) => sum + shape.reduce((product, size) => product * size, 1),
+    0,
+  );
+}

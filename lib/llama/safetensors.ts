@@ -1,0 +1,210 @@
+/**
+ * Reader and writer of safetensors files. The reader checks the whole header before anything else and then
+ * reads one tensor at a time; the writer streams and renames at the end: no model is held twice, and no
+ * half-written file looks complete.
+ */
+import { type FileHandle, open } from 'node:fs/promises';
+import { bfloat16ToFloat32 } from '../core/bfloat16.ts';
+import { LeiaError } from '../core/error.ts';
+import { fileError, type StagedFile, stageFile } from '../core/files.ts';
+import { float16ToFloat32 } from './float16.ts';
+import {
+  byteLength,
+  damaged,
+  elementSizes,
+  formatHeader,
+  maxHeaderBytes,
+  parseHeader,
+  type SafetensorsEntry,
+  type SafetensorsHeader,
+  type TensorDescription,
+  truncated,
+} from './safetensors-header.ts';
+
+export type { SafetensorsDtype, SafetensorsEntry } from './safetensors-header.ts';
+
+/** Node reads at most 2 GiB at once. */
+const maxReadBytes = 1 << 30;
+
+/** An open safetensors file: the checked header in memory, the tensors on the disk. */
+export class SafetensorsFile {
+  readonly path: string;
+  readonly tensors: ReadonlyMap<string, SafetensorsEntry>;
+  readonly metadata: Readonly<Record<string, string>>;
+  readonly #handle: FileHandle;
+
+  private constructor(path: string, handle: FileHandle, header: SafetensorsHeader) {
+    this.path = path;
+    this.#handle = handle;
+    this.tensors = header.tensors;
+    this.metadata = header.metadata;
+  }
+
+  /**
+   * Opens a file and checks its header.
+   *
+   * @throws LeiaError `io` when it cannot be read, `format` when the header is not what the format demands.
+   */
+  static async open(path: string): Promise<SafetensorsFile> {
+    let handle: FileHandle | undefined;
+    try {
+      handle = await open(path, 'r');
+      const header = await readHeader(path, handle);
+      return new SafetensorsFile(path, handle, header);
+    } catch (error) {
+      await handle?.close();
+      throw fileError('read', path, error);
+    }
+  }
+
+  /** The entry of a tensor that must be there. */
+  entry(name: string): SafetensorsEntry {
+    const entry = this.tensors.get(name);
+    if (entry !== undefined) return entry;
+    throw new LeiaError('mismatch', `${this.path}: there is no tensor "${name}"`);
+  }
+
+  /** The bytes of one tensor, little-endian, row-major, in a buffer of their own. */
+  async read(name: string): Promise<Uint8Array<ArrayBuffer>> {
+    const { start, end } = this.entry(name);
+    const bytes = new Uint8Array(end - start);
+    let offset = 0;
+    try {
+      while (offset < bytes.length) {
+        const length = Math.min(maxReadBytes, bytes.length - offset);
+        const { bytesRead } = await this.#handle.read(bytes, offset, length, start + offset);
+        if (bytesRead === 0) throw truncated(this.path, `tensor "${name}" ends early`);
+        offset += bytesRead;
+      }
+    } catch (error) {
+      throw fileError('read', this.path, error);
+    }
+    return bytes;
+  }
+
+  /**
+   * One tensor as float32; F32, BF16 and F16 are converted without loss.
+   *
+   * @throws LeiaError `unsupported` for any other dtype.
+   */
+  async readFloat32(name: string): Promise<Float32Array> {
+    const { dtype } = this.entry(name);
+    if (dtype !== 'F32' && dtype !== 'BF16' && dtype !== 'F16') {
+      throw new LeiaError(
+        'unsupported',
+        `${this.path}: tensor "${name}" has dtype ${dtype}, expected F32, BF16 or F16`,
+      );
+    }
+    const { buffer } = await this.read(name);
+    if (dtype === 'F32') return new Float32Array(buffer);
+    const halves = new Uint16Array(buffer);
+    return dtype === 'BF16' ? bfloat16ToFloat32(halves) : float16ToFloat32(halves);
+  }
+
+  /**
+   * One tensor of whole numbers (I32, I64 and the smaller types) as int32.
+   *
+   * @throws LeiaError `unsupported` for another dtype, `format` for a value beyond int32.
+   */
+  async readInt32(name: string): Promise<Int32Array> {
+    const { dtype } = this.entry(name);
+    const { buffer } = await this.read(name);
+    if (dtype === 'I32') return new Int32Array(buffer);
+    if (dtype === 'I16') return Int32Array.from(new Int16Array(buffer));
+    if (dtype === 'U16') return Int32Array.from(new Uint16Array(buffer));
+    if (dtype === 'I8') return Int32Array.from(new Int8Array(buffer));
+    if (dtype === 'U8' || dtype === 'BOOL') return Int32Array.from(new Uint8Array(buffer));
+    if (dtype !== 'I64') {
+      throw new LeiaError(
+        'unsupported',
+        `${this.path}: tensor "${name}" has dtype ${dtype}, expected I64 or a smaller whole number`,
+      );
+    }
+    return Int32Array.from(new BigInt64Array(buffer), (value) => {
+      if (value !== BigInt.asIntN(32, value)) {
+        throw new LeiaError('format', `${this.path}: tensor "${name}" has ${value}, beyond int32`);
+      }
+      return Number(value);
+    });
+  }
+
+  async close(): Promise<void> {
+    await this.#handle.close();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+}
+
+async function readHeader(path: string, handle: FileHandle): Promise<SafetensorsHeader> {
+  const { size: fileSize } = await handle.stat();
+  if (fileSize < 8) throw truncated(path, `${fileSize} bytes, shorter than the header's length`);
+  const prefix = new Uint8Array(8);
+  await handle.read(prefix, 0, 8, 0);
+  const length = new DataView(prefix.buffer).getBigUint64(0, true);
+  if (length > BigInt(maxHeaderBytes)) {
+    throw damaged(
+      path,
+      `it claims a header of ${length} bytes, at most ${maxHeaderBytes} are allowed`,
+    );
+  }
+  const dataStart = 8 + Number(length);
+  if (dataStart > fileSize) {
+    throw truncated(path, `it claims a header of ${length} bytes, the file has ${fileSize}`);
+  }
+  const bytes = new Uint8Array(Number(length));
+  const { bytesRead } = await handle.read(bytes, 0, bytes.length, 8);
+  if (bytesRead !== bytes.length) throw truncated(path, 'the header ends early');
+  return parseHeader(path, bytes, dataStart, fileSize);
+}
+
+/** A tensor to write. `read` is called once, when its turn comes. */
+export interface SafetensorsSource extends TensorDescription {
+  /** The bytes, little-endian, row-major. */
+  read(): Uint8Array | Promise<Uint8Array>;
+}
+
+/**
+ * Writes a file under a temporary name and leaves the renaming to the caller. Tensors are ordered by
+ * element size, widest first, then by name, and the data starts at a multiple of 8, so that every tensor
+ * is aligned to its element.
+ */
+export async function stageSafetensors(
+  path: string,
+  sources: readonly SafetensorsSource[],
+  metadata: Readonly<Record<string, string>> = { format: 'pt' },
+): Promise<StagedFile> {
+  const ordered = [...sources].sort(
+    (a, b) => elementSizes[b.dtype] - elementSizes[a.dtype] || (a.name < b.name ? -1 : 1),
+  );
+  const prefix = formatHeader(ordered, metadata);
+  return await stageFile(path, async (handle) => {
+    await handle.writeFile(prefix);
+    for (const source of ordered) {
+      const bytes = await source.read();
+      if (bytes.length !== byteLength(source.dtype, source.shape)) {
+        throw new LeiaError(
+          'argument',
+          `tensor "${source.name}" has ${bytes.length} bytes, ${source.dtype} of shape [${source.shape.join(', ')}] takes ${byteLength(source.dtype, source.shape)}`,
+        );
+      }
+      await handle.writeFile(bytes);
+    }
+  });
+}
+
+/** Writes a whole file; see {@link stageSafetensors}. */
+export async function writeSafetensors(
+  path: string,
+  sources: readonly SafetensorsSource[],
+  metadata?: Readonly<Record<string, string>>,
+): Promise<void> {
+  const staged = await stageSafetensors(path, sources, metadata);
+  try {
+    await staged.commit();
+  } catch (error) {
+    await staged.discard();
+    throw error;
+  }
+}
