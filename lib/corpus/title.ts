@@ -1,0 +1,50 @@
+// Titles as MediaWiki stores them: links may write them with underscores, character references,
+// percent signs or a small first letter, and all of these name the same page
+// (https://www.mediawiki.org/wiki/Manual:Page_title).
+import type { Siteinfo } from './siteinfo.ts';
+import { decodeEntities } from './wikitext/entities.ts';
+
+const INVISIBLE = /[\u200e\u200f\u202a-\u202e]/g;
+const BLANKS = /[\s_\u180e]+/g;
+
+/** Languages whose small i has a capital with a dot. */
+const DOTTED_I = new Set(['tr', 'az', 'kaa', 'crh', 'tt', 'gag']);
+
+/** The first letter as a capital, where that is one letter; Georgian has no capitals in titles. */
+export function capitalise(title: string, language = ''): string {
+  const code = title.codePointAt(0);
+  if (code === undefined) return title;
+  const first = String.fromCodePoint(code);
+  if (first === 'i' && DOTTED_I.has(language)) return `İ${title.slice(1)}`;
+  if (code >= 0x10d0 && code <= 0x10ff) return title;
+  const upper = first.toUpperCase();
+  return upper.length === first.length ? upper + title.slice(first.length) : title;
+}
+
+function decodePercent(title: string): string {
+  if (!/%[0-9a-f]{2}/i.test(title)) return title;
+  try {
+    // A lone percent sign is itself.
+    return decodeURIComponent(title.replace(/%(?![0-9a-f]{2})/gi, '%25'));
+  } catch {
+    return title; // not UTF-8: the wiki would not find such a page either
+  }
+}
+
+/**
+ * The title of the page that a link names: leading colon, character references, percent encoding,
+ * underscores and runs of blanks resolved, Unicode NFC, first letter as the wiki's rule wants it.
+ * A '#section' stays. The result may be empty.
+ */
+export function normaliseTitle(
+  title: string,
+  wiki: Pick<Siteinfo, 'caseRule' | 'language'>,
+): string {
+  const plain = decodePercent(decodeEntities(title))
+    .replace(INVISIBLE, '')
+    .replace(BLANKS, ' ')
+    .trim()
+    .replace(/^:+ ?/, '')
+    .normalize('NFC');
+  return wiki.caseRule === 'first-letter' ? capitalise(plain, wiki.language) : plain;
+}
