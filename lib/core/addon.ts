@@ -4,8 +4,13 @@ import { createRequire } from 'node:module';
 import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { LeiaError } from './error.ts';
+import type { NativeCrossEntropy } from './ops/cross-entropy.ts';
+import type { NativeEmbedding } from './ops/embedding.ts';
 import type { NativeFill } from './ops/fill.ts';
+import type { NativeResidualAdd } from './ops/residual-add.ts';
 import type { NativeRmsNorm } from './ops/rms-norm.ts';
+import type { NativeRope } from './ops/rope.ts';
+import type { NativeSwiglu } from './ops/swiglu.ts';
 
 export type DType = 'float32' | 'bfloat16' | 'int32';
 
@@ -33,7 +38,14 @@ type OptionalHandle = NativeTensor | undefined;
  * The addon's exports. Operations take positional arguments, declared beside their documented faces
  * in `ops/`.
  */
-export interface Addon extends NativeFill, NativeRmsNorm {
+export interface Addon
+  extends NativeCrossEntropy,
+    NativeEmbedding,
+    NativeFill,
+    NativeResidualAdd,
+    NativeRmsNorm,
+    NativeRope,
+    NativeSwiglu {
   setErrorClass(errorClass: typeof LeiaError): void;
   cpuDescription(): { isa: string; bfloat16Dot: boolean; threads: number };
   NativeDevice: new (name: string) => NativeDevice;

@@ -62,6 +62,20 @@ Tensor Arguments::optional_tensor() {
   return tensor();
 }
 
+std::vector<Tensor> Arguments::tensors() {
+  const Napi::Value value = this->value();
+  if (!value.IsArray()) wrong("an array of Tensors", next_ - 1, value);
+  const auto array = value.As<Napi::Array>();
+  std::vector<Tensor> result;
+  for (uint32_t i = 0; i < array.Length(); ++i) {
+    const Napi::Value item = array[i];
+    const JsTensor* wrapped = JsTensor::from(item);
+    if (wrapped == nullptr) wrong("an array of Tensors", next_ - 1, item);
+    result.push_back(wrapped->tensor());
+  }
+  return result;
+}
+
 double Arguments::number() {
   const Napi::Value value = this->value();
   if (!value.IsNumber()) wrong("a number", next_ - 1, value);

@@ -6,6 +6,7 @@
 #include <napi.h>
 
 #include <string>
+#include <vector>
 
 #include "core/operation.h"
 
@@ -16,7 +17,8 @@ class Arguments {
   explicit Arguments(const Napi::CallbackInfo& info) : info_(info) {}
 
   Tensor tensor();
-  Tensor optional_tensor();  // undefined or null: an empty tensor
+  Tensor optional_tensor();       // undefined or null: an empty tensor
+  std::vector<Tensor> tensors();  // an array of them
   double number();
   float real() { return static_cast<float>(number()); }
   int64_t integer();

@@ -5,8 +5,13 @@
 namespace leia::binding {
 
 void register_operations(Napi::Env, Napi::Object exports) {
+  register_cross_entropy(exports);
+  register_embedding(exports);
   register_fill(exports);
+  register_residual_add(exports);
   register_rms_norm(exports);
+  register_rope(exports);
+  register_swiglu(exports);
 }
 
 }  // namespace leia::binding

@@ -6,7 +6,12 @@
 
 namespace leia::binding {
 
+void register_cross_entropy(Napi::Object exports);
+void register_embedding(Napi::Object exports);
 void register_fill(Napi::Object exports);
+void register_residual_add(Napi::Object exports);
 void register_rms_norm(Napi::Object exports);
+void register_rope(Napi::Object exports);
+void register_swiglu(Napi::Object exports);
 
 }  // namespace leia::binding

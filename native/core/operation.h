@@ -38,7 +38,7 @@ std::string describe(const Operation& operation) {
 template <class Operation>
 Device& device_of(const Operation& operation) {
   Device* device = nullptr;
-  const char* first = nullptr;
+  std::string first;
   operation.tensors([&](const char* name, const Tensor& tensor) {
     if (!tensor) return;
     Device* own = tensor.storage->device().get();

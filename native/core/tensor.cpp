@@ -42,4 +42,41 @@ void check_rank(const char* operation, const char* name, const Tensor& tensor, i
           tensor.shape.to_string(), ", expected ", rank, " dimensions");
 }
 
+void check_like(const char* operation, const char* name, const Tensor& tensor,
+                const Tensor& other) {
+  check_shape(operation, name, tensor, other.shape);
+  check_dtype(operation, name, tensor, other.dtype);
+}
+
+namespace {
+bool overlap(const Tensor& a, const Tensor& b) {
+  if (!a || !b || a.storage != b.storage || a.bytes() == 0 || b.bytes() == 0) return false;
+  return a.byte_offset < b.byte_offset + static_cast<int64_t>(b.bytes()) &&
+         b.byte_offset < a.byte_offset + static_cast<int64_t>(a.bytes());
+}
+}  // namespace
+
+void check_apart(const char* operation, const char* name, const Tensor& tensor,
+                 const char* other_name, const Tensor& other) {
+  require(!overlap(tensor, other), operation, ": ", name, " shares memory with ", other_name,
+          ", expected memory of its own");
+}
+
+void check_same_or_apart(const char* operation, const char* name, const Tensor& tensor,
+                         const char* other_name, const Tensor& other) {
+  const bool same = tensor.storage == other.storage && tensor.byte_offset == other.byte_offset &&
+                    tensor.dtype == other.dtype && tensor.bytes() == other.bytes();
+  require(same || !overlap(tensor, other), operation, ": ", name, " overlaps ", other_name,
+          ", expected the same tensor or memory of its own");
+}
+
+std::string position_of(const Shape& shape, int64_t element) {
+  Shape indices = shape;
+  for (int i = shape.rank() - 1; i >= 0; --i) {
+    indices.set(i, element % shape[i]);
+    element /= shape[i];
+  }
+  return indices.to_string();
+}
+
 }  // namespace leia

@@ -46,6 +46,7 @@ class Shape {
     require(rank_ < kMaxRank, "a tensor has at most ", kMaxRank, " dimensions");
     sizes_[static_cast<size_t>(rank_++)] = size;
   }
+  void set(int index, int64_t size) { sizes_[static_cast<size_t>(index)] = size; }
   int rank() const { return rank_; }
   // Negative indices count from the innermost dimension.
   int64_t operator[](int index) const {
@@ -92,5 +93,16 @@ void check_shape(const char* operation, const char* name, const Tensor& tensor,
 void check_dtype(const char* operation, const char* name, const Tensor& tensor, DType expected);
 void check_float(const char* operation, const char* name, const Tensor& tensor);
 void check_rank(const char* operation, const char* name, const Tensor& tensor, int rank);
+void check_like(const char* operation, const char* name, const Tensor& tensor, const Tensor& other);
+// An output may share no memory with the other tensor.
+void check_apart(const char* operation, const char* name, const Tensor& tensor,
+                 const char* other_name, const Tensor& other);
+// An output of an element-by-element operation may be the other tensor itself, but not overlap it
+// otherwise.
+void check_same_or_apart(const char* operation, const char* name, const Tensor& tensor,
+                         const char* other_name, const Tensor& other);
+
+// The indices of a flat element index: "[1, 17]".
+std::string position_of(const Shape& shape, int64_t element);
 
 }  // namespace leia

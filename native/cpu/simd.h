@@ -67,6 +67,16 @@ inline Floats load_count(const T* source, int64_t count) {
   return count == kLanes ? load(source) : load_partial(source, count);
 }
 
+// Lanes from `count` on are `other`.
+template <class T>
+inline Floats load_count(const T* source, int64_t count, float other) {
+  if (count == kLanes) return load(source);
+  T lanes[kLanes];
+  store(lanes, splat(other));
+  std::memcpy(lanes, source, static_cast<size_t>(count) * sizeof(T));
+  return load(lanes);
+}
+
 template <class T>
 inline void store_count(T* target, Floats value, int64_t count) {
   if (count == kLanes) {
@@ -99,6 +109,13 @@ inline Floats maximum(Floats a, Floats b) {
 }
 inline Floats minimum(Floats a, Floats b) {
   return a < b ? a : b;
+}
+
+inline Floats square_root(Floats value) {
+  float lanes[kLanes];
+  store(lanes, value);
+  for (float& lane : lanes) lane = __builtin_sqrtf(lane);
+  return load(lanes);
 }
 
 // e^x to about one unit in the last place; 0 below -87.3, +infinity above 88.7, NaN for NaN.

@@ -40,6 +40,15 @@ export type OutputAllocator = (shape: Shape, dtype?: DType) => Tensor;
 export const deviceNames: readonly string[] = ['cpu'];
 export type { Device };
 
+export function elements(shape: Shape): number {
+  return shape.reduce((product, count) => product * count, 1);
+}
+
+/** Bytes per element. */
+export function size(dtype: DType): number {
+  return dtype === 'bfloat16' ? 2 : 4;
+}
+
 /** A seeded generator of uniform numbers in [0, 1): mulberry32. */
 export function randomSource(seed: number): () => number {
   let state = seed >>> 0;

@@ -1,0 +1,70 @@
+import { addon, type Handle, type OptionalHandle } from '../addon.ts';
+import type { Tensor } from '../tensor.ts';
+import { like } from './outputs.ts';
+
+export interface NativeRope {
+  ropeForward(
+    input: Handle,
+    cos: Handle,
+    sin: Handle,
+    positions: OptionalHandle,
+    output: Handle,
+  ): void;
+  ropeBackward(
+    gradOutput: Handle,
+    cos: Handle,
+    sin: Handle,
+    positions: OptionalHandle,
+    gradInput: Handle,
+  ): void;
+}
+
+/** The angles of a rotation, and where they apply. */
+export interface RopeAngles {
+  /** [rows, headDim / 2], float32: cosines of position × frequency. */
+  cos: Tensor;
+  /** Like cos: the sines. */
+  sin: Tensor;
+  /** [batch, sequence], int32: each position's row in cos and sin. Default: 0, 1, ... in each row. */
+  positions?: Tensor;
+}
+
+export interface RopeForward extends RopeAngles {
+  /** [batch, sequence, heads, headDim], float32 or bfloat16; headDim even. */
+  input: Tensor;
+  /** Shape and dtype of input; may be input itself. */
+  output?: Tensor;
+}
+
+/**
+ * Rotary position embedding (Su et al. 2021) in Hugging Face's rotate-half form: elements i and
+ * i + headDim / 2 of each head are rotated by the angle of their position. A position that is no row
+ * of the tables is an error of the stream.
+ */
+export function ropeForward(args: RopeForward): { output: Tensor } {
+  const { input, cos, sin, positions } = args;
+  const output = args.output ?? like(input);
+  addon().ropeForward(input.handle, cos.handle, sin.handle, positions?.handle, output.handle);
+  return { output };
+}
+
+export interface RopeBackward extends RopeAngles {
+  /** [batch, sequence, heads, headDim], float32 or bfloat16. */
+  gradOutput: Tensor;
+  /** Shape and dtype of gradOutput; may be gradOutput itself. */
+  gradInput?: Tensor;
+}
+
+/** Backward of {@link ropeForward}: the rotation by the opposite angles. */
+export function ropeBackward(args: RopeBackward): { gradInput: Tensor } {
+  const { gradOutput, cos, sin, positions } = args;
+  const gradInput = args.gradInput ?? like(gradOutput);
+  addon().ropeBackward(
+    gradOutput.handle,
+    cos.handle,
+    sin.handle,
+    positions?.handle,
+    gradInput.handle,
+  );
+  return { gradInput };
+}

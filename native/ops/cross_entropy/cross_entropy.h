@@ -1,0 +1,57 @@
+// Cross-entropy of rows of logits x[r, 0..V) against labels y[r]; a label of -100 ignores its row.
+//
+//   logsumexp[r] = log(sum_v e^x[r, v])                     (of every row)
+//   losses[r]    = logsumexp[r] - x[r, y[r]], 0 where ignored
+//   grad_logits[r, v] = scale * (e^(x[r, v] - logsumexp[r]) - [v = y[r]]), 0 where ignored
+//
+// Forward reads the logits once, with a running maximum and sum (Milakov & Gimelshein 2018);
+// probabilities are never stored. Any other label outside 0..V-1 fails the stream, naming it.
+#pragma once
+
+#include "core/tensor.h"
+
+namespace leia {
+
+struct CpuContext;
+
+constexpr int32_t kIgnoredLabel = -100;
+
+struct CrossEntropyForward {
+  static constexpr const char* kName = "cross_entropy_forward";
+  Tensor logits;     // [rows, V], float32 or bfloat16
+  Tensor labels;     // [rows], int32
+  Tensor losses;     // [rows], float32
+  Tensor logsumexp;  // [rows], float32
+
+  template <class Visit>
+  void tensors(Visit&& visit) const {
+    visit("logits", logits);
+    visit("labels", labels);
+    visit("losses", losses);
+    visit("logsumexp", logsumexp);
+  }
+};
+
+struct CrossEntropyBackward {
+  static constexpr const char* kName = "cross_entropy_backward";
+  Tensor logits;     // [rows, V], float32 or bfloat16
+  Tensor labels;     // [rows], int32
+  Tensor logsumexp;  // [rows], float32
+  float scale;
+  Tensor grad_logits;  // shape and dtype of logits; overwritten; may be logits
+
+  template <class Visit>
+  void tensors(Visit&& visit) const {
+    visit("logits", logits);
+    visit("labels", labels);
+    visit("logsumexp", logsumexp);
+    visit("grad_logits", grad_logits);
+  }
+};
+
+void validate(const CrossEntropyForward& operation);
+void validate(const CrossEntropyBackward& operation);
+void execute_cpu(const CrossEntropyForward& operation, CpuContext& context);
+void execute_cpu(const CrossEntropyBackward& operation, CpuContext& context);
+
+}  // namespace leia

@@ -1,0 +1,82 @@
+// Compiled once per instruction set by cross_entropy_cpu.cpp.
+namespace leia::LEIA_ISA {
+
+constexpr int64_t kLogitsPerBlock = 1024;  // 4 KB: the second look at a block finds it in the cache
+
+// sum_v e^(x[v] - maximum) with its maximum: the running pair of the online softmax.
+struct ExponentialSum {
+  float maximum = -__builtin_inff();
+  double sum = 0;
+
+  // The reference of the exponents: finite also when all logits so far are -infinity.
+  static float finite(float value) { return value == -__builtin_inff() ? 0.0f : value; }
+  double logarithm() const { return finite(maximum) + std::log(sum); }
+};
+
+template <class T>
+ExponentialSum exponential_sum(const T* logits, int64_t vocabulary) {
+  const float lowest = -__builtin_inff();
+  ExponentialSum running;
+  for (int64_t first = 0; first < vocabulary; first += kLogitsPerBlock) {
+    const T* block = logits + first;
+    const int64_t size =
+        vocabulary - first < kLogitsPerBlock ? vocabulary - first : kLogitsPerBlock;
+    Floats highest = splat(running.maximum);
+    for_vectors(size, [&](int64_t i, int64_t count) {
+      highest = maximum(highest, load_count(block + i, count, lowest));
+    });
+    const float reference = reduce_max(highest);
+    const Floats shift = splat(ExponentialSum::finite(reference));
+    Floats sum{};
+    for_vectors(size, [&](int64_t i, int64_t count) {
+      sum += exponential(load_count(block + i, count, lowest) - shift);
+    });
+    if (reference != running.maximum && running.sum != 0) {
+      running.sum *= std::exp(static_cast<double>(running.maximum) - reference);
+    }
+    running.sum += reduce_sum(sum);
+    running.maximum = reference;
+  }
+  return running;
+}
+
+inline void cross_entropy_forward(const CrossEntropyForward& op, CpuContext& context) {
+  const int64_t rows = op.logits.shape[0], vocabulary = op.logits.shape[1];
+  const int32_t* labels = op.labels.data<int32_t>();
+  dispatch_float(op.logits.dtype, [&](auto type) {
+    using T = decltype(type);
+    context.parallel_for(rows, [&](int64_t row) {
+      const T* logits = op.logits.data<T>() + row * vocabulary;
+      const double logsumexp = exponential_sum(logits, vocabulary).logarithm();
+      const bool ignored = labels[row] == kIgnoredLabel;
+      op.logsumexp.data<float>()[row] = static_cast<float>(logsumexp);
+      op.losses.data<float>()[row] =
+          ignored ? 0.0f : static_cast<float>(logsumexp - to_float(logits[labels[row]]));
+    });
+  });
+}
+
+inline void cross_entropy_backward(const CrossEntropyBackward& op, CpuContext& context) {
+  const int64_t rows = op.logits.shape[0], vocabulary = op.logits.shape[1];
+  dispatch_float(op.logits.dtype, [&](auto type) {
+    using T = decltype(type);
+    context.parallel_for(rows, [&](int64_t row) {
+      const T* logits = op.logits.data<T>() + row * vocabulary;
+      T* grad_logits = op.grad_logits.data<T>() + row * vocabulary;
+      const int32_t label = op.labels.data<int32_t>()[row];
+      if (label == kIgnoredLabel) {
+        std::memset(grad_logits, 0, static_cast<size_t>(vocabulary) * sizeof(T));
+        return;
+      }
+      const float logsumexp = op.logsumexp.data<float>()[row];
+      const double label_exponent = static_cast<double>(to_float(logits[label])) - logsumexp;
+      for_vectors(vocabulary, [&](int64_t i, int64_t count) {
+        const Floats x = load_count(logits + i, count);
+        store_count(grad_logits + i, exponential(x - logsumexp) * op.scale, count);
+      });
+      grad_logits[label] = from_float<T>(static_cast<float>(op.scale * std::expm1(label_exponent)));
+    });
+  });
+}
+
+}  // namespace leia::LEIA_ISA

@@ -1,0 +1,50 @@
+// Embedding: rows of a table by their number.
+//
+//   output[r, :]             = weight[ids[r], :]
+//   grad_weight[ids[r], :]  += grad_output[r, :]        (backward)
+//
+// An id outside 0..V-1 fails the stream, naming the id and its position. Backward adds the rows of
+// one id in the order of r, in float32, and then their sum to grad_weight: the bits are always the
+// same.
+#pragma once
+
+#include "core/tensor.h"
+
+namespace leia {
+
+struct CpuContext;
+
+struct EmbeddingForward {
+  static constexpr const char* kName = "embedding_forward";
+  Tensor ids;     // [...], int32
+  Tensor weight;  // [V, H], float32 or bfloat16
+  Tensor output;  // [..., H], dtype of weight
+
+  template <class Visit>
+  void tensors(Visit&& visit) const {
+    visit("ids", ids);
+    visit("weight", weight);
+    visit("output", output);
+  }
+};
+
+struct EmbeddingBackward {
+  static constexpr const char* kName = "embedding_backward";
+  Tensor grad_output;  // [..., H], float32 or bfloat16
+  Tensor ids;          // [...], int32
+  Tensor grad_weight;  // [V, H], float32; added to
+
+  template <class Visit>
+  void tensors(Visit&& visit) const {
+    visit("grad_output", grad_output);
+    visit("ids", ids);
+    visit("grad_weight", grad_weight);
+  }
+};
+
+void validate(const EmbeddingForward& operation);
+void validate(const EmbeddingBackward& operation);
+void execute_cpu(const EmbeddingForward& operation, CpuContext& context);
+void execute_cpu(const EmbeddingBackward& operation, CpuContext& context);
+
+}  // namespace leia

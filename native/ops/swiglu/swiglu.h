@@ -1,0 +1,51 @@
+// SwiGLU's activation (Shazeer 2020), element by element in float32, with s = 1 / (1 + e^-gate):
+//
+//   output    = gate * s * up
+//   grad_gate = grad_output * up * s * (1 + gate * (1 - s))
+//   grad_up   = grad_output * gate * s
+#pragma once
+
+#include "core/tensor.h"
+
+namespace leia {
+
+struct CpuContext;
+
+struct SwigluForward {
+  static constexpr const char* kName = "swiglu_forward";
+  Tensor gate;    // any shape, float32 or bfloat16
+  Tensor up;      // shape and dtype of gate
+  Tensor output;  // shape and dtype of gate; may be gate or up
+
+  template <class Visit>
+  void tensors(Visit&& visit) const {
+    visit("gate", gate);
+    visit("up", up);
+    visit("output", output);
+  }
+};
+
+struct SwigluBackward {
+  static constexpr const char* kName = "swiglu_backward";
+  Tensor grad_output;  // shape and dtype of gate
+  Tensor gate;         // any shape, float32 or bfloat16
+  Tensor up;           // shape and dtype of gate
+  Tensor grad_gate;    // shape and dtype of gate; overwritten; may be one of the three above
+  Tensor grad_up;      // likewise, another one than grad_gate
+
+  template <class Visit>
+  void tensors(Visit&& visit) const {
+    visit("grad_output", grad_output);
+    visit("gate", gate);
+    visit("up", up);
+    visit("grad_gate", grad_gate);
+    visit("grad_up", grad_up);
+  }
+};
+
+void validate(const SwigluForward& operation);
+void validate(const SwigluBackward& operation);
+void execute_cpu(const SwigluForward& operation, CpuContext& context);
+void execute_cpu(const SwigluBackward& operation, CpuContext& context);
+
+}  // namespace leia
