@@ -1,0 +1,73 @@
+#!/usr/bin/env node
+// The `leia` command. Each command has a file of its own that registers it; this one sets up help,
+// turns errors into one line, and decides the exit code: 0 done, 1 failed, 2 wrong use, 130 interrupted.
+import { readFileSync, realpathSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Command, CommanderError } from 'commander';
+import { packageRoot } from '../core/addon.ts';
+import { LeiaError } from '../core/error.ts';
+
+/** Every command, in the order of the help. */
+const registrations: readonly ((program: Command) => void)[] = [];
+
+export function createProgram(): Command {
+  const manifest = JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8')) as {
+    version: string;
+  };
+  const program = new Command('leia')
+    .description('Adapt a LLaMA to another language with its Wikipedia (LEIA, Yamada & Ri 2024).')
+    .version(manifest.version)
+    .option('--debug', 'show the stack trace of an error')
+    .addHelpText('after', '\nEach command explains itself: leia train --help')
+    .showHelpAfterError('(see --help)');
+  for (const register of registrations) register(program);
+  exitOverride(program);
+  return program;
+}
+
+/** Errors of the command line are thrown, from subcommands too, so that one place decides. */
+function exitOverride(command: Command): void {
+  command.exitOverride();
+  for (const child of command.commands) exitOverride(child);
+}
+
+/** Runs one command line and returns the exit code. */
+export async function main(argv: readonly string[]): Promise<number> {
+  const program = createProgram();
+  try {
+    await program.parseAsync([...argv], { from: 'user' });
+    return 0;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    report(error, program.opts<{ debug?: boolean }>().debug ?? false);
+    if (!(error instanceof LeiaError)) return 1;
+    return { usage: 2, interrupted: 130 }[error.code as string] ?? 1;
+  }
+}
+
+function report(error: unknown, debug: boolean): void {
+  if (debug) {
+    console.error(error);
+    return;
+  }
+  const message = error instanceof Error ? error.message : String(error);
+  const line = message.replaceAll(/\s*\n\s*/g, ' ');
+  const hint =
+    error instanceof LeiaError ? '' : ' (unexpected; run with --debug for the stack trace)';
+  console.error(`leia: ${line}${hint}`);
+}
+
+/** A reader that closes the pipe early, such as `head`, has all it wants. */
+function endQuietlyOnClosedPipe(): void {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(0);
+    throw error;
+  });
+}
+
+const invoked = process.argv[1];
+if (invoked !== undefined && realpathSync(invoked) === fileURLToPath(import.meta.url)) {
+  endQuietlyOnClosedPipe();
+  process.exitCode = await main(process.argv.slice(2));
+}

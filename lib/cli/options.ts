@@ -1,0 +1,146 @@
+// Options of a command from one zod schema: flags, help, a configuration file, checks. A setting
+// `pSkip` is `--p-skip` on the command line and `pSkip` in the file; the command line wins.
+import { readFileSync } from 'node:fs';
+import { type Command, Option } from 'commander';
+import { parse as parseYaml } from 'yaml';
+import { z } from 'zod';
+import { LeiaError } from '../core/error.ts';
+import { fileError } from '../core/files.ts';
+
+type Schema = z.ZodObject;
+type Field = { type: z.ZodType; defaultValue: unknown };
+
+function kebab(name: string): string {
+  return name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+}
+
+function fieldOf(schema: z.ZodType): Field {
+  if (schema instanceof z.ZodDefault) {
+    return { type: schema.def.innerType as z.ZodType, defaultValue: schema.def.defaultValue };
+  }
+  if (schema instanceof z.ZodOptional) {
+    return { type: schema.def.innerType as z.ZodType, defaultValue: undefined };
+  }
+  return { type: schema, defaultValue: undefined };
+}
+
+function optionFor(name: string, schema: z.ZodType): Option {
+  const { type, defaultValue } = fieldOf(schema);
+  const flag = kebab(name);
+  const about = schema.description ?? '';
+  if (type instanceof z.ZodBoolean) {
+    return defaultValue === true
+      ? new Option(`--no-${flag}`, `turn off: ${about}`)
+      : new Option(`--${flag}`, about);
+  }
+  const option = new Option(`--${flag} <${placeholder(type)}>`, about);
+  if (type instanceof z.ZodEnum) option.choices(type.options.map(String));
+  if (type instanceof z.ZodNumber) option.argParser((text) => parseNumber(`--${flag}`, text));
+  if (defaultValue !== undefined) option.default(defaultValue);
+  return option;
+}
+
+function placeholder(type: z.ZodType): string {
+  if (type instanceof z.ZodNumber) return 'number';
+  return type instanceof z.ZodEnum ? 'choice' : 'text';
+}
+
+/** A finite number, or a `usage` error that names the option. */
+export function parseNumber(flag: string, text: string): number {
+  const value = Number(text);
+  if (text.trim() === '' || !Number.isFinite(value)) {
+    throw new LeiaError('usage', `${flag}: expected a number, got '${text}'`);
+  }
+  return value;
+}
+
+/** Adds a flag for every setting of the schema, and `--config` for a file of them. */
+export function addSettings(command: Command, schema: Schema): Command {
+  command.option(
+    '--config <file>',
+    'JSON or YAML file with any of the options below, in camelCase',
+  );
+  for (const [name, field] of Object.entries(schema.shape)) {
+    command.addOption(optionFor(name, field as z.ZodType));
+  }
+  return command;
+}
+
+/**
+ * The settings of a command: defaults, then the configuration file, then the command line.
+ * @throws LeiaError `usage` naming the option or key, what was expected and what came.
+ */
+export function readSettings<S extends Schema>(command: Command, schema: S): z.output<S> {
+  const options = command.opts<Record<string, unknown>>();
+  const file = typeof options.config === 'string' ? options.config : undefined;
+  const settings: Record<string, unknown> = file === undefined ? {} : readConfigFile(file, schema);
+  const given = new Set<string>();
+  for (const name of Object.keys(schema.shape)) {
+    if (command.getOptionValueSource(name) !== 'cli') continue;
+    settings[name] = options[name];
+    given.add(name);
+  }
+  const result = schema.safeParse(settings);
+  if (result.success) return result.data;
+  const issue = result.error.issues[0]!;
+  const name = String(issue.path[0] ?? '');
+  const where = given.has(name) || file === undefined ? `--${kebab(name)}` : `${file}: ${name}`;
+  const came = name in settings ? `, got ${JSON.stringify(settings[name])}` : '';
+  throw new LeiaError('usage', `${where}: ${issue.message}${came}`);
+}
+
+function readConfigFile(path: string, schema: Schema): Record<string, unknown> {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    throw fileError('read', path, error);
+  }
+  let content: unknown;
+  try {
+    content = path.endsWith('.json') ? JSON.parse(text) : parseYaml(text);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message.split('\n')[0] : String(error);
+    throw new LeiaError(
+      'usage',
+      `${path} is not valid ${path.endsWith('.json') ? 'JSON' : 'YAML'}: ${reason}`,
+    );
+  }
+  if (typeof content !== 'object' || content === null || Array.isArray(content)) {
+    throw new LeiaError('usage', `${path}: expected an object of options`);
+  }
+  const names = Object.keys(schema.shape);
+  for (const key of Object.keys(content)) {
+    if (!names.includes(key)) {
+      throw new LeiaError(
+        'usage',
+        `${path}: unknown option '${key}', did you mean '${nearest(key, names)}'?`,
+      );
+    }
+  }
+  return { ...content };
+}
+
+/** The candidate with the least edit distance. */
+export function nearest(word: string, candidates: readonly string[]): string | undefined {
+  const distances = candidates.map(
+    (candidate) => [editDistance(word, candidate), candidate] as const,
+  );
+  return distances.sort(([a], [b]) => a - b)[0]?.[1];
+}
+
+/** Levenshtein's distance, ignoring case. */
+function editDistance(a: string, b: string): number {
+  const from = a.toLowerCase();
+  const to = b.toLowerCase();
+  let row = Array.from({ length: to.length + 1 }, (_, j) => j);
+  for (let i = 1; i <= from.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= to.length; j++) {
+      const change = row[j - 1]! + (from[i - 1] === to[j - 1] ? 0 : 1);
+      next.push(Math.min(change, row[j]! + 1, next[j - 1]! + 1));
+    }
+    row = next;
+  }
+  return row[to.length]!;
+}

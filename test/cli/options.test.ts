@@ -1,0 +1,71 @@
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Command } from 'commander';
+import { expect, test } from 'vitest';
+import { z } from 'zod';
+import { addSettings, nearest, readSettings } from '../../lib/cli/options.ts';
+
+const schema = z.strictObject({
+  pSkip: z.number().min(0).max(1).default(0.5).describe('probability'),
+  strategy: z.enum(['left', 'right']).default('right').describe('where'),
+  lossOnNames: z.boolean().default(true).describe('names are learned'),
+  documentMask: z.boolean().default(false).describe('mask'),
+});
+
+function read(args: string[]) {
+  const command = addSettings(new Command('try'), schema).exitOverride();
+  command.configureOutput({ writeErr: () => {} });
+  command.parse(args, { from: 'user' });
+  return readSettings(command, schema);
+}
+
+function file(name: string, text: string): string {
+  const path = join(mkdtempSync(join(tmpdir(), 'leia-options-')), name);
+  writeFileSync(path, text);
+  return path;
+}
+
+const defaults = { pSkip: 0.5, strategy: 'right', lossOnNames: true, documentMask: false };
+
+test('defaults come from the schema', () => {
+  expect(read([])).toEqual(defaults);
+});
+
+test('flags are the kebab-case of the settings', () => {
+  expect(
+    read(['--p-skip', '0.25', '--strategy', 'left', '--no-loss-on-names', '--document-mask']),
+  ).toEqual({ pSkip: 0.25, strategy: 'left', lossOnNames: false, documentMask: true });
+});
+
+test('a file sets options and the command line wins', () => {
+  const yaml = file('run.yaml', 'pSkip: 0.1\nstrategy: left\n');
+  expect(read(['--config', yaml, '--p-skip', '0.9'])).toEqual({
+    ...defaults,
+    pSkip: 0.9,
+    strategy: 'left',
+  });
+  const json = file('run.json', '{"lossOnNames": false}');
+  expect(read(['--config', json])).toEqual({ ...defaults, lossOnNames: false });
+});
+
+test.each([
+  ['a wrong key names the nearest', 'pskipp: 1', "unknown option 'pskipp', did you mean 'pSkip'?"],
+  ['a value out of range', 'pSkip: 2', 'pSkip: Too big: expected number to be <=1, got 2'],
+  ['a value of another type', 'pSkip: much', 'got "much"'],
+  ['no object', '- 1', 'expected an object of options'],
+  ['broken YAML', 'a: [', 'is not valid YAML'],
+])('%s', (_name, text, message) => {
+  expect(() => read(['--config', file('run.yaml', text)])).toThrow(message);
+});
+
+test('an option out of range names its flag', () => {
+  expect(() => read(['--p-skip', '2'])).toThrow(
+    '--p-skip: Too big: expected number to be <=1, got 2',
+  );
+  expect(() => read(['--p-skip', 'x'])).toThrow("--p-skip: expected a number, got 'x'");
+});
+
+test('nearest finds small slips', () => {
+  expect(nearest('maxstep', ['maxSteps', 'batchSize'])).toBe('maxSteps');
+});
