@@ -1,0 +1,136 @@
+/**
+ * What LEIA needs to know of a Hugging Face `tokenizer.json`, checked before the native tokenizer sees it,
+ * and the changes LEIA makes to it. Unknown keys pass through untouched: the file is written back with
+ * everything it came with.
+ */
+import { createHash } from 'node:crypto';
+import { z } from 'zod';
+import { LeiaError } from '../core/error.ts';
+
+/** No tokenizer in use is near this; a larger id is damage, not a vocabulary. */
+const maxId = 16_777_215;
+const tokenId = z.int().min(0).max(maxId);
+
+const addedToken = z.looseObject({ id: tokenId, content: z.string().min(1), special: z.boolean() });
+export type AddedToken = z.infer<typeof addedToken>;
+
+const schema = z.looseObject({
+  added_tokens: z.array(addedToken).default([]),
+  model: z.looseObject({
+    type: z.string().optional(),
+    vocab: z.union([
+      z.record(z.string(), tokenId),
+      // Unigram: piece and score; the id is the position.
+      z.array(z.tuple([z.string(), z.number()])),
+    ]),
+    merges: z.array(z.union([z.string(), z.tuple([z.string(), z.string()])])).optional(),
+  }),
+});
+export type TokenizerJson = z.infer<typeof schema>;
+
+/**
+ * Checks the text of a `tokenizer.json`; `where` names the file in messages.
+ *
+ * @throws LeiaError `format`
+ */
+export function parseTokenizerJson(text: string, where: string): TokenizerJson {
+  const result = schema.safeParse(parseJson(text, where));
+  if (!result.success) {
+    const issue = result.error.issues[0];
+    const path = issue?.path.join('.') || 'the whole';
+    throw new LeiaError(
+      'format',
+      `${where}: ${path}: ${issue?.message ?? 'invalid'}; expected a Hugging Face tokenizer.json`,
+    );
+  }
+  const json = result.data;
+  const names = new Map<number, string>();
+  for (const [piece, id] of [...vocabulary(json), ...addedTokens(json)]) {
+    const other = names.get(id);
+    if (other !== undefined && other !== piece) {
+      throw new LeiaError(
+        'format',
+        `${where}: id ${id} belongs to both ${JSON.stringify(other)} and ${JSON.stringify(piece)}`,
+      );
+    }
+    names.set(id, piece);
+  }
+  if (names.size === 0) throw new LeiaError('format', `${where}: the vocabulary is empty`);
+  return json;
+}
+
+export function parseJson(text: string, where: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new LeiaError('format', `${where} is not JSON: ${(error as Error).message}`);
+  }
+}
+
+function vocabulary({ model: { vocab } }: TokenizerJson): [string, number][] {
+  return Array.isArray(vocab) ? vocab.map(([piece], id) => [piece, id]) : Object.entries(vocab);
+}
+
+function addedTokens(json: TokenizerJson): [string, number][] {
+  return json.added_tokens.map(({ content, id }) => [content, id]);
+}
+
+/** Largest id plus one: how many rows an embedding matrix needs. */
+export function idLimit(json: TokenizerJson): number {
+  let limit = 0;
+  for (const [, id] of vocabulary(json)) limit = Math.max(limit, id + 1);
+  for (const [, id] of addedTokens(json)) limit = Math.max(limit, id + 1);
+  return limit;
+}
+
+/** Every token's id, added ones included. */
+export function tokenIds(json: TokenizerJson): Map<string, number> {
+  return new Map([...vocabulary(json), ...addedTokens(json)]);
+}
+
+/**
+ * The tokenizer that sees nothing but text: the same normaliser, pre-tokeniser and vocabulary, but a literal
+ * `<s>` or `<translate>` in an article is spelled out in ordinary pieces, as SentencePiece does it, instead
+ * of becoming a control token. Also without template, truncation and padding, which belong to callers.
+ */
+export function textOnly(json: TokenizerJson): TokenizerJson {
+  const kept = json.added_tokens.filter((token) => !token.special);
+  const { vocab } = json.model;
+  const model = { ...json.model };
+  if (!Array.isArray(vocab)) {
+    // The library numbers added tokens itself unless the model already knows them: keep their ids.
+    model.vocab = { ...vocab, ...Object.fromEntries(kept.map(({ content, id }) => [content, id])) };
+  }
+  return {
+    ...json,
+    added_tokens: kept,
+    post_processor: null,
+    truncation: null,
+    padding: null,
+    model,
+  };
+}
+
+/**
+ * SHA-256, hexadecimal, of what decides how text becomes ids. It does not change with special tokens, with
+ * the template or with the layout of the file, so a dataset made with a base model's tokenizer is seen to
+ * fit the adapted model's, and the other way round.
+ */
+export function textHash(json: TokenizerJson): string {
+  const { added_tokens, normalizer, pre_tokenizer, model } = textOnly(json);
+  // Newer versions write a merge as a pair, older ones as one string.
+  const merges = model.merges?.map((merge) =>
+    typeof merge === 'string' ? merge : merge.join(' '),
+  );
+  const text = JSON.stringify(
+    sortKeys({ added_tokens, normalizer, pre_tokenizer, model: { ...model, merges } }),
+  );
+  return createHash('sha256').update(text).digest('hex');
+}
+
+function sortKeys(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sortKeys);
+  if (typeof value !== 'object' || value === null) return value;
+  const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
+  return Object.fromEntries(entries.map(([key, item]) => [key, sortKeys(item)]));
+}

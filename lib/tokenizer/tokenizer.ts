@@ -1,0 +1,152 @@
+/**
+ * Text to token ids with character offsets, by Hugging Face's own Rust library, from the `tokenizer.json`
+ * every checkpoint folder carries. Text is only ever text here: control tokens such as `<s>` cannot be
+ * smuggled in by an article that spells them; they are placed by id (see {@link Tokenizer.bosId}).
+ */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Tokenizer as NativeTokenizer } from 'tokenizers';
+import { LeiaError } from '../core/error.ts';
+import { fileError } from '../core/files.ts';
+import { specialTokens } from './special-tokens.ts';
+import {
+  idLimit,
+  parseTokenizerJson,
+  type TokenizerJson,
+  textHash,
+  textOnly,
+  tokenIds,
+} from './tokenizer-json.ts';
+
+/** The tokens of a text. Token i has id `ids[i]` and covers the code points `[starts[i], ends[i])`. */
+export interface Encoding {
+  ids: Int32Array;
+  starts: Int32Array;
+  ends: Int32Array;
+}
+
+export class Tokenizer {
+  readonly folder: string;
+  readonly bosId: number;
+  readonly eosId: number;
+  /** Largest id plus one. A model needs at least as many embedding rows. */
+  readonly vocabSize: number;
+  /** See `textHash`: equal hashes turn the same text into the same ids. */
+  readonly hash: string;
+  readonly #text: NativeTokenizer;
+  readonly #all: NativeTokenizer;
+  readonly #ids: ReadonlyMap<string, number>;
+
+  private constructor(folder: string, json: TokenizerJson, special: { bos: string; eos: string }) {
+    const path = join(folder, 'tokenizer.json');
+    this.folder = folder;
+    this.#ids = tokenIds(json);
+    this.vocabSize = idLimit(json);
+    this.hash = textHash(json);
+    this.#all = construct(json, path);
+    const text = textOnly(json);
+    this.#text = construct(text, path);
+    for (const { content, id } of text.added_tokens) {
+      if (this.#text.tokenToId(content) === id) continue;
+      throw new LeiaError(
+        'unsupported',
+        `${path}: added token ${JSON.stringify(content)} (id ${id}) is not in the model's vocabulary`,
+      );
+    }
+    this.bosId = this.#special('bos_token', special.bos);
+    this.eosId = this.#special('eos_token', special.eos);
+  }
+
+  /**
+   * Opens the tokenizer of a checkpoint folder: `tokenizer.json`, and `tokenizer_config.json` or
+   * `special_tokens_map.json` for the names of BOS and EOS.
+   *
+   * @throws LeiaError `io` (no such file), `format` (damaged), `unsupported` (no BOS or EOS).
+   */
+  static async load(folder: string): Promise<Tokenizer> {
+    const path = join(folder, 'tokenizer.json');
+    let text: string;
+    try {
+      text = await readFile(path, 'utf8');
+    } catch (error) {
+      throw fileError('read', path, error);
+    }
+    return new Tokenizer(folder, parseTokenizerJson(text, path), await specialTokens(folder));
+  }
+
+  /** The id of a token by its exact spelling, control tokens included. */
+  tokenId(token: string): number | undefined {
+    return this.#ids.get(token);
+  }
+
+  async encode(text: string): Promise<Encoding> {
+    const [encoding] = await this.encodeBatch([text]);
+    return encoding as Encoding;
+  }
+
+  /** Encodes many texts at once, in the library's own threads. No BOS, no EOS, no truncation. */
+  async encodeBatch(texts: readonly string[]): Promise<Encoding[]> {
+    if (texts.length === 0) return [];
+    const encodings = await this.#text.encodeBatch([...texts], { addSpecialTokens: false });
+    return encodings.map((encoding) => {
+      const offsets = encoding.getOffsets();
+      const starts = new Int32Array(offsets.length);
+      const ends = new Int32Array(offsets.length);
+      offsets.forEach((offset, i) => {
+        starts[i] = offset[0] ?? 0;
+        ends[i] = offset[1] ?? 0;
+      });
+      return { ids: Int32Array.from(encoding.getIds()), starts, ends };
+    });
+  }
+
+  /**
+   * Text of some ids. Control tokens appear as they are spelled unless `skipSpecialTokens`.
+   *
+   * @throws LeiaError `argument` for an id the tokenizer does not have.
+   */
+  async decode(
+    ids: Iterable<number>,
+    { skipSpecialTokens = false }: { skipSpecialTokens?: boolean } = {},
+  ): Promise<string> {
+    const list = [...ids];
+    for (const id of list) {
+      if (Number.isInteger(id) && id >= 0 && id < this.vocabSize) continue;
+      throw new LeiaError(
+        'argument',
+        `decode: ${id} is no token id, expected 0 to ${this.vocabSize - 1}`,
+      );
+    }
+    return await this.#all.decode(list, skipSpecialTokens);
+  }
+
+  /**
+   * Checks that a model has an embedding row for every id. (More rows than ids are common: padding.)
+   *
+   * @throws LeiaError `mismatch`
+   */
+  checkVocabulary(modelVocabSize: number, model: string): void {
+    if (this.vocabSize <= modelVocabSize) return;
+    throw new LeiaError(
+      'mismatch',
+      `the tokenizer of ${this.folder} has ids up to ${this.vocabSize - 1}, but ${model} has a vocabulary of ${modelVocabSize}; use the tokenizer the model was trained with`,
+    );
+  }
+
+  #special(key: string, token: string): number {
+    const id = this.#ids.get(token);
+    if (id !== undefined) return id;
+    throw new LeiaError(
+      'mismatch',
+      `${this.folder}: ${key} is ${JSON.stringify(token)}, which tokenizer.json does not have`,
+    );
+  }
+}
+
+function construct(json: TokenizerJson, path: string): NativeTokenizer {
+  try {
+    return NativeTokenizer.fromString(JSON.stringify(json));
+  } catch (error) {
+    throw new LeiaError('format', `${path}: ${(error as Error).message}`, { cause: error });
+  }
+}

@@ -1,0 +1,214 @@
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { Tokenizer } from '../../lib/tokenizer/tokenizer.ts';
+import { llama2Folder } from './llama2.ts';
+
+const tiny = join(import.meta.dirname, '../fixtures/tokenizer-tiny');
+
+describe('Tokenizer', () => {
+  it('knows its ids', async () => {
+    const tokenizer = await Tokenizer.load(tiny);
+    expect(tokenizer.vocabSize).toBe(512);
+    expect([tokenizer.bosId, tokenizer.eosId]).toEqual([1, 2]);
+    expect(tokenizer.tokenId('<0x41>')).toBe(3 + 0x41);
+    expect(tokenizer.tokenId('<translate>')).toBeUndefined();
+  });
+
+  it('counts offsets in code points and gives no special tokens', async () => {
+    const tokenizer = await Tokenizer.load(tiny);
+    const { ids, starts, ends } = await tokenizer.encode('😀 日本 the');
+    expect(ids).not.toContain(tokenizer.bosId);
+    // "▁" (added), the four bytes of one code point, then "▁日本" in parts and "▁the".
+    expect([...starts]).toEqual([0, 0, 0, 0, 0, 1, 2, 4]);
+    expect([...ends]).toEqual([1, 1, 1, 1, 1, 2, 4, 8]);
+  });
+
+  it('decodes what it encoded, whatever the text', async () => {
+    const tokenizer = await Tokenizer.load(tiny);
+    // "▁" itself is how a space is written; a lone surrogate is no text.
+    const text = fc.string({ unit: 'grapheme' }).filter((s) => !s.includes('▁'));
+    await fc.assert(
+      fc.asyncProperty(text, async (string) => {
+        const { ids, starts, ends } = await tokenizer.encode(string);
+        expect(await tokenizer.decode(ids)).toBe(string);
+        const length = [...string].length;
+        starts.forEach((start, i) => {
+          expect(start).toBeLessThanOrEqual(ends[i]!);
+          expect(ends[i]).toBeLessThanOrEqual(length);
+          expect(start).toBeGreaterThanOrEqual(starts[i - 1] ?? 0);
+        });
+      }),
+    );
+  });
+
+  it('encodes a batch as its texts one by one', async () => {
+    const tokenizer = await Tokenizer.load(tiny);
+    const texts = ['', 'The river', '日本の首都', ' two  spaces\n'];
+    const batch = await tokenizer.encodeBatch(texts);
+    expect(batch).toEqual(await Promise.all(texts.map((text) => tokenizer.encode(text))));
+    expect(await tokenizer.encodeBatch([])).toEqual([]);
+  });
+
+  it('takes the spelling of a control token for text', async () => {
+    const tokenizer = await Tokenizer.load(tiny);
+    const text = 'a <s>b</s> <unk>';
+    const { ids } = await tokenizer.encode(text);
+    for (const id of [0, tokenizer.bosId, tokenizer.eosId]) expect(ids).not.toContain(id);
+    expect(await tokenizer.decode(ids, { skipSpecialTokens: true })).toBe(text);
+    expect(await tokenizer.decode([1, ...ids, 2])).toContain('<s>');
+    expect(await tokenizer.decode([1, ...ids, 2], { skipSpecialTokens: true })).toBe(text);
+  });
+
+  it('refuses to decode what is no id', async () => {
+    const tokenizer = await Tokenizer.load(tiny);
+    await expect(tokenizer.decode([512])).rejects.toThrow(/512 is no token id, expected 0 to 511/);
+    await expect(tokenizer.decode([-1])).rejects.toMatchObject({ code: 'argument' });
+  });
+
+  it('checks that a model has room for its ids', async () => {
+    const tokenizer = await Tokenizer.load(tiny);
+    tokenizer.checkVocabulary(512, 'model');
+    tokenizer.checkVocabulary(640, 'model');
+    expect(() => tokenizer.checkVocabulary(511, 'model')).toThrow(
+      /ids up to 511, but model has a vocabulary of 511/,
+    );
+  });
+
+  it.skipIf(llama2Folder === undefined)('reads the LLaMA 2 tokenizer', async () => {
+    const tokenizer = await Tokenizer.load(llama2Folder!);
+    expect(tokenizer.vocabSize).toBe(32000);
+    // SentencePiece's own ids, the leading space kept as one more "▁".
+    expect([...(await tokenizer.encode(' hello')).ids]).toEqual([29871, 22172]);
+    expect([...(await tokenizer.encode('<s>')).ids]).toEqual([529, 29879, 29958]);
+  });
+});
+
+describe('a tokenizer folder that is not as it should be', () => {
+  let folder: string;
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'leia-tokenizer-'));
+    await cp(tiny, folder, { recursive: true });
+  });
+  afterEach(() => rm(folder, { recursive: true }));
+
+  async function change(name: string, edit: (json: Record<string, unknown>) => unknown) {
+    const path = join(folder, name);
+    await writeFile(path, JSON.stringify(edit(JSON.parse(await readFile(path, 'utf8')))));
+  }
+
+  async function rejection(): Promise<{ code: string; message: string }> {
+    return await Tokenizer.load(folder).then(
+      () => expect.unreachable('the tokenizer was opened'),
+      (error) => {
+        expect(error.name).toBe('LeiaError');
+        expect(error.message).not.toContain('\n');
+        return error;
+      },
+    );
+  }
+
+  it('names a missing file', async () => {
+    await rm(join(folder, 'tokenizer.json'));
+    expect(await rejection()).toMatchObject({
+      code: 'io',
+      message: `cannot read ${join(folder, 'tokenizer.json')}: no such file or folder`,
+    });
+  });
+
+  it('reports a truncated file', async () => {
+    const bytes = await readFile(join(folder, 'tokenizer.json'));
+    for (const length of [0, 1, 100, bytes.length >> 1, bytes.length - 3]) {
+      await writeFile(join(folder, 'tokenizer.json'), bytes.subarray(0, length));
+      expect((await rejection()).code).toBe('format');
+    }
+  });
+
+  it.each<[string, (json: Record<string, unknown>) => unknown]>([
+    ['another kind of JSON', () => ({ hello: 1 })],
+    ['an array', () => []],
+    ['null', () => null],
+    ['a negative id', (json) => edited(json, (model) => Object.assign(model.vocab, { x: -1 }))],
+    ['a huge id', (json) => edited(json, (model) => Object.assign(model.vocab, { x: 2 ** 32 }))],
+    ['one id twice', (json) => edited(json, (model) => Object.assign(model.vocab, { '€': 7 }))],
+    ['no vocabulary', (json) => ({ ...edited(json, (m) => (m.vocab = {})), added_tokens: [] })],
+    ['a merge of unknown pieces', (json) => edited(json, (m) => m.merges.push(['q€', '€q']))],
+    ['an unknown model', (json) => edited(json, (model) => (model.type = 'Magic'))],
+    ['an unknown normaliser', (json) => ({ ...json, normalizer: { type: 'Magic' } })],
+    ['a broken pattern', (json) => ({ ...json, pre_tokenizer: brokenPattern })],
+    ['special tokens of another type', (json) => ({ ...json, added_tokens: [{ id: '0' }] })],
+  ])('refuses %s', async (_, edit) => {
+    await change('tokenizer.json', edit);
+    const { code, message } = await rejection();
+    expect(code).toBe('format');
+    expect(message).toContain('tokenizer.json');
+  });
+
+  it('needs to know BOS and EOS', async () => {
+    for (const name of ['tokenizer_config.json', 'special_tokens_map.json']) {
+      await change(name, ({ eos_token, ...json }) => json);
+    }
+    expect(await rejection()).toMatchObject({
+      code: 'unsupported',
+      message: expect.stringContaining('names eos_token'),
+    });
+    await change('special_tokens_map.json', (json) => ({
+      ...json,
+      eos_token: { content: '</s>' },
+    }));
+    expect((await Tokenizer.load(folder)).eosId).toBe(2);
+    await change('special_tokens_map.json', (json) => ({ ...json, eos_token: '<eos>' }));
+    expect(await rejection()).toMatchObject({ code: 'mismatch' });
+  });
+
+  it('keeps the ids of added tokens that are text', async () => {
+    const added = { single_word: false, lstrip: false, rstrip: false, normalized: false };
+    await change('tokenizer.json', (json) => ({
+      ...json,
+      added_tokens: [
+        ...(json.added_tokens as unknown[]),
+        { ...added, id: 512, content: '<control>', special: true },
+        { ...added, id: 513, content: 'Zürich', special: false },
+      ],
+    }));
+    const tokenizer = await Tokenizer.load(folder);
+    expect(tokenizer.vocabSize).toBe(514);
+    expect([...(await tokenizer.encode('Zürich')).ids]).toEqual([513]);
+    expect([...(await tokenizer.encode('<control>')).ids]).not.toContain(512);
+  });
+
+  it('has a hash of what turns text into ids, not of the layout', async () => {
+    const { hash } = await Tokenizer.load(tiny);
+    await change('tokenizer.json', (json) => ({ ...json, post_processor: null }));
+    expect((await Tokenizer.load(folder)).hash).toBe(hash);
+    await change('tokenizer.json', (json) =>
+      edited(
+        json,
+        (model) => (model.merges = model.merges.map((pair) => (pair as string[]).join(' '))),
+      ),
+    );
+    expect((await Tokenizer.load(folder)).hash).toBe(hash);
+    await change('tokenizer.json', (json) => edited(json, (model) => model.merges.pop()));
+    expect((await Tokenizer.load(folder)).hash).not.toBe(hash);
+  });
+});
+
+interface Model {
+  type: string;
+  vocab: Record<string, number>;
+  merges: unknown[];
+}
+
+const brokenPattern = {
+  type: 'Split',
+  pattern: { Regex: '(' },
+  behavior: 'Isolated',
+  invert: false,
+};
+
+function edited(json: Record<string, unknown>, edit: (model: Model) => unknown) {
+  edit(json.model as Model);
+  return json;
+}
