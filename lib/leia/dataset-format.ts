@@ -1,0 +1,174 @@
+/**
+ * How a tokenised dataset lies on disk. A folder holds shards of three files each and, written last,
+ * `manifest.json`; a folder without manifest is not finished.
+ *
+ * - `articles-00000.bin`, int32 little-endian, one record an article: number of tokens, number of entities,
+ *   the token ids (BOS first), then (start, end, name length) of every entity, then all names' ids.
+ * - `passages-00000.jsonl`: what the tokens were made of, one line an article: title, text, anchors.
+ * - `index-00000.bin`, uint32 little-endian, one pair an article and one for the end: where its record
+ *   begins (in int32s) and where its line begins (in bytes).
+ */
+import { z } from 'zod';
+import { LeiaError } from '../core/error.ts';
+import type { TokenEntity, TokenizedArticle } from './entity.ts';
+
+export const manifestFile = 'manifest.json';
+export const progressFile = 'progress.json';
+export const shardFiles = ['articles', 'passages', 'index'] as const;
+export type ShardFile = (typeof shardFiles)[number];
+
+export function shardFileName(file: ShardFile, shard: number): string {
+  const extension = file === 'passages' ? 'jsonl' : 'bin';
+  return `${file}-${String(shard).padStart(5, '0')}.${extension}`;
+}
+
+const count = z.int().nonnegative();
+const offset = z.int().nonnegative();
+const fileSchema = z.strictObject({ bytes: count, sha256: z.string().regex(/^[0-9a-f]{64}$/) });
+
+export const shardSchema = z.strictObject({
+  articles: z.int().positive(),
+  tokens: count,
+  entities: count,
+  files: z.strictObject({ articles: fileSchema, passages: fileSchema, index: fileSchema }),
+});
+export type Shard = z.infer<typeof shardSchema>;
+
+export const metaSchema = z.strictObject({
+  /** Language code of the articles, e.g. "ja". */
+  language: z.string(),
+  /** The tokenizer the ids belong to: `Tokenizer.hash`, `vocabSize` and `bosId`. */
+  tokenizer: z.strictObject({ hash: z.string(), vocabSize: z.int().positive(), bosId: count }),
+  /** Where the articles come from and the options that decide what they become; free to the writer. */
+  source: z.record(z.string(), z.json()),
+});
+export type DatasetMeta = z.infer<typeof metaSchema>;
+export type Json = z.infer<ReturnType<typeof z.json>>;
+
+export const manifestSchema = z.strictObject({
+  format: z.literal('leia-dataset'),
+  version: z.literal(1),
+  meta: metaSchema,
+  articles: count,
+  tokens: count,
+  entities: count,
+  /** What the writer wants to tell, e.g. how many anchors were left out, by reason. */
+  report: z.record(z.string(), z.json()),
+  shards: z.array(shardSchema),
+});
+export type Manifest = z.infer<typeof manifestSchema>;
+
+export const progressSchema = z.strictObject({
+  format: z.literal('leia-dataset-progress'),
+  version: z.literal(1),
+  meta: metaSchema,
+  shards: z.array(shardSchema),
+  cursor: z.json(),
+});
+
+/** What an article's tokens were made of. Offsets are code points. */
+export interface Passage {
+  title: string;
+  text: string;
+  anchors: PassageAnchor[];
+}
+
+export interface PassageAnchor {
+  start: number;
+  end: number;
+  /** Title of the page the anchor leads to. */
+  target: string;
+  /** That page's name in English; null if there is none or it is no entity's. */
+  name: string | null;
+}
+
+export const passageSchema = z.strictObject({
+  title: z.string(),
+  text: z.string(),
+  anchors: z.array(
+    z.strictObject({ start: offset, end: offset, target: z.string(), name: z.string().nullable() }),
+  ),
+});
+
+/** Parses and checks JSON; `path` names the file in messages. */
+export function parseChecked<T extends z.ZodType>(
+  schema: T,
+  text: string,
+  path: string,
+): z.output<T> {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (error) {
+    throw new LeiaError('format', `${path} is not JSON: ${(error as Error).message}`);
+  }
+  const result = schema.safeParse(json);
+  if (result.success) return result.data;
+  const issue = result.error.issues[0];
+  throw new LeiaError(
+    'format',
+    `${path}: ${issue?.path.join('.') || 'the whole'}: ${issue?.message ?? 'invalid'}`,
+  );
+}
+
+/** The record of an article, as the file holds it. */
+export function encodeArticle({ inputIds, entities }: TokenizedArticle): Int32Array {
+  const names = entities.reduce((sum, { nameIds }) => sum + nameIds.length, 0);
+  const record = new Int32Array(2 + inputIds.length + 3 * entities.length + names);
+  record[0] = inputIds.length;
+  record[1] = entities.length;
+  record.set(inputIds, 2);
+  let at = 2 + inputIds.length;
+  for (const { start, end, nameIds } of entities) {
+    record.set([start, end, nameIds.length], at);
+    at += 3;
+  }
+  for (const { nameIds } of entities) {
+    record.set(nameIds, at);
+    at += nameIds.length;
+  }
+  return record;
+}
+
+/**
+ * The article of a record. The result's arrays are views of it.
+ *
+ * @throws LeiaError `format` if the counts do not add up, an id is outside the vocabulary, or entities
+ *   overlap or reach beyond the tokens; `where` names file and article.
+ */
+export function decodeArticle(
+  record: Int32Array,
+  vocabSize: number,
+  where: string,
+): TokenizedArticle {
+  const damaged = (what: string): never => {
+    throw new LeiaError('format', `${where}: ${what}; the file is damaged, prepare the data again`);
+  };
+  const [tokens = -1, count = -1] = record;
+  const table = 2 + tokens;
+  let at = table + 3 * count;
+  if (tokens < 1 || count < 0 || at > record.length) damaged('the counts do not fit the record');
+  const entities: TokenEntity[] = [];
+  let previousEnd = 1; // BOS is part of no entity.
+  for (let i = 0; i < count; i++) {
+    const row = table + 3 * i;
+    const start = record[row] as number;
+    const end = record[row + 1] as number;
+    const length = record[row + 2] as number;
+    if (start < previousEnd || end <= start || end > tokens) {
+      damaged(`entity ${i} has tokens [${start}, ${end}) of ${tokens}`);
+    }
+    if (length < 0 || at + length > record.length) damaged(`the name of entity ${i} is cut off`);
+    entities.push({ start, end, nameIds: record.subarray(at, at + length) });
+    at += length;
+    previousEnd = end;
+  }
+  if (at !== record.length) damaged('the counts do not fit the record');
+  const inputIds = record.subarray(2, table);
+  for (const ids of [inputIds, record.subarray(table + 3 * count)]) {
+    for (const id of ids) {
+      if (id < 0 || id >= vocabSize) damaged(`token id ${id} is outside 0..${vocabSize - 1}`);
+    }
+  }
+  return { inputIds, entities };
+}

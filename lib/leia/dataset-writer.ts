@@ -1,0 +1,217 @@
+/**
+ * Writes a dataset shard by shard. A shard is kept in memory until it is full and then written whole, and
+ * a progress file says which shards are complete and how far the writer's input had been read by then: when
+ * the program is killed, the same command goes on from there. The manifest comes last.
+ */
+import { createHash } from 'node:crypto';
+import { mkdir, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
+import { LeiaError } from '../core/error.ts';
+import { fileError, writeFileAtomically } from '../core/files.ts';
+import {
+  type DatasetMeta,
+  decodeArticle,
+  encodeArticle,
+  type Json,
+  type Manifest,
+  manifestFile,
+  type Passage,
+  parseChecked,
+  progressFile,
+  progressSchema,
+  type Shard,
+  type ShardFile,
+  shardFileName,
+  shardFiles,
+} from './dataset-format.ts';
+import type { TokenizedArticle } from './entity.ts';
+
+/** About 30 million tokens; what at most is done again after an interruption. */
+const defaultShardBytes = 128 * 1024 * 1024;
+
+export class DatasetWriter {
+  readonly folder: string;
+  readonly #meta: DatasetMeta;
+  readonly #shardBytes: number;
+  readonly #shards: Shard[];
+  #cursor: Json;
+  #lastCursor: Json;
+  #current = new OpenShard();
+
+  private constructor(
+    folder: string,
+    meta: DatasetMeta,
+    shardBytes: number,
+    shards: Shard[],
+    cursor: Json,
+  ) {
+    this.folder = folder;
+    this.#meta = meta;
+    this.#shardBytes = shardBytes;
+    this.#shards = shards;
+    this.#cursor = cursor;
+    this.#lastCursor = cursor;
+  }
+
+  /**
+   * Starts a dataset in `folder`, or goes on with one that was begun there with the same `meta`.
+   *
+   * @throws LeiaError `usage` if the folder has a finished dataset, or one begun with other settings; `io`.
+   */
+  static async create(
+    folder: string,
+    meta: DatasetMeta,
+    { shardBytes = defaultShardBytes }: { shardBytes?: number } = {},
+  ): Promise<DatasetWriter> {
+    try {
+      await mkdir(folder, { recursive: true });
+    } catch (error) {
+      throw fileError('create', folder, error);
+    }
+    if ((await readOptional(join(folder, manifestFile))) !== undefined) {
+      throw new LeiaError(
+        'usage',
+        `${folder} already holds a finished dataset; remove it or write to another folder`,
+      );
+    }
+    const path = join(folder, progressFile);
+    const text = await readOptional(path);
+    if (text === undefined) return new DatasetWriter(folder, meta, shardBytes, [], null);
+    const progress = parseChecked(progressSchema, text, path);
+    if (!isDeepStrictEqual(progress.meta, JSON.parse(JSON.stringify(meta)))) {
+      throw new LeiaError(
+        'usage',
+        `${folder} holds a dataset begun with other input or options; remove it or write to another folder`,
+      );
+    }
+    return new DatasetWriter(folder, meta, shardBytes, progress.shards, progress.cursor);
+  }
+
+  /** How many articles are in the dataset so far. After {@link create}: how many were there already. */
+  get articleCount(): number {
+    return this.#shards.reduce((sum, { articles }) => sum + articles, this.#current.articles);
+  }
+
+  /**
+   * What was given as `cursor` to the last {@link append} whose article is safely on disk; null at the
+   * beginning. Only of interest after {@link create}: where to go on.
+   */
+  get cursor(): Json {
+    return this.#cursor;
+  }
+
+  /**
+   * Adds an article. `cursor` is anything that tells the caller, after an interruption, where its input
+   * goes on and what it had counted by then.
+   *
+   * @throws LeiaError `format` if an id is outside the vocabulary or entities overlap; `io` if the disk is full.
+   */
+  async append(article: Passage & TokenizedArticle, cursor: Json = null): Promise<void> {
+    const { title, text, anchors } = article;
+    const record = encodeArticle(article);
+    decodeArticle(record, this.#meta.tokenizer.vocabSize, `article "${title}"`);
+    this.#current.add(record, { title, text, anchors }, article.entities.length);
+    this.#lastCursor = cursor;
+    if (this.#current.bytes >= this.#shardBytes) await this.#flush();
+  }
+
+  /**
+   * Writes what is left and the manifest.
+   *
+   * @throws LeiaError `usage` if there is no article at all; `io`.
+   */
+  async finish(report: Record<string, Json> = {}): Promise<Manifest> {
+    if (this.articleCount === 0) {
+      throw new LeiaError('usage', `no article was written to ${this.folder}; is the input empty?`);
+    }
+    if (this.#current.articles > 0) await this.#flush();
+    const total = (key: 'articles' | 'tokens' | 'entities') =>
+      this.#shards.reduce((sum, shard) => sum + shard[key], 0);
+    const manifest: Manifest = {
+      format: 'leia-dataset',
+      version: 1,
+      meta: this.#meta,
+      articles: total('articles'),
+      tokens: total('tokens'),
+      entities: total('entities'),
+      report,
+      shards: this.#shards,
+    };
+    await writeFileAtomically(join(this.folder, manifestFile), format(manifest));
+    await rm(join(this.folder, progressFile), { force: true });
+    return manifest;
+  }
+
+  async #flush(): Promise<void> {
+    const contents = this.#current.contents();
+    const files = {} as Shard['files'];
+    for (const file of shardFiles) {
+      const content = contents[file];
+      const path = join(this.folder, shardFileName(file, this.#shards.length));
+      await writeFileAtomically(path, content);
+      const sha256 = createHash('sha256').update(content).digest('hex');
+      files[file] = { bytes: content.byteLength, sha256 };
+    }
+    const { articles, tokens, entities } = this.#current;
+    this.#shards.push({ articles, tokens, entities, files });
+    this.#current = new OpenShard();
+    this.#cursor = this.#lastCursor;
+    const progress = {
+      format: 'leia-dataset-progress',
+      version: 1,
+      meta: this.#meta,
+      shards: this.#shards,
+      cursor: this.#cursor,
+    };
+    await writeFileAtomically(join(this.folder, progressFile), format(progress));
+  }
+}
+
+/** A shard in memory. */
+class OpenShard {
+  articles = 0;
+  tokens = 0;
+  entities = 0;
+  bytes = 0;
+  readonly #records: Uint8Array[] = [];
+  readonly #lines: Uint8Array[] = [];
+  readonly #index: number[] = [0, 0];
+  #recordLength = 0;
+  #lineLength = 0;
+
+  add(record: Int32Array, passage: Passage, entities: number): void {
+    const line = Buffer.from(`${JSON.stringify(passage)}\n`);
+    this.#records.push(new Uint8Array(record.buffer, record.byteOffset, record.byteLength));
+    this.#lines.push(line);
+    this.#recordLength += record.length;
+    this.#lineLength += line.length;
+    this.#index.push(this.#recordLength, this.#lineLength);
+    this.articles += 1;
+    this.tokens += record[0] ?? 0;
+    this.entities += entities;
+    this.bytes += record.byteLength + line.length;
+  }
+
+  contents(): Record<ShardFile, Uint8Array> {
+    const index = Uint32Array.from(this.#index);
+    return {
+      articles: Buffer.concat(this.#records),
+      passages: Buffer.concat(this.#lines),
+      index: new Uint8Array(index.buffer),
+    };
+  }
+}
+
+function format(json: unknown): string {
+  return `${JSON.stringify(json, undefined, 2)}\n`;
+}
+
+async function readOptional(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    throw fileError('read', path, error);
+  }
+}
