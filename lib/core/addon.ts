@@ -4,9 +4,13 @@ import { createRequire } from 'node:module';
 import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { LeiaError } from './error.ts';
+import type { NativeAdamw } from './ops/adamw.ts';
+import type { NativeCast } from './ops/cast.ts';
 import type { NativeCrossEntropy } from './ops/cross-entropy.ts';
 import type { NativeEmbedding } from './ops/embedding.ts';
 import type { NativeFill } from './ops/fill.ts';
+import type { NativeGradientNorm } from './ops/gradient-norm.ts';
+import type { NativeRandomNormal } from './ops/random-normal.ts';
 import type { NativeResidualAdd } from './ops/residual-add.ts';
 import type { NativeRmsNorm } from './ops/rms-norm.ts';
 import type { NativeRope } from './ops/rope.ts';
@@ -39,9 +43,13 @@ type OptionalHandle = NativeTensor | undefined;
  * in `ops/`.
  */
 export interface Addon
-  extends NativeCrossEntropy,
+  extends NativeAdamw,
+    NativeCast,
+    NativeCrossEntropy,
     NativeEmbedding,
     NativeFill,
+    NativeGradientNorm,
+    NativeRandomNormal,
     NativeResidualAdd,
     NativeRmsNorm,
     NativeRope,

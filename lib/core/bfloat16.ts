@@ -20,3 +20,30 @@ export function float32ToBfloat16(values: Float32Array): Uint16Array {
   }
   return bits;
 }
+
+/**
+ * Splits float32 values into two halves that give them back exactly ({@link joinFloat32}): bfloat16
+ * bits, rounded to nearest and halves up, and the lower 16 bits. A NaN becomes 0x7fc0 and 0.
+ */
+export function splitFloat32(values: Float32Array): { upper: Uint16Array; lower: Uint16Array } {
+  const words = new Uint32Array(values.buffer, values.byteOffset, values.length);
+  const upper = new Uint16Array(values.length);
+  const lower = new Uint16Array(values.length);
+  for (let i = 0; i < words.length; i++) {
+    const nan = (words[i]! & 0x7fffffff) > 0x7f800000;
+    const word = nan ? 0x7fc00000 : words[i]!;
+    upper[i] = (word + 0x8000) / 0x10000;
+    lower[i] = word;
+  }
+  return { upper, lower };
+}
+
+/** The inverse of {@link splitFloat32}. */
+export function joinFloat32(upper: Uint16Array, lower: Uint16Array): Float32Array {
+  const words = new Uint32Array(upper.length);
+  for (let i = 0; i < words.length; i++) {
+    const low = lower[i]!;
+    words[i] = ((upper[i]! - (low >= 0x8000 ? 1 : 0)) << 16) | low;
+  }
+  return new Float32Array(words.buffer);
+}

@@ -2,9 +2,13 @@
 // checks its arguments, queues the work on the tensors' device and returns; outputs that are not
 // given are allocated. Gradients of activations are overwritten; gradients of parameters are float32
 // and added to. All reductions are float32 in a fixed order: the same inputs give the same bits.
+export * from './ops/adamw.ts';
+export * from './ops/cast.ts';
 export * from './ops/cross-entropy.ts';
 export * from './ops/embedding.ts';
 export * from './ops/fill.ts';
+export * from './ops/gradient-norm.ts';
+export * from './ops/random-normal.ts';
 export * from './ops/residual-add.ts';
 export * from './ops/rms-norm.ts';
 export * from './ops/rope.ts';

@@ -5,9 +5,13 @@
 namespace leia::binding {
 
 void register_operations(Napi::Env, Napi::Object exports) {
+  register_adamw(exports);
+  register_cast(exports);
   register_cross_entropy(exports);
   register_embedding(exports);
   register_fill(exports);
+  register_gradient_norm(exports);
+  register_random_normal(exports);
   register_residual_add(exports);
   register_rms_norm(exports);
   register_rope(exports);

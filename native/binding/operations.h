@@ -6,9 +6,13 @@
 
 namespace leia::binding {
 
+void register_adamw(Napi::Object exports);
+void register_cast(Napi::Object exports);
 void register_cross_entropy(Napi::Object exports);
 void register_embedding(Napi::Object exports);
 void register_fill(Napi::Object exports);
+void register_gradient_norm(Napi::Object exports);
+void register_random_normal(Napi::Object exports);
 void register_residual_add(Napi::Object exports);
 void register_rms_norm(Napi::Object exports);
 void register_rope(Napi::Object exports);

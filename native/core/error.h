@@ -2,6 +2,7 @@
 // lib/core/error.ts; its message says what was expected, what came, and what to do.
 #pragma once
 
+#include <cstdio>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -29,6 +30,14 @@ inline std::string text_piece(const std::string& piece) {
 }
 inline std::string text_piece(bool value) {
   return value ? "true" : "false";
+}
+inline std::string text_piece(double value) {
+  char digits[32];
+  std::snprintf(digits, sizeof(digits), "%.9g", value);
+  return digits;
+}
+inline std::string text_piece(float value) {
+  return text_piece(double{value});
 }
 template <class Number>
 std::string text_piece(Number value) {

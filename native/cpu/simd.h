@@ -86,6 +86,18 @@ inline void store_count(T* target, Floats value, int64_t count) {
   }
 }
 
+// 16-bit words widened to 32 bits, and their lower halves stored.
+inline Words load_halves(const uint16_t* source, int64_t count) {
+  Halves halves{};
+  std::memcpy(&halves, source, static_cast<size_t>(count) * sizeof(uint16_t));
+  return __builtin_convertvector(halves, Words);
+}
+
+inline void store_halves(uint16_t* target, Words value, int64_t count) {
+  const Halves halves = __builtin_convertvector(value, Halves);
+  std::memcpy(target, &halves, static_cast<size_t>(count) * sizeof(uint16_t));
+}
+
 // Sums of lanes in a fixed, pairwise order.
 inline float reduce_sum(Floats value) {
   float lanes[kLanes];

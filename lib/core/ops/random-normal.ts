@@ -1,0 +1,36 @@
+import { addon, type Handle } from '../addon.ts';
+import type { Tensor } from '../tensor.ts';
+
+export interface NativeRandomNormal {
+  randomNormal(
+    output: Handle,
+    mean: number,
+    standardDeviation: number,
+    seed: number,
+    offset: number,
+  ): void;
+}
+
+export interface RandomNormal {
+  /** Any shape, float32 or bfloat16. */
+  output: Tensor;
+  /** Default 0. */
+  mean?: number;
+  /** 0 or more; default 1. */
+  standardDeviation?: number;
+  /** A whole number of 0 or more. */
+  seed: number;
+  /** A whole number of 0 or more, default 0: where in the seed's sequence the output begins. */
+  offset?: number;
+}
+
+/**
+ * Normally distributed numbers. Element i depends only on seed and offset + i; before it is rounded
+ * to the output's dtype it is the same float32 value on every device. The generator is
+ * Philox4x32-10 (Salmon et al. 2011) with the inverse distribution by algorithm AS 241 (Wichura 1988).
+ */
+export function randomNormal(args: RandomNormal): { output: Tensor } {
+  const { output, mean = 0, standardDeviation = 1, seed, offset = 0 } = args;
+  addon().randomNormal(output.handle, mean, standardDeviation, seed, offset);
+  return { output };
+}

@@ -1,0 +1,17 @@
+#include "binding/arguments.h"
+#include "binding/operations.h"
+#include "ops/random_normal/random_normal.h"
+
+namespace leia::binding {
+
+void register_random_normal(Napi::Object exports) {
+  add_operation(exports, "randomNormal", [](Arguments& a) {
+    return RandomNormal{.output = a.tensor(),
+                        .mean = a.number(),
+                        .standard_deviation = a.number(),
+                        .seed = a.integer(),
+                        .offset = a.integer()};
+  });
+}
+
+}  // namespace leia::binding

@@ -1,0 +1,57 @@
+// Compiled once per instruction set by adamw_cpu.cpp: one pass over parameters and state.
+namespace leia::LEIA_ISA {
+
+struct SingleParameters {
+  float* values;
+
+  Floats get(int64_t i, int64_t count) const { return load_count(values + i, count); }
+  void set(int64_t i, Floats value, int64_t count) const { store_count(values + i, value, count); }
+};
+
+// Upper halves rounded up from 0x8000, and the lower halves they were rounded by.
+struct SplitParameters {
+  uint16_t *upper, *lower;
+
+  Floats get(int64_t i, int64_t count) const {
+    const Words high = load_halves(upper + i, count), low = load_halves(lower + i, count);
+    return reinterpret_cast<Floats>((low >= 0x8000u ? high - 1u : high) << 16 | low);
+  }
+  void set(int64_t i, Floats value, int64_t count) const {
+    const Words bits = reinterpret_cast<Words>(value), quiet = Words{} + 0x7fc00000u;
+    const Words stored = (bits & 0x7fffffffu) > 0x7f800000u ? quiet : bits;
+    store_halves(upper + i, (stored + 0x8000u) >> 16, count);
+    store_halves(lower + i, stored & 0xffffu, count);
+  }
+};
+
+template <class Parameters>
+void adamw_range(Parameters parameters, const AdamW& op, const AdamWFactors& f, int64_t first,
+                 int64_t last) {
+  const float* gradient = op.gradient.data<float>();
+  float *first_moment = op.first_moment.data<float>(),
+        *second_moment = op.second_moment.data<float>();
+  for_vectors(last - first, [&](int64_t offset, int64_t count) {
+    const int64_t i = first + offset;
+    const Floats g = load_count(gradient + i, count) * f.scale;
+    Floats m = load_count(first_moment + i, count);
+    m = m + f.first * (g - m);
+    store_count(first_moment + i, m, count);
+    const Floats v = load_count(second_moment + i, count) * f.keep + f.second * g * g;
+    store_count(second_moment + i, v, count);
+    const Floats p = parameters.get(i, count) * f.decay;
+    parameters.set(i, p - f.rate * (m / (square_root(v) / f.correction + f.epsilon)), count);
+  });
+}
+
+inline void adamw(const AdamW& op, const AdamWFactors& factors, CpuContext& context) {
+  context.parallel_ranges(op.parameter.elements(), 1 << 14, [&](int64_t first, int64_t last) {
+    if (op.remainder) {
+      const SplitParameters split{op.parameter.data<uint16_t>(), op.remainder.data<uint16_t>()};
+      adamw_range(split, op, factors, first, last);
+    } else {
+      adamw_range(SingleParameters{op.parameter.data<float>()}, op, factors, first, last);
+    }
+  });
+}
+
+}  // namespace leia::LEIA_ISA

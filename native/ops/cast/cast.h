@@ -1,0 +1,26 @@
+// output[i] = input[i], rounded to the output's dtype: to nearest, ties to even. The same dtype
+// gives a copy; int32 only copies.
+#pragma once
+
+#include "core/tensor.h"
+
+namespace leia {
+
+struct CpuContext;
+
+struct Cast {
+  static constexpr const char* kName = "cast";
+  Tensor input;   // any shape, any dtype
+  Tensor output;  // shape of input; float32 or bfloat16, or int32 like input
+
+  template <class Visit>
+  void tensors(Visit&& visit) const {
+    visit("input", input);
+    visit("output", output);
+  }
+};
+
+void validate(const Cast& operation);
+void execute_cpu(const Cast& operation, CpuContext& context);
+
+}  // namespace leia

@@ -1,0 +1,23 @@
+import { type DType, ops } from '../../../lib/index.ts';
+import { elements, type OperationCase, rounded, size } from '../case.ts';
+
+function fillCase(shape: readonly number[], dtype: DType, value: number): OperationCase {
+  return {
+    name: `fill ${shape.join('x')} ${dtype} with ${value}`,
+    inputs: {},
+    run: (_inputs, output) => ops.fill({ output: output(shape, dtype), value }),
+    reference: () => {
+      const data = new Float64Array(elements(shape)).fill(value);
+      return { output: dtype === 'int32' ? data : rounded({ shape, dtype, data }).data };
+    },
+    tolerance: { output: 0 },
+    bytes: elements(shape) * size(dtype),
+    flops: 0,
+  };
+}
+
+export const cases: OperationCase[] = [[], [0], [3, 5], [300007]].flatMap((shape) => [
+  fillCase(shape, 'float32', 0.1),
+  fillCase(shape, 'bfloat16', -1 / 3),
+  fillCase(shape, 'int32', -2147483648),
+]);
