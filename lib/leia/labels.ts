@@ -1,0 +1,25 @@
+/**
+ * Which tokens the model learns to predict (section 2 of the paper): never <translate> and </translate>, so
+ * that it does not produce them; the tokens of the English names unless that is switched off (the paper's
+ * ablation). A label stands at its own token's place; the model compares it with what it predicted one
+ * place before.
+ *
+ * The original code also ignores EOS, as it pads with it. Here are no padding and no EOS: an article begins
+ * with BOS, whose label counts, and ends with its last token.
+ */
+import { type AugmentedTokens, tokenKind } from './insert.ts';
+
+/** The label of a token that does not count, as everywhere in this field. */
+export const ignoredLabel = -100;
+
+/** Labels for tokens: their ids, or {@link ignoredLabel}. int32, same length. */
+export function labelsOf(
+  { ids, kinds }: AugmentedTokens,
+  { nameLoss }: { nameLoss: boolean },
+): Int32Array {
+  return ids.map((id, i) => {
+    const kind = kinds[i];
+    const ignored = kind === tokenKind.special || (kind === tokenKind.name && !nameLoss);
+    return ignored ? ignoredLabel : id;
+  });
+}
