@@ -9,7 +9,9 @@ import type { NativeCast } from './ops/cast.ts';
 import type { NativeCrossEntropy } from './ops/cross-entropy.ts';
 import type { NativeEmbedding } from './ops/embedding.ts';
 import type { NativeFill } from './ops/fill.ts';
+import type { NativeFlashAttention } from './ops/flash-attention.ts';
 import type { NativeGradientNorm } from './ops/gradient-norm.ts';
+import type { NativeMatmul } from './ops/matmul.ts';
 import type { NativeRandomNormal } from './ops/random-normal.ts';
 import type { NativeResidualAdd } from './ops/residual-add.ts';
 import type { NativeRmsNorm } from './ops/rms-norm.ts';
@@ -48,7 +50,9 @@ export interface Addon
     NativeCrossEntropy,
     NativeEmbedding,
     NativeFill,
+    NativeFlashAttention,
     NativeGradientNorm,
+    NativeMatmul,
     NativeRandomNormal,
     NativeResidualAdd,
     NativeRmsNorm,

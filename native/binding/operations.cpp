@@ -10,7 +10,9 @@ void register_operations(Napi::Env, Napi::Object exports) {
   register_cross_entropy(exports);
   register_embedding(exports);
   register_fill(exports);
+  register_flash_attention(exports);
   register_gradient_norm(exports);
+  register_matmul(exports);
   register_random_normal(exports);
   register_residual_add(exports);
   register_rms_norm(exports);

@@ -36,6 +36,15 @@ class Scratch {
   size_t used_ = 0;  // of the last block
 };
 
+// Scratch of the calling thread, for use inside a task of a parallel loop: uninitialised, aligned
+// to 64 bytes, valid until the thread asks for the same slot again.
+template <class T, int Slot>
+T* thread_scratch(int64_t count) {
+  thread_local Scratch scratch;
+  scratch.reset();
+  return scratch.take<T>(count);
+}
+
 struct CpuContext {
   ThreadPool& pool;
   Scratch& scratch;

@@ -1,0 +1,136 @@
+import { addon, type Handle, type OptionalHandle } from '../addon.ts';
+import { LeiaError } from '../error.ts';
+import { Tensor } from '../tensor.ts';
+import { like } from './outputs.ts';
+
+export interface NativeFlashAttention {
+  flashAttentionForward(
+    query: Handle,
+    key: Handle,
+    value: Handle,
+    documentStarts: OptionalHandle,
+    output: Handle,
+    logsumexp: Handle,
+    causal: boolean,
+    scale: number,
+  ): void;
+  flashAttentionBackward(
+    gradOutput: Handle,
+    query: Handle,
+    key: Handle,
+    value: Handle,
+    documentStarts: OptionalHandle,
+    output: Handle,
+    logsumexp: Handle,
+    gradQuery: Handle,
+    gradKey: Handle,
+    gradValue: Handle,
+    causal: boolean,
+    scale: number,
+  ): void;
+}
+
+interface Attention {
+  /** [batch, queries, heads, headDim], float32 or bfloat16. */
+  query: Tensor;
+  /** [batch, keys, kvHeads, headDim]; kvHeads divides heads (grouped-query attention). */
+  key: Tensor;
+  /** Shape of key. */
+  value: Tensor;
+  /** Query i sees keys up to i + (keys - queries): aligned bottom right. False by default. */
+  causal?: boolean;
+  /** Factor of the scores, 1/sqrt(headDim) by default. */
+  scale?: number;
+  /**
+   * [batch, sequence], int32, for packed rows: the position where the document of each position
+   * starts. A position sees only its own document. Needs as many queries as keys.
+   */
+  documentStarts?: Tensor;
+}
+
+export interface FlashAttentionForward extends Attention {
+  /** Shape and dtype of query. */
+  output?: Tensor;
+  /** [batch, heads, queries], float32: saved for backward. */
+  logsumexp?: Tensor;
+}
+
+/**
+ * Softmax attention without the matrix of scores (FlashAttention-2, Dao 2023): blocks of queries and
+ * keys with an online softmax; memory is linear in the sequence. Head sizes are even, up to 256.
+ * `logsumexp` is the natural logarithm of the sum of exponentials of the scaled scores.
+ */
+export function flashAttentionForward(args: FlashAttentionForward): {
+  output: Tensor;
+  logsumexp: Tensor;
+} {
+  const { query, key, value, documentStarts, causal = false } = args;
+  const output = args.output ?? like(query);
+  const [batch = 0, queries = 0, heads = 0] = query.shape;
+  const logsumexp =
+    args.logsumexp ?? Tensor.empty([batch, heads, queries], { device: query.device });
+  addon().flashAttentionForward(
+    query.handle,
+    key.handle,
+    value.handle,
+    documentStarts?.handle,
+    output.handle,
+    logsumexp.handle,
+    causal,
+    args.scale ?? defaultScale(query),
+  );
+  return { output, logsumexp };
+}
+
+export interface FlashAttentionBackward extends Attention {
+  /** Shape and dtype of query. */
+  gradOutput: Tensor;
+  /** From forward. */
+  output: Tensor;
+  /** From forward. */
+  logsumexp: Tensor;
+  /** Shape and dtype of query; overwritten. */
+  gradQuery?: Tensor;
+  /** Shape and dtype of key; overwritten: summed over the query heads of a group. */
+  gradKey?: Tensor;
+  /** Shape and dtype of value; overwritten. */
+  gradValue?: Tensor;
+}
+
+/** Backward of {@link flashAttentionForward}; recomputes the probabilities from `logsumexp`. */
+export function flashAttentionBackward(args: FlashAttentionBackward): {
+  gradQuery: Tensor;
+  gradKey: Tensor;
+  gradValue: Tensor;
+} {
+  const { gradOutput, query, key, value, documentStarts, output, logsumexp, causal = false } = args;
+  const gradQuery = args.gradQuery ?? like(query);
+  const gradKey = args.gradKey ?? like(key);
+  const gradValue = args.gradValue ?? like(value);
+  addon().flashAttentionBackward(
+    gradOutput.handle,
+    query.handle,
+    key.handle,
+    value.handle,
+    documentStarts?.handle,
+    output.handle,
+    logsumexp.handle,
+    gradQuery.handle,
+    gradKey.handle,
+    gradValue.handle,
+    causal,
+    args.scale ?? defaultScale(query),
+  );
+  return { gradQuery, gradKey, gradValue };
+}
+
+function defaultScale(query: Tensor): number {
+  const headDim = query.shape[3];
+  if (!headDim) {
+    throw new LeiaError(
+      'argument',
+      `flash_attention: query has shape [${query.shape.join(', ')}], expected [batch, queries, heads, headDim]`,
+    );
+  }
+  return 1 / Math.sqrt(headDim);
+}

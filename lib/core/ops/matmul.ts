@@ -1,0 +1,49 @@
+import { addon, type Handle } from '../addon.ts';
+import { Tensor } from '../tensor.ts';
+import { rowCount } from './outputs.ts';
+
+export interface NativeMatmul {
+  matmul(
+    a: Handle,
+    b: Handle,
+    output: Handle,
+    transposeA: boolean,
+    transposeB: boolean,
+    accumulate: boolean,
+  ): void;
+}
+
+export interface Matmul {
+  /** [..., K], or [..., M] with `transposeA`; float32 or bfloat16. */
+  a: Tensor;
+  /** [K, N], or [N, K] with `transposeB`; dtype of a. */
+  b: Tensor;
+  transposeA?: boolean;
+  transposeB?: boolean;
+  /** Add to the output instead of overwriting it. */
+  accumulate?: boolean;
+  /** M rows of N; float32, or bfloat16 for bfloat16 operands. */
+  output?: Tensor;
+  /** Dtype of an output that is not given; that of a by default. */
+  outputDtype?: 'float32' | 'bfloat16';
+}
+
+/**
+ * Matrix product `output (+)= A · B` with float32 sums; leading dimensions are taken together as
+ * rows. A linear layer with a Hugging Face weight [out, in] is
+ * `matmul({ a: x, b: weight, transposeB: true })`.
+ */
+export function matmul(args: Matmul): { output: Tensor } {
+  const { a, b, transposeA = false, transposeB = false, accumulate = false } = args;
+  const output = args.output ?? allocate(args);
+  addon().matmul(a.handle, b.handle, output.handle, transposeA, transposeB, accumulate);
+  return { output };
+}
+
+function allocate({ a, b, transposeA, transposeB, accumulate, outputDtype }: Matmul): Tensor {
+  const columns = transposeB ? rowCount(b.shape) : (b.shape.at(-1) ?? 0);
+  const rows = transposeA ? [a.shape.at(-1) ?? 0] : a.shape.slice(0, -1);
+  const options = { dtype: outputDtype ?? a.dtype, device: a.device };
+  const shape = [...rows, columns];
+  return accumulate ? Tensor.zeros(shape, options) : Tensor.empty(shape, options);
+}

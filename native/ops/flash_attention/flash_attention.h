@@ -1,0 +1,80 @@
+// Softmax attention without the matrix of scores: FlashAttention-2 (Dao 2023, Algorithms 1 and 2).
+// For each batch entry and query head h, with key-value head h / (heads / kv_heads):
+//
+//   S = scale * Q K^T,  P = softmax(S) over the visible keys,  O = P V,  L = logsumexp(S)
+//
+// Forward keeps a running maximum and sum while it walks over blocks of keys; only L is saved.
+// Backward recomputes P = exp(S - L) block by block. With D = rowsum(dO * O):
+//
+//   dV = P^T dO,  dP = dO V^T,  dS = P * (dP - D),  dQ = scale * dS K,  dK = scale * dS^T Q
+//
+// dQ is computed in one pass over blocks of queries, dK and dV in another over blocks of keys:
+// seven products instead of five, and in return no sum is shared between tasks, so the bits are the
+// same every time. dK and dV add up the query heads of a group in order.
+//
+// Visible to query i are the keys [first, last): with documents, first is the start of i's document
+// and last its end, else 0 and the number of keys; with causal, last is at most
+// i + (keys - queries) + 1. All sums are float32.
+#pragma once
+
+#include "core/tensor.h"
+
+namespace leia {
+
+struct CpuContext;
+
+struct AttentionOptions {
+  bool causal;
+  float scale;
+};
+
+struct FlashAttentionForward {
+  static constexpr const char* kName = "flash_attention_forward";
+  Tensor query;            // [batch, queries, heads, D], float32 or bfloat16; D even, at most 256
+  Tensor key;              // [batch, keys, kv_heads, D], dtype of query; kv_heads divides heads
+  Tensor value;            // shape and dtype of key
+  Tensor document_starts;  // optional: [batch, queries], int32, start of each position's document
+  Tensor output;           // shape and dtype of query
+  Tensor logsumexp;        // [batch, heads, queries], float32, natural logarithm
+  AttentionOptions options;
+
+  template <class Visit>
+  void tensors(Visit&& visit) const {
+    visit("query", query);
+    visit("key", key);
+    visit("value", value);
+    visit("document_starts", document_starts);
+    visit("output", output);
+    visit("logsumexp", logsumexp);
+  }
+};
+
+struct FlashAttentionBackward {
+  static constexpr const char* kName = "flash_attention_backward";
+  Tensor grad_output;                                            // shape and dtype of query
+  Tensor query, key, value, document_starts, output, logsumexp;  // as in forward
+  Tensor grad_query;                                             // like query; overwritten
+  Tensor grad_key, grad_value;                                   // like key; overwritten
+  AttentionOptions options;
+
+  template <class Visit>
+  void tensors(Visit&& visit) const {
+    visit("grad_output", grad_output);
+    visit("query", query);
+    visit("key", key);
+    visit("value", value);
+    visit("document_starts", document_starts);
+    visit("output", output);
+    visit("logsumexp", logsumexp);
+    visit("grad_query", grad_query);
+    visit("grad_key", grad_key);
+    visit("grad_value", grad_value);
+  }
+};
+
+void validate(const FlashAttentionForward& operation);
+void validate(const FlashAttentionBackward& operation);
+void execute_cpu(const FlashAttentionForward& operation, CpuContext& context);
+void execute_cpu(const FlashAttentionBackward& operation, CpuContext& context);
+
+}  // namespace leia

@@ -1,0 +1,35 @@
+#include "ops/flash_attention/visible_keys.h"
+
+#include <algorithm>
+
+namespace leia {
+
+VisibleKeys::VisibleKeys(const Tensor& document_starts, int64_t batch, int64_t queries,
+                         int64_t keys, bool causal)
+    : first(static_cast<size_t>(queries), 0),
+      last(static_cast<size_t>(queries), static_cast<int32_t>(keys)) {
+  if (document_starts) {
+    const int32_t* starts = document_starts.data<int32_t>() + batch * queries;
+    int32_t end = static_cast<int32_t>(keys);
+    for (int64_t i = queries - 1; i >= 0; --i) {
+      const auto at = static_cast<size_t>(i);
+      const bool begins = starts[i] == i;
+      const bool continues = i > 0 && starts[i] == starts[i - 1];
+      if (!begins && !continues) {
+        fail("execution", text("document_starts[", batch, ", ", i, "] is ", starts[i],
+                               ", expected the start of the document before or ", i));
+      }
+      first[at] = starts[i];
+      last[at] = end;
+      if (begins) end = static_cast<int32_t>(i);
+    }
+  }
+  if (causal) {
+    for (int64_t i = 0; i < queries; ++i) {
+      const auto at = static_cast<size_t>(i);
+      last[at] = std::min(last[at], static_cast<int32_t>(i + keys - queries + 1));
+    }
+  }
+}
+
+}  // namespace leia

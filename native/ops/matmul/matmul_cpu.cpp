@@ -1,0 +1,18 @@
+#include "ops/matmul/matmul.h"
+
+#include <type_traits>
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+#define LEIA_KERNELS "ops/matmul/matmul_cpu_kernels.h"
+#include "cpu/each_isa.h"
+
+namespace leia {
+
+void execute_cpu(const Matmul& operation, CpuContext& context) {
+  LEIA_DISPATCH(matmul)(operation, context);
+}
+
+}  // namespace leia

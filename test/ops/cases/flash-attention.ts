@@ -1,0 +1,302 @@
+import { ops } from '../../../lib/index.ts';
+import {
+  dot,
+  elements,
+  type GradientCheck,
+  type OperationCase,
+  randomSource,
+  randomValues,
+  size,
+  type Values,
+} from '../case.ts';
+
+export interface AttentionShape {
+  batch: number;
+  heads: number;
+  kvHeads: number;
+  queries: number;
+  keys: number;
+  headDim: number;
+  causal: boolean;
+  scale: number;
+  /** Start of each position's document, [batch, queries]. */
+  starts?: ArrayLike<number>;
+}
+
+/** Calls visit with offsets of every visible (query, key) pair's rows, head by head. */
+function forEachQuery(
+  shape: AttentionShape,
+  visit: (at: { query: number; lse: number; keys: number[]; key: (j: number) => number }) => void,
+): void {
+  const { batch, heads, kvHeads, queries, keys, headDim, causal, starts } = shape;
+  for (let b = 0; b < batch; b++) {
+    for (let h = 0; h < heads; h++) {
+      const kv = Math.floor(h / (heads / kvHeads));
+      for (let i = 0; i < queries; i++) {
+        const seen = Array.from({ length: keys }, (_, j) => j).filter(
+          (j) =>
+            (!causal || j <= i + keys - queries) &&
+            (!starts || starts[b * queries + i] === starts[b * queries + j]),
+        );
+        visit({
+          query: ((b * queries + i) * heads + h) * headDim,
+          lse: (b * heads + h) * queries + i,
+          keys: seen,
+          key: (j) => ((b * keys + j) * kvHeads + kv) * headDim,
+        });
+      }
+    }
+  }
+}
+
+export function attentionReference(
+  shape: AttentionShape,
+  query: Float64Array,
+  key: Float64Array,
+  value: Float64Array,
+) {
+  const { headDim, scale } = shape;
+  const output = new Float64Array(query.length);
+  const logsumexp = new Float64Array(shape.batch * shape.heads * shape.queries);
+  forEachQuery(shape, (at) => {
+    const scores = at.keys.map((j) => {
+      let sum = 0;
+      for (let d = 0; d < headDim; d++) sum += query[at.query + d]! * key[at.key(j) + d]!;
+      return sum * scale;
+    });
+    const top = Math.max(...scores);
+    const total = scores.reduce((sum, score) => sum + Math.exp(score - top), 0);
+    logsumexp[at.lse] = top + Math.log(total);
+    at.keys.forEach((j, n) => {
+      const p = Math.exp(scores[n]! - top) / total;
+      for (let d = 0; d < headDim; d++) output[at.query + d]! += p * value[at.key(j) + d]!;
+    });
+  });
+  return { output, logsumexp };
+}
+
+export function attentionBackwardReference(
+  shape: AttentionShape,
+  gradOutput: Float64Array,
+  query: Float64Array,
+  key: Float64Array,
+  value: Float64Array,
+) {
+  const { headDim, scale } = shape;
+  const { output, logsumexp } = attentionReference(shape, query, key, value);
+  const gradQuery = new Float64Array(query.length);
+  const gradKey = new Float64Array(key.length);
+  const gradValue = new Float64Array(value.length);
+  forEachQuery(shape, (at) => {
+    let delta = 0;
+    for (let d = 0; d < headDim; d++) delta += gradOutput[at.query + d]! * output[at.query + d]!;
+    for (const j of at.keys) {
+      let score = 0;
+      let gradP = 0;
+      for (let d = 0; d < headDim; d++) {
+        score += query[at.query + d]! * key[at.key(j) + d]!;
+        gradP += gradOutput[at.query + d]! * value[at.key(j) + d]!;
+      }
+      const p = Math.exp(score * scale - logsumexp[at.lse]!);
+      const gradScore = p * (gradP - delta) * scale;
+      for (let d = 0; d < headDim; d++) {
+        gradQuery[at.query + d]! += gradScore * key[at.key(j) + d]!;
+        gradKey[at.key(j) + d]! += gradScore * query[at.query + d]!;
+        gradValue[at.key(j) + d]! += p * gradOutput[at.query + d]!;
+      }
+    }
+  });
+  return { gradQuery, gradKey, gradValue };
+}
+
+/** Document starts of rows made of documents of these lengths. */
+export function startsOf(lengths: readonly number[]): number[] {
+  let start = 0;
+  return lengths.flatMap((length) => {
+    const row = new Array<number>(length).fill(start);
+    start += length;
+    return row;
+  });
+}
+
+function inputs(shape: AttentionShape, dtype: 'float32' | 'bfloat16', size: number) {
+  const { batch, heads, kvHeads, queries, keys, headDim } = shape;
+  const random = randomSource(queries * 31 + keys * 7 + headDim);
+  const query = randomValues([batch, queries, heads, headDim], dtype, random, size);
+  const key = randomValues([batch, keys, kvHeads, headDim], dtype, random, size);
+  const value = randomValues([batch, keys, kvHeads, headDim], dtype, random);
+  const gradOutput = randomValues([batch, queries, heads, headDim], dtype, random);
+  const documents: Record<string, Values> = shape.starts
+    ? {
+        documentStarts: {
+          shape: [batch, queries],
+          dtype: 'int32',
+          data: Float64Array.from(shape.starts),
+        },
+      }
+    : {};
+  return { query, key, value, gradOutput, documents };
+}
+
+function nameOf(shape: AttentionShape, dtype: string): string {
+  const { batch, heads, kvHeads, queries, keys, headDim, causal, starts } = shape;
+  const kind = `${causal ? ' causal' : ''}${starts ? ' packed' : ''}`;
+  return `b${batch} h${heads}/${kvHeads} ${queries}x${keys} d${headDim}${kind} ${dtype}`;
+}
+
+function forwardCase(
+  shape: AttentionShape,
+  dtype: 'float32' | 'bfloat16',
+  scoreSize: number,
+): OperationCase {
+  const { query, key, value, documents } = inputs(shape, dtype, scoreSize);
+  const { causal, scale, batch, heads, queries } = shape;
+  return {
+    name: `flashAttentionForward ${nameOf(shape, dtype)} size ${scoreSize}`,
+    inputs: { query, key, value, ...documents },
+    run: ({ query, key, value, documentStarts }, output) =>
+      ops.flashAttentionForward({
+        query: query!,
+        key: key!,
+        value: value!,
+        causal,
+        scale,
+        ...(documentStarts && { documentStarts }),
+        output: output(query!.shape, dtype),
+        logsumexp: output([batch, heads, queries]),
+      }),
+    reference: ({ query, key, value }) =>
+      attentionReference(shape, query!.data, key!.data, value!.data),
+    tolerance: { output: dtype === 'float32' ? 2e-6 : 2.5e-3, logsumexp: 1e-6 },
+    bytes: (2 * elements(query.shape) + 2 * elements(key.shape)) * size(dtype),
+    flops: (4 * batch * heads * queries * shape.keys * shape.headDim) / (causal ? 2 : 1),
+  };
+}
+
+function backwardCase(
+  shape: AttentionShape,
+  dtype: 'float32' | 'bfloat16',
+  scoreSize: number,
+): OperationCase {
+  const { query, key, value, gradOutput, documents } = inputs(shape, dtype, scoreSize);
+  const { causal, scale } = shape;
+  return {
+    name: `flashAttentionBackward ${nameOf(shape, dtype)} size ${scoreSize}`,
+    inputs: { gradOutput, query, key, value, ...documents },
+    run: (tensors, output) => {
+      const { gradOutput, query, key, value, documentStarts } = tensors;
+      const args = {
+        query: query!,
+        key: key!,
+        value: value!,
+        causal,
+        scale,
+        ...(documentStarts && { documentStarts }),
+      };
+      return ops.flashAttentionBackward({
+        ...args,
+        ...ops.flashAttentionForward(args),
+        gradOutput: gradOutput!,
+        gradQuery: output(query!.shape, dtype),
+        gradKey: output(key!.shape, dtype),
+        gradValue: output(key!.shape, dtype),
+      });
+    },
+    reference: ({ gradOutput, query, key, value }) =>
+      attentionBackwardReference(shape, gradOutput!.data, query!.data, key!.data, value!.data),
+    tolerance: Object.fromEntries(
+      ['gradQuery', 'gradKey', 'gradValue'].map((name) => [
+        name,
+        dtype === 'float32' ? 1e-5 : 8e-3,
+      ]),
+    ),
+    bytes: (4 * elements(query.shape) + 4 * elements(key.shape)) * size(dtype),
+    flops:
+      (10 * shape.batch * shape.heads * shape.queries * shape.keys * shape.headDim) /
+      (causal ? 2 : 1),
+  };
+}
+
+function shapeOf(
+  [batch, heads, kvHeads, queries, keys, headDim]: readonly [
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+  ],
+  causal: boolean,
+  starts?: number[],
+): AttentionShape {
+  const scale = 1 / Math.sqrt(headDim);
+  return {
+    batch,
+    heads,
+    kvHeads,
+    queries,
+    keys,
+    headDim,
+    causal,
+    scale,
+    ...(starts && { starts }),
+  };
+}
+
+const shapes: AttentionShape[] = [
+  shapeOf([1, 1, 1, 1, 1, 2], true),
+  shapeOf([2, 4, 2, 37, 37, 16], true),
+  shapeOf([1, 2, 1, 67, 67, 40], false),
+  shapeOf([1, 3, 1, 5, 97, 64], true),
+  shapeOf([1, 1, 1, 1, 130, 32], true),
+  shapeOf([1, 2, 2, 130, 130, 64], true),
+  shapeOf([1, 2, 1, 33, 65, 128], false),
+  shapeOf([1, 1, 1, 70, 70, 256], true),
+  shapeOf([1, 1, 1, 70, 3, 6], false),
+  shapeOf([1, 2, 1, 200, 200, 32], true, startsOf([1, 63, 64, 72])),
+  shapeOf([2, 1, 1, 90, 90, 16], false, [...startsOf([40, 17, 33]), ...startsOf([90])]),
+];
+
+export const cases: OperationCase[] = shapes.flatMap((shape) =>
+  (['float32', 'bfloat16'] as const).flatMap((dtype) => [
+    forwardCase(shape, dtype, 1),
+    backwardCase(shape, dtype, 1),
+    forwardCase(shape, dtype, 4),
+  ]),
+);
+
+function gradientChecks(): GradientCheck[] {
+  const shape = shapeOf([1, 2, 1, 7, 7, 4], true, startsOf([3, 4]));
+  const { query, key, value, gradOutput } = inputs(shape, 'float32', 1);
+  const grads = attentionBackwardReference(
+    shape,
+    gradOutput.data,
+    query.data,
+    key.data,
+    value.data,
+  );
+  const loss = (q: Float64Array, k: Float64Array, v: Float64Array) =>
+    dot(attentionReference(shape, q, k, v).output, gradOutput.data);
+  return [
+    {
+      name: 'flashAttention query',
+      loss: (moved) => loss(moved, key.data, value.data),
+      x: query.data,
+      gradient: grads.gradQuery,
+    },
+    {
+      name: 'flashAttention key',
+      loss: (moved) => loss(query.data, moved, value.data),
+      x: key.data,
+      gradient: grads.gradKey,
+    },
+    {
+      name: 'flashAttention value',
+      loss: (moved) => loss(query.data, key.data, moved),
+      x: value.data,
+      gradient: grads.gradValue,
+    },
+  ];
+}
+
+export const gradients = gradientChecks();
