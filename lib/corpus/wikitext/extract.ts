@@ -1,0 +1,46 @@
+// A page of a dump as an article: plain text, and the links in it by code points.
+import type { Anchor, Article } from '../article.ts';
+import type { Page, Siteinfo } from '../siteinfo.ts';
+import { type LineOptions, toParagraphs } from './lines.ts';
+import { LinkResolver } from './links.ts';
+import { type Range, readWikitext } from './reader.ts';
+
+export interface ExtractOptions extends Partial<LineOptions> {}
+
+/** UTF-16 offsets to code points; `links` in order and without overlaps. */
+function toCodePoints(text: string, links: readonly Range[]): Anchor[] {
+  let unit = 0;
+  let point = 0;
+  const advance = (to: number): number => {
+    for (; unit < to; unit++, point++) {
+      const code = text.charCodeAt(unit);
+      if (code >= 0xd800 && code < 0xdc00 && unit + 1 < text.length) unit++;
+    }
+    return point;
+  };
+  return links.map(({ start, end, target }) => ({
+    start: advance(start),
+    end: advance(end),
+    target,
+  }));
+}
+
+/** Extracts articles of one wiki. Keeps the wiki's namespaces at hand, so make one per dump. */
+export class ArticleExtractor {
+  readonly #resolver: LinkResolver;
+  readonly #options: LineOptions;
+
+  constructor(wiki: Siteinfo, options: ExtractOptions = {}) {
+    this.#resolver = new LinkResolver(wiki);
+    this.#options = { lists: options.lists ?? 'keep' };
+  }
+
+  /**
+   * Text and anchors of a page. Anchors are in order, do not overlap, are not empty, and neither
+   * begin nor end in a blank. Never throws, whatever the text.
+   */
+  extract(page: Pick<Page, 'id' | 'title' | 'text'>): Article {
+    const { text, links } = toParagraphs(readWikitext(page.text, this.#resolver), this.#options);
+    return { id: page.id, title: page.title, text, anchors: toCodePoints(text, links) };
+  }
+}

@@ -1,0 +1,127 @@
+// Decides what `[[target]]` is: a link to an article, visible text that links elsewhere (another
+// namespace, another wiki, a section), or something the page does not show in its text at all
+// (category, image, link to the same page in another language).
+import type { Siteinfo } from '../siteinfo.ts';
+import { normaliseTitle } from '../title.ts';
+import {
+  CATEGORY_NAMES,
+  CATEGORY_STEM,
+  LANGUAGE_PREFIXES,
+  MEDIA_EXTENSION,
+  PROJECT_PREFIXES,
+} from './prefixes.ts';
+
+export type LinkTarget =
+  | { kind: 'article'; title: string }
+  /** The label is text, but leads to no article of this wiki. `label` is the text where none is given. */
+  | { kind: 'text'; label: string }
+  /** Not part of the text, label included. */
+  | { kind: 'hidden' };
+
+const HIDDEN: LinkTarget = { kind: 'hidden' };
+
+const FILE = 6;
+const CATEGORY = 14;
+
+/** English names work on every wiki (https://www.mediawiki.org/wiki/Help:Namespaces). */
+const CANONICAL: readonly [number, string][] = [
+  [-2, 'media'],
+  [-1, 'special'],
+  [1, 'talk'],
+  [2, 'user'],
+  [3, 'user talk'],
+  [4, 'project'],
+  [4, 'wikipedia'],
+  [5, 'project talk'],
+  [5, 'wikipedia talk'],
+  [FILE, 'file'],
+  [FILE, 'image'],
+  [7, 'file talk'],
+  [7, 'image talk'],
+  [8, 'mediawiki'],
+  [9, 'mediawiki talk'],
+  [10, 'template'],
+  [11, 'template talk'],
+  [12, 'help'],
+  [13, 'help talk'],
+  [CATEGORY, 'category'],
+  [15, 'category talk'],
+  [828, 'module'],
+  [829, 'module talk'],
+];
+
+/** How namespaces are compared: no case, blanks for underscores. */
+function normalisePrefix(prefix: string): string {
+  return prefix
+    .replace(/[\s_]+/g, ' ')
+    .trim()
+    .normalize('NFC')
+    .toLowerCase();
+}
+
+/** Characters no title may have (https://www.mediawiki.org/wiki/Manual:Page_title). */
+const ILLEGAL = /[[\]{}|<>\p{Cc}\ufffd]/u;
+
+export class LinkResolver {
+  readonly #wiki: Siteinfo;
+  readonly #namespaces = new Map<string, number>(CANONICAL.map(([id, name]) => [name, id]));
+
+  constructor(wiki: Siteinfo) {
+    this.#wiki = wiki;
+    for (const { id, name } of wiki.namespaces.values()) {
+      if (id !== 0 && name !== '') this.#namespaces.set(normalisePrefix(name), id);
+    }
+  }
+
+  /** `raw` is the target as written, without the label; character references may be decoded or not. */
+  resolve(raw: string): LinkTarget {
+    let target = raw.trim().replace(/^'{2,}|'{2,}$/g, '');
+    // A leading colon shows a link to a category or image instead of using it.
+    const shown = target.startsWith(':');
+    if (shown) target = target.replace(/^[:\s]+/, '');
+    if (ILLEGAL.test(target)) return { kind: 'text', label: '' };
+    const colon = target.indexOf(':');
+    if (colon > 0) {
+      const rest = target.slice(colon + 1);
+      const kind = this.#special(target.slice(0, colon), rest);
+      if (kind) return kind === 'hidden' && !shown ? HIDDEN : { kind: 'text', label: rest.trim() };
+    }
+    const title = target.includes('#') ? '' : normaliseTitle(target, this.#wiki);
+    if (title === '' || title.includes('#')) {
+      return { kind: 'text', label: target.replace(/^#/, '') };
+    }
+    return { kind: 'article', title };
+  }
+
+  /** What a target with this prefix is, or undefined if the colon is part of an article's title. */
+  #special(rawPrefix: string, rest: string): 'hidden' | 'text' | undefined {
+    const prefix = normalisePrefix(rawPrefix);
+    const namespace = this.#namespaces.get(prefix);
+    if (namespace !== undefined) {
+      return namespace === FILE || namespace === CATEGORY ? 'hidden' : 'text';
+    }
+    if (LANGUAGE_PREFIXES.has(prefix)) return 'hidden';
+    if (PROJECT_PREFIXES.has(prefix)) return 'text';
+    if (CATEGORY_NAMES.has(prefix) || CATEGORY_STEM.test(prefix)) return 'hidden';
+    if (MEDIA_EXTENSION.test(rest.trim()) && /^[\p{L}\p{M}]+$/u.test(prefix)) return 'hidden';
+    return undefined;
+  }
+}
+
+/**
+ * What `[[target|]]` shows: the target without namespace, bracketed suffix, or what follows a comma
+ * (https://www.mediawiki.org/wiki/Help:Links#Pipe_trick). The wiki usually expands it when saving.
+ */
+export function pipeTrick(target: string): string {
+  const name = target.replace(/^\s*:?[^:]*:\s*/, '');
+  const bare = name.replace(/\s*[(（][^()（）]*[)）]\s*$/, '');
+  return bare === name ? name.replace(/\s*[,،，、].*$/s, '') : bare;
+}
+
+/**
+ * Letters right after `]]` that belong to the link's text, `[[bus]]es`. MediaWiki lists them per
+ * language; nearly all lists are "the small letters of the language". Scripts written without
+ * spaces have no such suffixes, so only Latin ones count there.
+ */
+export const LINK_TRAIL =
+  /(?:(?![\p{sc=Han}\p{sc=Hira}\p{sc=Kana}\p{sc=Hang}\p{sc=Thai}\p{sc=Lao}\p{sc=Khmr}\p{sc=Mymr}\p{sc=Tibt}ー々〆])[\p{Ll}\p{Lo}\p{Lm}\p{M}\u200c\u200d])+/uy;

@@ -1,0 +1,50 @@
+// A wiki for tests, and its pages as text with the links marked: `<target:text>`.
+import type { Article } from '../../../lib/corpus/article.ts';
+import type { Namespace, Siteinfo } from '../../../lib/corpus/siteinfo.ts';
+import { ArticleExtractor, type ExtractOptions } from '../../../lib/corpus/wikitext/extract.ts';
+
+const NAMES: [number, string][] = [
+  [-2, 'Medien'],
+  [-1, 'Spezial'],
+  [0, ''],
+  [1, 'Diskussion'],
+  [2, 'Benutzer'],
+  [4, 'Wikipedia'],
+  [6, 'Datei'],
+  [10, 'Vorlage'],
+  [14, 'Kategorie'],
+  [100, 'Portal'],
+];
+
+export function wiki(language = 'de', names = NAMES): Siteinfo {
+  const namespaces = names.map(([id, name]): [number, Namespace] => [
+    id,
+    { id, name, caseRule: 'first-letter' },
+  ]);
+  return {
+    language,
+    dbName: `${language}wiki`,
+    siteName: 'Wikipedia',
+    caseRule: 'first-letter',
+    namespaces: new Map(namespaces),
+  };
+}
+
+export function extract(text: string, options: ExtractOptions = {}, site = wiki()): Article {
+  return new ArticleExtractor(site, options).extract({ id: 1, title: 'Page', text });
+}
+
+/** The article's text with `<target:text>` around anchors, offsets taken as code points. */
+export function marked(article: Article): string {
+  const points = Array.from(article.text);
+  let result = '';
+  let from = 0;
+  for (const { start, end, target } of article.anchors) {
+    result += `${points.slice(from, start).join('')}<${target}:${points.slice(start, end).join('')}>`;
+    from = end;
+  }
+  return result + points.slice(from).join('');
+}
+
+export const read = (text: string, options: ExtractOptions = {}): string =>
+  marked(extract(text, options));
