@@ -1,8 +1,6 @@
-/**
- * Output files that are either whole or absent. Content goes to a temporary name beside the target, is
- * flushed to the disk and only then renamed, so a crash, a full disk or Ctrl-C never leaves a file that
- * looks complete but is not. Errors of the file system become one clear line.
- */
+// Output files that are either whole or absent. Content goes to a temporary name beside the target, is
+// flushed to the disk and only then renamed, so a crash, a full disk or Ctrl-C never leaves a file that
+// looks complete but is not. Errors of the file system become one clear line.
 import { randomBytes } from 'node:crypto';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';

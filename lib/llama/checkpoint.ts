@@ -1,8 +1,6 @@
-/**
- * A Hugging Face checkpoint folder, opened for reading: config.json and one or several safetensors files.
- * Opening checks that the tensors are exactly those the config asks for, with their shapes; the weights
- * themselves are read one at a time, when asked for.
- */
+// A Hugging Face checkpoint folder, opened for reading: config.json and one or several safetensors files.
+// Opening checks that the tensors are exactly those the config asks for, with their shapes; the weights
+// themselves are read one at a time, when asked for.
 import { readFile, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { LeiaError } from '../core/error.ts';

@@ -1,11 +1,9 @@
-/**
- * Hugging Face's `config.json` of a LlamaForCausalLM (LLaMA 1, 2 and 3), checked and given defaults as
- * transformers gives them. Whatever would change the computation and is not implemented here is refused
- * by name and value; keys that change nothing are kept and written back as they came.
- *
- * Source: transformers' `LlamaConfig` and `modeling_rope_utils`, versions 4 (`rope_theta`, `rope_scaling`,
- * `torch_dtype`) and 5 (`rope_parameters`, `dtype`).
- */
+// Hugging Face's `config.json` of a LlamaForCausalLM (LLaMA 1, 2 and 3), checked and given defaults as
+// transformers gives them. Whatever would change the computation and is not implemented here is refused
+// by name and value; keys that change nothing are kept and written back as they came.
+//
+// Source: transformers' `LlamaConfig` and `modeling_rope_utils`, versions 4 (`rope_theta`, `rope_scaling`,
+// `torch_dtype`) and 5 (`rope_parameters`, `dtype`).
 import { z } from 'zod';
 import { LeiaError } from '../core/error.ts';
 

@@ -1,8 +1,7 @@
-/**
- * The parameters of a LLaMA under their Hugging Face names, derived from the config alone. Everything that
- * reads, writes, initialises or optimises weights goes through this list, so that names and shapes are
- * stated once.
- */
+// The parameters of a LLaMA under their Hugging Face names, derived from the config alone. Everything that
+// reads, writes, initialises or optimises weights goes through this list, so that names and shapes are
+// stated once.
+import type { Tensor } from '../core/tensor.ts';
 import type { LlamaConfig } from './config.ts';
 
 /** One parameter. Matrices are `[out, in]`, applied as `y = x W^T`. */
@@ -11,6 +10,17 @@ export interface LlamaParameter {
   readonly shape: readonly number[];
   /** Weights of RMSNorm: initialised to one and never decayed. */
   readonly isNorm: boolean;
+}
+
+/** A parameter on its device, as an optimiser takes it. */
+export interface TrainableParameter {
+  readonly name: string;
+  /** float32 or bfloat16. */
+  readonly parameter: Tensor;
+  /** float32, shape of the parameter. */
+  readonly gradient: Tensor;
+  /** Whether weight decay applies; norms' weights have none. */
+  readonly decay: boolean;
 }
 
 /** All parameters, from the embedding up. With tied embeddings there is no `lm_head.weight`. */

@@ -1,11 +1,9 @@
-/**
- * Rotary position embedding: inverse frequencies and the cos/sin tables built from them. Angles are taken
- * in float64 and rounded once, so that large positions lose nothing (a float32 angle at position 100,000
- * is off by about 0.004 radians).
- *
- * Sources: Su et al. 2021, "RoFormer", section 3.2.2 (frequencies theta^(-2i/d)); linear position
- * interpolation: Chen et al. 2023; llama3 scaling: transformers' `modeling_rope_utils`.
- */
+// Rotary position embedding: inverse frequencies and the cos/sin tables built from them. Angles are taken
+// in float64 and rounded once, so that large positions lose nothing (a float32 angle at position 100,000
+// is off by about 0.004 radians).
+//
+// Sources: Su et al. 2021, "RoFormer", section 3.2.2 (frequencies theta^(-2i/d)); linear position
+// interpolation: Chen et al. 2023; llama3 scaling: transformers' `modeling_rope_utils`.
 import type { RopeParameters } from './config.ts';
 
 /** The `headDim / 2` inverse frequencies (radians per position), float64. */

@@ -1,9 +1,7 @@
-/**
- * The header of a safetensors file: JSON with name, dtype, shape and byte range of every tensor. Reading
- * trusts nothing: ranges must lie in the file, cover it without gaps or overlaps, and fit their shapes.
- *
- * Source: https://github.com/huggingface/safetensors (README "Format", and the checks of its Rust reader).
- */
+// The header of a safetensors file: JSON with name, dtype, shape and byte range of every tensor. Reading
+// trusts nothing: ranges must lie in the file, cover it without gaps or overlaps, and fit their shapes.
+//
+// Source: https://github.com/huggingface/safetensors (README "Format", and the checks of its Rust reader).
 import { LeiaError } from '../core/error.ts';
 
 /** Bytes per element of the formats that are whole bytes wide. */

@@ -1,8 +1,6 @@
-/**
- * Reader and writer of safetensors files. The reader checks the whole header before anything else and then
- * reads one tensor at a time; the writer streams and renames at the end: no model is held twice, and no
- * half-written file looks complete.
- */
+// Reader and writer of safetensors files. The reader checks the whole header before anything else and then
+// reads one tensor at a time; the writer streams and renames at the end: no model is held twice, and no
+// half-written file looks complete.
 import { type FileHandle, open } from 'node:fs/promises';
 import { bfloat16ToFloat32 } from '../core/bfloat16.ts';
 import { LeiaError } from '../core/error.ts';

@@ -1,9 +1,7 @@
-/**
- * Writes a Hugging Face checkpoint folder that transformers opens unchanged: weights in one safetensors file
- * or, above 5 GB, in shards with an index; config.json; the tokenizer's files copied along. All files are
- * first written and flushed under temporary names; `config.json` goes away before the first file is replaced
- * and comes last, so a folder that was interrupted half-way has no config and never looks complete.
- */
+// Writes a Hugging Face checkpoint folder that transformers opens unchanged: weights in one safetensors file
+// or, above 5 GB, in shards with an index; config.json; the tokenizer's files copied along. All files are
+// first written and flushed under temporary names; `config.json` goes away before the first file is replaced
+// and comes last, so a folder that was interrupted half-way has no config and never looks complete.
 import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { fileError, type StagedFile, stageFile, syncFolder } from '../core/files.ts';

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, onTestFinished } from 'vitest';
 import { LeiaError, type LeiaErrorCode } from '../../lib/core/error.ts';
+import type { SafetensorsFile } from '../../lib/llama/safetensors.ts';
 
 export const fixtures = fileURLToPath(new URL('../fixtures/', import.meta.url));
 
@@ -41,4 +42,25 @@ export async function expectError(
   expect((error as LeiaError).message).toContain(text);
   expect((error as LeiaError).message).not.toContain('\n');
   expect((error as LeiaError).code).toBe(code);
+}
+
+/** ‖a - b‖ / ‖b‖, in float64. */
+export function relativeError(a: Float32Array, b: Float32Array): number {
+  expect(a.length).toBe(b.length);
+  let difference = 0;
+  let norm = 0;
+  for (let i = 0; i < a.length; i++) {
+    difference += (a[i]! - b[i]!) ** 2;
+    norm += b[i]! ** 2;
+  }
+  return Math.sqrt(difference / norm);
+}
+
+/** The rows of an integer tensor [..., sequence]. */
+export async function rowsOf(file: SafetensorsFile, name: string): Promise<Int32Array[]> {
+  const values = await file.readInt32(name);
+  const sequence = file.entry(name).shape.at(-1)!;
+  return Array.from({ length: values.length / sequence }, (_, i) =>
+    values.slice(i * sequence, (i + 1) * sequence),
+  );
 }

@@ -1,0 +1,382 @@
+// A LLaMA that can be called: weights on a device, planned memory, and the passes of `model.ts` over them.
+// Calls queue their work and return at once; reading a tensor or `device.synchronize()` waits for it.
+import { bfloat16ToFloat32, float32ToBfloat16 } from '../core/bfloat16.ts';
+import { Device } from '../core/device.ts';
+import { LeiaError } from '../core/error.ts';
+import * as ops from '../core/ops.ts';
+import { Tensor } from '../core/tensor.ts';
+import {
+  type Activations,
+  allocateActivations,
+  allocateLossWorkspace,
+  type LossWorkspace,
+} from './activations.ts';
+import {
+  countLabelTokens,
+  packDocumentStarts,
+  packIds,
+  packLabels,
+  shiftLabels,
+  type TokenBatch,
+  type TokenRows,
+} from './batch.ts';
+import { Checkpoint } from './checkpoint.ts';
+import type { LlamaConfig } from './config.ts';
+import { initializeWeights, loadWeights } from './load-weights.ts';
+import { backward, forwardLoss, forwardTrunk, linear, type PassContext } from './model.ts';
+import { llamaParameters, type TrainableParameter } from './parameters.ts';
+import { ropeTables } from './rope.ts';
+import { saveCheckpoint } from './save-checkpoint.ts';
+import { LlamaWeights } from './weights.ts';
+
+export type ModelDtype = 'float32' | 'bfloat16';
+
+export interface ModelOptions {
+  /** Where the model lives; `cpu` unless said otherwise. */
+  readonly device?: Device | string;
+  /** What weights and activations are stored in. Gradients, norms, softmax and losses are float32 always. */
+  readonly dtype?: ModelDtype;
+  /**
+   * Lets the backward pass overwrite the logits, which saves as much memory as they take. They must then
+   * be read before `backward`.
+   */
+  readonly reuseLogits?: boolean;
+}
+
+export interface ForwardOptions {
+  /**
+   * Label tokens the loss is the mean over: those of this batch, or, when a batch is computed in parts, of
+   * all parts together ({@link countLabelTokens}). The parts' losses and gradients then add up to the
+   * batch's.
+   */
+  readonly labelTokens?: number;
+  /** For every position the first position of its document in the row; tokens see only their document. */
+  readonly documentStarts?: TokenRows;
+}
+
+/** Tensors of the model's own memory: they hold until the next `forward`. */
+export interface ForwardResult {
+  /** [batch, sequence, vocab], dtype of the model. */
+  readonly logits: Tensor;
+}
+
+export interface LossResult extends ForwardResult {
+  /** [1], float32. */
+  readonly loss: Tensor;
+}
+
+/** The last forward pass with labels, until its backward. */
+interface PendingBackward {
+  readonly context: PassContext;
+  readonly labelTokens: number;
+}
+
+export class LlamaModel implements Disposable {
+  readonly config: LlamaConfig;
+  readonly device: Device;
+  readonly dtype: ModelDtype;
+  readonly weights: LlamaWeights;
+  /** The folder this was loaded from, whose tokenizer goes along when the model is saved. */
+  readonly folder: string | undefined;
+  readonly #reuseLogits: boolean;
+  #gradients: LlamaWeights | undefined;
+  #activations: (Activations & { readonly training: boolean }) | undefined;
+  #loss: LossWorkspace | undefined;
+  #logits: Tensor | undefined;
+  #ids: Tensor | undefined;
+  #documentStarts: Tensor | undefined;
+  #rope: { readonly positions: number; readonly cos: Tensor; readonly sin: Tensor } | undefined;
+  #pending: PendingBackward | undefined;
+
+  private constructor(
+    config: LlamaConfig,
+    weights: LlamaWeights,
+    options: { device: Device; dtype: ModelDtype; reuseLogits: boolean; folder?: string },
+  ) {
+    this.config = config;
+    this.weights = weights;
+    this.device = options.device;
+    this.dtype = options.dtype;
+    this.folder = options.folder;
+    this.#reuseLogits = options.reuseLogits;
+  }
+
+  /**
+   * Loads a Hugging Face folder. Without `dtype`, bfloat16 checkpoints stay so and others become float32.
+   *
+   * @throws LeiaError see {@link Checkpoint.open}; `format` when a weight is not finite.
+   */
+  static async load(folder: string, options: ModelOptions = {}): Promise<LlamaModel> {
+    const device = openDevice(options.device);
+    await using checkpoint = await Checkpoint.open(folder);
+    const { config } = checkpoint;
+    const dtype = options.dtype ?? (config.dtype === 'bfloat16' ? 'bfloat16' : 'float32');
+    const weights = await loadWeights(checkpoint, { dtype, device });
+    const { reuseLogits = false } = options;
+    return new LlamaModel(config, weights, { device, dtype, reuseLogits, folder });
+  }
+
+  /** A model with random weights; see {@link initializeWeights}. */
+  static initialize(
+    config: LlamaConfig,
+    options: ModelOptions & { readonly seed: number },
+  ): LlamaModel {
+    const device = openDevice(options.device);
+    const { dtype = 'float32', seed, reuseLogits = false } = options;
+    const weights = initializeWeights(config, { dtype, device, seed });
+    return new LlamaModel(config, weights, { device, dtype, reuseLogits });
+  }
+
+  /** One parameter by its Hugging Face name: [out, in] or [hidden], dtype of the model. */
+  parameter(name: string): Tensor {
+    return this.weights.get(name);
+  }
+
+  /** Its gradient: same shape, float32. With tied embeddings both parts are in the one tensor. */
+  gradient(name: string): Tensor {
+    return this.gradients.get(name);
+  }
+
+  /** The gradients of all parameters; allocated, as zeros, when first asked for. */
+  get gradients(): LlamaWeights {
+    if (this.#gradients === undefined) {
+      const { device } = this;
+      this.#gradients = new LlamaWeights(this.config, { dtype: 'float32', device });
+      this.zeroGradients();
+    }
+    return this.#gradients;
+  }
+
+  /** What an optimiser needs: every parameter with its gradient, and whether weight decay applies to it. */
+  trainableParameters(): TrainableParameter[] {
+    return llamaParameters(this.config).map(({ name, isNorm }) => ({
+      name,
+      parameter: this.parameter(name),
+      gradient: this.gradient(name),
+      decay: !isNorm,
+    }));
+  }
+
+  zeroGradients(): void {
+    for (const [, output] of this.gradients.entries()) ops.fill({ output, value: 0 });
+  }
+
+  /**
+   * Logits of every position and, with labels, the mean loss: position t predicts the label of t + 1, -100
+   * asks for nothing. Only with labels can `backward` follow.
+   *
+   * @param inputIds rows of equal length, or an int32 tensor [batch, sequence].
+   * @param labels as `inputIds`, not shifted.
+   * @throws LeiaError `argument` for ids or labels outside the vocabulary, rows that differ in length, a
+   *   sequence longer than `max_position_embeddings`, or labels that are all ignored.
+   */
+  forward(
+    inputIds: TokenRows | Tensor,
+    labels?: undefined,
+    options?: ForwardOptions,
+  ): ForwardResult;
+  forward(inputIds: TokenRows | Tensor, labels: TokenRows, options?: ForwardOptions): LossResult;
+  forward(
+    inputIds: TokenRows | Tensor,
+    labels?: TokenRows,
+    options: ForwardOptions = {},
+  ): ForwardResult | LossResult {
+    const ids = this.#checkIds(inputIds);
+    const { batch, sequence } = ids;
+    const training = labels !== undefined;
+    const packed = training ? packLabels(labels, ids, this.config.vocabSize) : undefined;
+    const labelTokens = training ? checkLabelTokens(labels, options.labelTokens) : 0;
+    const starts = options.documentStarts && packDocumentStarts(options.documentStarts, ids);
+
+    this.#pending = undefined;
+    const activations = this.#plan(batch, sequence, training);
+    const context = this.#context(ids, inputIds, starts);
+    forwardTrunk(context, this.weights, activations);
+    if (packed === undefined) {
+      const logits = this.#logits as Tensor;
+      linear(activations.final, this.weights.head, logits);
+      return { logits };
+    }
+    const work = this.#loss as LossWorkspace;
+    work.labels.write(shiftLabels(packed));
+    ops.fill({ output: work.rowWeights, value: 1 / labelTokens });
+    forwardLoss(this.weights, activations, work);
+    this.#pending = { context, labelTokens };
+    return { logits: work.logitsByPosition, loss: work.lossValue };
+  }
+
+  /**
+   * Adds the gradients of `scale` times the last loss to those of the parameters. The activations are used
+   * up: each backward needs a forward of its own.
+   */
+  backward({ scale = 1 }: { scale?: number } = {}): void {
+    const pending = this.#pending;
+    const activations = this.#activations;
+    if (pending === undefined || activations === undefined || this.#loss === undefined) {
+      throw new LeiaError(
+        'argument',
+        'backward: call forward with labels first, once for each backward',
+      );
+    }
+    this.#pending = undefined;
+    const perToken = scale / pending.labelTokens;
+    backward(pending.context, this.weights, this.gradients, activations, this.#loss, perToken);
+  }
+
+  /**
+   * Writes a Hugging Face folder, with the tokenizer's files of the folder this was loaded from. Weights
+   * are written in the model's dtype unless `dtype` says otherwise.
+   */
+  async saveModel(
+    folder: string,
+    options: {
+      readonly dtype?: ModelDtype;
+      readonly companions?: string | undefined;
+      readonly except?: readonly string[];
+    } = {},
+  ): Promise<void> {
+    const { dtype = this.dtype, companions = this.folder, except = [] } = options;
+    await saveCheckpoint(folder, {
+      config: this.config,
+      dtype,
+      companions,
+      except,
+      read: async (name) => {
+        const bits = await this.parameter(name).readBits();
+        let values = bits;
+        if (bits instanceof Uint16Array && dtype === 'float32') values = bfloat16ToFloat32(bits);
+        if (bits instanceof Float32Array && dtype === 'bfloat16') values = float32ToBfloat16(bits);
+        return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+      },
+    });
+  }
+
+  /** Bytes of weights, gradients and activations that are allocated now. */
+  get bytes(): number {
+    const parts = [this.weights, this.#gradients, this.#activations, this.#loss];
+    return parts.reduce((sum, part) => sum + (part?.bytes ?? 0), 0);
+  }
+
+  /** Rotary tables for at least so many positions: [positions, headDim / 2], float32. */
+  ropeTables(positions: number): { readonly cos: Tensor; readonly sin: Tensor } {
+    if (this.#rope === undefined || this.#rope.positions < positions) {
+      // Shorter tables may still be awaited by a backward pass: they go when nobody holds them.
+      const { rope, headDim } = this.config;
+      const { cos, sin } = ropeTables(rope, headDim, positions);
+      const { device } = this;
+      const shape = [positions, headDim / 2];
+      this.#rope = {
+        positions,
+        cos: Tensor.from(cos, shape, { device }),
+        sin: Tensor.from(sin, shape, { device }),
+      };
+    }
+    return this.#rope;
+  }
+
+  /** Refuses sequences beyond what the model was made for. */
+  checkLength(sequence: number): void {
+    const { maxPositionEmbeddings } = this.config;
+    if (sequence > maxPositionEmbeddings) {
+      throw new LeiaError(
+        'argument',
+        `a sequence of ${sequence} tokens is longer than the model's max_position_embeddings ${maxPositionEmbeddings}; shorten it, or raise that value in config.json if the model can take it`,
+      );
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  dispose(): void {
+    this.#freePlan();
+    this.#rope?.cos.dispose();
+    this.#rope?.sin.dispose();
+    this.#gradients?.[Symbol.dispose]();
+    this.weights[Symbol.dispose]();
+  }
+
+  #checkIds(inputIds: TokenRows | Tensor): TokenBatch {
+    if (!(inputIds instanceof Tensor)) {
+      const ids = packIds(inputIds, this.config.vocabSize);
+      this.checkLength(ids.sequence);
+      return ids;
+    }
+    const [batch = 0, sequence = 0, ...rest] = inputIds.shape;
+    if (inputIds.dtype !== 'int32' || sequence === 0 || rest.length > 0) {
+      throw new LeiaError(
+        'argument',
+        `inputIds: a ${inputIds.dtype} tensor of shape [${inputIds.shape.join(', ')}], expected int32 [batch, sequence]`,
+      );
+    }
+    this.checkLength(sequence);
+    return { batch, sequence, values: new Int32Array(0) };
+  }
+
+  /** The memory for this shape: what is there if it fits exactly, otherwise new. */
+  #plan(batch: number, sequence: number, training: boolean): Activations {
+    const current = this.#activations;
+    if (
+      current?.batch === batch &&
+      current.sequence === sequence &&
+      current.training === training
+    ) {
+      return current;
+    }
+    this.#freePlan();
+    const { device, dtype } = this;
+    const options = { batch, sequence, dtype, device, training };
+    const activations = { ...allocateActivations(this.config, options), training };
+    this.#activations = activations;
+    this.#ids = Tensor.empty([batch, sequence], { dtype: 'int32', device });
+    if (training) {
+      const keepLogits = !this.#reuseLogits;
+      this.#loss = allocateLossWorkspace(this.config, { ...options, keepLogits });
+    } else {
+      this.#logits = Tensor.empty([batch, sequence, this.config.vocabSize], { dtype, device });
+    }
+    return activations;
+  }
+
+  #freePlan(): void {
+    this.#activations?.[Symbol.dispose]();
+    this.#loss?.[Symbol.dispose]();
+    this.#logits?.dispose();
+    this.#ids?.dispose();
+    this.#documentStarts?.dispose();
+    this.#activations = this.#loss = this.#logits = this.#ids = this.#documentStarts = undefined;
+    this.#pending = undefined;
+  }
+
+  #context(ids: TokenBatch, given: TokenRows | Tensor, starts?: TokenBatch): PassContext {
+    const { batch, sequence } = ids;
+    const shape = [batch, sequence];
+    const { device } = this;
+    if (starts !== undefined) {
+      this.#documentStarts ??= Tensor.empty(shape, { dtype: 'int32', device });
+      this.#documentStarts.write(starts.values);
+    }
+    return {
+      config: this.config,
+      ids: given instanceof Tensor ? given : (this.#ids as Tensor).write(ids.values),
+      ...this.ropeTables(sequence),
+      documentStarts: starts && this.#documentStarts,
+    };
+  }
+}
+
+function openDevice(device: Device | string | undefined): Device {
+  return device instanceof Device ? device : Device.open(device);
+}
+
+function checkLabelTokens(labels: TokenRows, given: number | undefined): number {
+  const count = given ?? countLabelTokens(labels);
+  if (Number.isInteger(count) && count > 0) return count;
+  throw new LeiaError(
+    'argument',
+    given === undefined
+      ? 'labels: every label is ignored or has no token before it, there is nothing to learn'
+      : `labelTokens: ${given}, expected a positive whole number`,
+  );
+}

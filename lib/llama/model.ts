@@ -1,0 +1,251 @@
+// LLaMA as a list of operations, forward and backward, in the order they run. Nothing here allocates or
+// waits: every call queues work on the device that reads and writes planned memory (`activations.ts`).
+// What an operation saves for its backward is named in its arguments.
+//
+// Sources: Touvron et al. 2023, "LLaMA", section 2.2; transformers' `modeling_llama.py`.
+import * as ops from '../core/ops.ts';
+import type { Tensor } from '../core/tensor.ts';
+import type {
+  Activations,
+  GradientWorkspace,
+  LayerActivations,
+  LossWorkspace,
+} from './activations.ts';
+import type { LlamaConfig } from './config.ts';
+import type { LayerWeights, LlamaWeights } from './weights.ts';
+
+/** What all layers of one pass share. */
+export interface PassContext {
+  readonly config: LlamaConfig;
+  /** [batch, sequence], int32. */
+  readonly ids: Tensor;
+  /** [positions, headDim / 2], float32: row i is for the i-th token of each sequence. */
+  readonly cos: Tensor;
+  readonly sin: Tensor;
+  /** [batch, sequence], int32: where each position's document starts; whole rows if absent. */
+  readonly documentStarts?: Tensor | undefined;
+}
+
+/** From token ids to `activations.final`, the normalised output of the last layer. */
+export function forwardTrunk(
+  context: PassContext,
+  weights: LlamaWeights,
+  activations: Activations,
+): void {
+  const { layers, embedded, output, branch, final } = activations;
+  ops.embeddingForward({ ids: context.ids, weight: weights.embedding, output: embedded });
+  for (const [index, layer] of weights.layers.entries()) {
+    const own = layers[index] as LayerActivations;
+    forwardLayer(context, layer, own, branch, layers[index + 1]?.input ?? output);
+  }
+  ops.rmsNormForward({
+    input: output,
+    weight: weights.finalNorm,
+    epsilon: context.config.rmsNormEps,
+    output: final,
+    inverseRms: activations.finalInverseRms,
+  });
+}
+
+/** One decoder layer: `output = middle + mlp(norm(middle))`, `middle = input + attention(norm(input))`. */
+function forwardLayer(
+  { config, cos, sin, documentStarts }: PassContext,
+  weights: LayerWeights,
+  own: LayerActivations,
+  branch: Tensor,
+  output: Tensor,
+): void {
+  const epsilon = config.rmsNormEps;
+  ops.rmsNormForward({
+    input: own.input,
+    weight: weights.attentionNorm,
+    epsilon,
+    output: own.attentionInput,
+    inverseRms: own.attentionInverseRms,
+  });
+  linear(own.attentionInput, weights.query, own.query.rows);
+  linear(own.attentionInput, weights.key, own.key.rows);
+  linear(own.attentionInput, weights.value, own.value.rows);
+  ops.ropeForward({ input: own.query.heads, cos, sin, output: own.query.heads });
+  ops.ropeForward({ input: own.key.heads, cos, sin, output: own.key.heads });
+  ops.flashAttentionForward({
+    query: own.query.heads,
+    key: own.keyContext,
+    value: own.valueContext,
+    causal: true,
+    ...(documentStarts && { documentStarts }),
+    output: own.attention.heads,
+    logsumexp: own.logsumexp,
+  });
+  linear(own.attention.rows, weights.attentionOutput, branch);
+  ops.residualAdd({ a: own.input, b: branch, output: own.middle });
+
+  ops.rmsNormForward({
+    input: own.middle,
+    weight: weights.mlpNorm,
+    epsilon,
+    output: own.mlpInput,
+    inverseRms: own.mlpInverseRms,
+  });
+  linear(own.mlpInput, weights.gate, own.gate);
+  linear(own.mlpInput, weights.up, own.up);
+  ops.swigluForward({ gate: own.gate, up: own.up, output: own.activated });
+  linear(own.activated, weights.down, branch);
+  ops.residualAdd({ a: own.middle, b: branch, output });
+}
+
+/** Logits of every position and the weighted sum of their losses: `loss = sum(rowWeights * losses)`. */
+export function forwardLoss(
+  weights: LlamaWeights,
+  activations: Activations,
+  loss: LossWorkspace,
+): void {
+  linear(activations.final, weights.head, loss.logits);
+  ops.crossEntropyForward({
+    logits: loss.logits,
+    labels: loss.labels,
+    losses: loss.losses,
+    logsumexp: loss.logsumexp,
+  });
+  ops.matmul({ a: loss.lossRow, b: loss.rowWeights, output: loss.loss });
+}
+
+/**
+ * From `scale` times the sum of all losses back to the embedding, adding to `gradients`. The activations
+ * are used up: where a gradient has the shape of what it belongs to, it takes its place.
+ */
+export function backward(
+  context: PassContext,
+  weights: LlamaWeights,
+  gradients: LlamaWeights,
+  activations: Activations,
+  loss: LossWorkspace,
+  scale: number,
+): void {
+  const { residual, embedded, branch } = loss.gradients;
+  ops.crossEntropyBackward({
+    logits: loss.logits,
+    labels: loss.labels,
+    logsumexp: loss.logsumexp,
+    scale,
+    gradLogits: loss.gradLogits,
+  });
+  linearGradWeight(loss.gradLogits, activations.final, gradients.head);
+  linearGradInput(loss.gradLogits, weights.head, branch);
+  ops.rmsNormBackward({
+    gradOutput: branch,
+    input: activations.output,
+    weight: weights.finalNorm,
+    inverseRms: activations.finalInverseRms,
+    gradInput: residual,
+    gradWeight: gradients.finalNorm,
+  });
+  for (let index = weights.layers.length - 1; index >= 0; index--) {
+    backwardLayer(
+      context,
+      weights.layers[index] as LayerWeights,
+      gradients.layers[index] as LayerWeights,
+      activations.layers[index] as LayerActivations,
+      loss.gradients,
+    );
+  }
+  ops.embeddingBackward({
+    gradOutput: embedded,
+    ids: context.ids,
+    gradWeight: gradients.embedding,
+  });
+}
+
+/** Turns `work.residual` from the gradient of the layer's output into that of its input. */
+function backwardLayer(
+  { cos, sin, documentStarts }: PassContext,
+  weights: LayerWeights,
+  gradients: LayerWeights,
+  own: LayerActivations,
+  work: GradientWorkspace,
+): void {
+  const { residual, branch, attention, query, key, value } = work;
+
+  linearGradWeight(residual, own.activated, gradients.down);
+  const gradActivated = own.activated;
+  linearGradInput(residual, weights.down, gradActivated);
+  ops.swigluBackward({
+    gradOutput: gradActivated,
+    gate: own.gate,
+    up: own.up,
+    gradGate: own.gate,
+    gradUp: own.up,
+  });
+  linearGradWeight(own.gate, own.mlpInput, gradients.gate);
+  linearGradWeight(own.up, own.mlpInput, gradients.up);
+  linearGradInput(own.gate, weights.gate, branch);
+  linearGradInput(own.up, weights.up, branch, true);
+  ops.rmsNormBackward({
+    gradOutput: branch,
+    input: own.middle,
+    weight: weights.mlpNorm,
+    inverseRms: own.mlpInverseRms,
+    gradInput: branch,
+    gradWeight: gradients.mlpNorm,
+  });
+  ops.residualAdd({ a: residual, b: branch, output: residual });
+
+  linearGradWeight(residual, own.attention.rows, gradients.attentionOutput);
+  linearGradInput(residual, weights.attentionOutput, attention.rows);
+  ops.flashAttentionBackward({
+    gradOutput: attention.heads,
+    query: own.query.heads,
+    key: own.keyContext,
+    value: own.valueContext,
+    output: own.attention.heads,
+    logsumexp: own.logsumexp,
+    causal: true,
+    ...(documentStarts && { documentStarts }),
+    gradQuery: query.heads,
+    gradKey: key.heads,
+    gradValue: value.heads,
+  });
+  ops.ropeBackward({ gradOutput: query.heads, cos, sin, gradInput: query.heads });
+  ops.ropeBackward({ gradOutput: key.heads, cos, sin, gradInput: key.heads });
+  linearGradWeight(query.rows, own.attentionInput, gradients.query);
+  linearGradWeight(key.rows, own.attentionInput, gradients.key);
+  linearGradWeight(value.rows, own.attentionInput, gradients.value);
+  linearGradInput(query.rows, weights.query, branch);
+  linearGradInput(key.rows, weights.key, branch, true);
+  linearGradInput(value.rows, weights.value, branch, true);
+  ops.rmsNormBackward({
+    gradOutput: branch,
+    input: own.input,
+    weight: weights.attentionNorm,
+    inverseRms: own.attentionInverseRms,
+    gradInput: branch,
+    gradWeight: gradients.attentionNorm,
+  });
+  ops.residualAdd({ a: residual, b: branch, output: residual });
+}
+
+/** `output = input weight^T`; input [rows, in], weight [out, in]. */
+export function linear(input: Tensor, weight: Tensor, output: Tensor): void {
+  ops.matmul({ a: input, b: weight, transposeB: true, output });
+}
+
+/** `gradInput = gradOutput weight`, or added to it. */
+function linearGradInput(
+  gradOutput: Tensor,
+  weight: Tensor,
+  gradInput: Tensor,
+  accumulate = false,
+): void {
+  ops.matmul({ a: gradOutput, b: weight, output: gradInput, accumulate });
+}
+
+/** `gradWeight += gradOutput^T input`, in float32. */
+function linearGradWeight(gradOutput: Tensor, input: Tensor, gradWeight: Tensor): void {
+  ops.matmul({
+    a: gradOutput,
+    b: input,
+    transposeA: true,
+    output: gradWeight,
+    accumulate: true,
+  });
+}

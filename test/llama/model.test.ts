@@ -1,0 +1,223 @@
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { countLabelTokens, ops, Tensor } from '../../lib/index.ts';
+import { LlamaModel, type ModelDtype } from '../../lib/llama/llama-model.ts';
+import { SafetensorsFile } from '../../lib/llama/safetensors.ts';
+import { AdamW } from '../../lib/train/adamw.ts';
+import { fixtures, readJson, relativeError, rowsOf, tinyLlamas } from './fixtures.ts';
+
+interface Expected {
+  loss: number;
+  label_tokens: number;
+  steps?: { loss: number; grad_norm: number; lr: number }[];
+  loss_after_steps?: number;
+}
+
+/** Relative errors that a plain bfloat16 implementation has; see reference/measure_bfloat16.py. */
+interface PlainBfloat16 {
+  logits: number;
+  loss: number;
+  gradients: Record<string, number>;
+  updates?: Record<string, number>;
+}
+
+/** What is allowed: fixed in float32, twice a plain implementation's error in bfloat16. */
+async function tolerances(folder: string, dtype: ModelDtype): Promise<Required<PlainBfloat16>> {
+  const plain = (await readJson(join(folder, 'bfloat16.json'))) as unknown as PlainBfloat16;
+  const all = (errors: Record<string, number> = {}, allowed: (error: number) => number) =>
+    Object.fromEntries(Object.entries(errors).map(([name, error]) => [name, allowed(error)]));
+  if (dtype === 'float32') {
+    return {
+      logits: 1e-4,
+      loss: 1e-5,
+      gradients: all(plain.gradients, () => 1e-3),
+      updates: all(plain.updates, () => 5e-2),
+    };
+  }
+  return {
+    logits: Math.min(2 * plain.logits, 2e-2),
+    loss: 2e-3,
+    gradients: all(plain.gradients, (error) => 2 * error),
+    // One entry whose gradient is all rounding moves a full step either way: only the worst is meaningful.
+    updates: all(plain.updates, () => 2 * Math.max(...Object.values(plain.updates ?? {}))),
+  };
+}
+
+async function openFixture(name: string, dtype: ModelDtype) {
+  const folder = join(fixtures, name);
+  const file = await SafetensorsFile.open(join(folder, 'expected.safetensors'));
+  return {
+    file,
+    expected: (await readJson(join(folder, 'expected.json'))) as unknown as Expected,
+    allowed: await tolerances(folder, dtype),
+    model: await LlamaModel.load(folder, { device: 'cpu', dtype }),
+    ids: await rowsOf(file, 'input_ids'),
+    labels: await rowsOf(file, 'labels'),
+  };
+}
+
+describe.each(tinyLlamas)('%s', (name) => {
+  test.each(['float32', 'bfloat16'] as const)('logits, loss and gradients in %s', async (dtype) => {
+    const fixture = await openFixture(name, dtype);
+    const { file, expected, allowed, labels, ids } = fixture;
+    await using _ = file;
+    using model = fixture.model;
+    const reference = await file.readFloat32('logits');
+
+    const plain = model.forward(ids);
+    expect(plain.logits.shape).toEqual([2, ids[0]!.length, model.config.vocabSize]);
+    const inference = await plain.logits.readFloats();
+    expect(relativeError(inference, reference)).toBeLessThan(allowed.logits);
+
+    const { logits, loss } = model.forward(ids, labels);
+    model.backward();
+    expect(await logits.readFloats()).toEqual(inference);
+    expect([loss.shape, countLabelTokens(labels)]).toEqual([[1], expected.label_tokens]);
+    const [value] = await loss.readFloats();
+    expect(Math.abs(value! / expected.loss - 1)).toBeLessThan(allowed.loss);
+    for (const { name: parameter } of model.trainableParameters()) {
+      const gradient = model.gradient(parameter);
+      expect(gradient.dtype).toBe('float32');
+      const error = relativeError(
+        await gradient.readFloats(),
+        await file.readFloat32(`grad.${parameter}`),
+      );
+      expect(error, parameter).toBeLessThan(allowed.gradients[parameter]!);
+    }
+  });
+});
+
+describe.each(tinyLlamas.filter((name) => name !== 'tiny-llama-rope-llama3'))('%s', (name) => {
+  test.each(['float32', 'bfloat16'] as const)('three AdamW steps in %s', async (dtype) => {
+    const fixture = await openFixture(name, dtype);
+    const { file, expected, allowed } = fixture;
+    await using _ = file;
+    using model = fixture.model;
+    using optimizer = new AdamW(model.trainableParameters());
+    const before = new Map<string, Float32Array>();
+    for (const { name: parameter } of optimizer.parameters) {
+      before.set(parameter, await optimizer.master(parameter));
+    }
+    const [batches, labels] = [
+      await rowsOf(file, 'step_input_ids'),
+      await rowsOf(file, 'step_labels'),
+    ];
+    for (const [index, step] of expected.steps!.entries()) {
+      model.zeroGradients();
+      const { loss } = model.forward(
+        batches.slice(2 * index, 2 * index + 2),
+        labels.slice(2 * index, 2 * index + 2),
+      );
+      model.backward();
+      const gradients = optimizer.parameters.map(({ gradient }) => gradient);
+      const { norm, scale } = ops.gradientNorm({ gradients, maxNorm: 1 });
+      optimizer.step({ learningRate: step.lr, gradientScale: scale });
+      const tolerance = dtype === 'float32' ? 1e-4 : 1e-2;
+      expect(Math.abs((await loss.readFloats())[0]! / step.loss - 1)).toBeLessThan(tolerance);
+      expect(Math.abs((await norm.readFloats())[0]! / step.grad_norm - 1)).toBeLessThan(tolerance);
+    }
+    await using start = await SafetensorsFile.open(join(fixtures, name, 'model.safetensors'));
+    for (const { name: parameter } of optimizer.parameters) {
+      const after = await optimizer.master(parameter);
+      const change = after.map((value, i) => value - before.get(parameter)![i]!);
+      const origin = await start.readFloat32(parameter);
+      const wanted = (await file.readFloat32(`after.${parameter}`)).map((v, i) => v - origin[i]!);
+      expect(relativeError(change, wanted), parameter).toBeLessThan(allowed.updates[parameter]!);
+    }
+    if (dtype === 'float32') {
+      const { loss } = model.forward(fixture.ids, fixture.labels);
+      expect((await loss.readFloats())[0]! / expected.loss_after_steps! - 1).toBeCloseTo(0, 5);
+    }
+  });
+});
+
+describe('LlamaModel', () => {
+  test("micro-batches with the whole batch's label count add up to the batch", async () => {
+    const fixture = await openFixture('tiny-llama', 'float32');
+    await using _ = fixture.file;
+    using model = fixture.model;
+    const { ids, labels, expected } = fixture;
+    model.forward(ids, labels);
+    model.backward();
+    const whole = await gradientsOf(model);
+    model.zeroGradients();
+    let sum = 0;
+    for (const row of ids.keys()) {
+      const { loss } = model.forward([ids[row]!], [labels[row]!], {
+        labelTokens: expected.label_tokens,
+      });
+      model.backward();
+      sum += (await loss.readFloats())[0]!;
+    }
+    expect(sum / expected.loss).toBeCloseTo(1, 5);
+    for (const [name, gradient] of await gradientsOf(model)) {
+      expect(relativeError(gradient, whole.get(name)!), name).toBeLessThan(1e-5);
+    }
+  });
+
+  test.each(['float32', 'bfloat16'] as const)('gives the same bits twice in %s', async (dtype) => {
+    const runs = [];
+    for (let run = 0; run < 2; run++) {
+      const { file, model, ids, labels } = await openFixture('tiny-llama-tied', dtype);
+      await file.close();
+      const { logits } = model.forward(ids, labels);
+      model.backward({ scale: 0.5 });
+      runs.push([await logits.readFloats(), ...(await gradientsOf(model)).values()]);
+      model.dispose();
+    }
+    const [first, second] = runs.map((run) => run.map((values) => Buffer.from(values.buffer)));
+    expect(first!.every((bytes, i) => bytes.equals(second![i]!))).toBe(true);
+  });
+
+  test('allocates nothing in a step after the first', async () => {
+    const { file, model, ids, labels } = await openFixture('tiny-llama', 'float32');
+    await file.close();
+    using optimizer = new AdamW(model.trainableParameters());
+    const live: number[] = [];
+    for (let step = 0; step < 3; step++) {
+      model.zeroGradients();
+      model.forward(ids, labels);
+      model.backward();
+      optimizer.step({ learningRate: 1e-4 });
+      await model.device.synchronize();
+      live.push(model.device.liveBytes);
+    }
+    expect(live[1]).toBe(live[0]);
+    expect(live[2]).toBe(live[0]);
+    model.dispose();
+  });
+
+  test('documents in one row are computed as if alone', async () => {
+    const { file, model, ids } = await openFixture('tiny-llama', 'float32');
+    await file.close();
+    const [row] = ids;
+    const cut = 19;
+    const starts = row!.map((_, i) => (i < cut ? 0 : cut));
+    const { vocabSize } = model.config;
+    const packed = await model
+      .forward([row!], undefined, { documentStarts: [starts] })
+      .logits.readFloats();
+    const second = await model.forward([row!.subarray(cut)]).logits.readFloats();
+    expect(relativeError(packed.subarray(cut * vocabSize), second)).toBeLessThan(1e-5);
+    model.dispose();
+  });
+
+  test('takes ids as nested arrays, a single row or a tensor', async () => {
+    const { file, model } = await openFixture('tiny-llama', 'float32');
+    await file.close();
+    const row = [1, 17, 300, 4];
+    const reference = await model.forward([row]).logits.readFloats();
+    for (const ids of [row, Int32Array.from(row), Tensor.from(Int32Array.from(row), [1, 4])]) {
+      expect(await model.forward(ids).logits.readFloats()).toEqual(reference);
+    }
+    model.dispose();
+  });
+});
+
+async function gradientsOf(model: LlamaModel): Promise<Map<string, Float32Array>> {
+  const result = new Map<string, Float32Array>();
+  for (const { name, gradient } of model.trainableParameters()) {
+    result.set(name, await gradient.readFloats());
+  }
+  return result;
+}
