@@ -1,0 +1,134 @@
+// Passes without gradients: logits of chosen positions for scoring, and token-by-token decoding with a cache
+// of keys and values. The output matrix, the dearest of all for a large vocabulary, is applied only to the
+// positions that are asked for.
+import { LeiaError } from '../core/error.ts';
+import * as ops from '../core/ops.ts';
+import { Tensor } from '../core/tensor.ts';
+import { type Activations, allocateActivations, type Heads } from './activations.ts';
+import { packIds, type TokenRows } from './batch.ts';
+import type { LlamaModel } from './llama-model.ts';
+import { forwardTrunk, linear } from './model.ts';
+
+/** Computes logits of some positions of a batch. Memory is kept for the next batch of the same shape. */
+export class LogitsReader implements Disposable {
+  readonly #model: LlamaModel;
+  #activations: Activations | undefined;
+
+  constructor(model: LlamaModel) {
+    this.#model = model;
+  }
+
+  /**
+   * @param ids rows of equal length; pad at the end, where nothing that comes before is changed.
+   * @param positions row-major places `row * sequence + position`, in any order.
+   * @returns float32 [positions, vocab], row-major.
+   */
+  async read(ids: TokenRows, positions: readonly number[]): Promise<Float32Array> {
+    const { config, weights, device, dtype } = this.#model;
+    const packed = packIds(ids, config.vocabSize);
+    const { batch, sequence } = packed;
+    this.#model.checkLength(sequence);
+    if (this.#activations?.batch !== batch || this.#activations.sequence !== sequence) {
+      this.#activations?.[Symbol.dispose]();
+      const options = { batch, sequence, dtype, device, training: false };
+      this.#activations = allocateActivations(config, options);
+    }
+    using idTensor = Tensor.from(packed.values, [batch, sequence], { device });
+    const { cos, sin } = this.#model.ropeTables(sequence);
+    forwardTrunk({ config, ids: idTensor, cos, sin }, weights, this.#activations);
+    // Picking rows of a matrix is what an embedding does.
+    using rows = Tensor.from(Int32Array.from(positions), [positions.length], { device });
+    using chosen = ops.embeddingForward({ ids: rows, weight: this.#activations.final }).output;
+    using logits = Tensor.empty([positions.length, config.vocabSize], { dtype, device });
+    linear(chosen, weights.head, logits);
+    return await logits.readFloats();
+  }
+
+  [Symbol.dispose](): void {
+    this.#activations?.[Symbol.dispose]();
+  }
+}
+
+/** One sequence that grows: each call feeds further tokens and costs only those. */
+export class Decoder implements Disposable {
+  /** Tokens the cache has room for. */
+  readonly capacity: number;
+  /** Tokens fed so far. */
+  length = 0;
+  readonly #model: LlamaModel;
+  readonly #keys: readonly Tensor[];
+  readonly #values: readonly Tensor[];
+  readonly #logits: Tensor;
+  #activations: Activations | undefined;
+
+  /** @throws LeiaError `argument` when the capacity is beyond the model's positions. */
+  constructor(model: LlamaModel, capacity: number) {
+    model.checkLength(capacity);
+    const { config, device, dtype } = model;
+    const cache = () =>
+      Array.from({ length: config.numHiddenLayers }, () =>
+        Tensor.empty([capacity, config.numKeyValueHeads * config.headDim], { device, dtype }),
+      );
+    this.capacity = capacity;
+    this.#model = model;
+    this.#keys = cache();
+    this.#values = cache();
+    this.#logits = Tensor.empty([1, config.vocabSize], { device, dtype });
+  }
+
+  /** Feeds tokens and returns the logits [vocab] of the one that comes next. */
+  async feed(ids: readonly number[]): Promise<Float32Array> {
+    const { config, weights, device, dtype } = this.#model;
+    const { values, sequence: count } = packIds(ids, config.vocabSize);
+    const start = this.length;
+    const end = start + count;
+    if (end > this.capacity) {
+      throw new LeiaError('argument', `Decoder: ${end} tokens, there is room for ${this.capacity}`);
+    }
+    if (this.#activations?.sequence !== count) {
+      this.#activations?.[Symbol.dispose]();
+      const options = { batch: 1, sequence: count, dtype, device, training: false };
+      this.#activations = allocateActivations(config, options);
+    }
+    const tables = this.#model.ropeTables(this.capacity);
+    const views: Tensor[] = [];
+    const keep = (tensor: Tensor) => {
+      views.push(tensor);
+      return tensor;
+    };
+    const heads = (tensor: Tensor, rows: number) =>
+      keep(tensor.view([1, rows, config.numKeyValueHeads, config.headDim]));
+    /** The rows of a cache that this call fills. */
+    const added = (cache: Tensor): Heads => {
+      const rows = keep(cache.slice(start, end));
+      return { rows, heads: heads(rows, count) };
+    };
+    const context = (cache: Tensor) => heads(keep(cache.slice(0, end)), end);
+    const activations: Activations = {
+      ...this.#activations,
+      layers: this.#activations.layers.map((layer, index) => {
+        const [keys, cached] = [this.#keys[index] as Tensor, this.#values[index] as Tensor];
+        return {
+          ...layer,
+          key: added(keys),
+          value: added(cached),
+          keyContext: context(keys),
+          valueContext: context(cached),
+        };
+      }),
+    };
+    const ids32 = keep(Tensor.from(values, [1, count], { device }));
+    const cos = keep(tables.cos.slice(start, end));
+    const sin = keep(tables.sin.slice(start, end));
+    forwardTrunk({ config, ids: ids32, cos, sin }, weights, activations);
+    linear(keep(activations.final.slice(count - 1, count)), weights.head, this.#logits);
+    for (const view of views) view.dispose();
+    this.length = end;
+    return await this.#logits.readFloats();
+  }
+
+  [Symbol.dispose](): void {
+    this.#activations?.[Symbol.dispose]();
+    for (const tensor of [...this.#keys, ...this.#values, this.#logits]) tensor.dispose();
+  }
+}

@@ -1,0 +1,128 @@
+import { join } from 'node:path';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { type GenerateOptions, generate, sampler } from '../../lib/llama/generate.ts';
+import { Decoder, LogitsReader } from '../../lib/llama/inference.ts';
+import { LlamaModel } from '../../lib/llama/llama-model.ts';
+import { expectError, fixtures, readJson, relativeError } from './fixtures.ts';
+
+let model: LlamaModel;
+
+beforeAll(async () => {
+  model = await LlamaModel.load(join(fixtures, 'tiny-llama'));
+  return () => model.dispose();
+});
+
+async function run(prompt: number[], options: GenerateOptions): Promise<number[]> {
+  const ids: number[] = [];
+  for await (const id of generate(model, prompt, options)) ids.push(id);
+  return ids;
+}
+
+test('greedy tokens are those of transformers', async () => {
+  const { prompts, new_tokens: maxNewTokens } = (await readJson(
+    join(fixtures, 'scoring', 'greedy.json'),
+  )) as unknown as { prompts: { prompt: number[]; generated: number[] }[]; new_tokens: number };
+  expect(prompts.length).toBe(5);
+  for (const { prompt, generated } of prompts) {
+    expect(await run(prompt, { maxNewTokens })).toEqual(generated);
+  }
+  const { prompt, generated } = prompts[0]!;
+  const stop = generated[5]!;
+  const stopped = await run(prompt, { maxNewTokens, stopIds: [stop] });
+  expect(stopped).toEqual(generated.slice(0, generated.indexOf(stop)));
+});
+
+test("the decoder's cache gives the logits of the whole sequence", async () => {
+  const ids = [1, 447, 452, 45, 204, 192, 507, 361, 384];
+  const whole = await model.forward(ids).logits.readFloats();
+  const { vocabSize } = model.config;
+  const row = (position: number) => whole.slice(position * vocabSize, (position + 1) * vocabSize);
+  using decoder = new Decoder(model, ids.length);
+  for (const [start, end] of [
+    [0, 4],
+    [4, 5],
+    [5, 8],
+    [8, 9],
+  ] as const) {
+    const logits = await decoder.feed(ids.slice(start, end));
+    expect(relativeError(logits, row(end - 1))).toBeLessThan(1e-5);
+  }
+  await expectError(() => decoder.feed([1]), 'argument', '10 tokens, there is room for 9');
+});
+
+test('LogitsReader gives the chosen rows, padding or not', async () => {
+  const ids = [1, 447, 452, 45];
+  const whole = await model.forward(ids).logits.readFloats();
+  const { vocabSize } = model.config;
+  using reader = new LogitsReader(model);
+  const rows = await reader.read(
+    [
+      [1, 9, 9, 9, 9],
+      [...ids, 0],
+    ],
+    [8, 6, 0],
+  );
+  const expected = [3, 1, 0].flatMap((at) => [
+    ...whole.slice(at * vocabSize, (at + 1) * vocabSize),
+  ]);
+  expect(relativeError(rows, Float32Array.from(expected))).toBeLessThan(1e-5);
+});
+
+describe('sampling', () => {
+  const logits = Float32Array.from([0, 3, 1, 2, -50]);
+  const draw = (options: Parameters<typeof sampler>[0], count = 4000) => {
+    const next = sampler(options);
+    const counts = new Array<number>(logits.length).fill(0);
+    for (let i = 0; i < count; i++) counts[next(logits)]!++;
+    return counts.map((n) => n / count);
+  };
+
+  test('follows the distribution', () => {
+    const total = Math.exp(0) + Math.exp(3) + Math.exp(1) + Math.exp(2);
+    for (const [i, share] of draw({ seed: 1 }).entries()) {
+      expect(Math.abs(share - Math.exp(logits[i]!) / total)).toBeLessThan(0.03);
+    }
+    const cold = draw({ seed: 1, temperature: 0.5 });
+    const squares = Math.exp(0) + Math.exp(6) + Math.exp(2) + Math.exp(4);
+    expect(Math.abs(cold[1]! - Math.exp(6) / squares)).toBeLessThan(0.03);
+  });
+
+  test('keeps to the top k and the top p', () => {
+    expect(draw({ seed: 2, topK: 1 })).toEqual([0, 1, 0, 0, 0]);
+    const two = draw({ seed: 2, topK: 2 });
+    expect([two[0], two[2], two[4]]).toEqual([0, 0, 0]);
+    expect(two[3]).toBeGreaterThan(0.2);
+    // The likeliest has 0.64, the two likeliest 0.88.
+    expect(draw({ seed: 2, topP: 0.6 })).toEqual([0, 1, 0, 0, 0]);
+    const most = draw({ seed: 2, topP: 0.7 });
+    expect(most[1]! + most[3]!).toBe(1);
+    expect(most[3]).toBeGreaterThan(0.2);
+  });
+
+  test('the seed decides', async () => {
+    const options = { maxNewTokens: 12, sampling: { seed: 5, temperature: 2 } };
+    const first = await run([1, 2], options);
+    expect(await run([1, 2], options)).toEqual(first);
+    expect(await run([1, 2], { ...options, sampling: { seed: 6, temperature: 2 } })).not.toEqual(
+      first,
+    );
+  });
+
+  test.each([
+    [{ temperature: 0 }, 'temperature is 0'],
+    [{ topK: 0 }, 'topK is 0'],
+    [{ topP: 0 }, 'topP is 0'],
+    [{ topP: 1.5 }, 'topP is 1.5'],
+  ])('refuses %j', async (options, text) => {
+    await expectError(() => sampler({ seed: 1, ...options }), 'argument', text);
+  });
+});
+
+test.each<[number[], GenerateOptions, string]>([
+  [[], { maxNewTokens: 1 }, 'the prompt is empty'],
+  [[1], { maxNewTokens: 0 }, 'maxNewTokens is 0'],
+  [[1], { maxNewTokens: 257 }, 'max_position_embeddings 256'],
+  [[512], { maxNewTokens: 1 }, '512 at row 0, position 0 is outside the vocabulary'],
+])('generate refuses %j %j', async (prompt, options, text) => {
+  await expectError(() => run(prompt, options), 'argument', text);
+});
