@@ -1,0 +1,58 @@
+// `leia score`: log-likelihoods of continuations, the one number that most evaluations of language models
+// are made of.
+import type { Command } from 'commander';
+import { z } from 'zod';
+import { writeFileAtomically } from '../core/files.ts';
+import { encodeRequests, needsTokenizer, readRequests } from '../evaluate/requests.ts';
+import { scoreRequests } from '../evaluate/score.ts';
+import { Tokenizer } from '../tokenizer/tokenizer.ts';
+import { modelOptions, openModel } from './model-options.ts';
+import { addSettings, readSettings } from './options.ts';
+import { Progress } from './progress.ts';
+
+const schema = z.object({
+  ...modelOptions,
+  requests: z
+    .string()
+    .describe('JSON Lines: context and continuation, each a text or an array of token ids'),
+  output: z.string().describe('JSON Lines in the same order: logLikelihood, isGreedy, tokens'),
+  maxLength: z
+    .int()
+    .positive()
+    .optional()
+    .describe("longest input in tokens, cut on the left (the model's own unless given)"),
+  batchTokens: z.int().positive().default(4096).describe('tokens computed at once'),
+});
+
+const example = `
+Example:
+  echo '{"context": "Tokyo is the capital of", "continuation": " Japan"}' > requests.jsonl
+  leia score --model checkpoints/llama --requests requests.jsonl --output scores.jsonl`;
+
+export function registerScore(program: Command): void {
+  const command = program
+    .command('score')
+    .description('Log-likelihood of continuations given contexts.');
+  addSettings(command, schema).addHelpText('after', example);
+  command.action(async () => {
+    await run(readSettings(command, schema));
+  });
+}
+
+async function run(settings: z.output<typeof schema>): Promise<void> {
+  const { model: folder, batchTokens, maxLength } = settings;
+  const raw = await readRequests(settings.requests);
+  const tokenizer = needsTokenizer(raw) ? await Tokenizer.load(folder) : undefined;
+  using model = await openModel(settings);
+  tokenizer?.checkVocabulary(model.config.vocabSize, folder);
+  const requests = await encodeRequests(raw, tokenizer);
+  const progress = new Progress();
+  const scores = await scoreRequests(model, requests, {
+    batchTokens,
+    ...(maxLength !== undefined && { maxLength }),
+    onProgress: (done) => progress.update(`scored ${done} of ${requests.length}`),
+  });
+  const lines = scores.map((score) => `${JSON.stringify(score)}\n`);
+  await writeFileAtomically(settings.output, lines.join(''));
+  progress.done(`scored ${requests.length} requests into ${settings.output}`);
+}

@@ -1,0 +1,194 @@
+import { copyFile, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test, vi } from 'vitest';
+import { main } from '../../lib/cli/main.ts';
+import { fixtures, readJson, temporaryFolder } from '../llama/fixtures.ts';
+
+const tiny = join(fixtures, 'tiny-llama');
+
+async function run(...args: string[]) {
+  let [output, error] = ['', ''];
+  const spies = [
+    vi.spyOn(process.stdout, 'write').mockImplementation((chunk) => {
+      output += chunk;
+      return true;
+    }),
+    vi.spyOn(process.stderr, 'write').mockImplementation((chunk) => {
+      error += chunk;
+      return true;
+    }),
+    vi.spyOn(console, 'error').mockImplementation((line) => {
+      error += `${line}\n`;
+    }),
+  ];
+  try {
+    const code = await main(args);
+    return { code, output, error };
+  } finally {
+    for (const spy of spies) spy.mockRestore();
+  }
+}
+
+/** tiny-llama with a tokenizer of the same vocabulary. */
+async function withTokenizer(): Promise<string> {
+  const folder = await temporaryFolder();
+  for (const file of ['config.json', 'model.safetensors']) {
+    await copyFile(join(tiny, file), join(folder, file));
+  }
+  for (const file of ['tokenizer.json', 'tokenizer_config.json', 'special_tokens_map.json']) {
+    await copyFile(join(fixtures, 'tokenizer-tiny', file), join(folder, file));
+  }
+  return folder;
+}
+
+interface Scored {
+  logLikelihood: number;
+  isGreedy: boolean;
+  tokens: number;
+}
+
+async function scoreLines(model: string, lines: string[]) {
+  const folder = await temporaryFolder();
+  const requests = join(folder, 'requests.jsonl');
+  const output = join(folder, 'scores.jsonl');
+  await writeFile(requests, lines.join('\n'));
+  const result = await run('score', '--model', model, '--requests', requests, '--output', output);
+  const text = result.code === 0 ? await readFile(output, 'utf8') : '';
+  const scores = text
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => JSON.parse(line) as Scored);
+  return { ...result, requests, scores };
+}
+
+test('generate continues ids greedily, as recorded', async () => {
+  const { prompts } = (await readJson(join(fixtures, 'scoring', 'greedy.json'))) as unknown as {
+    prompts: { prompt: number[]; generated: number[] }[];
+  };
+  const { prompt, generated } = prompts[1]!;
+  const args = [
+    '--model',
+    tiny,
+    '--prompt-ids',
+    prompt.join(),
+    '--max-new-tokens',
+    '32',
+    '--greedy',
+  ];
+  const json = await run('generate', ...args, '--json');
+  expect(JSON.parse(json.output)).toEqual({ prompt, generated });
+  expect(json.code).toBe(0);
+  const plain = await run('generate', ...args);
+  expect(plain.output).toBe(`${generated.join()}\n`);
+});
+
+test('generate continues a text, with BOS before it, and draws by seed', async () => {
+  const model = await withTokenizer();
+  const args = [
+    'generate',
+    '--model',
+    model,
+    '--prompt',
+    'the city',
+    '--max-new-tokens',
+    '8',
+    '--json',
+  ];
+  const greedy = JSON.parse((await run(...args, '--greedy')).output) as Record<string, unknown>;
+  expect((greedy.prompt as number[])[0]).toBe(1);
+  expect(greedy.generated).toHaveLength(8);
+  expect(typeof greedy.text).toBe('string');
+  const drawn = async (seed: string) => (await run(...args, '--seed', seed)).output;
+  expect(await drawn('3')).toBe(await drawn('3'));
+  expect(await drawn('3')).not.toBe(await drawn('4'));
+});
+
+test('score gives log-likelihoods of ids in the order of the requests', async () => {
+  const { requests } = (await readJson(
+    join(fixtures, 'scoring', 'loglikelihood.json'),
+  )) as unknown as {
+    requests: {
+      context: number[];
+      continuation: number[];
+      log_likelihood: number;
+      is_greedy: boolean;
+    }[];
+  };
+  const lines = requests.map(({ context, continuation }) =>
+    JSON.stringify({ context, continuation }),
+  );
+  const { code, scores } = await scoreLines(tiny, lines);
+  expect(code).toBe(0);
+  expect(scores).toHaveLength(20);
+  for (const [i, { logLikelihood, isGreedy, tokens }] of scores.entries()) {
+    const { log_likelihood, is_greedy, continuation } = requests[i]!;
+    expect(Math.abs(logLikelihood / log_likelihood - 1)).toBeLessThan(1e-5);
+    expect([isGreedy, tokens]).toEqual([is_greedy, continuation.length]);
+  }
+});
+
+test('score takes texts: spaces at the end of the context go to the continuation', async () => {
+  const model = await withTokenizer();
+  const { code, scores } = await scoreLines(model, [
+    '{"context": "the city", "continuation": " of the river"}',
+    '{"context": "the city ", "continuation": "of the river"}',
+    '{"context": "", "continuation": "the river"}',
+    '{"context": [1], "continuation": "the river"}',
+  ]);
+  expect(code).toBe(0);
+  expect(scores[0]).toEqual(scores[1]);
+  expect(scores[2]).toEqual(scores[3]);
+  expect(scores[0]!.logLikelihood).toBeLessThan(0);
+});
+
+test.each<[string[], number, string]>([
+  [['--prompt-ids', '1'], 2, '--model'],
+  [['--model', tiny], 2, 'expected one of --prompt and --prompt-ids'],
+  [['--model', tiny, '--prompt', 'a', '--prompt-ids', '1'], 2, 'expected one of'],
+  [['--model', tiny, '--prompt-ids', '1,x'], 2, "got '1,x'"],
+  [['--model', tiny, '--prompt-ids', '1', '--greedy', '--top-k', '3'], 2, '--greedy draws nothing'],
+  [['--model', tiny, '--prompt-ids', '1', '--max-new-tokens', '0'], 2, '--max-new-tokens'],
+  [['--model', tiny, '--prompt-ids', '512'], 1, 'outside the vocabulary'],
+  [['--model', tiny, '--prompt', 'a'], 1, 'tokenizer.json: no such file'],
+  [['--model', join(tiny, 'absent'), '--prompt-ids', '1'], 1, 'config.json: no such file'],
+  [['--model', tiny, '--prompt-ids', '1', '--device', 'abacus'], 2, 'abacus'],
+])('generate %j ends with code %d', async (args, code, text) => {
+  const result = await run('generate', ...args);
+  expect(result.error).toContain(text);
+  expect(result.error.trim().split('\n')).toHaveLength(1);
+  expect(result.code).toBe(code);
+});
+
+test.each<[string, string]>([
+  ['{"context": [1]', 'requests.jsonl:2: not JSON'],
+  ['{"context": [1]}', 'requests.jsonl:2: continuation: expected a text or an array of token ids'],
+  ['{"context": [1], "continuation": [1.5]}', 'requests.jsonl:2: continuation'],
+  ['{"context": [1], "continuation": []}', 'request 2: the continuation is empty'],
+  ['{"context": [1], "continuation": [999]}', 'request 2: token id 999 is outside'],
+])('score refuses the line %s', async (line, text) => {
+  const { code, error } = await scoreLines(tiny, ['{"context": [1], "continuation": [2]}', line]);
+  expect(error).toContain(text);
+  expect(code).toBe(1);
+});
+
+test('score refuses files that are empty, absent or cannot be written', async () => {
+  const empty = await scoreLines(tiny, []);
+  expect([empty.code, empty.error]).toEqual([1, expect.stringContaining('has no requests')]);
+  const absent = await run('score', '--model', tiny, '--requests', '/absent', '--output', 'x');
+  expect(absent.error).toContain('cannot read /absent: no such file');
+  const folder = await temporaryFolder();
+  const requests = join(folder, 'requests.jsonl');
+  await writeFile(requests, '{"context": [1], "continuation": [2]}');
+  const output = join(folder, 'absent', 'scores.jsonl');
+  const unwritable = await run(
+    'score',
+    '--model',
+    tiny,
+    '--requests',
+    requests,
+    '--output',
+    output,
+  );
+  expect(unwritable.error).toContain('cannot write');
+  expect(unwritable.code).toBe(1);
+});
