@@ -55,7 +55,13 @@ describe('SequenceSource', () => {
     while (original.epoch < 3) original.next();
     for (let i = 0; i < 100; i++) original.next();
     let reads = 0;
-    const counted = { articleCount: 1000, article: (i: number) => articles[(reads++, i)]! };
+    const counted = {
+      articleCount: 1000,
+      article(index: number) {
+        reads += 1;
+        return articles[index]!;
+      },
+    };
     const resumed = new SequenceSource(counted, options);
     resumed.restore(original.state());
     expect(reads).toBe(1);

@@ -1,0 +1,115 @@
+/**
+ * What LEIA changes in a model before training: the tokenizer gets <translate> and </translate>, and their
+ * rows in the input embedding and in the output head become the mean of the existing rows (Yamada & Ri
+ * 2024, section 3; the original code leaves the output rows random). Nothing is written: the result is a
+ * view of the checkpoint that reads like one, with the two rows added on the way.
+ */
+import { bfloat16ToFloat32, float32ToBfloat16 } from '../core/bfloat16.ts';
+import { LeiaError } from '../core/error.ts';
+import { changeLlamaConfig, type LlamaConfig } from '../llama/config.ts';
+import { addSpecialTokens, type TokenizerFiles } from '../tokenizer/special-tokens.ts';
+import { Tokenizer } from '../tokenizer/tokenizer.ts';
+import { vocabularyParameters, withMeanRows } from './vocabulary-rows.ts';
+
+/** The tokens around an inserted name. */
+export const translateTokens = ['<translate>', '</translate>'] as const;
+
+/** Where an adapted config.json remembers the size of the vocabulary before. */
+export const baseVocabularyKey = 'leia_base_vocab_size';
+
+/** A parameter's values as a safetensors file has them, in a buffer of their own. */
+export interface StoredTensor {
+  dtype: 'F32' | 'BF16' | 'F16';
+  bytes: Uint8Array;
+}
+
+/** What is asked of a checkpoint; `Checkpoint` is one. */
+export interface CheckpointView {
+  readonly folder: string;
+  readonly config: LlamaConfig;
+  read(name: string): Promise<StoredTensor>;
+  readFloat32(name: string): Promise<Float32Array>;
+}
+
+/** A checkpoint of another shape than its folder, with the tokenizer that goes with it. */
+export interface ConvertedCheckpoint extends CheckpointView {
+  /** Files of the tokenizer that are not as in `folder`, with their new content. */
+  readonly tokenizerFiles: TokenizerFiles;
+}
+
+/** A checkpoint with the two tokens. */
+export interface AdaptedCheckpoint extends ConvertedCheckpoint {
+  readonly translateId: number;
+  readonly endTranslateId: number;
+}
+
+/**
+ * The checkpoint with <translate> and </translate>. One that has them already is given back as it is.
+ *
+ * @throws LeiaError `mismatch` if the tokenizer has more ids than the model has rows, or only one of the two
+ *   tokens; and what reading the tokenizer throws.
+ */
+export async function adaptCheckpoint(checkpoint: CheckpointView): Promise<AdaptedCheckpoint> {
+  const { folder, config } = checkpoint;
+  const tokenizer = await Tokenizer.load(folder);
+  tokenizer.checkVocabulary(config.vocabSize, folder);
+  const [translateId, endTranslateId] = translateTokens.map((token) => tokenizer.tokenId(token));
+  if (translateId !== undefined && endTranslateId !== undefined) {
+    return viewOf(checkpoint, { translateId, endTranslateId, tokenizerFiles: new Map() });
+  }
+  if (translateId !== undefined || endTranslateId !== undefined) {
+    throw new LeiaError(
+      'mismatch',
+      `${folder}: the tokenizer has only one of ${translateTokens.join(' and ')}, expected both or none`,
+    );
+  }
+  const { files, ids } = await addSpecialTokens(folder, translateTokens);
+  const [firstNew, last] = ids as [number, number];
+  const newRows = ids.length;
+  const changed = changeLlamaConfig(config, {
+    // Some models have rows to spare beyond the tokenizer's ids: the new tokens take those first.
+    vocab_size: Math.max(config.vocabSize, firstNew + newRows),
+    [baseVocabularyKey]: config.vocabSize,
+  });
+  return viewOf(
+    checkpoint,
+    { config: changed, translateId: firstNew, endTranslateId: last, tokenizerFiles: files },
+    (matrix) => withMeanRows(matrix, config.hiddenSize, { firstNew, newRows }),
+  );
+}
+
+/** A view of a checkpoint with some fields replaced and its vocabulary matrices changed while reading. */
+export function viewOf<Fields extends object>(
+  checkpoint: CheckpointView,
+  fields: Fields,
+  change: (matrix: Float32Array) => Float32Array = (matrix) => matrix,
+) {
+  return {
+    folder: checkpoint.folder,
+    config: checkpoint.config,
+    async read(name: string): Promise<StoredTensor> {
+      const stored = await checkpoint.read(name);
+      if (!vocabularyParameters.includes(name)) return stored;
+      if (stored.dtype === 'BF16') {
+        const { buffer, byteOffset, byteLength } = stored.bytes;
+        const bits = new Uint16Array(buffer, byteOffset, byteLength / 2);
+        return {
+          dtype: 'BF16',
+          bytes: bytesOf(float32ToBfloat16(change(bfloat16ToFloat32(bits)))),
+        };
+      }
+      // Nothing here writes float16: float32 holds the same values.
+      return { dtype: 'F32', bytes: bytesOf(change(await checkpoint.readFloat32(name))) };
+    },
+    async readFloat32(name: string): Promise<Float32Array> {
+      const matrix = await checkpoint.readFloat32(name);
+      return vocabularyParameters.includes(name) ? change(matrix) : matrix;
+    },
+    ...fields,
+  };
+}
+
+/** The bytes of numbers, not copied. */
+export function bytesOf(values: Float32Array | Uint16Array): Uint8Array {
+  return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+}
