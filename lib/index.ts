@@ -9,7 +9,43 @@ export {
   type ScoreRequest,
   scoreRequests,
 } from './evaluate/score.ts';
+export {
+  type AdaptedCheckpoint,
+  adaptCheckpoint,
+  type ConvertedCheckpoint,
+  translateTokens,
+} from './leia/adapt.ts';
+export {
+  type AlignedSpan,
+  type Alignment,
+  alignSpans,
+  type MisalignmentReason,
+} from './leia/align.ts';
+export {
+  type ArticleSource,
+  type SequenceOptions,
+  SequenceSource,
+  type SequenceState,
+} from './leia/batches.ts';
+export { Dataset } from './leia/dataset.ts';
+export type { DatasetMeta, Manifest, Passage, PassageAnchor } from './leia/dataset-format.ts';
+export { DatasetWriter } from './leia/dataset-writer.ts';
+export type { EntitySpan, TokenEntity, TokenizedArticle } from './leia/entity.ts';
+export { exportCheckpoint, writeConverted } from './leia/export.ts';
+export {
+  type AugmentedTokens,
+  type InsertionOptions,
+  insertNames,
+  type Strategy,
+  tokenKind,
+} from './leia/insert.ts';
+export { ignoredLabel, labelsOf } from './leia/labels.ts';
+export { englishName } from './leia/names.ts';
+export { packOnce, type Sequence } from './leia/packing.ts';
+export { RandomStream } from './leia/random.ts';
+export { ArticleTokenizer, type TokenizeResult } from './leia/tokenize-article.ts';
 export { countLabelTokens, type TokenRows } from './llama/batch.ts';
+export { Checkpoint, type CheckpointView } from './llama/checkpoint.ts';
 export { type LlamaConfig, parseLlamaConfig } from './llama/config.ts';
 export { type GenerateOptions, generate, type SamplingOptions } from './llama/generate.ts';
 export {
@@ -21,4 +57,5 @@ export {
   type ModelOptions,
 } from './llama/llama-model.ts';
 export type { TrainableParameter } from './llama/parameters.ts';
+export { type Encoding, Tokenizer } from './tokenizer/tokenizer.ts';
 export { AdamW, type AdamWOptions, type AdamWState } from './train/adamw.ts';

@@ -6,7 +6,8 @@
  */
 import { bfloat16ToFloat32, float32ToBfloat16 } from '../core/bfloat16.ts';
 import { LeiaError } from '../core/error.ts';
-import { changeLlamaConfig, type LlamaConfig } from '../llama/config.ts';
+import type { CheckpointView } from '../llama/checkpoint.ts';
+import { changeLlamaConfig } from '../llama/config.ts';
 import { addSpecialTokens, type TokenizerFiles } from '../tokenizer/special-tokens.ts';
 import { Tokenizer } from '../tokenizer/tokenizer.ts';
 import { vocabularyParameters, withMeanRows } from './vocabulary-rows.ts';
@@ -16,20 +17,6 @@ export const translateTokens = ['<translate>', '</translate>'] as const;
 
 /** Where an adapted config.json remembers the size of the vocabulary before. */
 export const baseVocabularyKey = 'leia_base_vocab_size';
-
-/** A parameter's values as a safetensors file has them, in a buffer of their own. */
-export interface StoredTensor {
-  dtype: 'F32' | 'BF16' | 'F16';
-  bytes: Uint8Array;
-}
-
-/** What is asked of a checkpoint; `Checkpoint` is one. */
-export interface CheckpointView {
-  readonly folder: string;
-  readonly config: LlamaConfig;
-  read(name: string): Promise<StoredTensor>;
-  readFloat32(name: string): Promise<Float32Array>;
-}
 
 /** A checkpoint of another shape than its folder, with the tokenizer that goes with it. */
 export interface ConvertedCheckpoint extends CheckpointView {
@@ -87,7 +74,7 @@ export function viewOf<Fields extends object>(
   return {
     folder: checkpoint.folder,
     config: checkpoint.config,
-    async read(name: string): Promise<StoredTensor> {
+    async read(name: string): ReturnType<CheckpointView['read']> {
       const stored = await checkpoint.read(name);
       if (!vocabularyParameters.includes(name)) return stored;
       if (stored.dtype === 'BF16') {

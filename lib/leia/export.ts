@@ -7,13 +7,13 @@ import { access, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LeiaError } from '../core/error.ts';
 import { fileError, writeFileAtomically } from '../core/files.ts';
+import type { CheckpointView } from '../llama/checkpoint.ts';
 import { changeLlamaConfig, type LlamaConfig } from '../llama/config.ts';
 import { saveCheckpoint } from '../llama/save-checkpoint.ts';
 import { removeSpecialTokens } from '../tokenizer/special-tokens.ts';
 import {
   baseVocabularyKey,
   bytesOf,
-  type CheckpointView,
   type ConvertedCheckpoint,
   translateTokens,
   viewOf,

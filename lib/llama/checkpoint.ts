@@ -16,6 +16,9 @@ export const indexFile = 'model.safetensors.index.json';
 /** Buffers that older versions of transformers saved beside the parameters; recomputed, never read. */
 const ignoredBuffer = /\.rotary_emb\.(inv_freq|cos_cached|sin_cached)$/;
 
+/** What a model can be loaded from: a {@link Checkpoint}, or one that is changed while it is read. */
+export type CheckpointView = Pick<Checkpoint, 'folder' | 'config' | 'read' | 'readFloat32'>;
+
 export class Checkpoint {
   readonly folder: string;
   readonly config: LlamaConfig;

@@ -20,7 +20,7 @@ import {
   type TokenBatch,
   type TokenRows,
 } from './batch.ts';
-import { Checkpoint } from './checkpoint.ts';
+import { Checkpoint, type CheckpointView } from './checkpoint.ts';
 import type { LlamaConfig } from './config.ts';
 import { initializeWeights, loadWeights } from './load-weights.ts';
 import { backward, forwardLoss, forwardTrunk, linear, type PassContext } from './model.ts';
@@ -102,16 +102,22 @@ export class LlamaModel implements Disposable {
   }
 
   /**
-   * Loads a Hugging Face folder. Without `dtype`, bfloat16 checkpoints stay so and others become float32.
+   * Loads a Hugging Face folder, or a view of one that changes it while it is read. Without `dtype`, bfloat16 checkpoints stay so and others become float32.
    *
    * @throws LeiaError see {@link Checkpoint.open}; `format` when a weight is not finite.
    */
-  static async load(folder: string, options: ModelOptions = {}): Promise<LlamaModel> {
+  static async load(
+    source: string | CheckpointView,
+    options: ModelOptions = {},
+  ): Promise<LlamaModel> {
+    if (typeof source === 'string') {
+      await using checkpoint = await Checkpoint.open(source);
+      return await LlamaModel.load(checkpoint, options);
+    }
+    const { folder, config } = source;
     const device = openDevice(options.device);
-    await using checkpoint = await Checkpoint.open(folder);
-    const { config } = checkpoint;
     const dtype = options.dtype ?? (config.dtype === 'bfloat16' ? 'bfloat16' : 'float32');
-    const weights = await loadWeights(checkpoint, { dtype, device });
+    const weights = await loadWeights(source, { dtype, device });
     const { reuseLogits = false } = options;
     return new LlamaModel(config, weights, { device, dtype, reuseLogits, folder });
   }

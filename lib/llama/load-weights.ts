@@ -4,7 +4,7 @@ import type { Device } from '../core/device.ts';
 import { LeiaError } from '../core/error.ts';
 import * as ops from '../core/ops.ts';
 import { elementCount } from '../core/tensor.ts';
-import type { Checkpoint } from './checkpoint.ts';
+import type { CheckpointView } from './checkpoint.ts';
 import type { LlamaConfig } from './config.ts';
 import { float16ToFloat32 } from './float16.ts';
 import { llamaParameters } from './parameters.ts';
@@ -21,7 +21,7 @@ export interface WeightOptions {
  * @throws LeiaError `format` when a weight is NaN or infinite.
  */
 export async function loadWeights(
-  checkpoint: Checkpoint,
+  checkpoint: CheckpointView,
   options: WeightOptions,
 ): Promise<LlamaWeights> {
   const weights = new LlamaWeights(checkpoint.config, options);

@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { adaptCheckpoint } from '../../lib/leia/adapt.ts';
 import { exportCheckpoint, writeConverted } from '../../lib/leia/export.ts';
 import { Checkpoint } from '../../lib/llama/checkpoint.ts';
+import { LlamaModel } from '../../lib/llama/llama-model.ts';
 import { saveCheckpoint } from '../../lib/llama/save-checkpoint.ts';
 import { Tokenizer } from '../../lib/tokenizer/tokenizer.ts';
 
@@ -167,6 +168,23 @@ describe('an adapted checkpoint', () => {
     expect(Buffer.from(bytes).subarray(0, before.length).equals(before)).toBe(true);
     expect(opened.config.dtype).toBe('bfloat16');
     expect(await weights(await exported(adapted))).toEqual(await weights(half));
+  });
+
+  it('is trained without a copy on disk, and saved with its tokenizer', async () => {
+    await using checkpoint = await Checkpoint.open(base);
+    const view = await adaptCheckpoint(checkpoint);
+    using model = await LlamaModel.load(view, { dtype: 'float32' });
+    expect(model.parameter('model.embed_tokens.weight').shape).toEqual([514, 64]);
+    const { loss } = model.forward([[1, 300, 512, 400, 513]], [[1, 300, -100, 400, -100]]);
+    model.backward();
+    const [value] = await loss.read();
+    expect(value).toBeGreaterThan(0);
+    const saved = join(root, 'saved');
+    await model.saveModel(saved, { except: [...view.tokenizerFiles.keys()] });
+    for (const [name, text] of view.tokenizerFiles) await writeFile(join(saved, name), text);
+    expect(await weights(saved)).toEqual(await weights(await adapt()));
+    expect((await Tokenizer.load(saved)).tokenId('</translate>')).toBe(513);
+    expect(await weights(await exported(saved))).toEqual(await weights(base));
   });
 
   it('uses the rows a model has to spare', async () => {
