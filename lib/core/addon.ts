@@ -34,7 +34,7 @@ export interface NativeTensor {
   dispose(): void;
   view(elementOffset: number, shape: readonly number[]): NativeTensor;
   write(values: HostArray): void;
-  readInto(values: HostArray): void;
+  read(): Promise<HostArray>;
 }
 
 type Handle = NativeTensor;

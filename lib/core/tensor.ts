@@ -52,6 +52,7 @@ export class Tensor implements Disposable {
    * A tensor with these values, which are copied before this returns. The dtype follows the array:
    * Float32Array or numbers give float32, Int32Array int32, Uint16Array is taken as bfloat16 bits.
    * With `dtype: 'bfloat16'`, float32 values are rounded to nearest, ties to even.
+   * @throws LeiaError `argument` if the number of values or their kind does not fit.
    */
   static from(
     values: HostArray | readonly number[],
@@ -59,8 +60,14 @@ export class Tensor implements Disposable {
     options: { dtype?: DType; device?: Device } = {},
   ): Tensor {
     const dtype = options.dtype ?? dtypeOf(values);
+    const host = toHost(values, dtype);
     const tensor = Tensor.empty(shape, { ...options, dtype });
-    return tensor.write(values);
+    try {
+      return tensor.write(host);
+    } catch (error) {
+      tensor.dispose();
+      throw error;
+    }
   }
 
   /** Overwrites all values; they are copied before this returns. See {@link Tensor.from}. */
@@ -88,17 +95,8 @@ export class Tensor implements Disposable {
   }
 
   /** The values as stored: bfloat16 as its 16 bits. */
-  async readBits(): Promise<HostArray> {
-    const count = elementCount(this.shape);
-    const values =
-      this.dtype === 'float32'
-        ? new Float32Array(count)
-        : this.dtype === 'int32'
-          ? new Int32Array(count)
-          : new Uint16Array(count);
-    this.handle.readInto(values);
-    await this.device.synchronize();
-    return values;
+  readBits(): Promise<HostArray> {
+    return this.handle.read();
   }
 
   /**
@@ -113,10 +111,11 @@ export class Tensor implements Disposable {
   /** Rows `[start, end)` of the outermost dimension, over the same memory. */
   slice(start: number, end: number): Tensor {
     const [rows = 0, ...rest] = this.shape;
-    if (!(start >= 0 && start <= end && end <= rows)) {
+    const whole = Number.isInteger(start) && Number.isInteger(end);
+    if (!(whole && start >= 0 && start <= end && end <= rows)) {
       throw new LeiaError(
         'argument',
-        `slice: rows ${start} to ${end} of a tensor with ${rows} rows`,
+        `slice: rows ${start} to ${end} of a tensor with ${rows} rows, expected 0 <= start <= end <= ${rows}`,
       );
     }
     return this.view([end - start, ...rest], start * elementCount(rest));
@@ -137,10 +136,24 @@ function dtypeOf(values: HostArray | readonly number[]): DType {
   return values instanceof Uint16Array ? 'bfloat16' : 'float32';
 }
 
+/** The values in the array type of the dtype; none that the dtype cannot stand for. */
 function toHost(values: HostArray | readonly number[], dtype: DType): HostArray {
-  if (dtype === 'int32') return values instanceof Int32Array ? values : Int32Array.from(values);
-  if (dtype === 'bfloat16') {
-    return values instanceof Uint16Array ? values : float32ToBfloat16(Float32Array.from(values));
+  if (dtype === 'int32') {
+    if (values instanceof Int32Array) return values;
+    const bad = values.findIndex((value) => value !== (value | 0));
+    if (bad >= 0 || values instanceof Uint16Array) {
+      const got = bad >= 0 ? `${values[bad]} at ${bad}` : 'a Uint16Array (bfloat16 bits)';
+      throw new LeiaError('argument', `expected 32-bit integers for an int32 tensor, got ${got}`);
+    }
+    return Int32Array.from(values);
   }
-  return values instanceof Float32Array ? values : Float32Array.from(values);
+  if (values instanceof Uint16Array) {
+    if (dtype === 'bfloat16') return values;
+    throw new LeiaError(
+      'argument',
+      'expected a Float32Array or numbers for a float32 tensor, got a Uint16Array (bfloat16 bits)',
+    );
+  }
+  const floats = values instanceof Float32Array ? values : Float32Array.from(values);
+  return dtype === 'bfloat16' ? float32ToBfloat16(floats) : floats;
 }

@@ -1,8 +1,6 @@
 // The addon's entry: one Instance per JavaScript environment, so worker threads may load it too.
 #include <napi.h>
 
-#include <future>
-
 #include "binding/arguments.h"
 #include "binding/instance.h"
 #include "cpu/isa.h"
@@ -23,17 +21,15 @@ Napi::Value cpu_description(Arguments& arguments) {
 }  // namespace
 
 static Napi::Object initialize(Napi::Env env, Napi::Object exports) {
-  env.SetInstanceData(new Instance());
-  // Queued reads write into this environment's buffers: they end before it does.
-  env.AddCleanupHook([] {
-    std::promise<void> drained;
-    Device::open("cpu")->synchronize([&](std::exception_ptr) { drained.set_value(); });
-    drained.get_future().wait();
-  });
+  auto* instance = new Instance();
+  env.SetInstanceData(instance);  // deleted after the hook
+  env.AddCleanupHook([](Instance* own) { own->stop(); }, instance);
   // setErrorClass(LeiaError): the class whose instances native code throws.
   add_function(exports, "setErrorClass", [](Arguments& arguments) -> Napi::Value {
-    auto* instance = arguments.env().GetInstanceData<Instance>();
-    instance->error_class = Napi::Persistent(arguments.value().As<Napi::Function>());
+    const Napi::Value error_class = arguments.value();
+    require(error_class.IsFunction(), "setErrorClass: expected a class");
+    auto* own = arguments.env().GetInstanceData<Instance>();
+    own->error_class = Napi::Persistent(error_class.As<Napi::Function>());
     return arguments.env().Undefined();
   });
   add_function(exports, "cpuDescription", cpu_description);

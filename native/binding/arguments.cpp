@@ -28,10 +28,6 @@ std::string kind_of(const Napi::Value& value) {
   }
 }
 
-[[noreturn]] void wrong(const char* expected, size_t index, const Napi::Value& value) {
-  fail("argument", text("argument ", index, ": expected ", expected, ", got ", kind_of(value)));
-}
-
 Napi::Error make_error(Napi::Env env, const char* code, const std::string& message) {
   auto* instance = env.GetInstanceData<Instance>();
   if (instance != nullptr && !instance->error_class.IsEmpty()) {
@@ -46,60 +42,62 @@ Napi::Error make_error(Napi::Env env, const char* code, const std::string& messa
 
 }  // namespace
 
-Tensor Arguments::tensor() {
-  const Napi::Value value = this->value();
+void Arguments::wrong(const char* name, const char* expected, const Napi::Value& value) const {
+  fail("argument", text(call_, ": ", name, " is ", kind_of(value), ", expected ", expected));
+}
+
+Tensor Arguments::to_tensor(const char* name, const Napi::Value& value) const {
   const JsTensor* wrapped = JsTensor::from(value);
-  if (wrapped == nullptr) wrong("a Tensor", next_ - 1, value);
+  if (wrapped == nullptr) wrong(name, "a Tensor", value);
+  if (!wrapped->tensor()) {
+    fail("usage", text(call_, ": ", name, " was disposed, expected a tensor with memory"));
+  }
   return wrapped->tensor();
 }
 
-Tensor Arguments::optional_tensor() {
-  const Napi::Value value = info_[next_];
-  if (value.IsUndefined() || value.IsNull()) {
-    ++next_;
-    return {};
-  }
-  return tensor();
+Tensor Arguments::tensor(const char* name) {
+  return to_tensor(name, value());
 }
 
-std::vector<Tensor> Arguments::tensors() {
+Tensor Arguments::optional_tensor(const char* name) {
   const Napi::Value value = this->value();
-  if (!value.IsArray()) wrong("an array of Tensors", next_ - 1, value);
+  return value.IsUndefined() || value.IsNull() ? Tensor{} : to_tensor(name, value);
+}
+
+std::vector<Tensor> Arguments::tensors(const char* name) {
+  const Napi::Value value = this->value();
+  if (!value.IsArray()) wrong(name, "an array of Tensors", value);
   const auto array = value.As<Napi::Array>();
   std::vector<Tensor> result;
   for (uint32_t i = 0; i < array.Length(); ++i) {
-    const Napi::Value item = array[i];
-    const JsTensor* wrapped = JsTensor::from(item);
-    if (wrapped == nullptr) wrong("an array of Tensors", next_ - 1, item);
-    result.push_back(wrapped->tensor());
+    result.push_back(to_tensor(text(name, "[", i, "]").c_str(), array[i]));
   }
   return result;
 }
 
-double Arguments::number() {
+double Arguments::number(const char* name) {
   const Napi::Value value = this->value();
-  if (!value.IsNumber()) wrong("a number", next_ - 1, value);
+  if (!value.IsNumber()) wrong(name, "a number", value);
   return value.As<Napi::Number>().DoubleValue();
 }
 
-int64_t Arguments::integer() {
-  const Napi::Value value = this->value();
-  const double number = value.IsNumber() ? value.As<Napi::Number>().DoubleValue() : NAN;
-  if (!(std::abs(number) <= 9007199254740991.0) || std::trunc(number) != number) {
-    wrong("an integer", next_ - 1, value);
+int64_t Arguments::integer(const char* name) {
+  const double value = number(name);
+  if (!(std::abs(value) <= 9007199254740991.0) || std::trunc(value) != value) {
+    fail("argument", text(call_, ": ", name, " is ", value, ", expected an integer"));
   }
-  return static_cast<int64_t>(number);
+  return static_cast<int64_t>(value);
 }
 
-bool Arguments::boolean() {
+bool Arguments::boolean(const char* name) {
   const Napi::Value value = this->value();
-  if (!value.IsBoolean()) wrong("a boolean", next_ - 1, value);
+  if (!value.IsBoolean()) wrong(name, "a boolean", value);
   return value.As<Napi::Boolean>().Value();
 }
 
-std::string Arguments::string() {
+std::string Arguments::string(const char* name) {
   const Napi::Value value = this->value();
-  if (!value.IsString()) wrong("a string", next_ - 1, value);
+  if (!value.IsString()) wrong(name, "a string", value);
   return value.As<Napi::String>().Utf8Value();
 }
 

@@ -1,11 +1,12 @@
-// Reads the positional JavaScript arguments of one call, in order. Each reader names what it
-// expected; the TypeScript side (lib/core/ops.ts) turns documented argument objects into these
-// positions.
+// Reads the positional JavaScript arguments of one call, in order. Each reader is told the
+// argument's name, for its error; the TypeScript side (lib/core/ops) turns documented argument
+// objects into these positions.
 #pragma once
 
 #include <napi.h>
 
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "core/operation.h"
@@ -14,21 +15,27 @@ namespace leia::binding {
 
 class Arguments {
  public:
-  explicit Arguments(const Napi::CallbackInfo& info) : info_(info) {}
+  // `call` is the name that errors begin with.
+  Arguments(const Arguments& other, const char* call) : Arguments(other.info_, call) {}
+  Arguments(const Napi::CallbackInfo& info, const char* call) : info_(info), call_(call) {}
 
-  Tensor tensor();
-  Tensor optional_tensor();       // undefined or null: an empty tensor
-  std::vector<Tensor> tensors();  // an array of them
-  double number();
-  float real() { return static_cast<float>(number()); }
-  int64_t integer();
-  bool boolean();
-  std::string string();
+  Tensor tensor(const char* name);
+  Tensor optional_tensor(const char* name);       // undefined or null: an empty tensor
+  std::vector<Tensor> tensors(const char* name);  // an array of them
+  double number(const char* name);
+  float real(const char* name) { return static_cast<float>(number(name)); }
+  int64_t integer(const char* name);
+  bool boolean(const char* name);
+  std::string string(const char* name);
   Napi::Value value() { return info_[next_++]; }
   Napi::Env env() const { return info_.Env(); }
 
  private:
+  [[noreturn]] void wrong(const char* name, const char* expected, const Napi::Value& value) const;
+  Tensor to_tensor(const char* name, const Napi::Value& value) const;
+
   const Napi::CallbackInfo& info_;
+  const char* call_;
   size_t next_ = 0;
 };
 
@@ -36,28 +43,36 @@ class Arguments {
 Napi::Error to_javascript(Napi::Env env, const std::exception& error);
 Napi::Error to_javascript(Napi::Env env, std::exception_ptr error);
 
+// Runs body, which may throw C++ exceptions, for a call from JavaScript.
+template <class Body>
+Napi::Value guarded(const Napi::CallbackInfo& info, Body&& body) {
+  try {
+    return body();
+  } catch (const Napi::Error&) {
+    throw;
+  } catch (const std::exception& error) {
+    throw to_javascript(info.Env(), error);
+  }
+}
+
 // Adds a function to exports whose body may throw C++ exceptions.
 template <class Body>
 void add_function(Napi::Object exports, const char* name, Body body) {
-  exports.Set(name, Napi::Function::New(
-                        exports.Env(),
-                        [body](const Napi::CallbackInfo& info) -> Napi::Value {
-                          try {
-                            Arguments arguments(info);
-                            return body(arguments);
-                          } catch (const Napi::Error&) {
-                            throw;
-                          } catch (const std::exception& error) {
-                            throw to_javascript(info.Env(), error);
-                          }
-                        },
-                        name));
+  const auto call = [body, name](const Napi::CallbackInfo& info) {
+    return guarded(info, [&] {
+      Arguments arguments(info, name);
+      return body(arguments);
+    });
+  };
+  exports.Set(name, Napi::Function::New(exports.Env(), call, name));
 }
 
 // Adds an operation: `read` makes its struct from the arguments, run() checks and queues it.
 template <class Read>
 void add_operation(Napi::Object exports, const char* name, Read read) {
-  add_function(exports, name, [read](Arguments& arguments) -> Napi::Value {
+  using Operation = std::invoke_result_t<Read, Arguments&>;
+  add_function(exports, name, [read](Arguments& in_javascript) -> Napi::Value {
+    Arguments arguments(in_javascript, Operation::kName);
     run(read(arguments));
     return arguments.env().Undefined();
   });

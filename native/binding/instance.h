@@ -1,14 +1,26 @@
-// What one JavaScript environment (the main thread or a worker) keeps of the addon.
+// What one JavaScript environment (the main thread or a worker) keeps of the addon. Each has
+// devices, and so streams, of its own: an error in one never skips the work of another.
 #pragma once
 
 #include <napi.h>
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include "core/device.h"
 
 namespace leia::binding {
 
 struct Instance {
   Napi::FunctionReference error_class;
   Napi::FunctionReference tensor_class;
-  Napi::FunctionReference device_class;
+  std::map<std::string, std::shared_ptr<Device>> devices;  // by the name they were opened with
+
+  // The device of this name, opened at first use.
+  std::shared_ptr<Device> device(const std::string& name);
+  // Ends all work, so that nothing calls into an environment that is about to go.
+  void stop();
 };
 
 void register_device(Napi::Env env, Napi::Object exports);

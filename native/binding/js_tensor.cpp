@@ -1,11 +1,12 @@
 #include "binding/js_tensor.h"
 
-#include <cstring>
+#include <algorithm>
 #include <vector>
 
 #include "binding/arguments.h"
 #include "binding/instance.h"
 #include "binding/js_device.h"
+#include "binding/synchronization.h"
 
 namespace leia::binding {
 
@@ -31,7 +32,7 @@ Shape parse_shape(const Napi::Value& value) {
     require(size >= 0 && size <= 9007199254740991.0 &&
                 size == static_cast<double>(static_cast<int64_t>(size)),
             "shape: size ", i, " is not a whole number of 0 or more");
-    elements *= size;
+    elements *= size > 0 ? size : 1;  // so that no partial product is too large either
     shape.append(static_cast<int64_t>(size));
   }
   require(elements <= 2305843009213693951.0, "shape: ", shape.to_string(),
@@ -55,14 +56,31 @@ Bytes typed_array(const Napi::Value& value, DType dtype) {
   const bool fits =
       value.IsTypedArray() && value.As<Napi::TypedArray>().TypedArrayType() == expected;
   require(fits, "expected ", name, " for a tensor of ", name_of(dtype));
-  auto array = value.As<Napi::TypedArray>();
-  auto* base = static_cast<std::byte*>(array.ArrayBuffer().Data());
-  return {base + array.ByteOffset(), array.ByteLength()};
+  // Not through its ArrayBuffer, which may be a SharedArrayBuffer.
+  void* data = nullptr;
+  size_t length = 0;
+  const napi_status status =
+      napi_get_typedarray_info(value.Env(), value, nullptr, &length, &data, nullptr, nullptr);
+  if (status != napi_ok) fail("execution", "could not get at the bytes of a typed array");
+  return {static_cast<std::byte*>(data), length * size_of(dtype)};
+}
+
+Napi::TypedArray new_typed_array(Napi::Env env, const Tensor& tensor) {
+  const auto elements = static_cast<size_t>(tensor.elements());
+  switch (tensor.dtype) {
+    case DType::float32:
+      return Napi::Float32Array::New(env, elements);
+    case DType::bfloat16:
+      return Napi::Uint16Array::New(env, elements);
+    case DType::int32:
+      return Napi::Int32Array::New(env, elements);
+  }
+  fail("argument", "unknown dtype");
 }
 
 // A copy between host and device as work on the tensor's stream.
 struct Copy {
-  static constexpr const char* kName = "copy";
+  const char* kName;
   Tensor tensor;
   template <class Visit>
   void tensors(Visit&& visit) const {
@@ -76,8 +94,7 @@ Napi::Function JsTensor::define(Napi::Env env) {
   return DefineClass(
       env, "NativeTensor",
       {InstanceMethod<&JsTensor::dispose>("dispose"), InstanceMethod<&JsTensor::view>("view"),
-       InstanceMethod<&JsTensor::write>("write"),
-       InstanceMethod<&JsTensor::read_into>("readInto")});
+       InstanceMethod<&JsTensor::write>("write"), InstanceMethod<&JsTensor::read>("read")});
 }
 
 const JsTensor* JsTensor::from(const Napi::Value& value) {
@@ -91,19 +108,16 @@ const JsTensor* JsTensor::from(const Napi::Value& value) {
 JsTensor::JsTensor(const Napi::CallbackInfo& info) : ObjectWrap(info) {
   napi_type_tag_object(info.Env(), info.This(), &kTensorTag);
   if (info.Length() == 0) return;
-  try {
-    Arguments arguments(info);
+  guarded(info, [&]() -> Napi::Value {
+    Arguments arguments(info, "Tensor");
     const JsDevice* device = JsDevice::from(arguments.value());
-    require(device != nullptr, "expected a Device");
-    tensor_.dtype = parse_dtype(arguments.string());
+    require(device != nullptr, "Tensor: expected a Device");
+    tensor_.dtype = parse_dtype(arguments.string("dtype"));
     tensor_.shape = parse_shape(arguments.value());
     tensor_.storage = device->device()->allocate(tensor_.bytes());
     account(info.Env(), static_cast<int64_t>(tensor_.bytes()));
-  } catch (const Napi::Error&) {
-    throw;
-  } catch (const std::exception& error) {
-    throw to_javascript(info.Env(), error);
-  }
+    return info.This();
+  });
 }
 
 void JsTensor::account(Napi::Env env, int64_t bytes) {
@@ -115,8 +129,10 @@ void JsTensor::Finalize(Napi::Env env) {
   if (accounted_ != 0) account(env, -accounted_);
 }
 
-const Tensor& JsTensor::tensor() const {
-  if (!tensor_) fail("usage", "this tensor was disposed; it cannot be used any more");
+const Tensor& JsTensor::live(const char* call) const {
+  if (!tensor_) {
+    fail("usage", text(call, ": this tensor was disposed, expected a tensor with memory"));
+  }
   return tensor_;
 }
 
@@ -128,10 +144,10 @@ Napi::Value JsTensor::dispose(const Napi::CallbackInfo& info) {
 
 // view(elementOffset, shape): shares the memory.
 Napi::Value JsTensor::view(const Napi::CallbackInfo& info) {
-  try {
-    Arguments arguments(info);
-    Tensor view = tensor();
-    const int64_t offset = arguments.integer();
+  return guarded(info, [&]() -> Napi::Value {
+    Arguments arguments(info, "view");
+    Tensor view = live("view");
+    const int64_t offset = arguments.integer("element_offset");
     view.shape = parse_shape(arguments.value());
     require(offset >= 0 && offset <= tensor_.elements() &&
                 view.elements() <= tensor_.elements() - offset,
@@ -141,53 +157,44 @@ Napi::Value JsTensor::view(const Napi::CallbackInfo& info) {
     Napi::Object result = info.Env().GetInstanceData<Instance>()->tensor_class.New({});
     Unwrap(result)->tensor_ = std::move(view);
     return result;
-  } catch (const Napi::Error&) {
-    throw;
-  } catch (const std::exception& error) {
-    throw to_javascript(info.Env(), error);
-  }
+  });
 }
 
 // write(typedArray): the values are copied before this returns.
 Napi::Value JsTensor::write(const Napi::CallbackInfo& info) {
-  try {
-    const Tensor& target = tensor();
+  return guarded(info, [&]() -> Napi::Value {
+    const Tensor& target = live("write");
     const Bytes bytes = typed_array(info[0], target.dtype);
     require(bytes.size == target.bytes(), "write: got ", bytes.size / size_of(target.dtype),
             " values for a tensor of ", target.to_string());
     auto values = std::make_shared<std::vector<std::byte>>(bytes.data, bytes.data + bytes.size);
     target.storage->device()->enqueue({[target, values](CpuContext&) {
-                                         std::memcpy(target.data<std::byte>(), values->data(),
-                                                     values->size());
+                                         std::copy(values->begin(), values->end(),
+                                                   target.data<std::byte>());
                                        },
-                                       [target] { return describe(Copy{target}); }});
+                                       [target] {
+                                         return describe(Copy{"write", target});
+                                       }});
     return info.Env().Undefined();
-  } catch (const Napi::Error&) {
-    throw;
-  } catch (const std::exception& error) {
-    throw to_javascript(info.Env(), error);
-  }
+  });
 }
 
-// readInto(typedArray): queues the copy; the caller keeps the array alive and synchronises.
-Napi::Value JsTensor::read_into(const Napi::CallbackInfo& info) {
-  try {
-    const Tensor& source = tensor();
-    const Bytes bytes = typed_array(info[0], source.dtype);
-    require(bytes.size == source.bytes(), "read: room for ", bytes.size / size_of(source.dtype),
-            " values of a tensor of ", source.to_string());
-    // The array is referenced until the copy is done, on the JavaScript thread.
+// read(): a promise of a typed array with the values. JavaScript gets the array only when the
+// stream has written it, so it can be neither collected nor detached before.
+Napi::Value JsTensor::read(const Napi::CallbackInfo& info) {
+  return guarded(info, [&]() -> Napi::Value {
+    const Tensor source = live("read");
+    const Napi::TypedArray array = new_typed_array(info.Env(), source);
+    const Bytes bytes = typed_array(array, source.dtype);
     source.storage->device()->enqueue({[source, bytes](CpuContext&) {
-                                         std::memcpy(bytes.data, source.data<std::byte>(),
-                                                     bytes.size);
+                                         std::copy_n(source.data<std::byte>(), bytes.size,
+                                                     bytes.data);
                                        },
-                                       [source] { return describe(Copy{source}); }});
-    return info.Env().Undefined();
-  } catch (const Napi::Error&) {
-    throw;
-  } catch (const std::exception& error) {
-    throw to_javascript(info.Env(), error);
-  }
+                                       [source] {
+                                         return describe(Copy{"read", source});
+                                       }});
+    return synchronization(info.Env(), *source.storage->device(), array);
+  });
 }
 
 void register_tensor(Napi::Env env, Napi::Object exports) {

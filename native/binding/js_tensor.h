@@ -15,14 +15,16 @@ class JsTensor : public Napi::ObjectWrap<JsTensor> {
 
   explicit JsTensor(const Napi::CallbackInfo& info);
   void Finalize(Napi::Env env) override;
-  // Throws "usage" after dispose().
-  const Tensor& tensor() const;
+  // Without storage after dispose().
+  const Tensor& tensor() const { return tensor_; }
 
  private:
   Napi::Value dispose(const Napi::CallbackInfo& info);
   Napi::Value view(const Napi::CallbackInfo& info);
   Napi::Value write(const Napi::CallbackInfo& info);
-  Napi::Value read_into(const Napi::CallbackInfo& info);
+  Napi::Value read(const Napi::CallbackInfo& info);
+  // Throws "usage" after dispose().
+  const Tensor& live(const char* call) const;
   void account(Napi::Env env, int64_t bytes);
 
   Tensor tensor_;

@@ -6,18 +6,18 @@ namespace leia::binding {
 
 void register_adamw(Napi::Object exports) {
   add_operation(exports, "adamw", [](Arguments& a) {
-    return AdamW{.parameter = a.tensor(),
-                 .remainder = a.optional_tensor(),
-                 .gradient = a.tensor(),
-                 .first_moment = a.tensor(),
-                 .second_moment = a.tensor(),
-                 .gradient_scale = a.optional_tensor(),
-                 .learning_rate = a.number(),
-                 .beta1 = a.number(),
-                 .beta2 = a.number(),
-                 .epsilon = a.number(),
-                 .weight_decay = a.number(),
-                 .step = a.integer()};
+    return AdamW{.parameter = a.tensor("parameter"),
+                 .remainder = a.optional_tensor("remainder"),
+                 .gradient = a.tensor("gradient"),
+                 .first_moment = a.tensor("first_moment"),
+                 .second_moment = a.tensor("second_moment"),
+                 .gradient_scale = a.optional_tensor("gradient_scale"),
+                 .learning_rate = a.number("learning_rate"),
+                 .beta1 = a.number("beta1"),
+                 .beta2 = a.number("beta2"),
+                 .epsilon = a.number("epsilon"),
+                 .weight_decay = a.number("weight_decay"),
+                 .step = a.integer("step")};
   });
 }
 

@@ -5,8 +5,9 @@
 namespace leia::binding {
 
 void register_cast(Napi::Object exports) {
-  add_operation(exports, "cast",
-                [](Arguments& a) { return Cast{.input = a.tensor(), .output = a.tensor()}; });
+  add_operation(exports, "cast", [](Arguments& a) {
+    return Cast{.input = a.tensor("input"), .output = a.tensor("output")};
+  });
 }
 
 }  // namespace leia::binding

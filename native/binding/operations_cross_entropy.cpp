@@ -6,15 +6,17 @@ namespace leia::binding {
 
 void register_cross_entropy(Napi::Object exports) {
   add_operation(exports, "crossEntropyForward", [](Arguments& a) {
-    return CrossEntropyForward{
-        .logits = a.tensor(), .labels = a.tensor(), .losses = a.tensor(), .logsumexp = a.tensor()};
+    return CrossEntropyForward{.logits = a.tensor("logits"),
+                               .labels = a.tensor("labels"),
+                               .losses = a.tensor("losses"),
+                               .logsumexp = a.tensor("logsumexp")};
   });
   add_operation(exports, "crossEntropyBackward", [](Arguments& a) {
-    return CrossEntropyBackward{.logits = a.tensor(),
-                                .labels = a.tensor(),
-                                .logsumexp = a.tensor(),
-                                .scale = a.real(),
-                                .grad_logits = a.tensor()};
+    return CrossEntropyBackward{.logits = a.tensor("logits"),
+                                .labels = a.tensor("labels"),
+                                .logsumexp = a.tensor("logsumexp"),
+                                .scale = a.real("scale"),
+                                .grad_logits = a.tensor("grad_logits")};
   });
 }
 

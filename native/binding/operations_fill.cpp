@@ -5,8 +5,9 @@
 namespace leia::binding {
 
 void register_fill(Napi::Object exports) {
-  add_operation(exports, "fill",
-                [](Arguments& a) { return Fill{.output = a.tensor(), .value = a.number()}; });
+  add_operation(exports, "fill", [](Arguments& a) {
+    return Fill{.output = a.tensor("output"), .value = a.number("value")};
+  });
 }
 
 }  // namespace leia::binding

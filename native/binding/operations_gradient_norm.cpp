@@ -6,8 +6,10 @@ namespace leia::binding {
 
 void register_gradient_norm(Napi::Object exports) {
   add_operation(exports, "gradientNorm", [](Arguments& a) {
-    return GradientNorm{
-        .gradients = a.tensors(), .max_norm = a.number(), .norm = a.tensor(), .scale = a.tensor()};
+    return GradientNorm{.gradients = a.tensors("gradients"),
+                        .max_norm = a.number("max_norm"),
+                        .norm = a.tensor("norm"),
+                        .scale = a.tensor("scale")};
   });
 }
 

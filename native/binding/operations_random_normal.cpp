@@ -6,11 +6,11 @@ namespace leia::binding {
 
 void register_random_normal(Napi::Object exports) {
   add_operation(exports, "randomNormal", [](Arguments& a) {
-    return RandomNormal{.output = a.tensor(),
-                        .mean = a.number(),
-                        .standard_deviation = a.number(),
-                        .seed = a.integer(),
-                        .offset = a.integer()};
+    return RandomNormal{.output = a.tensor("output"),
+                        .mean = a.number("mean"),
+                        .standard_deviation = a.number("standard_deviation"),
+                        .seed = a.integer("seed"),
+                        .offset = a.integer("offset")};
   });
 }
 

@@ -6,7 +6,7 @@ namespace leia::binding {
 
 void register_residual_add(Napi::Object exports) {
   add_operation(exports, "residualAdd", [](Arguments& a) {
-    return ResidualAdd{.a = a.tensor(), .b = a.tensor(), .output = a.tensor()};
+    return ResidualAdd{.a = a.tensor("a"), .b = a.tensor("b"), .output = a.tensor("output")};
   });
 }
 

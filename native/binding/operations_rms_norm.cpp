@@ -6,19 +6,19 @@ namespace leia::binding {
 
 void register_rms_norm(Napi::Object exports) {
   add_operation(exports, "rmsNormForward", [](Arguments& a) {
-    return RmsNormForward{.input = a.tensor(),
-                          .weight = a.tensor(),
-                          .output = a.tensor(),
-                          .inverse_rms = a.tensor(),
-                          .epsilon = a.real()};
+    return RmsNormForward{.input = a.tensor("input"),
+                          .weight = a.tensor("weight"),
+                          .output = a.tensor("output"),
+                          .inverse_rms = a.tensor("inverse_rms"),
+                          .epsilon = a.real("epsilon")};
   });
   add_operation(exports, "rmsNormBackward", [](Arguments& a) {
-    return RmsNormBackward{.grad_output = a.tensor(),
-                           .input = a.tensor(),
-                           .weight = a.tensor(),
-                           .inverse_rms = a.tensor(),
-                           .grad_input = a.tensor(),
-                           .grad_weight = a.tensor()};
+    return RmsNormBackward{.grad_output = a.tensor("grad_output"),
+                           .input = a.tensor("input"),
+                           .weight = a.tensor("weight"),
+                           .inverse_rms = a.tensor("inverse_rms"),
+                           .grad_input = a.tensor("grad_input"),
+                           .grad_weight = a.tensor("grad_weight")};
   });
 }
 

@@ -6,18 +6,18 @@ namespace leia::binding {
 
 void register_rope(Napi::Object exports) {
   add_operation(exports, "ropeForward", [](Arguments& a) {
-    return RopeForward{.input = a.tensor(),
-                       .cos = a.tensor(),
-                       .sin = a.tensor(),
-                       .positions = a.optional_tensor(),
-                       .output = a.tensor()};
+    return RopeForward{.input = a.tensor("input"),
+                       .cos = a.tensor("cos"),
+                       .sin = a.tensor("sin"),
+                       .positions = a.optional_tensor("positions"),
+                       .output = a.tensor("output")};
   });
   add_operation(exports, "ropeBackward", [](Arguments& a) {
-    return RopeBackward{.grad_output = a.tensor(),
-                        .cos = a.tensor(),
-                        .sin = a.tensor(),
-                        .positions = a.optional_tensor(),
-                        .grad_input = a.tensor()};
+    return RopeBackward{.grad_output = a.tensor("grad_output"),
+                        .cos = a.tensor("cos"),
+                        .sin = a.tensor("sin"),
+                        .positions = a.optional_tensor("positions"),
+                        .grad_input = a.tensor("grad_input")};
   });
 }
 

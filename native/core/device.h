@@ -25,7 +25,8 @@ struct Work {
 
 class Device : public std::enable_shared_from_this<Device> {
  public:
-  // Opens the named device. Throws "unavailable" with the way to get it if it is missing.
+  // Opens the named device, with a stream of its own. Throws "unavailable" with the way to get it
+  // if it is missing.
   static std::shared_ptr<Device> open(const std::string& name);
 
   virtual ~Device() = default;
@@ -42,6 +43,8 @@ class Device : public std::enable_shared_from_this<Device> {
   // Calls done on an unspecified thread after all work enqueued before, with the first error since
   // the last synchronisation, or nullptr.
   virtual void synchronize(std::function<void(std::exception_ptr)> done) = 0;
+  // Skips all work that has not begun, for the end of the program.
+  virtual void abandon() = 0;
 
  protected:
   virtual void* allocate_bytes(size_t bytes) = 0;  // nullptr when out of memory

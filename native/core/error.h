@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdio>
+#include <cstdlib>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -48,6 +49,12 @@ std::string text(const Pieces&... pieces) {
   std::string result;
   ((result += text_piece(pieces)), ...);
   return result;
+}
+
+// A switch in the environment: set to 1.
+inline bool is_set(const char* variable) {
+  const char* value = std::getenv(variable);
+  return value != nullptr && std::string_view(value) == "1";
 }
 
 [[noreturn]] inline void fail(const char* code, const std::string& message) {

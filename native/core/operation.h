@@ -13,7 +13,6 @@
 //   void execute_cpu(const RmsNormForward&, CpuContext&);   // on the stream's thread
 #pragma once
 
-#include <cstdlib>
 #include <string>
 
 #include "core/device.h"
@@ -24,7 +23,7 @@ namespace leia {
 // "rms_norm_forward(input: float32[2, 3], ...)"
 template <class Operation>
 std::string describe(const Operation& operation) {
-  std::string result = Operation::kName;
+  std::string result = operation.kName;
   const char* separator = "(";
   operation.tensors([&](const char* name, const Tensor& tensor) {
     if (!tensor) return;
@@ -55,10 +54,7 @@ Device& device_of(const Operation& operation) {
 
 // With LEIA_DEBUG=1 every operation runs at once and throws where it was called.
 inline bool run_immediately() {
-  static const bool immediate = [] {
-    const char* value = std::getenv("LEIA_DEBUG");
-    return value != nullptr && std::string(value) == "1";
-  }();
+  static const bool immediate = is_set("LEIA_DEBUG");
   return immediate;
 }
 

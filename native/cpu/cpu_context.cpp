@@ -27,7 +27,7 @@ Scratch::Block Scratch::make_block(size_t bytes) {
 void* Scratch::take_bytes(size_t bytes) {
   bytes = round_up(std::max<size_t>(bytes, 1));
   if (blocks_.empty() || used_ + bytes > blocks_.back().bytes) {
-    blocks_.push_back(make_block(std::max(bytes, kFirstBlock)));
+    blocks_.push_back(make_block(std::max({bytes, kFirstBlock, next_block_})));
     used_ = 0;
   }
   void* result = blocks_.back().data.get() + used_;
@@ -35,14 +35,12 @@ void* Scratch::take_bytes(size_t bytes) {
   return result;
 }
 
-void Scratch::reset() {
-  if (blocks_.size() > 1) {
-    size_t total = 0;
-    for (const Block& block : blocks_) total += block.bytes;
-    blocks_.clear();
-    blocks_.push_back(make_block(total));
-  }
+void Scratch::reset() noexcept {
   used_ = 0;
+  if (blocks_.size() < 2) return;
+  next_block_ = 0;  // one block for what took several
+  for (const Block& block : blocks_) next_block_ += block.bytes;
+  blocks_.clear();
 }
 
 }  // namespace leia

@@ -18,7 +18,7 @@ class Scratch {
   T* take(int64_t count) {
     return static_cast<T*>(take_bytes(static_cast<size_t>(count) * sizeof(T)));
   }
-  void reset();
+  void reset() noexcept;
 
  private:
   void* take_bytes(size_t bytes);
@@ -33,7 +33,8 @@ class Scratch {
   static Block make_block(size_t bytes);
 
   std::vector<Block> blocks_;
-  size_t used_ = 0;  // of the last block
+  size_t used_ = 0;        // of the last block
+  size_t next_block_ = 0;  // least size of the next one
 };
 
 // Scratch of the calling thread, for use inside a task of a parallel loop: uninitialised, aligned

@@ -1,5 +1,6 @@
 #include "cpu/cpu_device.h"
 
+#include <atomic>
 #include <condition_variable>
 #include <cstdlib>
 #include <cstring>
@@ -20,10 +21,9 @@ constexpr size_t kAlignment = 64;
 
 class CpuDevice final : public Device {
  public:
-  CpuDevice() : poison_(std::getenv("LEIA_POISON") != nullptr), thread_([this] { serve(); }) {}
+  CpuDevice() : poison_(is_set("LEIA_POISON")), thread_([this] { serve(); }) {}
 
-  // Only at the end of the process, which may come while the stream still works: the queue is
-  // dropped, the kernel that runs is waited for.
+  // The queue is empty by now: work holds its tensors, which hold their device.
   ~CpuDevice() override {
     {
       std::lock_guard lock(mutex_);
@@ -48,6 +48,8 @@ class CpuDevice final : public Device {
   void synchronize(std::function<void(std::exception_ptr)> done) override {
     push({Work{}, std::move(done)});
   }
+
+  void abandon() override { abandoned_ = true; }
 
  protected:
   void* allocate_bytes(size_t bytes) override {
@@ -75,15 +77,19 @@ class CpuDevice final : public Device {
 
   // Runs one piece of work; a failure is rethrown with the operation's name, shapes and dtypes.
   void execute(const Work& work) {
-    CpuContext context{ThreadPool::shared(), scratch_};
     try {
+      CpuContext context{ThreadPool::shared(), scratch_};
       work.run(context);
     } catch (const Error& error) {
       scratch_.reset();
       throw Error(error.code(), text(work.describe(), ": ", error.what()));
     } catch (const std::bad_alloc&) {
+      scratch_.reset();
       throw Error("execution", text(work.describe(), ": out of memory, ", live_bytes(),
                                     " bytes of tensors are live"));
+    } catch (const std::exception& error) {
+      scratch_.reset();
+      throw Error("execution", text(work.describe(), ": ", error.what()));
     }
     scratch_.reset();
   }
@@ -101,7 +107,7 @@ class CpuDevice final : public Device {
       }
       if (entry.synchronized) {
         entry.synchronized(std::exchange(error, nullptr));
-      } else if (!error) {
+      } else if (!error && !abandoned_) {
         try {
           execute(entry.work);
         } catch (...) {
@@ -116,6 +122,7 @@ class CpuDevice final : public Device {
   std::condition_variable wake_;
   std::deque<Entry> queue_;
   Scratch scratch_;
+  std::atomic<bool> abandoned_{false};
   bool stop_ = false;
   std::thread thread_;  // last: it uses all of the above
 };
@@ -123,9 +130,7 @@ class CpuDevice final : public Device {
 }  // namespace
 
 std::shared_ptr<Device> open_cpu_device() {
-  // Never destroyed: tensors of a worker that is torn down late may still refer to it.
-  static auto* device = new std::shared_ptr<Device>(std::make_shared<CpuDevice>());
-  return *device;
+  return std::make_shared<CpuDevice>();
 }
 
 }  // namespace leia

@@ -7,7 +7,7 @@
 
 namespace leia {
 
-// Always the same device.
+// A new device; each has a stream of its own.
 std::shared_ptr<Device> open_cpu_device();
 
 }  // namespace leia

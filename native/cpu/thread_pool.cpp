@@ -4,6 +4,9 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <system_error>
+
+#include "core/error.h"
 
 namespace leia {
 
@@ -11,8 +14,12 @@ namespace {
 
 int default_threads() {
   if (const char* value = std::getenv("LEIA_NUM_THREADS")) {
-    const int threads = std::atoi(value);
-    if (threads > 0) return std::min(threads, 1024);
+    char* end = nullptr;
+    const long threads = std::strtol(value, &end, 10);
+    if (*value == '\0' || *end != '\0' || threads < 1 || threads > 1024) {
+      fail("usage", text("LEIA_NUM_THREADS=", value, ", expected a number from 1 to 1024"));
+    }
+    return static_cast<int>(threads);
   }
   cpu_set_t allowed;
   if (sched_getaffinity(0, sizeof(allowed), &allowed) == 0) return std::max(1, CPU_COUNT(&allowed));
@@ -28,7 +35,11 @@ ThreadPool& ThreadPool::shared() {
 }
 
 ThreadPool::ThreadPool(int threads) {
-  for (int i = 1; i < threads; ++i) workers_.emplace_back([this] { serve(); });
+  try {
+    for (int i = 1; i < threads; ++i) workers_.emplace_back([this] { serve(); });
+  } catch (const std::system_error&) {
+    // The process may have no more threads: those there are do the work.
+  }
 }
 
 ThreadPool::~ThreadPool() {
