@@ -179,6 +179,39 @@ describe('a tokenizer folder that is not as it should be', () => {
     expect([...(await tokenizer.encode('<control>')).ids]).not.toContain(512);
   });
 
+  it('may be byte-level, as LLaMA 3’s is', async () => {
+    // Bytes as GPT-2 spells them: the space is "Ġ", 0xE6 0x9D 0xB1 (東) is "æĿ±".
+    const alphabet = ['a', 'b', 'Ġ', 'æ', 'Ŀ', '±', '<', 's', '>'];
+    const byteLevel = { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true };
+    const special = { single_word: false, lstrip: false, rstrip: false, normalized: false };
+    await change('tokenizer.json', (json) => ({
+      ...json,
+      added_tokens: ['<s>', '</s>'].map((content, i) => ({
+        ...special,
+        id: alphabet.length + 1 + i,
+        content,
+        special: true,
+      })),
+      normalizer: null,
+      pre_tokenizer: byteLevel,
+      post_processor: byteLevel,
+      decoder: byteLevel,
+      model: {
+        type: 'BPE',
+        vocab: Object.fromEntries([...alphabet, 'Ġb'].map((piece, id) => [piece, id])),
+        merges: ['Ġ b'],
+      },
+    }));
+    const tokenizer = await Tokenizer.load(folder);
+    expect([tokenizer.bosId, tokenizer.eosId, tokenizer.vocabSize]).toEqual([10, 11, 12]);
+    const { ids, starts, ends } = await tokenizer.encode('a b東<s>');
+    expect([...ids]).toEqual([0, 9, 3, 4, 5, 6, 7, 8]);
+    // The token keeps its space, and the bytes of a character all cover the character.
+    expect([...starts]).toEqual([0, 1, 3, 3, 3, 4, 5, 6]);
+    expect([...ends]).toEqual([1, 3, 4, 4, 4, 5, 6, 7]);
+    expect(await tokenizer.decode(ids)).toBe('a b東<s>');
+  });
+
   it('has a hash of what turns text into ids, not of the layout', async () => {
     const { hash } = await Tokenizer.load(tiny);
     await change('tokenizer.json', (json) => ({ ...json, post_processor: null }));
