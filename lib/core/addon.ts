@@ -44,6 +44,19 @@ type OptionalHandle = NativeTensor | undefined;
  * The addon's exports. Operations take positional arguments, declared beside their documented faces
  * in `ops/`.
  */
+/** Native decoder of one bzip2 file; decodes on a worker thread. */
+export interface NativeBzip2Decoder {
+  /**
+   * Takes the next compressed bytes (copied before this returns) and decodes whole blocks until there
+   * are `enough` bytes. `more`: blocks may be left that need no further input. One call at a time.
+   */
+  decode(
+    bytes: Uint8Array,
+    last: boolean,
+    enough: number,
+  ): Promise<{ bytes: Uint8Array; more: boolean }>;
+}
+
 export interface Addon
   extends NativeAdamw,
     NativeCast,
@@ -62,6 +75,7 @@ export interface Addon
   cpuDescription(): { isa: string; bfloat16Dot: boolean; threads: number };
   NativeDevice: new (name: string) => NativeDevice;
   NativeTensor: new (device: NativeDevice, dtype: DType, shape: readonly number[]) => NativeTensor;
+  NativeBzip2Decoder: new () => NativeBzip2Decoder;
 }
 
 export type { Handle, OptionalHandle };

@@ -36,6 +36,7 @@ static Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   register_device(env, exports);
   register_tensor(env, exports);
   register_operations(env, exports);
+  register_bzip2(env, exports);
   return exports;
 }
 

@@ -26,5 +26,6 @@ struct Instance {
 void register_device(Napi::Env env, Napi::Object exports);
 void register_tensor(Napi::Env env, Napi::Object exports);
 void register_operations(Napi::Env env, Napi::Object exports);
+void register_bzip2(Napi::Env env, Napi::Object exports);
 
 }  // namespace leia::binding
