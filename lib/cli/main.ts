@@ -7,11 +7,20 @@ import { fileURLToPath } from 'node:url';
 import { Command, CommanderError } from 'commander';
 import { packageRoot } from '../core/addon.ts';
 import { LeiaError } from '../core/error.ts';
+import { registerData } from './data.ts';
 import { registerGenerate } from './generate.ts';
+import { registerPrepare } from './prepare.ts';
+import { registerPreview } from './preview.ts';
 import { registerScore } from './score.ts';
 
 /** Every command, in the order of the help. */
-const registrations: readonly ((program: Command) => void)[] = [registerScore, registerGenerate];
+const registrations: readonly ((program: Command) => void)[] = [
+  registerPrepare,
+  registerData,
+  registerPreview,
+  registerScore,
+  registerGenerate,
+];
 
 export function createProgram(): Command {
   const manifest = JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8')) as {

@@ -55,6 +55,12 @@ export type SequenceState = z.infer<typeof stateSchema>;
 const orderKey = 0;
 const insertionKey = 1;
 
+/** The draws that decide which entities of an article get their names in an epoch, in text order. */
+export function insertionDraws(seed: number, epoch: number, article: number): () => number {
+  const draws = RandomStream.of(seed, insertionKey, epoch, article);
+  return () => draws.next();
+}
+
 export class SequenceSource {
   readonly #articles: ArticleSource;
   readonly #options: SequenceOptions;
@@ -156,8 +162,8 @@ export class SequenceSource {
   }
 
   #augment(epoch: number, article: number): AugmentedTokens {
-    const draws = RandomStream.of(this.#options.seed, insertionKey, epoch, article);
-    return insertNames(this.#articles.article(article), this.#options, () => draws.next());
+    const draw = insertionDraws(this.#options.seed, epoch, article);
+    return insertNames(this.#articles.article(article), this.#options, draw);
   }
 
   #advance(): void {

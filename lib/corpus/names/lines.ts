@@ -1,0 +1,74 @@
+// Lines of a file of any size that may be compressed: what the readers of Wikidata's and MediaWiki's
+// dumps have in common. Damage is named with the file and the line.
+import { createReadStream } from 'node:fs';
+import { pipeline } from 'node:stream';
+import { createGunzip } from 'node:zlib';
+import { LeiaError } from '../../core/error.ts';
+import { fileError } from '../../core/files.ts';
+import { dumpBytes } from '../dump-bytes.ts';
+
+/** Longer than any line of a real dump; a guard against files that have none. */
+const maxLineLength = 256 * 1024 * 1024;
+
+export interface Line {
+  text: string;
+  /** Counted from 1. */
+  number: number;
+}
+
+/** The file's bytes, decompressed by its ending: .bz2, .gz, or as they are. */
+async function* openBytes(path: string): AsyncGenerator<Uint8Array, void, undefined> {
+  if (!path.endsWith('.gz')) {
+    yield* dumpBytes(path);
+    return;
+  }
+  const unpacked = pipeline(createReadStream(path), createGunzip(), () => {});
+  try {
+    for await (const chunk of unpacked) yield chunk as Uint8Array;
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+    if (!code.startsWith('Z_')) throw fileError('read', path, error);
+    const what = code === 'Z_BUF_ERROR' ? 'it is cut off' : (error as Error).message;
+    throw new LeiaError('format', `${path}: damaged gzip: ${what}`, { cause: error });
+  }
+}
+
+/**
+ * Lines of UTF-8 text without their line ends.
+ * @throws LeiaError `io` (not readable), `format` (damaged compression, not UTF-8, no lines).
+ */
+export async function* readLines(path: string): AsyncGenerator<Line, void, undefined> {
+  const decoder = new TextDecoder('utf-8', { fatal: true });
+  const decode = (bytes: Uint8Array | undefined, line: number): string => {
+    try {
+      return bytes ? decoder.decode(bytes, { stream: true }) : decoder.decode();
+    } catch (error) {
+      throw new LeiaError('format', `${path}: near line ${line}: not UTF-8 text`, { cause: error });
+    }
+  };
+  // The pieces of an unfinished line, joined once it ends: a long line costs no more than its length.
+  let pieces: string[] = [];
+  let length = 0;
+  let number = 1;
+  for await (const bytes of openBytes(path)) {
+    const parts = decode(bytes, number).split('\n');
+    for (const [i, part] of parts.entries()) {
+      pieces.push(part);
+      length += part.length;
+      if (length > maxLineLength) {
+        throw new LeiaError('format', `${path}: line ${number} is longer than 256 MiB`);
+      }
+      if (i === parts.length - 1) continue;
+      yield { text: withoutReturn(pieces.join('')), number };
+      pieces = [];
+      length = 0;
+      number++;
+    }
+  }
+  const rest = pieces.join('') + decode(undefined, number);
+  if (rest !== '') yield { text: withoutReturn(rest), number };
+}
+
+function withoutReturn(line: string): string {
+  return line.endsWith('\r') ? line.slice(0, -1) : line;
+}

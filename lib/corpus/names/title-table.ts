@@ -1,0 +1,30 @@
+// A user's own table of names: one pair a line, title, tab, English name; further columns are not read.
+// Lines that begin with '#' are comments (no title can begin so), empty ones are skipped.
+import { LeiaError } from '../../core/error.ts';
+import type { Siteinfo } from '../siteinfo.ts';
+import { normaliseTitle } from '../title.ts';
+import { readLines } from './lines.ts';
+
+/**
+ * English titles by normalised title; of two lines for one title the last counts.
+ * @throws LeiaError `format` naming the line, `io`.
+ */
+export async function readTitleTable(
+  path: string,
+  wiki: Pick<Siteinfo, 'caseRule' | 'language'>,
+): Promise<Map<string, string>> {
+  const names = new Map<string, string>();
+  for await (const { text, number } of readLines(path)) {
+    if (text.trim() === '' || text.startsWith('#')) continue;
+    const [title = '', name = ''] = text.split('\t').map((column) => column.trim());
+    if (title === '' || name === '') {
+      throw new LeiaError(
+        'format',
+        `${path}: line ${number}: expected a title, a tab and an English name, got ${JSON.stringify(text.slice(0, 60))}`,
+      );
+    }
+    names.set(normaliseTitle(title, wiki), name);
+  }
+  if (names.size === 0) throw new LeiaError('format', `${path}: no title in it`);
+  return names;
+}

@@ -1,0 +1,79 @@
+// English titles from Wikidata's entity dump (`all.json`, .bz2 or .gz): a JSON array with one entity a
+// line. Only the sitelinks of the two editions are kept
+// (https://www.mediawiki.org/wiki/Wikibase/DataModel/JSON).
+import { z } from 'zod';
+import { LeiaError } from '../../core/error.ts';
+import type { Siteinfo } from '../siteinfo.ts';
+import { normaliseTitle } from '../title.ts';
+import { readLines } from './lines.ts';
+
+const sitelink = z.object({ title: z.string() });
+// Properties and lexemes have no sitelinks; PHP writes an empty map as [].
+const entity = z.object({
+  id: z.string(),
+  sitelinks: z.union([z.record(z.string(), z.unknown()), z.array(z.unknown())]).optional(),
+});
+
+/** The database name of a language's Wikipedia as sitelinks use it: `zh-min-nan` is `zh_min_nanwiki`. */
+export function wikipediaSite(language: string): string {
+  return `${language.replaceAll('-', '_')}wiki`;
+}
+
+/**
+ * English titles by normalised title in `language`. `onEntity` hears the number of entities read so far.
+ * @throws LeiaError `format` naming the line if the file is no entity dump or damaged, `io`.
+ */
+export async function readWikidata(
+  path: string,
+  language: string,
+  wiki: Pick<Siteinfo, 'caseRule' | 'language'>,
+  onEntity: (entities: number) => void = () => {},
+): Promise<Map<string, string>> {
+  const site = wikipediaSite(language);
+  const names = new Map<string, string>();
+  let entities = 0;
+  let closed = false;
+  for await (const { text, number } of readLines(path)) {
+    const line = text.trim().replace(/,$/, '');
+    if (line === '' || line === '[') continue;
+    if (line === ']') {
+      closed = true;
+      continue;
+    }
+    const where = `${path}: line ${number}`;
+    const links = parseEntity(line, where).sitelinks;
+    onEntity(++entities);
+    if (links === undefined || Array.isArray(links)) continue;
+    const own = title(links[site], where);
+    const english = title(links.enwiki, where);
+    if (own !== undefined && english !== undefined) {
+      names.set(normaliseTitle(own, wiki), english);
+    }
+  }
+  if (entities === 0) throw new LeiaError('format', `${path}: no Wikidata entity in it`);
+  if (!closed) throw new LeiaError('format', `${path}: it ends before the closing "]": cut off?`);
+  return names;
+}
+
+function parseEntity(line: string, where: string): z.infer<typeof entity> {
+  let json: unknown;
+  try {
+    json = JSON.parse(line);
+  } catch (error) {
+    throw new LeiaError('format', `${where}: not JSON: ${oneLine((error as Error).message)}`);
+  }
+  const result = entity.safeParse(json);
+  if (result.success) return result.data;
+  throw new LeiaError('format', `${where}: expected a Wikidata entity, got ${line.slice(0, 60)}`);
+}
+
+function title(link: unknown, where: string): string | undefined {
+  if (link === undefined) return undefined;
+  const result = sitelink.safeParse(link);
+  if (result.success) return result.data.title;
+  throw new LeiaError('format', `${where}: a sitelink without title`);
+}
+
+function oneLine(text: string): string {
+  return text.replace(/\s+/g, ' ').slice(0, 120);
+}

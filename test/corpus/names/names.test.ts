@@ -1,0 +1,198 @@
+// The readers of English names: what they give, and what they say of damaged or wrong files.
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import fc from 'fast-check';
+import { afterAll, describe, expect, test } from 'vitest';
+import { LeiaError } from '../../../lib/core/error.ts';
+import { readLanglinks, readTuples } from '../../../lib/corpus/names/langlinks.ts';
+import { readLines } from '../../../lib/corpus/names/lines.ts';
+import { readTitleTable } from '../../../lib/corpus/names/title-table.ts';
+import { readWikidata, wikipediaSite } from '../../../lib/corpus/names/wikidata.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'leia-names-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const wiki = { caseRule: 'first-letter', language: 'xx' } as const;
+let files = 0;
+
+function file(content: string | Uint8Array, ending = ''): string {
+  const path = join(folder, `${files++}${ending}`);
+  writeFileSync(path, content);
+  return path;
+}
+
+async function expectFormatError(work: Promise<unknown>, message: string): Promise<void> {
+  const error = await work.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  expect(error).toBeInstanceOf(LeiaError);
+  expect((error as LeiaError).code).toBe('format');
+  expect((error as LeiaError).message).toContain(message);
+  expect((error as LeiaError).message).not.toContain('\n');
+}
+
+describe('lines', () => {
+  async function lines(path: string): Promise<string[]> {
+    const result: string[] = [];
+    for await (const { text } of readLines(path)) result.push(text);
+    return result;
+  }
+
+  test('any text comes back, plain or gzip, with either line end', async () => {
+    const line = fc.string({ unit: 'grapheme' }).map((text) => text.replace(/[\r\n]/g, ' '));
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(line, { minLength: 1, maxLength: 5 }),
+        fc.boolean(),
+        async (texts, crlf) => {
+          const text = texts.map((part) => `${part}x${crlf ? '\r\n' : '\n'}`).join('');
+          const expected = texts.map((part) => `${part}x`);
+          expect(await lines(file(text))).toEqual(expected);
+          expect(await lines(file(gzipSync(text), '.gz'))).toEqual(expected);
+        },
+      ),
+      { numRuns: 30 },
+    );
+  });
+
+  test('a line may be longer than any buffer', async () => {
+    const long = '東'.repeat(300_000);
+    expect(await lines(file(`a\n${long}\nb`))).toEqual(['a', long, 'b']);
+  });
+
+  test('damage is named', async () => {
+    const packed = gzipSync('x'.repeat(100_000) + Math.random());
+    await expectFormatError(
+      lines(file(packed.subarray(0, packed.length - 20), '.gz')),
+      'it is cut off',
+    );
+    await expectFormatError(lines(file('no gzip', '.gz')), 'damaged gzip');
+    await expectFormatError(lines(file(Uint8Array.of(65, 10, 0xff, 0xfe))), 'not UTF-8');
+    await expect(lines(join(folder, 'absent'))).rejects.toMatchObject({ code: 'io' });
+    await expect(lines(join(folder, 'absent.gz'))).rejects.toMatchObject({ code: 'io' });
+  });
+});
+
+describe('title table', () => {
+  test('titles are normalised, comments skipped, the last line counts', async () => {
+    const path = file('# titles\n\n東京\tTokyo\nal_gore\tGore\textra\nAl Gore\tAl Gore\n');
+    expect([...(await readTitleTable(path, wiki))]).toEqual([
+      ['東京', 'Tokyo'],
+      ['Al gore', 'Gore'],
+      ['Al Gore', 'Al Gore'],
+    ]);
+  });
+
+  test.each([
+    ['a\tA\nb\n', 'line 2: expected a title, a tab and an English name'],
+    ['\tA\n', 'line 1'],
+    ['', 'no title in it'],
+  ])('%j is refused', async (text, message) => {
+    await expectFormatError(readTitleTable(file(text), wiki), message);
+  });
+});
+
+describe('wikidata', () => {
+  const item = (id: string, sitelinks: unknown) => JSON.stringify({ id, type: 'item', sitelinks });
+
+  test('sitelinks of both editions make a name', async () => {
+    const path = file(
+      `[\n${[
+        item('Q1', { xxwiki: { title: 'eins' }, enwiki: { title: 'One' } }),
+        item('Q2', { xxwiki: { title: 'Zwei' } }),
+        item('Q3', { enwiki: { title: 'Three' } }),
+        item('Q4', []),
+        JSON.stringify({ id: 'P1', type: 'property' }),
+      ].join(',\n')}\n]\n`,
+    );
+    expect([...(await readWikidata(path, 'xx', wiki))]).toEqual([['Eins', 'One']]);
+  });
+
+  test('languages with a dash have an underscore in their site', () => {
+    expect(wikipediaSite('zh-min-nan')).toBe('zh_min_nanwiki');
+  });
+
+  test.each([
+    ['[\n{"id":\n]\n', 'line 2: not JSON'],
+    ['[\n"Q1"\n]\n', 'expected a Wikidata entity'],
+    ['[\n]\n', 'no Wikidata entity'],
+    [`[\n${item('Q1', {})},\n`, 'cut off'],
+    [`[\n${item('Q1', { xxwiki: { title: 3 } })}\n]\n`, 'a sitelink without title'],
+    ['<mediawiki>\n', 'not JSON'],
+  ])('%j is refused', async (text, message) => {
+    await expectFormatError(readWikidata(file(text), 'xx', wiki), message);
+  });
+});
+
+describe('langlinks', () => {
+  const head = [
+    'DROP TABLE IF EXISTS `langlinks`;',
+    'CREATE TABLE `langlinks` (',
+    '  `ll_from` int(8) unsigned NOT NULL DEFAULT 0,',
+    "  `ll_lang` varbinary(35) NOT NULL DEFAULT '',",
+    "  `ll_title` varbinary(255) NOT NULL DEFAULT '',",
+    '  PRIMARY KEY (`ll_from`,`ll_lang`)',
+    ');',
+    '',
+  ].join('\n');
+
+  test('English rows by page', async () => {
+    const rows =
+      "(1,'de','Berlin'),(1,'en','Berlin'),(2,'en','O\\'Neill''s \\\\ (band)'),(3,'en',''),(4,'en','A_b')";
+    const path = file(`${head}INSERT INTO \`langlinks\` VALUES ${rows};\n`, '.sql');
+    const packed = file(gzipSync(`${head}INSERT INTO \`langlinks\` VALUES ${rows};\n`), '.sql.gz');
+    const expected = [
+      [1, 'Berlin'],
+      [2, "O'Neill's \\ (band)"],
+      [4, 'A b'],
+    ];
+    expect([...(await readLanglinks(path))]).toEqual(expected);
+    expect([...(await readLanglinks(packed))]).toEqual(expected);
+  });
+
+  test.each([
+    ['nothing here\n', 'is it a langlinks.sql?'],
+    ["INSERT INTO `page` VALUES (1,'a','b');\n", "this is table 'page'"],
+    ["INSERT INTO `langlinks` VALUES (1,'en','cut\n", 'expected a string that ends'],
+    ["INSERT INTO `langlinks` VALUES (1,'en','a')\n", 'expected "," or ";"'],
+    ["INSERT INTO `langlinks` VALUES (1,'en');\n", 'expected (page id, language, title)'],
+    ["INSERT INTO `langlinks` VALUES ('x','en','a');\n", 'expected (page id, language, title)'],
+    ['INSERT INTO `langlinks` VALUES (one);\n', 'expected a value'],
+    [
+      head
+        .replace('`ll_lang`', '`ll_kind`')
+        .concat("INSERT INTO `langlinks` VALUES (1,'en','a');\n"),
+      'columns',
+    ],
+  ])('%j is refused', async (text, message) => {
+    await expectFormatError(readLanglinks(file(text)), message);
+  });
+
+  test('any strings survive quoting', () => {
+    const quote = (text: string) => `'${text.replace(/[\\']/g, '\\$&').replaceAll('\n', '\\n')}'`;
+    fc.assert(
+      fc.property(fc.array(fc.tuple(fc.integer(), fc.string()), { minLength: 1 }), (rows) => {
+        const text = `${rows.map(([id, title]) => `(${id},${quote(title)})`).join(',')};`;
+        expect([...readTuples(text, 0, 'here')]).toEqual(rows);
+      }),
+    );
+  });
+
+  test('any damage ends in an error or in rows, never in a hang', () => {
+    fc.assert(
+      fc.property(
+        fc.string({ unit: fc.constantFrom('(', ')', "'", '\\', ',', ';', '1', 'N') }),
+        (text) => {
+          try {
+            for (const row of readTuples(text, 0, 'here')) expect(row.length).toBeGreaterThan(0);
+          } catch (error) {
+            expect(error).toBeInstanceOf(LeiaError);
+          }
+        },
+      ),
+    );
+  });
+});
