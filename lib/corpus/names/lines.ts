@@ -19,7 +19,11 @@ export interface Line {
 /** The file's bytes, decompressed by its ending: .bz2, .gz, or as they are. */
 async function* openBytes(path: string): AsyncGenerator<Uint8Array, void, undefined> {
   if (!path.endsWith('.gz')) {
-    yield* dumpBytes(path);
+    try {
+      yield* dumpBytes(path);
+    } catch (error) {
+      throw fileError('read', path, error);
+    }
     return;
   }
   const unpacked = pipeline(createReadStream(path), createGunzip(), () => {});
