@@ -118,8 +118,9 @@ async function scoreGroup(
     let isGreedy = true;
     for (const target of targets) {
       const row = logits.subarray(at * vocabSize, ++at * vocabSize);
-      logLikelihood += logProbability(row, target);
-      isGreedy &&= likeliest(row) === target;
+      const best = likeliest(row);
+      logLikelihood += logProbability(row, target, row[best] as number);
+      isGreedy &&= best === target;
     }
     if (!Number.isFinite(logLikelihood)) {
       throw new LeiaError('execution', `request ${index + 1}: the model's output is not finite`);
@@ -129,9 +130,8 @@ async function scoreGroup(
 }
 
 /** `log softmax(logits)[target]`, in float64. */
-function logProbability(logits: Float32Array, target: number): number {
-  const highest = logits[likeliest(logits)] as number;
+function logProbability(logits: Float32Array, target: number, highest: number): number {
   let sum = 0;
-  for (const value of logits) sum += Math.exp(value - highest);
+  for (let i = 0; i < logits.length; i++) sum += Math.exp((logits[i] as number) - highest);
   return (logits[target] as number) - highest - Math.log(sum);
 }

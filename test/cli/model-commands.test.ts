@@ -30,10 +30,10 @@ async function run(...args: string[]) {
 }
 
 /** tiny-llama with a tokenizer of the same vocabulary. */
-async function withTokenizer(): Promise<string> {
+async function withTokenizer(name = 'tiny-llama'): Promise<string> {
   const folder = await temporaryFolder();
   for (const file of ['config.json', 'model.safetensors']) {
-    await copyFile(join(tiny, file), join(folder, file));
+    await copyFile(join(fixtures, name, file), join(folder, file));
   }
   for (const file of ['tokenizer.json', 'tokenizer_config.json', 'special_tokens_map.json']) {
     await copyFile(join(fixtures, 'tokenizer-tiny', file), join(folder, file));
@@ -139,6 +139,14 @@ test('score takes texts: spaces at the end of the context go to the continuation
   expect(scores[0]).toEqual(scores[1]);
   expect(scores[2]).toEqual(scores[3]);
   expect(scores[0]!.logLikelihood).toBeLessThan(0);
+});
+
+test('a tokenizer with more ids than the model has is refused', async () => {
+  const folder = await withTokenizer('tiny-llama-rope-llama3');
+  const prompt = await run('generate', '--model', folder, '--prompt', 'the city');
+  expect([prompt.code, prompt.error]).toEqual([1, expect.stringContaining('a vocabulary of 256')]);
+  const score = await scoreLines(folder, ['{"context": "a", "continuation": "b"}']);
+  expect([score.code, score.error]).toEqual([1, expect.stringContaining('a vocabulary of 256')]);
 });
 
 test.each<[string[], number, string]>([

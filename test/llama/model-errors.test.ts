@@ -4,7 +4,11 @@ import { describe, expect, test } from 'vitest';
 import { Tensor } from '../../lib/index.ts';
 import { changeLlamaConfig, parseLlamaConfig } from '../../lib/llama/config.ts';
 import { LlamaModel } from '../../lib/llama/llama-model.ts';
-import { SafetensorsFile } from '../../lib/llama/safetensors.ts';
+import {
+  SafetensorsFile,
+  type SafetensorsSource,
+  writeSafetensors,
+} from '../../lib/llama/safetensors.ts';
 import { expectError, fixtures, readJson, temporaryFolder } from './fixtures.ts';
 
 const tiny = join(fixtures, 'tiny-llama');
@@ -30,6 +34,25 @@ describe('loading', () => {
       'format',
       `tensor "${name}" has a NaN or infinity (element 77)`,
     );
+  });
+
+  test('reads float16 weights exactly', async () => {
+    const folder = await temporaryFolder();
+    await copyFile(join(tiny, 'config.json'), join(folder, 'config.json'));
+    await using file = await SafetensorsFile.open(join(tiny, 'model.safetensors'));
+    const norm = 'model.norm.weight';
+    const halves = Uint16Array.from({ length: 64 }, (_, i) => 0x3c00 + i);
+    const sources = [...file.tensors].map(([name, { dtype, shape }]): SafetensorsSource => {
+      if (name !== norm) return { name, dtype, shape, read: () => file.read(name) };
+      return { name, dtype: 'F16', shape, read: () => new Uint8Array(halves.buffer) };
+    });
+    await writeSafetensors(join(folder, 'model.safetensors'), sources);
+    using model = await LlamaModel.load(folder);
+    const expected = Float32Array.from({ length: 64 }, (_, i) => 1 + i / 1024);
+    expect(await model.parameter(norm).readFloats()).toEqual(expected);
+    halves[5] = 0x7c01;
+    await writeSafetensors(join(folder, 'model.safetensors'), sources);
+    await expectError(() => LlamaModel.load(folder), 'format', 'has a NaN or infinity (element 5)');
   });
 
   test('names an unknown device', async () => {

@@ -132,27 +132,65 @@ describe.each(tinyLlamas.filter((name) => name !== 'tiny-llama-rope-llama3'))('%
 });
 
 describe('LlamaModel', () => {
-  test("micro-batches with the whole batch's label count add up to the batch", async () => {
+  test('micro-batches with the label count of the whole add up to it', async () => {
     const fixture = await openFixture('tiny-llama', 'float32');
-    await using _ = fixture.file;
     using model = fixture.model;
-    const { ids, labels, expected } = fixture;
+    const ids = await rowsOf(fixture.file, 'step_input_ids');
+    const labels = await rowsOf(fixture.file, 'step_labels');
+    await fixture.file.close();
+    const labelTokens = countLabelTokens(labels);
     model.forward(ids, labels);
     model.backward();
     const whole = await gradientsOf(model);
-    model.zeroGradients();
+    for (const split of [
+      [3, 3],
+      [1, 5],
+      [1, 1, 1, 1, 1, 1],
+    ]) {
+      model.zeroGradients();
+      let start = 0;
+      // Nothing is awaited in between: the queue keeps the order.
+      for (const rows of split) {
+        const end = start + rows;
+        model.forward(ids.slice(start, end), labels.slice(start, end), { labelTokens });
+        model.backward();
+        start = end;
+      }
+      for (const [name, gradient] of await gradientsOf(model)) {
+        expect(relativeError(gradient, whole.get(name)!), name).toBeLessThan(1e-5);
+      }
+    }
+  });
+
+  test('the losses of micro-batches add up to the mean', async () => {
+    const { file, model, ids, labels, expected } = await openFixture('tiny-llama', 'float32');
+    await file.close();
     let sum = 0;
     for (const row of ids.keys()) {
-      const { loss } = model.forward([ids[row]!], [labels[row]!], {
-        labelTokens: expected.label_tokens,
-      });
-      model.backward();
+      const options = { labelTokens: expected.label_tokens };
+      const { loss } = model.forward([ids[row]!], [labels[row]!], options);
       sum += (await loss.readFloats())[0]!;
     }
     expect(sum / expected.loss).toBeCloseTo(1, 5);
-    for (const [name, gradient] of await gradientsOf(model)) {
-      expect(relativeError(gradient, whole.get(name)!), name).toBeLessThan(1e-5);
+    model.dispose();
+  });
+
+  test('logits may give their memory to their gradient', async () => {
+    const folder = join(fixtures, 'tiny-llama');
+    const { file, model, ids, labels } = await openFixture('tiny-llama', 'float32');
+    await file.close();
+    using thrifty = await LlamaModel.load(folder, { dtype: 'float32', reuseLogits: true });
+    for (const each of [model, thrifty]) {
+      each.forward(ids, labels);
+      each.backward();
     }
+    const reference = await gradientsOf(model);
+    for (const [name, gradient] of await gradientsOf(thrifty)) {
+      expect(gradient).toEqual(reference.get(name));
+    }
+    const rows = ids.length * ids[0]!.length;
+    expect(model.bytes - thrifty.bytes).toBe(4 * rows * model.config.vocabSize);
+    model.dispose();
   });
 
   test.each(['float32', 'bfloat16'] as const)('gives the same bits twice in %s', async (dtype) => {
@@ -199,6 +237,29 @@ describe('LlamaModel', () => {
       .logits.readFloats();
     const second = await model.forward([row!.subarray(cut)]).logits.readFloats();
     expect(relativeError(packed.subarray(cut * vocabSize), second)).toBeLessThan(1e-5);
+    model.dispose();
+  });
+
+  test('gradients of packed documents are those of the documents alone', async () => {
+    const { file, model, ids } = await openFixture('tiny-llama-tied', 'float32');
+    await file.close();
+    const [row] = ids as [Int32Array];
+    const cut = 21;
+    const starts = row.map((_, i) => (i < cut ? 0 : cut));
+    // The first token of a document is not asked for: what stands before it is another document.
+    const labels = row.map((id, i) => (i === cut ? -100 : id));
+    const labelTokens = countLabelTokens([labels]);
+    model.forward([row], [labels], { documentStarts: [starts] });
+    model.backward();
+    const packed = await gradientsOf(model);
+    model.zeroGradients();
+    for (const part of [row.subarray(0, cut), row.subarray(cut)]) {
+      model.forward([part], [part], { labelTokens });
+      model.backward();
+    }
+    for (const [name, gradient] of await gradientsOf(model)) {
+      expect(relativeError(packed.get(name)!, gradient), name).toBeLessThan(1e-5);
+    }
     model.dispose();
   });
 
