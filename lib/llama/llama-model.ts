@@ -163,6 +163,17 @@ export class LlamaModel implements Disposable {
     }));
   }
 
+  /**
+   * Allocates the gradients and the memory of a training step of this shape now, so that too little memory
+   * shows at the start and not on the way; {@link bytes} then says what it takes.
+   */
+  reserve({ batch, sequence }: { batch: number; sequence: number }): void {
+    this.checkLength(sequence);
+    this.#plan(batch, sequence, true);
+    this.ropeTables(sequence);
+    void this.gradients;
+  }
+
   zeroGradients(): void {
     for (const [, output] of this.gradients.entries()) ops.fill({ output, value: 0 });
   }
