@@ -72,10 +72,10 @@ class JsBzip2Decoder : public Napi::ObjectWrap<JsBzip2Decoder> {
   // decode(bytes: Uint8Array, last: boolean, enough: number)
   Napi::Value decode(const Napi::CallbackInfo& info) {
     try {
-      Arguments arguments(info);
+      Arguments arguments(info, "bzip2");
       const Napi::Value bytes = arguments.value();
-      const bool last = arguments.boolean();
-      const int64_t enough = arguments.integer();
+      const bool last = arguments.boolean("last");
+      const int64_t enough = arguments.integer("enough");
       const bool fits =
           bytes.IsTypedArray() && bytes.As<Napi::TypedArray>().TypedArrayType() == napi_uint8_array;
       require(fits, "bzip2: expected the bytes as a Uint8Array");
