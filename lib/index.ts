@@ -59,3 +59,6 @@ export {
 export type { TrainableParameter } from './llama/parameters.ts';
 export { type Encoding, Tokenizer } from './tokenizer/tokenizer.ts';
 export { AdamW, type AdamWOptions, type AdamWState } from './train/adamw.ts';
+export type { StepMetrics } from './train/metrics.ts';
+export { type TrainSettings, type TrainSettingsInput, trainSettings } from './train/settings.ts';
+export { type TrainOptions, type TrainResult, type TrainStart, train } from './train/train.ts';

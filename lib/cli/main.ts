@@ -8,18 +8,24 @@ import { Command, CommanderError } from 'commander';
 import { packageRoot } from '../core/addon.ts';
 import { LeiaError } from '../core/error.ts';
 import { registerData } from './data.ts';
+import { registerDoctor } from './doctor.ts';
+import { registerExport } from './export.ts';
 import { registerGenerate } from './generate.ts';
 import { registerPrepare } from './prepare.ts';
 import { registerPreview } from './preview.ts';
 import { registerScore } from './score.ts';
+import { registerTrain } from './train.ts';
 
 /** Every command, in the order of the help. */
 const registrations: readonly ((program: Command) => void)[] = [
   registerPrepare,
   registerData,
   registerPreview,
+  registerTrain,
   registerScore,
   registerGenerate,
+  registerExport,
+  registerDoctor,
 ];
 
 export function createProgram(): Command {

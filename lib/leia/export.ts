@@ -3,10 +3,9 @@
  * needs. Rows, config and tokenizer are again of the base model's shape, so the result takes its place
  * wherever that was used.
  */
-import { access, mkdir } from 'node:fs/promises';
+import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LeiaError } from '../core/error.ts';
-import { fileError, writeFileAtomically } from '../core/files.ts';
 import type { CheckpointView } from '../llama/checkpoint.ts';
 import { changeLlamaConfig, type LlamaConfig } from '../llama/config.ts';
 import { saveCheckpoint } from '../llama/save-checkpoint.ts';
@@ -65,19 +64,12 @@ export async function writeConverted(
   if (taken) {
     throw new LeiaError('usage', `${folder} already holds a checkpoint; write to another folder`);
   }
-  try {
-    await mkdir(folder, { recursive: true });
-  } catch (error) {
-    throw fileError('create', folder, error);
-  }
-  const { tokenizerFiles } = checkpoint;
-  for (const [name, text] of tokenizerFiles) await writeFileAtomically(join(folder, name), text);
   const { dtype } = await checkpoint.read('model.embed_tokens.weight');
   await saveCheckpoint(folder, {
     config: checkpoint.config,
     dtype: dtype === 'BF16' ? 'bfloat16' : 'float32',
     companions: checkpoint.folder,
-    except: [...tokenizerFiles.keys()],
+    files: checkpoint.tokenizerFiles,
     read: async (name) => {
       if (dtype !== 'BF16') return bytesOf(await checkpoint.readFloat32(name));
       const stored = await checkpoint.read(name);

@@ -241,23 +241,24 @@ export class LlamaModel implements Disposable {
   }
 
   /**
-   * Writes a Hugging Face folder, with the tokenizer's files of the folder this was loaded from. Weights
-   * are written in the model's dtype unless `dtype` says otherwise.
+   * Writes a Hugging Face folder, with the tokenizer's files of the folder this was loaded from (or of
+   * `companions`), and `files` in place of those of their names. Weights are written in the model's dtype
+   * unless `dtype` says otherwise.
    */
   async saveModel(
     folder: string,
     options: {
       readonly dtype?: ModelDtype;
       readonly companions?: string | undefined;
-      readonly except?: readonly string[];
+      readonly files?: ReadonlyMap<string, string>;
     } = {},
   ): Promise<void> {
-    const { dtype = this.dtype, companions = this.folder, except = [] } = options;
+    const { dtype = this.dtype, companions = this.folder, files = new Map() } = options;
     await saveCheckpoint(folder, {
       config: this.config,
       dtype,
       companions,
-      except,
+      files,
       read: async (name) => {
         const bits = await this.parameter(name).readBits();
         let values = bits;

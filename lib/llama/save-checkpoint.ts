@@ -38,8 +38,8 @@ export interface SaveCheckpointOptions {
   readonly read: (name: string) => Uint8Array | Promise<Uint8Array>;
   /** A folder whose tokenizer and generation files are copied. */
   readonly companions?: string | undefined;
-  /** Names of companions that the caller writes itself. */
-  readonly except?: readonly string[];
+  /** More files by name, with their content, in place of companions of that name. */
+  readonly files?: ReadonlyMap<string, string>;
   readonly maxShardBytes?: number;
 }
 
@@ -68,6 +68,9 @@ export async function saveCheckpoint(
   try {
     await stageWeights(folder, sources, options.maxShardBytes ?? defaultShardBytes, staged);
     await stageCompanions(folder, options, staged);
+    for (const [name, text] of options.files ?? []) {
+      staged.push(await stageFile(join(folder, name), (file) => file.writeFile(text)));
+    }
     const text = formatLlamaConfig(config);
     staged.push(await stageFile(join(folder, configFile), (file) => file.writeFile(text)));
     await replace(folder, staged);
@@ -143,11 +146,11 @@ async function stageCompanions(
   options: SaveCheckpointOptions,
   staged: StagedFile[],
 ): Promise<void> {
-  const { companions, except = [] } = options;
+  const { companions, files } = options;
   if (companions === undefined || resolve(companions) === resolve(folder)) return;
   const present = new Set(await list(companions));
   for (const name of companionFiles) {
-    if (!present.has(name) || except.includes(name)) continue;
+    if (!present.has(name) || files?.has(name)) continue;
     let content: Uint8Array;
     try {
       content = await readFile(join(companions, name));

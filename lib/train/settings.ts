@@ -1,75 +1,82 @@
 // What a training run is told. The defaults are the paper's (Yamada & Ri 2024, Table 6), except for
 // sizes that depend on the machine. A run is resumed only with the settings that it began with.
 import { z } from 'zod';
+import { LeiaError } from '../core/error.ts';
 
 const count = z.int().min(1);
 
-export const trainSettings = z
-  .strictObject({
-    strategy: z
-      .enum(['left', 'right', 'replace', 'none'])
-      .default('right')
-      .describe(
-        'where the English name goes: before, after or instead of the hyperlink; none: plain text',
-      ),
-    pSkip: z
-      .number()
-      .min(0)
-      .max(1)
-      .default(0.5)
-      .describe('probability of leaving a hyperlink as it is'),
-    lossOnNames: z
-      .boolean()
-      .default(true)
-      .describe(
-        'whether the tokens of inserted names are learned (the marks around them never are)',
-      ),
-    documentMask: z
-      .boolean()
-      .default(false)
-      .describe('attention stays within an article of a packed sequence (the paper does not mask)'),
-    maxSteps: count.default(50).describe('optimiser steps of the whole run'),
-    batchSize: count.default(2048).describe('sequences per optimiser step'),
-    microBatchSize: count
-      .default(1)
-      .describe('sequences computed at once: more is faster and needs more memory'),
-    sequenceLength: z.int().min(2).default(2048).describe('tokens per sequence'),
-    learningRate: z.number().positive().default(5e-6).describe('peak learning rate'),
-    minLearningRate: z
-      .number()
-      .min(0)
-      .default(0)
-      .describe('learning rate at the end of the cosine'),
-    warmupSteps: z.int().min(0).default(0).describe('steps of linear warm-up'),
-    weightDecay: z.number().min(0).default(0.1).describe('decoupled weight decay; never on norms'),
-    beta1: z.number().min(0).lt(1).default(0.9).describe('AdamW: decay of the first moment'),
-    beta2: z.number().min(0).lt(1).default(0.95).describe('AdamW: decay of the second moment'),
-    epsilon: z.number().positive().default(1e-6).describe('AdamW: added to the denominator'),
-    maxGradientNorm: z
-      .number()
-      .positive()
-      .default(1)
-      .describe('gradients are scaled down to this global norm'),
-    lossAverage: z
-      .enum(['tokens', 'micro-batches'])
-      .default('tokens')
-      .describe("mean over all label tokens of a batch, or of the micro-batches' own means"),
-    seed: z.int().min(0).default(0).describe('decides order of articles and choice of hyperlinks'),
-    device: z.enum(['cpu', 'cuda', 'emulated']).default('cpu').describe('where to compute'),
-    dtype: z
-      .enum(['float32', 'bfloat16'])
-      .default('bfloat16')
-      .describe('of weights and activations; the optimiser keeps float32 precision in both'),
-    saveEvery: z
-      .int()
-      .min(0)
-      .default(0)
-      .describe('steps between resumable states; 0: only when interrupted'),
-  })
-  .refine((settings) => settings.warmupSteps <= settings.maxSteps, {
-    message: 'more warm-up steps than steps',
-    path: ['warmupSteps'],
-  });
+export const trainSettings = z.strictObject({
+  strategy: z
+    .enum(['left', 'right', 'replace', 'none'])
+    .default('right')
+    .describe(
+      'where the English name goes: before, after or instead of the hyperlink; none: plain text',
+    ),
+  pSkip: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(0.5)
+    .describe('probability of leaving a hyperlink as it is'),
+  lossOnNames: z
+    .boolean()
+    .default(true)
+    .describe('whether the tokens of inserted names are learned (the marks around them never are)'),
+  documentMask: z
+    .boolean()
+    .default(false)
+    .describe('attention stays within an article of a packed sequence (the paper does not mask)'),
+  maxSteps: count.default(50).describe('optimiser steps of the whole run'),
+  batchSize: count.default(2048).describe('sequences per optimiser step'),
+  microBatchSize: count
+    .default(1)
+    .describe('sequences computed at once: more is faster and needs more memory'),
+  sequenceLength: z.int().min(2).default(2048).describe('tokens per sequence'),
+  learningRate: z.number().positive().default(5e-6).describe('peak learning rate'),
+  minLearningRate: z.number().min(0).default(0).describe('learning rate at the end of the cosine'),
+  warmupSteps: z.int().min(0).default(0).describe('steps of linear warm-up'),
+  weightDecay: z.number().min(0).default(0.1).describe('decoupled weight decay; never on norms'),
+  beta1: z.number().min(0).lt(1).default(0.9).describe('AdamW: decay of the first moment'),
+  beta2: z.number().min(0).lt(1).default(0.95).describe('AdamW: decay of the second moment'),
+  epsilon: z.number().positive().default(1e-6).describe('AdamW: added to the denominator'),
+  maxGradientNorm: z
+    .number()
+    .positive()
+    .default(1)
+    .describe('gradients are scaled down to this global norm'),
+  lossAverage: z
+    .enum(['tokens', 'micro-batches'])
+    .default('tokens')
+    .describe("mean over all label tokens of a batch, or of the micro-batches' own means"),
+  seed: z.int().min(0).default(0).describe('decides order of articles and choice of hyperlinks'),
+  device: z.enum(['cpu', 'cuda', 'emulated']).default('cpu').describe('where to compute'),
+  dtype: z
+    .enum(['float32', 'bfloat16'])
+    .default('bfloat16')
+    .describe('of weights and activations; the optimiser keeps float32 precision in both'),
+  saveMinutes: z
+    .number()
+    .min(0)
+    .default(30)
+    .describe('minutes between resumable states; 0: only when interrupted'),
+});
 
 export type TrainSettings = z.infer<typeof trainSettings>;
 export type TrainSettingsInput = z.input<typeof trainSettings>;
+
+/** @throws LeiaError `usage` for settings that are valid each but not together. */
+export function checkTogether(settings: TrainSettings): void {
+  const { warmupSteps, maxSteps, batchSize, microBatchSize } = settings;
+  if (warmupSteps > maxSteps) {
+    throw new LeiaError(
+      'usage',
+      `${warmupSteps} warm-up steps are more than the ${maxSteps} steps`,
+    );
+  }
+  if (batchSize % microBatchSize !== 0) {
+    throw new LeiaError(
+      'usage',
+      `a batch of ${batchSize} sequences cannot be cut into micro-batches of ${microBatchSize}; choose a divisor`,
+    );
+  }
+}

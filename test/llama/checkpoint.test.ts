@@ -248,7 +248,7 @@ describe('saveCheckpoint', () => {
     expect([dtype, bytes.length]).toEqual(['BF16', 128]);
   });
 
-  test('copies the tokenizer along, except what the caller writes', async () => {
+  test('copies the tokenizer along, but for what the caller gives', async () => {
     const from = await copyModel();
     for (const name of ['tokenizer.json', 'tokenizer_config.json', 'notes.txt']) {
       await writeFile(join(from, name), name);
@@ -260,12 +260,18 @@ describe('saveCheckpoint', () => {
       dtype: 'float32',
       read: async (name) => new Uint8Array((await source.readFloat32(name)).buffer),
       companions: from,
-      except: ['tokenizer.json'],
+      files: new Map([
+        ['tokenizer.json', 'changed'],
+        ['added_tokens.json', '{}'],
+      ]),
     });
+    expect(await readFile(join(to, 'tokenizer.json'), 'utf8')).toBe('changed');
     expect((await readdir(to)).sort()).toEqual([
+      'added_tokens.json',
       'config.json',
       'generation_config.json',
       'model.safetensors',
+      'tokenizer.json',
       'tokenizer_config.json',
     ]);
   });

@@ -1,0 +1,137 @@
+// `leia doctor`: what this machine has and lacks, and how to get what is missing. It looks at the real
+// things: it loads the addon, runs an operation, and asks the system.
+import { execFileSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { availableParallelism, freemem, totalmem } from 'node:os';
+import { delimiter, join } from 'node:path';
+import type { Command } from 'commander';
+import pc from 'picocolors';
+import { addon, packageRoot } from '../core/addon.ts';
+import { Device } from '../core/device.ts';
+import { LeiaError } from '../core/error.ts';
+import * as ops from '../core/ops.ts';
+import { Tensor } from '../core/tensor.ts';
+import { formatBytes } from './progress.ts';
+
+interface Finding {
+  readonly topic: string;
+  readonly status: 'good' | 'missing' | 'broken';
+  readonly text: string;
+}
+
+const marks = { good: pc.green('✓'), missing: pc.yellow('–'), broken: pc.red('✗') };
+
+export function registerDoctor(program: Command): void {
+  program
+    .command('doctor')
+    .summary('what this machine has and lacks')
+    .description(
+      'What this machine has and lacks for leia. Fails if the native core does not work.',
+    )
+    .option('--json', 'print one JSON array instead: topic, status (good, missing, broken), text')
+    .addHelpText('after', '\nExample:\n  leia doctor')
+    .action(async ({ json = false }: { json?: boolean }) => {
+      const findings = await examine();
+      if (json) console.log(JSON.stringify(findings));
+      else for (const finding of findings) console.log(format(finding));
+      const broken = findings.find(({ status }) => status === 'broken');
+      if (broken === undefined) return;
+      throw new LeiaError('unavailable', `${broken.topic} does not work: ${broken.text}`);
+    });
+}
+
+function format({ topic, status, text }: Finding): string {
+  return `${marks[status]} ${topic.padEnd(14)} ${text}`;
+}
+
+async function examine(): Promise<Finding[]> {
+  return [
+    {
+      topic: 'node',
+      status: 'good',
+      text: `${process.version}, ${process.platform}-${process.arch}`,
+    },
+    { topic: 'memory', status: 'good', text: memory() },
+    await nativeCore(),
+    gpu(),
+    ...['cuda', 'emulated'].map(otherDevice),
+    tool('compiler', ['c++', 'g++', 'clang++'], 'needed only to build the native core from source'),
+    tool('cmake', ['cmake'], 'needed only to build the native core from source'),
+  ];
+}
+
+function memory(): string {
+  return `${formatBytes(totalmem())}, of which ${formatBytes(freemem())} free`;
+}
+
+/** Loads the addon and lets it compute something. */
+async function nativeCore(): Promise<Finding> {
+  const topic = 'native core';
+  try {
+    const { isa, bfloat16Dot, threads } = addon().cpuDescription();
+    using a = Tensor.from([1, 2, 3, 4], [2, 2]);
+    using b = Tensor.from([5, 6, 7, 8], [2, 2]);
+    using product = ops.matmul({ a, b }).output;
+    const values = [...(await product.read())];
+    if (values.join() !== '19,22,43,50') {
+      return { topic, status: 'broken', text: `a product of matrices came out as ${values}` };
+    }
+    const dots = bfloat16Dot ? ' with bfloat16 products' : '';
+    const text = `works: ${isa}${dots}, ${threads} threads of ${availableParallelism()}, ${builtOrPrebuilt()}`;
+    return { topic, status: 'good', text };
+  } catch (error) {
+    const text = error instanceof Error ? error.message : String(error);
+    return { topic, status: 'broken', text };
+  }
+}
+
+/** As node-gyp-build decides: what was built here wins. */
+function builtOrPrebuilt(): string {
+  if (process.env.LEIA_ADDON !== undefined) return `from LEIA_ADDON=${process.env.LEIA_ADDON}`;
+  return existsSync(join(packageRoot, 'build', 'Release', 'leia.node'))
+    ? 'built on this machine'
+    : 'prebuilt';
+}
+
+/** What the kernel says of NVIDIA GPUs; no library is needed for that. */
+function gpu(): Finding {
+  const topic = 'gpu';
+  const folder = '/proc/driver/nvidia';
+  if (!existsSync(folder)) return { topic, status: 'missing', text: 'no NVIDIA driver is loaded' };
+  const version = /\d+\.\d+(\.\d+)?/.exec(readFileSync(join(folder, 'version'), 'utf8'))?.[0];
+  const models = readdirSync(join(folder, 'gpus')).map((bus) => {
+    const text = readFileSync(join(folder, 'gpus', bus, 'information'), 'utf8');
+    return /^Model:\s*(.+)$/m.exec(text)?.[1] ?? bus;
+  });
+  const text = `${models.join(', ') || 'no GPU'}, driver ${version ?? 'of unknown version'}`;
+  return { topic, status: models.length > 0 ? 'good' : 'missing', text };
+}
+
+function otherDevice(name: string): Finding {
+  const topic = `device ${name}`;
+  try {
+    Device.open(name);
+    return { topic, status: 'good', text: 'available' };
+  } catch (error) {
+    return {
+      topic,
+      status: 'missing',
+      text: error instanceof Error ? error.message : String(error),
+    };
+  }
+}
+
+function tool(topic: string, names: readonly string[], why: string): Finding {
+  const folders = (process.env.PATH ?? '').split(delimiter);
+  for (const name of names) {
+    const path = folders.map((folder) => join(folder, name)).find((file) => existsSync(file));
+    if (path === undefined) continue;
+    try {
+      const version = execFileSync(path, ['--version'], { encoding: 'utf8' }).split('\n')[0];
+      return { topic, status: 'good', text: version ?? path };
+    } catch {
+      return { topic, status: 'missing', text: `${path} does not run; ${why}` };
+    }
+  }
+  return { topic, status: 'missing', text: `none of ${names.join(', ')} on PATH; ${why}` };
+}

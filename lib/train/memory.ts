@@ -1,0 +1,73 @@
+// What a training run will take in memory and on disk, said before it begins: nobody should learn after an
+// hour that it does not fit.
+import { statfs } from 'node:fs/promises';
+import { totalmem } from 'node:os';
+import { Device } from '../core/device.ts';
+import { LeiaError } from '../core/error.ts';
+import { fileError } from '../core/files.ts';
+import { allocateActivations, allocateLossWorkspace } from '../llama/activations.ts';
+import type { LlamaConfig } from '../llama/config.ts';
+import { countParameters } from '../llama/parameters.ts';
+import type { TrainSettings } from './settings.ts';
+
+/** In bytes. */
+export interface MemoryPlan {
+  /** Parameters in the dtype of the run. */
+  readonly parameters: number;
+  /** float32 gradients. */
+  readonly gradients: number;
+  /** Both moments, and the low halves of bfloat16 parameters' float32 masters. */
+  readonly optimizer: number;
+  /** Activations and loss of one micro-batch. */
+  readonly activations: number;
+  readonly total: number;
+}
+
+export function planMemory(
+  config: LlamaConfig,
+  settings: Pick<TrainSettings, 'dtype' | 'microBatchSize' | 'sequenceLength'>,
+): MemoryPlan {
+  const { dtype, microBatchSize: batch, sequenceLength: sequence } = settings;
+  const count = countParameters(config);
+  const parameters = count * (dtype === 'bfloat16' ? 2 : 4);
+  const gradients = count * 4;
+  const optimizer = count * (dtype === 'bfloat16' ? 10 : 8);
+  // Host memory that nobody writes to costs nothing, so the plan itself is asked.
+  const options = { batch, sequence, dtype, device: Device.open('cpu'), training: true };
+  using layers = allocateActivations(config, options);
+  using loss = allocateLossWorkspace(config, { ...options, keepLogits: false });
+  const activations = layers.bytes + loss.bytes;
+  const total = parameters + gradients + optimizer + activations;
+  return { parameters, gradients, optimizer, activations, total };
+}
+
+/** @throws LeiaError `usage` if this machine's memory is smaller than the plan. */
+export function checkHostMemory({ total, activations }: MemoryPlan): void {
+  const available = Math.min(totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY);
+  if (total <= available) return;
+  throw new LeiaError(
+    'usage',
+    `the run needs ${gigabytes(total)} of memory, this machine has ${gigabytes(available)}; ${gigabytes(activations)} are activations, which a smaller --micro-batch-size or --sequence-length lowers`,
+  );
+}
+
+/** @throws LeiaError `usage` if the folder's disk cannot hold the checkpoint and two resumable states. */
+export async function checkDisk(folder: string, plan: MemoryPlan): Promise<void> {
+  const needed = 3 * plan.parameters + 2 * plan.optimizer;
+  let free: number;
+  try {
+    const { bavail, bsize } = await statfs(folder);
+    free = bavail * bsize;
+  } catch (error) {
+    throw fileError('read', folder, error);
+  }
+  if (needed <= free) return;
+  throw new LeiaError(
+    'usage',
+    `${folder}: the disk has ${gigabytes(free)} free, the run needs ${gigabytes(needed)} for its checkpoint and resumable states`,
+  );
+}
+
+function gigabytes(bytes: number): string {
+  return `${(bytes / 1e9).toFixed(bytes < 1e9 ? 3 : 1)} GB`;
+}

@@ -1,0 +1,72 @@
+// metrics.jsonl: one line per step. Lines are appended as they come; a resumed run drops the lines
+// after the state that it continues from, so the file reads as if it had never stopped.
+import { appendFileSync, closeSync, fsyncSync, openSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { LeiaError } from '../core/error.ts';
+import { fileError, writeFileAtomically } from '../core/files.ts';
+
+export interface StepMetrics {
+  /** Counted from 1. */
+  step: number;
+  /** Mean cross-entropy in nats per label token of the batch, before the update. */
+  loss: number;
+  learningRate: number;
+  /** Global L2 norm before clipping. */
+  gradientNorm: number;
+  /** Tokens fed per second of this step. */
+  tokensPerSecond: number;
+}
+
+export class MetricsFile {
+  readonly path: string;
+  readonly #descriptor: number;
+
+  private constructor(path: string) {
+    this.path = path;
+    try {
+      this.#descriptor = openSync(path, 'a');
+    } catch (error) {
+      throw fileError('write', path, error);
+    }
+  }
+
+  /** Opens `metrics.jsonl` in a folder, keeping the lines of the first `steps` steps. */
+  static async open(folder: string, steps: number): Promise<MetricsFile> {
+    const path = join(folder, 'metrics.jsonl');
+    const kept = readMetrics(path).filter(({ step }) => step <= steps);
+    await writeFileAtomically(path, kept.map((line) => `${JSON.stringify(line)}\n`).join(''));
+    return new MetricsFile(path);
+  }
+
+  append(metrics: StepMetrics): void {
+    try {
+      appendFileSync(this.#descriptor, `${JSON.stringify(metrics)}\n`);
+    } catch (error) {
+      throw fileError('write', this.path, error);
+    }
+  }
+
+  close(): void {
+    fsyncSync(this.#descriptor);
+    closeSync(this.#descriptor);
+  }
+}
+
+/** The whole lines of a metrics file; a last line that was cut off is left out. */
+export function readMetrics(path: string): StepMetrics[] {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
+    throw fileError('read', path, error);
+  }
+  const lines = text.split('\n').slice(0, -1);
+  return lines.map((line, index) => {
+    try {
+      return JSON.parse(line) as StepMetrics;
+    } catch {
+      throw new LeiaError('format', `${path}: line ${index + 1} is not JSON`);
+    }
+  });
+}

@@ -1,0 +1,156 @@
+// The state of an interrupted run: parameters, optimiser moments, position in the data. It lies in
+// `resume/step-N/` of the run's output, made under a temporary name and renamed when it is whole, so
+// there is always one complete state to go on from, and a run that goes on gives the same bits as one
+// that never stopped.
+import { readdirSync, readFileSync } from 'node:fs';
+import { mkdir, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { LeiaError } from '../core/error.ts';
+import { fileError, syncFolder, writeFileAtomically } from '../core/files.ts';
+import type { Shape, Tensor } from '../core/tensor.ts';
+import { SafetensorsFile, type SafetensorsSource, writeSafetensors } from '../llama/safetensors.ts';
+
+/** Tensors of a run by name: parameters, remainders, moments. */
+export type StateTensors = ReadonlyMap<string, Tensor>;
+
+const stateSchema = z.strictObject({
+  version: z.literal(1),
+  /** Optimiser steps done. */
+  step: z.int().min(1),
+  /** Where the data source stands. */
+  source: z.unknown(),
+});
+
+export interface ResumeState {
+  step: number;
+  source: unknown;
+  /** Folder that holds the tensors. */
+  folder: string;
+}
+
+/** Where states lie in the output of a run. */
+export const resumeFolder = 'resume';
+
+const stepFolder = /^step-(\d+)$/;
+
+/** The newest complete state under `output`, if there is one. */
+export function findResumeState(output: string): ResumeState | undefined {
+  const resume = join(output, resumeFolder);
+  const steps = listSteps(resume);
+  const newest = steps.at(-1);
+  if (newest === undefined) return undefined;
+  const folder = join(resume, `step-${newest}`);
+  const path = join(folder, 'state.json');
+  let json: unknown;
+  try {
+    json = JSON.parse(readFileSync(path, 'utf8'));
+  } catch (error) {
+    if (error instanceof SyntaxError) throw new LeiaError('format', `${path} is not JSON`);
+    throw fileError('read', path, error);
+  }
+  const state = stateSchema.safeParse(json);
+  if (!state.success) {
+    throw new LeiaError(
+      'format',
+      `${path} is no state of a run: ${state.error.issues[0]?.message}`,
+    );
+  }
+  return { ...state.data, folder };
+}
+
+/** Writes a state and removes the older ones. */
+export async function saveResumeState(
+  output: string,
+  state: { step: number; source: unknown },
+  tensors: StateTensors,
+): Promise<void> {
+  const resume = join(output, resumeFolder);
+  const target = join(resume, `step-${state.step}`);
+  const temporary = join(resume, `.step-${state.step}.tmp`);
+  try {
+    await rm(temporary, { recursive: true, force: true });
+    await mkdir(temporary, { recursive: true });
+  } catch (error) {
+    throw fileError('create', temporary, error);
+  }
+  await writeSafetensors(join(temporary, 'state.safetensors'), sources(tensors));
+  await writeFileAtomically(
+    join(temporary, 'state.json'),
+    `${JSON.stringify({ version: 1, ...state }, undefined, 2)}\n`,
+  );
+  const older = listSteps(resume).filter((step) => step !== state.step);
+  try {
+    await rm(target, { recursive: true, force: true });
+    await rename(temporary, target);
+    await syncFolder(resume);
+    for (const step of older) await rm(join(resume, `step-${step}`), { recursive: true });
+  } catch (error) {
+    throw fileError('replace', target, error);
+  }
+}
+
+/** Reads a state's tensors into those of the run; names, dtypes and shapes must be the same. */
+export async function loadResumeTensors(state: ResumeState, tensors: StateTensors): Promise<void> {
+  const file = await SafetensorsFile.open(join(state.folder, 'state.safetensors'));
+  try {
+    for (const [name, tensor] of tensors) {
+      const entry = file.tensors.get(name);
+      const expected = storedDtype(name, tensor);
+      if (entry?.dtype !== expected || entry.shape.join() !== tensor.shape.join()) {
+        throw new LeiaError(
+          'mismatch',
+          `${state.folder}: tensor "${name}" is missing or not ${expected} [${tensor.shape.join(', ')}]`,
+        );
+      }
+      const { buffer } = await file.read(name);
+      tensor.write(
+        tensor.dtype === 'bfloat16' ? new Uint16Array(buffer) : new Float32Array(buffer),
+      );
+    }
+  } finally {
+    await file.close();
+  }
+}
+
+/** Removes all states, once the run's final checkpoint is written. */
+export async function removeResumeStates(output: string): Promise<void> {
+  const resume = join(output, resumeFolder);
+  try {
+    await rm(resume, { recursive: true, force: true });
+  } catch (error) {
+    throw fileError('remove', resume, error);
+  }
+}
+
+function listSteps(resume: string): number[] {
+  let names: string[];
+  try {
+    names = readdirSync(resume);
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
+    throw fileError('read', resume, error);
+  }
+  return names
+    .flatMap((name) => stepFolder.exec(name)?.[1] ?? [])
+    .map(Number)
+    .sort((a, b) => a - b);
+}
+
+/** The low halves of a split master are 16-bit patterns, not numbers. */
+function storedDtype(name: string, tensor: Tensor): 'F32' | 'BF16' | 'U16' {
+  if (tensor.dtype === 'float32') return 'F32';
+  return name.startsWith('remainder.') ? 'U16' : 'BF16';
+}
+
+function sources(tensors: StateTensors): SafetensorsSource[] {
+  return [...tensors].map(([name, tensor]) => ({
+    name,
+    dtype: storedDtype(name, tensor),
+    shape: tensor.shape as Shape,
+    async read() {
+      const values = await tensor.readBits();
+      return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+    },
+  }));
+}

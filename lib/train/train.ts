@@ -1,0 +1,240 @@
+// Trains a checkpoint on a dataset. The loop is all here: rows from the data, a step, a line of metrics; now
+// and then a state from which the same command goes on, bit for bit; at the end a Hugging Face folder.
+import { join } from 'node:path';
+import { LeiaError } from '../core/error.ts';
+import { type AdaptedCheckpoint, adaptCheckpoint, viewOf } from '../leia/adapt.ts';
+import { type ArticleSource, SequenceSource, type SequenceState } from '../leia/batches.ts';
+import { Dataset } from '../leia/dataset.ts';
+import { manifestFile } from '../leia/dataset-format.ts';
+import { Checkpoint, configFile } from '../llama/checkpoint.ts';
+import { LlamaModel } from '../llama/llama-model.ts';
+import { countParameters } from '../llama/parameters.ts';
+import { Tokenizer } from '../tokenizer/tokenizer.ts';
+import { AdamW } from './adamw.ts';
+import { checkDisk, checkHostMemory, type MemoryPlan, planMemory } from './memory.ts';
+import { MetricsFile, type StepMetrics } from './metrics.ts';
+import {
+  findResumeState,
+  loadResumeTensors,
+  removeResumeStates,
+  type StateTensors,
+  saveResumeState,
+} from './resume.ts';
+import { claimRunFolder, hashFile, type RunIdentity, sha256 } from './run-folder.ts';
+import { checkTogether, type TrainSettings } from './settings.ts';
+import { TrainingStep } from './training-step.ts';
+
+export interface TrainOptions {
+  /** Hugging Face folder of the model to start from, with its tokenizer. */
+  readonly model: string;
+  /** Folder of the dataset, prepared with that tokenizer. */
+  readonly data: string;
+  /** Where checkpoint, metrics and resumable states go. */
+  readonly output: string;
+  readonly settings: TrainSettings;
+  /** Indices in the dataset of the articles to train on; all unless given. */
+  readonly articles?: readonly number[];
+  /** When it aborts, the run saves its state and throws `interrupted`. */
+  readonly signal?: AbortSignal;
+  readonly onStart?: (start: TrainStart) => void;
+  /** Hears, before each micro-batch, how many sequences of the batch are done. */
+  readonly onMicroBatch?: (step: number, sequences: number) => void;
+  /** Called after each step with its metrics; the step after begins when it is done. */
+  readonly onStep?: (metrics: StepMetrics, model: LlamaModel) => void | Promise<void>;
+}
+
+export interface TrainStart {
+  /** Steps done by an earlier run that this one goes on with. */
+  readonly stepsDone: number;
+  readonly parameters: number;
+  readonly memory: MemoryPlan;
+  readonly articles: number;
+}
+
+export interface TrainResult {
+  /** False if an earlier run had finished already and nothing was done. */
+  readonly trained: boolean;
+}
+
+/**
+ * Runs, or goes on with, a training run.
+ *
+ * @throws LeiaError `usage` (settings; an output folder of another run; too little memory or disk), `mismatch`
+ *   (tokenizer of another dataset), `execution` (a loss that is not finite), `interrupted`, and what reading
+ *   and writing throws.
+ */
+export async function train(options: TrainOptions): Promise<TrainResult> {
+  const { settings, output } = options;
+  checkTogether(settings);
+  await using checkpoint = await Checkpoint.open(options.model);
+  using dataset = await Dataset.open(options.data);
+  const tokenizer = await Tokenizer.load(options.model);
+  tokenizer.checkVocabulary(checkpoint.config.vocabSize, options.model);
+  dataset.checkTokenizer(tokenizer);
+  const adapted = await adapt(checkpoint, settings);
+  const plan = planMemory(adapted.config, settings);
+  const source = openSource(dataset, options, adapted);
+
+  if ((await claimRunFolder(output, await identity(options))) === 'finished') {
+    await removeResumeStates(output);
+    return { trained: false };
+  }
+  if (settings.device !== 'cuda') checkHostMemory(plan);
+  await checkDisk(output, plan);
+  const { device, dtype, microBatchSize: batch, sequenceLength: sequence } = settings;
+  using model = await LlamaModel.load(adapted, { device, dtype, reuseLogits: true });
+  model.reserve({ batch, sequence });
+  using optimizer = new AdamW(model.trainableParameters(), settings);
+  if (dtype === 'bfloat16' && adapted.config.dtype !== 'bfloat16') {
+    await optimizer.setMasters((name) => adapted.readFloat32(name));
+  }
+  const run = new Run(options, model, optimizer, source);
+  await run.restore();
+  options.onStart?.({
+    stepsDone: optimizer.stepCount,
+    parameters: countParameters(model.config),
+    memory: plan,
+    articles: options.articles?.length ?? dataset.articleCount,
+  });
+  await run.finish();
+  await model.saveModel(output, { files: adapted.tokenizerFiles });
+  await removeResumeStates(output);
+  return { trained: true };
+}
+
+/** A run's moving parts between its first step and its last. */
+class Run {
+  readonly #options: TrainOptions;
+  readonly #model: LlamaModel;
+  readonly #optimizer: AdamW;
+  readonly #source: SequenceSource;
+  /** Where the data stood after the last whole step. */
+  #position: SequenceState;
+  #lastSaved = performance.now();
+
+  constructor(options: TrainOptions, model: LlamaModel, optimizer: AdamW, source: SequenceSource) {
+    this.#options = options;
+    this.#model = model;
+    this.#optimizer = optimizer;
+    this.#source = source;
+    this.#position = source.state();
+  }
+
+  /** Goes to the newest saved state, if there is one. */
+  async restore(): Promise<void> {
+    const state = findResumeState(this.#options.output);
+    if (state === undefined) return;
+    await loadResumeTensors(state, this.#tensors());
+    this.#source.restore(state.source);
+    this.#position = this.#source.state();
+    this.#optimizer.stepCount = state.step;
+  }
+
+  /** Takes all steps that are left. */
+  async finish(): Promise<void> {
+    const { output, settings, onStep } = this.#options;
+    using step = new TrainingStep(this.#model, this.#optimizer, settings);
+    const metrics = await MetricsFile.open(output, this.#optimizer.stepCount);
+    try {
+      while (this.#optimizer.stepCount < settings.maxSteps) {
+        const line = await this.#step(step);
+        metrics.append(line);
+        await onStep?.(line, this.#model);
+        await this.#saveNowAndThen();
+      }
+      await this.#model.device.synchronize();
+    } catch (error) {
+      if (error instanceof LeiaError && error.code === 'interrupted') await this.#save();
+      throw error;
+    } finally {
+      metrics.close();
+    }
+  }
+
+  async #step(step: TrainingStep): Promise<StepMetrics> {
+    const { settings, onMicroBatch, signal } = this.#options;
+    const number = this.#optimizer.stepCount + 1;
+    const began = performance.now();
+    const batch = Array.from({ length: settings.batchSize }, () => this.#source.next());
+    const result = await step.run(batch, (sequences) => {
+      onMicroBatch?.(number, sequences);
+      if (signal?.aborted) throw this.#interrupted();
+    });
+    this.#position = this.#source.state();
+    const seconds = (performance.now() - began) / 1000;
+    const tokensPerSecond = (settings.batchSize * settings.sequenceLength) / seconds;
+    return { step: number, ...result, tokensPerSecond };
+  }
+
+  #interrupted(): LeiaError {
+    const done = `interrupted after ${this.#optimizer.stepCount} of ${this.#options.settings.maxSteps} steps`;
+    return new LeiaError('interrupted', `${done}; the same command goes on from there`);
+  }
+
+  async #saveNowAndThen(): Promise<void> {
+    const { settings } = this.#options;
+    const minutes = (performance.now() - this.#lastSaved) / 60_000;
+    if (settings.saveMinutes === 0 || minutes < settings.saveMinutes) return;
+    if (this.#optimizer.stepCount < settings.maxSteps) await this.#save();
+  }
+
+  async #save(): Promise<void> {
+    const { stepCount: step } = this.#optimizer;
+    if (step === 0) return;
+    const state = { step, source: this.#position };
+    await saveResumeState(this.#options.output, state, this.#tensors());
+    this.#lastSaved = performance.now();
+  }
+
+  /** All tensors that steps change. */
+  #tensors(): StateTensors {
+    const tensors = new Map();
+    for (const { name, parameter } of this.#optimizer.parameters) {
+      const { firstMoment, secondMoment, remainder } = this.#optimizer.state(name);
+      tensors.set(`parameter.${name}`, parameter);
+      tensors.set(`firstMoment.${name}`, firstMoment);
+      tensors.set(`secondMoment.${name}`, secondMoment);
+      if (remainder !== undefined) tensors.set(`remainder.${name}`, remainder);
+    }
+    return tensors;
+  }
+}
+
+/** With the tokens that the strategy needs; plain training leaves the model as it is. */
+async function adapt(
+  checkpoint: Checkpoint,
+  { strategy }: TrainSettings,
+): Promise<AdaptedCheckpoint> {
+  if (strategy !== 'none') return await adaptCheckpoint(checkpoint);
+  return viewOf(checkpoint, { translateId: -1, endTranslateId: -1, tokenizerFiles: new Map() });
+}
+
+function openSource(
+  dataset: Dataset,
+  { articles, settings }: TrainOptions,
+  { translateId, endTranslateId }: AdaptedCheckpoint,
+): SequenceSource {
+  const chosen: ArticleSource = articles
+    ? { articleCount: articles.length, article: (index) => dataset.article(articles[index]!) }
+    : dataset;
+  return new SequenceSource(chosen, {
+    strategy: settings.strategy,
+    skipProbability: settings.pSkip,
+    translateId,
+    endTranslateId,
+    sequenceLength: settings.sequenceLength,
+    nameLoss: settings.lossOnNames,
+    seed: settings.seed,
+  });
+}
+
+/** All that decides the result; not where it is computed, nor how often it is saved. */
+async function identity({ model, data, articles, settings }: TrainOptions): Promise<RunIdentity> {
+  const { device: _, saveMinutes: __, ...decisive } = settings;
+  return {
+    ...decisive,
+    model: await hashFile(join(model, configFile)),
+    data: await hashFile(join(data, manifestFile)),
+    ...(articles && { articles: sha256(articles.join()) }),
+  };
+}

@@ -1,0 +1,118 @@
+// One optimiser step: a batch goes through the model in micro-batches whose gradients add up, then the
+// gradient is clipped and AdamW moves the parameters. The next micro-batch is queued before the loss of the
+// one before is awaited, so the device never waits for the host.
+import { LeiaError } from '../core/error.ts';
+import * as ops from '../core/ops.ts';
+import { Tensor } from '../core/tensor.ts';
+import type { Sequence } from '../leia/packing.ts';
+import { countLabelTokens } from '../llama/batch.ts';
+import type { LlamaModel } from '../llama/llama-model.ts';
+import type { AdamW } from './adamw.ts';
+import { learningRateAt } from './schedule.ts';
+import type { TrainSettings } from './settings.ts';
+
+export interface StepResult {
+  /** Mean cross-entropy in nats per label token, before the update. */
+  loss: number;
+  learningRate: number;
+  /** Global L2 norm before clipping. */
+  gradientNorm: number;
+}
+
+export class TrainingStep implements Disposable {
+  readonly #model: LlamaModel;
+  readonly #optimizer: AdamW;
+  readonly #settings: TrainSettings;
+  readonly #norm: Tensor;
+  readonly #scale: Tensor;
+
+  constructor(model: LlamaModel, optimizer: AdamW, settings: TrainSettings) {
+    this.#model = model;
+    this.#optimizer = optimizer;
+    this.#settings = settings;
+    this.#norm = Tensor.empty([1], { device: model.device });
+    this.#scale = Tensor.empty([1], { device: model.device });
+  }
+
+  /**
+   * Takes the step. Nothing of parameters or optimiser has changed when it throws.
+   *
+   * @param beforeMicroBatch hears how many sequences are queued already; may throw to abandon the step.
+   * @throws LeiaError `execution` when the loss or the gradient is not finite.
+   */
+  async run(
+    batch: readonly Sequence[],
+    beforeMicroBatch: (sequences: number) => void,
+  ): Promise<StepResult> {
+    const step = this.#optimizer.stepCount;
+    const { maxGradientNorm } = this.#settings;
+    const loss = await this.#accumulateGradients(batch, beforeMicroBatch);
+    const gradients = this.#optimizer.parameters.map(({ gradient }) => gradient);
+    ops.gradientNorm({
+      gradients,
+      maxNorm: maxGradientNorm,
+      norm: this.#norm,
+      scale: this.#scale,
+    });
+    const [gradientNorm] = (await this.#norm.readFloats()) as unknown as [number];
+    checkFinite(step + 1, loss, gradientNorm);
+    const learningRate = learningRateAt(step, this.#settings);
+    this.#optimizer.step({ learningRate, gradientScale: this.#scale });
+    return { loss, learningRate, gradientNorm };
+  }
+
+  async #accumulateGradients(
+    batch: readonly Sequence[],
+    beforeMicroBatch: (sequences: number) => void,
+  ): Promise<number> {
+    const { microBatchSize, lossAverage } = this.#settings;
+    const model = this.#model;
+    const ofMicroBatches = lossAverage === 'micro-batches';
+    const scale = ofMicroBatches ? microBatchSize / batch.length : 1;
+    const labelTokens = countLabelTokens(batch.map(({ labels }) => labels));
+    let sum = 0;
+    let previous: Promise<Float32Array> | undefined;
+    model.zeroGradients();
+    for (let at = 0; at < batch.length; at += microBatchSize) {
+      beforeMicroBatch(at);
+      const rows = batch.slice(at, at + microBatchSize);
+      const loss = this.#forward(rows, ofMicroBatches ? undefined : labelTokens).readFloats();
+      model.backward({ scale });
+      if (previous !== undefined) sum += (await previous)[0]! * scale;
+      previous = loss;
+    }
+    return sum + (await previous!)[0]! * scale;
+  }
+
+  #forward(rows: readonly Sequence[], labelTokens: number | undefined): Tensor {
+    const { loss } = this.#model.forward(
+      rows.map(({ inputIds }) => inputIds),
+      rows.map(({ labels }) => labels),
+      {
+        ...(labelTokens !== undefined && { labelTokens }),
+        ...(this.#settings.documentMask && {
+          documentStarts: rows.map(({ documentStarts }) => documentStarts),
+        }),
+      },
+    );
+    return loss;
+  }
+
+  [Symbol.dispose](): void {
+    this.#norm.dispose();
+    this.#scale.dispose();
+  }
+}
+
+function checkFinite(step: number, loss: number, gradientNorm: number): void {
+  for (const [what, value] of [
+    ['loss', loss],
+    ['gradient norm', gradientNorm],
+  ] as const) {
+    if (Number.isFinite(value)) continue;
+    throw new LeiaError(
+      'execution',
+      `step ${step}: the ${what} is ${value}; a lower learning rate, warm-up steps or dtype float32 may help`,
+    );
+  }
+}
