@@ -1,0 +1,46 @@
+// The command line as its user runs it: a process of its own, with exit code, output and signals.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { resolve } from 'node:path';
+
+export interface Finished {
+  code: number | null;
+  stdout: string;
+  stderr: string;
+}
+
+const root = resolve(import.meta.dirname, '../..');
+const command = ['--import', 'tsx', resolve(root, 'lib/cli/main.ts')];
+
+export interface ChildOptions {
+  /** Largest file it may write, in blocks of 1024 bytes: a full disk that needs no disk. */
+  readonly fileBlocks?: number;
+  readonly env?: Readonly<Record<string, string>>;
+  /** Sees the process and all it has written to stderr so far, whenever there is more. */
+  readonly onStderr?: (child: ChildProcess, text: string) => void;
+}
+
+/** Runs `leia` with these arguments. */
+export function leia(args: readonly string[], options: ChildOptions = {}): Promise<Finished> {
+  const { fileBlocks, env, onStderr } = options;
+  const [program, argv] =
+    fileBlocks === undefined
+      ? [process.execPath, [...command, ...args]]
+      : [
+          'bash',
+          // Node ignores SIGXFSZ, so a write beyond the limit fails with EFBIG.
+          ['-c', `ulimit -f ${fileBlocks}; exec "$0" "$@"`, process.execPath, ...command, ...args],
+        ];
+  const child = spawn(program, argv, { cwd: root, env: { ...process.env, ...env } });
+  let [stdout, stderr] = ['', ''];
+  child.stdout.setEncoding('utf8').on('data', (text) => {
+    stdout += text;
+  });
+  child.stderr.setEncoding('utf8').on('data', (text) => {
+    stderr += text;
+    onStderr?.(child, stderr);
+  });
+  return new Promise((done, fail) => {
+    child.on('error', fail);
+    child.on('close', (code) => done({ code, stdout, stderr }));
+  });
+}

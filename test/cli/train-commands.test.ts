@@ -1,0 +1,150 @@
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { fixtures, temporaryFolder } from '../llama/fixtures.ts';
+import { makeDataset, makeModel, metricsOf, withoutSpeed } from '../train/runs.ts';
+import { leia } from './child.ts';
+
+const timeout = 60_000;
+
+async function makeArguments(...more: string[]): Promise<{ args: string[]; output: string }> {
+  const output = join(await temporaryFolder(), 'run');
+  const args = ['train', '--model', await makeModel(), '--data', await makeDataset()];
+  args.push('--output', output, '--sequence-length', '32', '--batch-size', '4');
+  args.push('--learning-rate', '1e-3', ...more);
+  return { args, output };
+}
+
+describe('leia train', () => {
+  test('trains, exports, scores and generates', { timeout }, async () => {
+    const { args, output } = await makeArguments('--max-steps', '3', '--micro-batch-size', '2');
+    const run = await leia(args);
+    expect(run.code).toBe(0);
+    expect(run.stderr).toMatch(/M parameters, 12 articles; memory \d.*parameters .*gradients/);
+    expect(run.stderr).toMatch(/step 3\/3, loss \d\.\d{4}, .* tokens\/s/);
+    expect(run.stdout).toContain(`The model is in ${output}`);
+    expect(Object.keys((await metricsOf(output))[2]!)).toEqual([
+      'step',
+      'loss',
+      'learningRate',
+      'gradientNorm',
+      'tokensPerSecond',
+    ]);
+
+    const exported = `${output}-exported`;
+    expect(run.stdout).toContain(`leia export --model ${output} --output ${exported}`);
+    expect((await leia(['export', '--model', output, '--output', exported])).code).toBe(0);
+    const config = JSON.parse(await readFile(join(exported, 'config.json'), 'utf8'));
+    expect(config.vocab_size).toBe(512);
+    const twice = await leia(['export', '--model', output, '--output', exported]);
+    expect(twice).toMatchObject({ code: 2 });
+    expect(twice.stderr).toMatch(/^leia: .* already holds a checkpoint[^\n]*\n$/);
+    const text = await leia(
+      'generate --prompt-ids 1,5,9 --max-new-tokens 4 --greedy --json --model'
+        .split(' ')
+        .concat(exported),
+    );
+    expect(JSON.parse(text.stdout).generated).toHaveLength(4);
+
+    const again = await leia(args);
+    expect(again).toMatchObject({ code: 0 });
+    expect(again.stdout).toContain('holds the finished run');
+  });
+
+  test('takes its options from a file, and names a wrong key', { timeout }, async () => {
+    const { args, output } = await makeArguments();
+    const config = join(await temporaryFolder(), 'train.yaml');
+    await writeFile(config, 'maxSteps: 1\npSkip: 0.25\nstrategy: left\nsequenceLength: 4\n');
+    expect((await leia([...args, '--config', config])).code).toBe(0);
+    const run = JSON.parse(await readFile(join(output, 'run.json'), 'utf8'));
+    // The command line wins over the file.
+    expect(run).toMatchObject({ maxSteps: 1, pSkip: 0.25, strategy: 'left', sequenceLength: 32 });
+
+    await writeFile(config, 'p_skip: 0.25\n');
+    const wrong = await leia([...args, '--config', config]);
+    expect(wrong.code).toBe(2);
+    expect(wrong.stderr).toContain("unknown option 'p_skip', did you mean 'pSkip'?");
+  });
+
+  test.each(['SIGINT', 'SIGTERM'] as const)(
+    '%s saves, and the same command goes on',
+    {
+      timeout,
+    },
+    async (signal) => {
+      const { args, output } = await makeArguments('--max-steps', '150');
+      let sent = false;
+      const stopped = await leia(args, {
+        onStderr: (child, text) => {
+          if (!sent && text.includes('step ')) sent = child.kill(signal);
+        },
+      });
+      expect(stopped.code).toBe(130);
+      expect(stopped.stderr).toMatch(
+        /interrupted after \d+ of 150 steps; the same command goes on/,
+      );
+      expect(await readdir(output)).not.toContain('config.json');
+      const begun = withoutSpeed(await metricsOf(output));
+      expect(begun.length).toBeLessThan(150);
+
+      const finished = await leia(args);
+      expect(finished.code).toBe(0);
+      expect(finished.stderr).toContain(`going on after step ${begun.length} of 150`);
+      const metrics = withoutSpeed(await metricsOf(output));
+      expect(metrics.slice(0, begun.length)).toEqual(begun);
+      expect(metrics.map(({ step }) => step)).toEqual(Array.from({ length: 150 }, (_, i) => i + 1));
+    },
+  );
+
+  test('a disk that fills up', { timeout }, async () => {
+    const { args, output } = await makeArguments('--max-steps', '2');
+    const full = await leia(args, { fileBlocks: 100 });
+    expect(full.code).toBe(1);
+    expect(full.stderr).toMatch(
+      /leia: cannot write .*model\.safetensors: the file would be larger/,
+    );
+    const files = await readdir(output);
+    expect(files.sort()).toEqual(['metrics.jsonl', 'run.json']);
+    expect((await leia(args)).code).toBe(0);
+  });
+
+  test('wrong use', { timeout }, async () => {
+    const { args } = await makeArguments('--max-steps', '1');
+    for (const [wrong, message] of [
+      [['--batch-size', 'many'], "--batch-size: expected a number, got 'many'"],
+      [['--p-skip', '2'], '--p-skip'],
+      [['--strategy', 'above'], "'above' is invalid"],
+      [['--device', 'cuda'], "'cuda' is not part of this build"],
+      [['--data', join(fixtures, 'nothing')], 'no such file'],
+    ] as const) {
+      const { code, stderr } = await leia([...args, ...wrong]);
+      expect(code).toBeGreaterThan(0);
+      expect(stderr).toContain(message);
+      expect(stderr).not.toMatch(/\n {4}at /);
+    }
+    const missing = await leia(['train', '--max-steps', '1']);
+    expect(missing.code).toBe(2);
+    expect(missing.stderr).toContain('--model');
+  });
+
+  test('an output that cannot be written', { timeout }, async () => {
+    const { args } = await makeArguments('--max-steps', '1');
+    // Nobody may create folders there, root included.
+    const { code, stderr } = await leia([...args, '--output', '/sys/leia']);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^leia: cannot create \/sys\/leia: [^\n]+\n$/);
+  });
+});
+
+test('leia doctor computes something and says what is missing', { timeout }, async () => {
+  const { code, stdout } = await leia(['doctor', '--json']);
+  expect(code).toBe(0);
+  const findings = JSON.parse(stdout) as { topic: string; status: string; text: string }[];
+  const core = findings.find(({ topic }) => topic === 'native core');
+  expect(core).toMatchObject({ status: 'good', text: expect.stringMatching(/works: .* threads/) });
+  expect((await leia(['doctor'])).stdout).toContain('native core');
+
+  const broken = await leia(['doctor'], { env: { LEIA_ADDON: '/nowhere.node' } });
+  expect(broken.code).toBe(1);
+  expect(broken.stderr).toMatch(/^leia: native core does not work: [^\n]*\n$/);
+});
