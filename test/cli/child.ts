@@ -15,13 +15,13 @@ export interface ChildOptions {
   /** Largest file it may write, in blocks of 1024 bytes: a full disk that needs no disk. */
   readonly fileBlocks?: number;
   readonly env?: Readonly<Record<string, string>>;
-  /** Sees the process and all it has written to stderr so far, whenever there is more. */
-  readonly onStderr?: (child: ChildProcess, text: string) => void;
+  /** Gets the process when it has started, to send it signals. */
+  readonly onStart?: (child: ChildProcess) => void;
 }
 
 /** Runs `leia` with these arguments. */
 export function leia(args: readonly string[], options: ChildOptions = {}): Promise<Finished> {
-  const { fileBlocks, env, onStderr } = options;
+  const { fileBlocks, env, onStart } = options;
   const [program, argv] =
     fileBlocks === undefined
       ? [process.execPath, [...command, ...args]]
@@ -31,13 +31,13 @@ export function leia(args: readonly string[], options: ChildOptions = {}): Promi
           ['-c', `ulimit -f ${fileBlocks}; exec "$0" "$@"`, process.execPath, ...command, ...args],
         ];
   const child = spawn(program, argv, { cwd: root, env: { ...process.env, ...env } });
+  onStart?.(child);
   let [stdout, stderr] = ['', ''];
   child.stdout.setEncoding('utf8').on('data', (text) => {
     stdout += text;
   });
   child.stderr.setEncoding('utf8').on('data', (text) => {
     stderr += text;
-    onStderr?.(child, stderr);
   });
   return new Promise((done, fail) => {
     child.on('error', fail);

@@ -1,5 +1,6 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { fixtures, temporaryFolder } from '../llama/fixtures.ts';
 import { makeDataset, makeModel, metricsOf, withoutSpeed } from '../train/runs.ts';
@@ -73,10 +74,10 @@ describe('leia train', () => {
     },
     async (signal) => {
       const { args, output } = await makeArguments('--max-steps', '150');
-      let sent = false;
       const stopped = await leia(args, {
-        onStderr: (child, text) => {
-          if (!sent && text.includes('step ')) sent = child.kill(signal);
+        onStart: async (child) => {
+          while ((await metricsOf(output).catch(() => [])).length < 2) await setTimeout(10);
+          child.kill(signal);
         },
       });
       expect(stopped.code).toBe(130);
