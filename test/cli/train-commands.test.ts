@@ -97,6 +97,25 @@ describe('leia train', () => {
     },
   );
 
+  test('killed at any moment, it goes on with the same bits', { timeout }, async () => {
+    const { args, output } = await makeArguments('--max-steps', '40');
+    const killed = await leia([...args, '--save-minutes', '1e-6'], {
+      onStart: async (child) => {
+        while ((await metricsOf(output).catch(() => [])).length < 5) await setTimeout(1);
+        child.kill('SIGKILL');
+      },
+    });
+    expect(killed.code).toBeNull();
+    const finished = await leia(args);
+    expect(finished.stderr).toMatch(/going on after step \d+ of 40/);
+    const whole = `${output}-whole`;
+    expect((await leia([...args, '--output', whole])).code).toBe(0);
+    expect(withoutSpeed(await metricsOf(output))).toEqual(withoutSpeed(await metricsOf(whole)));
+    for (const file of ['model.safetensors', 'config.json', 'tokenizer.json']) {
+      expect(await readFile(join(output, file))).toEqual(await readFile(join(whole, file)));
+    }
+  });
+
   test('a disk that fills up', { timeout }, async () => {
     const { args, output } = await makeArguments('--max-steps', '2');
     const full = await leia(args, { fileBlocks: 100 });
