@@ -19,7 +19,10 @@ export interface OperationCase {
   run(inputs: Record<string, Tensor>, output: OutputAllocator): Record<string, Tensor>;
   /** The same outputs in float64. */
   reference(inputs: Record<string, Values>): Record<string, Float64Array>;
-  /** Largest allowed ‖output − reference‖ / ‖reference‖ per output. */
+  /**
+   * Largest allowed ‖output − reference‖ / ‖reference‖ per output: at most twice what the formula,
+   * written with plain torch operations in the same precision, was measured to give at such shapes.
+   */
   tolerance: Record<string, number>;
   /** Least bytes to move and floating-point operations, for the benchmark. */
   bytes: number;
@@ -120,4 +123,21 @@ export function gradientError(
 /** A scalar loss over outputs that sees each of them with its own weight. */
 export function dot(a: Float64Array, b: Float64Array): number {
   return a.reduce((sum, value, i) => sum + value * b[i]!, 0);
+}
+
+/** A whole number from low to high, both included. */
+export function randomInteger(random: () => number, low: number, high: number): number {
+  return low + Math.floor(random() * (high - low + 1));
+}
+
+export function randomFloatType(random: () => number): 'float32' | 'bfloat16' {
+  return random() < 0.5 ? 'float32' : 'bfloat16';
+}
+
+/** A shape of at most `rank` dimensions with `least` elements or more, none a round number. */
+export function randomShape(random: () => number, rank: number, least: number): number[] {
+  const shape = Array.from({ length: randomInteger(random, 0, rank - 1) }, () =>
+    randomInteger(random, 1, 9),
+  );
+  return [...shape, randomInteger(random, least, least + 300)];
 }

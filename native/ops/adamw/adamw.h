@@ -1,8 +1,10 @@
 // One step of AdamW (Loshchilov & Hutter 2019), in float32 and in the order of torch.optim.AdamW:
 //
 //   g = gradient * gradient_scale                     p = p * (1 - learning_rate * weight_decay)
-//   m = m + (1 - beta1) * (g - m)                     v = beta2 * v + (1 - beta2) * g * g
+//   m = beta1 * m + (1 - beta1) * g                   v = beta2 * v + (1 - beta2) * g * g
 //   p = p - learning_rate / (1 - beta1^step) * m / (sqrt(v) / sqrt(1 - beta2^step) + epsilon)
+//
+// The first moment is interpolated as torch's lerp does: from the nearer end.
 //
 // A bfloat16 parameter is the upper part of a float32 one: p = [bits + 0x8000]_31..16 (rounded to
 // nearest, halves up) is what the model computes with, and the remainder holds the lower 16 bits,

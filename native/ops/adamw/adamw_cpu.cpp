@@ -11,6 +11,7 @@ struct AdamWFactors {
   explicit AdamWFactors(const AdamW& op)
       : decay(static_cast<float>(1 - op.learning_rate * op.weight_decay)),
         first(static_cast<float>(1 - op.beta1)),
+        keep_first(static_cast<float>(op.beta1)),
         keep(static_cast<float>(op.beta2)),
         second(static_cast<float>(1 - op.beta2)),
         correction(
@@ -20,7 +21,7 @@ struct AdamWFactors {
                                 (1 - std::pow(op.beta1, static_cast<double>(op.step))))),
         scale(op.gradient_scale ? *op.gradient_scale.data<float>() : 1.0f) {}
 
-  float decay, first, keep, second, correction, epsilon, rate, scale;
+  float decay, first, keep_first, keep, second, correction, epsilon, rate, scale;
 };
 
 }  // namespace

@@ -34,7 +34,7 @@ void adamw_range(Parameters parameters, const AdamW& op, const AdamWFactors& f, 
     const int64_t i = first + offset;
     const Floats g = load_count(gradient + i, count) * f.scale;
     Floats m = load_count(first_moment + i, count);
-    m = m + f.first * (g - m);
+    m = f.first < 0.5f ? m + f.first * (g - m) : g - f.keep_first * (g - m);
     store_count(first_moment + i, m, count);
     const Floats v = load_count(second_moment + i, count) * f.keep + f.second * g * g;
     store_count(second_moment + i, v, count);

@@ -2,6 +2,7 @@
 namespace leia::LEIA_ISA {
 
 constexpr int64_t kColumnsPerTask = 1024;
+constexpr int64_t kRowsPerBlock = 32;  // summed first, which keeps frequent ids accurate
 
 // Each task owns a range of columns of one table row, and sums the gradients of its id in order.
 inline void embedding_backward(const EmbeddingBackward& op, const int64_t* begin,
@@ -18,8 +19,13 @@ inline void embedding_backward(const EmbeddingBackward& op, const int64_t* begin
       float* target = op.grad_weight.data<float>() + id * hidden + column;
       for_vectors(columns, [&](int64_t i, int64_t count) {
         Floats sum{};
-        for (int64_t at = begin[id]; at < begin[id + 1]; ++at) {
-          sum += load_count(grad_output + sorted[at] * hidden + column + i, count);
+        for (int64_t block = begin[id]; block < begin[id + 1]; block += kRowsPerBlock) {
+          const int64_t end = std::min(block + kRowsPerBlock, begin[id + 1]);
+          Floats block_sum{};
+          for (int64_t at = block; at < end; ++at) {
+            block_sum += load_count(grad_output + sorted[at] * hidden + column + i, count);
+          }
+          sum += block_sum;
         }
         store_count(target + i, load_count(target + i, count) + sum, count);
       });

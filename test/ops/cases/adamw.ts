@@ -3,6 +3,8 @@ import { ops } from '../../../lib/index.ts';
 import {
   elements,
   type OperationCase,
+  randomInteger,
+  randomShape,
   randomSource,
   randomValues,
   rounded,
@@ -96,7 +98,7 @@ function adamwCase(
         settings,
       ),
     }),
-    tolerance: { parameter: split ? 3e-3 : 1e-7, firstMoment: 1e-7, secondMoment: 1.2e-7 },
+    tolerance: { parameter: split ? 3e-3 : 8e-8, firstMoment: 9e-8, secondMoment: 7.5e-8 },
     bytes: 28 * elements(shape),
     flops: 14 * elements(shape),
   };
@@ -112,3 +114,10 @@ export const cases: OperationCase[] = [[], [1], [0, 2], [7, 33], [20001]].flatMa
     adamwCase(shape, { ...plain, step: 3 }, split, 0.5),
   ]),
 );
+
+export function randomCase(seed: number): OperationCase {
+  const random = randomSource(seed);
+  const settings = { ...(random() < 0.5 ? usual : plain), step: randomInteger(random, 1, 30) };
+  const scale = random() < 0.5 ? undefined : 2 ** -randomInteger(random, 0, 4);
+  return adamwCase(randomShape(random, 3, 8), settings, random() < 0.5, scale);
+}

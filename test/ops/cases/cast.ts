@@ -2,6 +2,8 @@ import { type DType, ops } from '../../../lib/index.ts';
 import {
   elements,
   type OperationCase,
+  randomFloatType,
+  randomShape,
   randomSource,
   randomValues,
   rounded,
@@ -34,3 +36,8 @@ export const cases: OperationCase[] = shapes.flatMap((shape) => [
   ),
   castCase(shape, 'int32', 'int32'),
 ]);
+
+export function randomCase(seed: number): OperationCase {
+  const random = randomSource(seed);
+  return castCase(randomShape(random, 5, 0), randomFloatType(random), randomFloatType(random));
+}

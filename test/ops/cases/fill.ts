@@ -1,5 +1,13 @@
 import { type DType, ops } from '../../../lib/index.ts';
-import { elements, type OperationCase, rounded, size } from '../case.ts';
+import {
+  elements,
+  type OperationCase,
+  randomFloatType,
+  randomShape,
+  randomSource,
+  rounded,
+  size,
+} from '../case.ts';
 
 function fillCase(shape: readonly number[], dtype: DType, value: number): OperationCase {
   return {
@@ -21,3 +29,8 @@ export const cases: OperationCase[] = [[], [0], [3, 5], [300007]].flatMap((shape
   fillCase(shape, 'bfloat16', -1 / 3),
   fillCase(shape, 'int32', -2147483648),
 ]);
+
+export function randomCase(seed: number): OperationCase {
+  const random = randomSource(seed);
+  return fillCase(randomShape(random, 5, 0), randomFloatType(random), random() - 0.5);
+}

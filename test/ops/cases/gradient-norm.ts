@@ -1,5 +1,13 @@
 import { ops } from '../../../lib/index.ts';
-import { elements, type OperationCase, randomSource, randomValues, type Values } from '../case.ts';
+import {
+  elements,
+  type OperationCase,
+  randomInteger,
+  randomShape,
+  randomSource,
+  randomValues,
+  type Values,
+} from '../case.ts';
 
 export function gradientNormReference(gradients: readonly Float64Array[], maxNorm: number) {
   const sum = gradients.reduce((total, g) => total + g.reduce((a, x) => a + x * x, 0), 0);
@@ -47,3 +55,11 @@ export const cases: OperationCase[] = [
   normCase([[33, 1000], [300001]], 0.01, 1),
   normCase([[33, 1000], [300001]], 0.01, Number.POSITIVE_INFINITY),
 ];
+
+export function randomCase(seed: number): OperationCase {
+  const random = randomSource(seed);
+  const shapes = Array.from({ length: randomInteger(random, 1, 6) }, () =>
+    randomShape(random, 3, 0),
+  );
+  return normCase(shapes, 10 ** randomInteger(random, -6, 3), random() < 0.3 ? 1e9 : 0.5);
+}

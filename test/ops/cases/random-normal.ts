@@ -1,5 +1,14 @@
 import { ops } from '../../../lib/index.ts';
-import { elements, type OperationCase, rounded, size } from '../case.ts';
+import {
+  elements,
+  type OperationCase,
+  randomFloatType,
+  randomInteger,
+  randomShape,
+  randomSource,
+  rounded,
+  size,
+} from '../case.ts';
 
 const word = 0x100000000n;
 
@@ -115,3 +124,15 @@ export const cases: OperationCase[] = (['float32', 'bfloat16'] as const).flatMap
   normalCase([9], dtype, 7, Number.MAX_SAFE_INTEGER, 0, 1),
   normalCase([1001], dtype, 5000000000, 2 ** 34 - 500, 0, 3),
 ]);
+
+export function randomCase(seed: number): OperationCase {
+  const random = randomSource(seed);
+  return normalCase(
+    randomShape(random, 3, 0),
+    randomFloatType(random),
+    randomInteger(random, 0, 2 ** 40),
+    randomInteger(random, 0, 2 ** 40),
+    random() - 0.5,
+    2 * random(),
+  );
+}

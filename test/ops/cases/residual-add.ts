@@ -1,5 +1,14 @@
 import { ops } from '../../../lib/index.ts';
-import { elements, type OperationCase, randomSource, randomValues, size } from '../case.ts';
+import {
+  elements,
+  type OperationCase,
+  randomFloatType,
+  randomInteger,
+  randomShape,
+  randomSource,
+  randomValues,
+  size,
+} from '../case.ts';
 
 function addCase(
   shape: readonly number[],
@@ -28,3 +37,9 @@ export const cases: OperationCase[] = shapes.flatMap((shape) =>
     (['output', 'a', 'b'] as const).map((target) => addCase(shape, dtype, target)),
   ),
 );
+
+export function randomCase(seed: number): OperationCase {
+  const random = randomSource(seed);
+  const target = (['output', 'a', 'b'] as const)[randomInteger(random, 0, 2)]!;
+  return addCase(randomShape(random, 4, 8), randomFloatType(random), target);
+}

@@ -1,0 +1,46 @@
+// Finds all cases and runs them: for the tests of this folder and their child processes.
+import { readdirSync } from 'node:fs';
+import { type Device, Tensor } from '../../lib/index.ts';
+import { elements, type GradientCheck, type OperationCase } from './case.ts';
+
+export interface CaseFile {
+  /** The operation's name in kebab-case. */
+  name: string;
+  cases: readonly OperationCase[];
+  gradients?: readonly GradientCheck[];
+  /** A case of random shape and settings from a seed; its size stays small. */
+  randomCase?: (seed: number) => OperationCase;
+}
+
+export async function caseFiles(): Promise<CaseFile[]> {
+  const folder = new URL('./cases/', import.meta.url);
+  const names = readdirSync(folder).filter((name) => name.endsWith('.ts'));
+  return Promise.all(
+    names.sort().map(async (name) => ({
+      ...((await import(new URL(name, folder).href)) as Omit<CaseFile, 'name'>),
+      name: name.replace('.ts', ''),
+    })),
+  );
+}
+
+/** Runs one case on a device; every output comes poisoned. Gives the values of all outputs. */
+export async function runCase(operation: OperationCase, device: Device) {
+  const tensors = Object.fromEntries(
+    Object.entries(operation.inputs).map(([name, { shape, dtype, data }]) => [
+      name,
+      Tensor.from(Array.from(data), shape, { dtype, device }),
+    ]),
+  );
+  const poisoned: Tensor[] = [];
+  const outputs = operation.run(tensors, (shape, dtype = 'float32') => {
+    const tensor = Tensor.empty(shape, { dtype, device });
+    const poison = new Array<number>(elements(shape)).fill(dtype === 'int32' ? -77 : Number.NaN);
+    poisoned.push(tensor.write(poison));
+    return tensor;
+  });
+  const values = new Map<string, Float32Array | Int32Array>();
+  for (const [name, tensor] of Object.entries(outputs)) values.set(name, await tensor.read());
+  const all = new Set([...Object.values(tensors), ...poisoned, ...Object.values(outputs)]);
+  for (const tensor of all) tensor.dispose();
+  return values;
+}
