@@ -1,0 +1,24 @@
+// Child process of variants.test.ts: runs every case and prints one JSON line per output, with the
+// error against the reference, or with the hash of its bits when called with `bits`.
+import { createHash } from 'node:crypto';
+import { Device } from '../../lib/index.ts';
+import { relativeError } from './case.ts';
+import { caseFiles, runCase } from './run-case.ts';
+
+const device = Device.open('cpu');
+for (const file of await caseFiles()) {
+  for (const operation of file.cases) {
+    const actual = await runCase(operation, device);
+    const expected = process.argv[2] === 'bits' ? undefined : operation.reference(operation.inputs);
+    for (const [output, values] of actual) {
+      const name = `${operation.name}: ${output}`;
+      if (!expected) {
+        const bits = createHash('sha256').update(Buffer.from(values.buffer)).digest('hex');
+        console.log(JSON.stringify({ name, bits }));
+      } else if (expected[output]) {
+        const error = relativeError(values, expected[output]);
+        console.log(JSON.stringify({ name, error, tolerance: operation.tolerance[output] ?? 0 }));
+      }
+    }
+  }
+}
