@@ -6,7 +6,6 @@ import { deviceNames, relativeError } from './case.ts';
 import { caseFiles, runCase } from './run-case.ts';
 
 for (const { name, randomCase } of await caseFiles()) {
-  if (!randomCase) continue;
   test.each(deviceNames)(`${name} at random shapes on %s`, async (deviceName) => {
     const device = Device.open(deviceName);
     const seeds = fc.integer({ min: 0, max: 2 ** 31 - 1 });

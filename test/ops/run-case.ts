@@ -9,7 +9,7 @@ export interface CaseFile {
   cases: readonly OperationCase[];
   gradients?: readonly GradientCheck[];
   /** A case of random shape and settings from a seed; its size stays small. */
-  randomCase?: (seed: number) => OperationCase;
+  randomCase: (seed: number) => OperationCase;
 }
 
 export async function caseFiles(): Promise<CaseFile[]> {

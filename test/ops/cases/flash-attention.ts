@@ -4,6 +4,8 @@ import {
   elements,
   type GradientCheck,
   type OperationCase,
+  randomFloatType,
+  randomInteger,
   randomSource,
   randomValues,
   size,
@@ -264,6 +266,36 @@ export const cases: OperationCase[] = shapes.flatMap((shape) =>
     forwardCase(shape, dtype, 4),
   ]),
 );
+
+/** Documents of random lengths that fill a row. */
+function randomLengths(random: () => number, length: number): number[] {
+  const lengths: number[] = [];
+  for (let left = length; left > 0; left -= lengths.at(-1)!) {
+    lengths.push(randomInteger(random, 1, left));
+  }
+  return lengths;
+}
+
+export function randomCase(seed: number): OperationCase {
+  const random = randomSource(seed);
+  const batch = randomInteger(random, 1, 2);
+  const kvHeads = randomInteger(random, 1, 2);
+  const heads = kvHeads * randomInteger(random, 1, 3);
+  const headDim = random() < 0.2 ? 256 : 2 * randomInteger(random, 4, 64);
+  const queries = randomInteger(random, 1, 90);
+  const causal = random() < 0.6;
+  const packed = random() < 0.4;
+  // Causal queries are the last of the keys.
+  const more = randomInteger(random, 0, 60);
+  const keys = packed ? queries : causal ? queries + more : randomInteger(random, 1, 90);
+  const starts = packed
+    ? Array.from({ length: batch }, () => startsOf(randomLengths(random, queries))).flat()
+    : undefined;
+  const shape = shapeOf([batch, heads, kvHeads, queries, keys, headDim], causal, starts);
+  const dtype = randomFloatType(random);
+  if (random() < 0.5) return forwardCase(shape, dtype, random() < 0.5 ? 1 : 4);
+  return backwardCase(shape, dtype, 1);
+}
 
 function gradientChecks(): GradientCheck[] {
   const shape = shapeOf([1, 2, 1, 7, 7, 4], true, startsOf([3, 4]));

@@ -1,5 +1,5 @@
 import { ops } from '../../../lib/index.ts';
-import { type OperationCase, randomSource, randomValues, size } from '../case.ts';
+import { type OperationCase, randomInteger, randomSource, randomValues, size } from '../case.ts';
 
 interface Setting {
   m: number;
@@ -99,3 +99,19 @@ export const cases: OperationCase[] = shapes.flatMap(([m, k, n]) =>
     ),
   ),
 );
+
+/** Outputs of some size, so that no error is relative to a number that cancelled to nearly nothing. */
+export function randomCase(seed: number): OperationCase {
+  const random = randomSource(seed);
+  const [dtype, outputDtype] = types[randomInteger(random, 0, types.length - 1)]!;
+  return matmulCase({
+    m: randomInteger(random, 4, 150),
+    k: randomInteger(random, 1, 300),
+    n: randomInteger(random, 4, 150),
+    transposeA: random() < 0.5,
+    transposeB: random() < 0.5,
+    accumulate: random() < 0.5,
+    dtype,
+    outputDtype,
+  });
+}
