@@ -1,0 +1,257 @@
+// The dump reader on files as Wikimedia writes them, and on everything else that people download: each
+// wrong file is one clear error.
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { openDump, readDump } from '../../lib/corpus/dump.ts';
+import type { Page } from '../../lib/corpus/siteinfo.ts';
+
+const HEAD = `<mediawiki xmlns="http://www.mediawiki.org/xml/export-0.10/" version="0.10" xml:lang="pt">
+  <siteinfo>
+    <sitename>Wikipédia</sitename>
+    <dbname>ptwiki</dbname>
+    <base>https://pt.wikipedia.org/</base>
+    <case>first-letter</case>
+    <namespaces>
+      <namespace key="-1" case="first-letter">Especial</namespace>
+      <namespace key="0" case="first-letter" />
+      <namespace key="14" case="first-letter">Categoria</namespace>
+      <namespace key="2300" case="case-sensitive">Gadget</namespace>
+    </namespaces>
+  </siteinfo>
+`;
+const BZ2 = 'QlpoOTFBWSZTWU+UVHsAAAAJgAAFJioAgCAAMQZMQQDT0lKEA0PxdyRThQkE+UVHsA==';
+const END = '</mediawiki>\n';
+
+const page = (id: number, title: string, text: string, inside = '', ns = 0): string => `  <page>
+    <title>${title}</title>
+    <ns>${ns}</ns>
+    <id>${id}</id>
+    ${inside}
+    <revision>
+      <id>99</id>
+      <contributor><username>X</username><id>7</id></contributor>
+      <comment>[[a]]</comment>
+      <model>wikitext</model>
+      <format>text/x-wiki</format>
+      <text bytes="${text.length}" xml:space="preserve">${text}</text>
+    </revision>
+  </page>
+`;
+
+async function* inPieces(bytes: Uint8Array, size = bytes.length): AsyncGenerator<Uint8Array> {
+  for (let from = 0; from < bytes.length; from += Math.max(1, size)) {
+    yield bytes.subarray(from, from + Math.max(1, size));
+  }
+}
+
+async function pagesOf(xml: string | Uint8Array, size?: number): Promise<Page[]> {
+  const bytes = typeof xml === 'string' ? Buffer.from(xml) : xml;
+  const dump = await readDump(inPieces(bytes, size), 'x.xml');
+  const pages: Page[] = [];
+  for await (const one of dump.pages()) pages.push(one);
+  return pages;
+}
+
+const failure = (xml: string | Uint8Array): Promise<unknown> => {
+  const result = expect(pagesOf(xml)).rejects;
+  return result.toMatchObject({ name: 'LeiaError', code: 'format' });
+};
+
+describe('reading', () => {
+  test('the head', async () => {
+    const { siteinfo } = await readDump(inPieces(Buffer.from(HEAD + page(1, 'A', 'a') + END)), 'x');
+    expect(siteinfo).toMatchObject({
+      language: 'pt',
+      dbName: 'ptwiki',
+      siteName: 'Wikipédia',
+      caseRule: 'first-letter',
+    });
+    expect([...siteinfo.namespaces.values()]).toEqual([
+      { id: -1, name: 'Especial', caseRule: 'first-letter' },
+      { id: 0, name: '', caseRule: 'first-letter' },
+      { id: 14, name: 'Categoria', caseRule: 'first-letter' },
+      { id: 2300, name: 'Gadget', caseRule: 'case-sensitive' },
+    ]);
+  });
+
+  test('pages, redirects and content models, cut anywhere', async () => {
+    const xml =
+      HEAD +
+      page(1, 'R&amp;B', "'''R&amp;B''' &lt;ref&gt;x&lt;/ref&gt; é 𝄞 &amp;nbsp;") +
+      page(2, 'Ritmo', '#REDIRECIONAMENTO [[R&amp;B#x]]', '<redirect title="R&amp;B#x" />') +
+      page(3, 'Categoria:A', 'b', '', 14) +
+      page(4, 'C', '{}').replace('<model>wikitext', '<model>json') +
+      page(5, 'Vazia', '') +
+      END;
+    const expected = [
+      {
+        id: 1,
+        title: 'R&B',
+        namespace: 0,
+        model: 'wikitext',
+        text: "'''R&B''' <ref>x</ref> é 𝄞 &nbsp;",
+      },
+      {
+        id: 2,
+        title: 'Ritmo',
+        namespace: 0,
+        model: 'wikitext',
+        text: '#REDIRECIONAMENTO [[R&B#x]]',
+        redirect: 'R&B#x',
+      },
+      { id: 3, title: 'Categoria:A', namespace: 14, model: 'wikitext', text: 'b' },
+      { id: 5, title: 'Vazia', namespace: 0, model: 'wikitext', text: '' },
+    ];
+    for (const size of [1, 2, 3, 100, 1e6]) expect(await pagesOf(xml, size)).toEqual(expected);
+  });
+
+  test('old dumps: no namespace numbers, no content model, no target of redirects', async () => {
+    const old = (text: string, title = 'A', redirect = ''): string =>
+      `<page><title>${title}</title><id>1</id>${redirect}<revision><id>2</id><text>${text}</text></revision></page>`;
+    const xml = `${HEAD}${old('a', 'Categoria:X')}${old('#redirect [[B]]')}${old('#Redirecionamento: [[C|c]]')}${old('#REDIR [[D]]', 'D', '<redirect />')}${old('#lista [[B]]')}${END}`;
+    const pages = await pagesOf(xml);
+    expect(pages.map(({ namespace, redirect }) => [namespace, redirect])).toEqual([
+      [14, undefined],
+      [0, 'B'],
+      [0, 'C'],
+      [0, 'D'],
+      [0, undefined],
+    ]);
+  });
+
+  test('UTF-16 with a byte order mark, and a declared encoding', async () => {
+    const xml = HEAD + page(1, 'Ação', 'ã 𝄞') + END;
+    const little = Buffer.from(`\ufeff${xml}`, 'utf16le');
+    expect((await pagesOf(little, 3))[0]).toMatchObject({ title: 'Ação', text: 'ã 𝄞' });
+    const big = Buffer.from(little).swap16();
+    expect((await pagesOf(big, 5))[0]).toMatchObject({ title: 'Ação', text: 'ã 𝄞' });
+    const latin = `<?xml version="1.0" encoding="ISO-8859-1"?>\n${HEAD}${page(1, 'Ação', 'ã')}${END}`;
+    expect((await pagesOf(Buffer.from(latin, 'latin1')))[0]).toMatchObject({ title: 'Ação' });
+    expect((await pagesOf(`\ufeff${xml}`))[0]).toMatchObject({ title: 'Ação' });
+  });
+});
+
+describe('wrong files', () => {
+  test.each([
+    ['', /got an empty file/],
+    ['   \n', /XML of a MediaWiki dump/],
+    ['<!DOCTYPE html><html><body>404</body></html>', /got a web page/],
+    ['<html lang="en"><body>404</body></html>', /got a web page/],
+    ['{"id":"Q1"}', /got JSON/],
+    ['-- MySQL dump 10.19\nDROP TABLE', /got SQL/],
+    ['INSERT INTO `langlinks` VALUES', /got SQL/],
+    ['\x1f\x8b\x08', /got gzip data/],
+    ['id\ttitle\n', /got 'id\?title\?…'/],
+    [
+      '<feed><doc><title>Wikipedia: A</title></doc></feed>',
+      /<feed> \(an abstracts dump\), not <mediawiki>/,
+    ],
+    ['<?xml version="1.0"?><rss></rss>', /root element is <rss>/],
+    [HEAD + END, /without pages/],
+    [`${HEAD}<logitem><id>1</id></logitem>${END}`, /without pages/],
+    [
+      HEAD + page(1, 'A', 'a').replace(/<text.*<\/text>/, '<text bytes="70" id="1" />') + END,
+      /stub dump/,
+    ],
+    [HEAD + page(1, 'A', 'a').replace(/<text.*<\/text>/, '') + END, /page 'A' has no text/],
+    [HEAD + page(1, '', 'a') + END, /page 1 .* has no title/],
+    [HEAD + page(1, 'A', 'a').replace('<id>1</id>', '') + END, /has no id/],
+    [
+      HEAD + page(1, 'A', 'a'),
+      /ends inside <mediawiki> at line \d+.*incomplete, download it again/,
+    ],
+    [(HEAD + page(1, 'A', 'abc')).slice(0, -60), /ends inside <mediawiki> <page>/],
+    [
+      HEAD + page(1, 'A', 'a <b> c') + END,
+      /malformed XML at line \d+, column \d+: unexpected close tag/,
+    ],
+    [HEAD + page(1, 'A', 'a & b &lt;') + END, /malformed XML at line .*entity/],
+    [HEAD + page(1, 'A', 'a \u0001 b') + END, /malformed XML at line .*disallowed character/],
+    [`${HEAD + page(1, 'A', 'a') + END}<mediawiki>`, /malformed XML/],
+    [`<?xml version="1.0" encoding="klingon"?>${HEAD}`, /unknown encoding 'klingon'/],
+  ])('%#', async (text, message) => {
+    const bytes = Buffer.from(text, text.startsWith('\x1f') ? 'latin1' : 'utf8');
+    await failure(bytes);
+    await expect(pagesOf(bytes)).rejects.toThrow(message);
+    await expect(pagesOf(bytes)).rejects.toThrow(/^x\.xml: [^\n]*$/);
+  });
+
+  test('bytes that are no characters', async () => {
+    const bytes = Buffer.from(HEAD + page(1, 'A', 'a?b') + END);
+    bytes[bytes.indexOf('?b')] = 0xff;
+    await expect(pagesOf(bytes)).rejects.toThrow(
+      /not valid utf-8 between byte 0 and \d+ of the XML/,
+    );
+    const cut = Buffer.from(`${HEAD}é`).subarray(0, -1);
+    await failure(cut);
+  });
+
+  test('a dump cut anywhere is incomplete, never shorter', async () => {
+    const xml = HEAD + page(1, 'A', 'é [[b]]') + page(2, 'B', 'c') + END;
+    const whole = Buffer.from(xml.trimEnd());
+    await fc.assert(
+      fc.asyncProperty(fc.nat(whole.length - 1), async (length) => {
+        await failure(whole.subarray(0, length));
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  test('changed bytes give pages or a format error, nothing else', async () => {
+    const whole = Buffer.from(HEAD + page(1, 'A', 'é [[b]]') + page(2, 'B', 'c') + END);
+    const edit = fc.tuple(fc.nat(whole.length - 1), fc.nat(255));
+    await fc.assert(
+      fc.asyncProperty(fc.array(edit, { minLength: 1, maxLength: 5 }), async (edits) => {
+        const bytes = Buffer.from(whole);
+        for (const [at, value] of edits) bytes[at] = value;
+        const result = await pagesOf(bytes).catch((error: unknown) => error);
+        if (result instanceof Error) expect(result).toMatchObject({ code: 'format' });
+        else expect(Array.isArray(result)).toBe(true);
+      }),
+      { numRuns: 500 },
+    );
+  });
+});
+
+describe('files', () => {
+  let folder = '';
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'leia-dump-'));
+  });
+  afterAll(() => rm(folder, { recursive: true }));
+
+  test('missing file, folder, truncated and corrupt bzip2', async () => {
+    await expect(openDump(join(folder, 'none.xml'))).rejects.toMatchObject({
+      code: 'io',
+      message: expect.stringContaining('no such file'),
+    });
+    await expect(openDump(folder)).rejects.toMatchObject({
+      code: 'io',
+      message: expect.stringContaining('a folder'),
+    });
+    // Python: bz2.compress(b'<mediawiki>')
+    const bz2 = Buffer.from(BZ2, 'base64');
+    const path = join(folder, 'x.xml.bz2');
+    await writeFile(path, bz2);
+    await expect(openDump(path)).rejects.toThrow(/^x\.xml\.bz2: the XML ends inside <mediawiki>/);
+    await writeFile(path, bz2.subarray(0, -5));
+    await expect(openDump(path)).rejects.toThrow(
+      new RegExp(`^x\\.xml\\.bz2: the bzip2 data ends at byte ${bz2.length - 5} `),
+    );
+    bz2[bz2.length - 20]! ^= 8;
+    await writeFile(path, bz2);
+    await expect(openDump(path)).rejects.toMatchObject({ code: 'format' });
+  });
+
+  test('reading may stop early', async () => {
+    const path = join(folder, 'early.xml');
+    await writeFile(path, HEAD + page(1, 'A', 'a') + page(2, 'B', 'b') + END);
+    for await (const { title } of (await openDump(path)).pages()) {
+      expect(title).toBe('A');
+      break;
+    }
+  });
+});
