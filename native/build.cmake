@@ -1,7 +1,8 @@
 # Configures and builds in one go: what binding.gyp runs. BUILD is the build folder.
 find_program(NINJA ninja)
 set(generator)
-if(NINJA)
+# A folder that is configured already keeps its generator.
+if(NINJA AND NOT EXISTS "${BUILD}/CMakeCache.txt")
   set(generator -G Ninja)
 endif()
 get_filename_component(source "${CMAKE_CURRENT_LIST_DIR}/.." ABSOLUTE)
