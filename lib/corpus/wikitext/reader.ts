@@ -379,6 +379,15 @@ class Reader {
       this.#literal(1);
       return;
     }
+    // `[[[page]]]`: the link is the innermost pair; an odd bracket before it is text.
+    let inner = this.#at;
+    while (source[inner + 2] === '[') inner++;
+    if (inner > this.#at) {
+      if ((inner - this.#at) % 2 === 1) this.#push('[');
+      this.#at = inner;
+      this.#lineStart = false;
+      return;
+    }
     // A target cannot contain a link, so the one before was none.
     const top = this.#top();
     if (top?.kind === 'link' && top.target === undefined) this.#abandon();

@@ -25,6 +25,8 @@ describe('links', () => {
     ['[[IPA|[andora]]]', '<IPA:[andora]>'],
     ['[[a|x [[b]] y]]', 'x <B:b> y'],
     ['[[Commodore 64|{{nowrap|C 64}}]]', '<Commodore 64:Commodore 64>'],
+    ['[[[Berlin]]] [[[Berlin|B]]', '[<Berlin:Berlin>] [<Berlin:B>'],
+    ['[[[[Berlin]]]]', '<Berlin:Berlin>'],
     ['[[𝄞]] und [[𐍈|𐍈𐍉]]', '<𝄞:𝄞> und <𐍈:𐍈𐍉>'],
   ])('%s', (source, expected) => expect(read(source)).toBe(expected));
 
