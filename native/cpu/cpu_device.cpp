@@ -10,6 +10,7 @@
 #include <thread>
 #include <utility>
 
+#include "core/libstdcxx_floor.h"
 #include "core/operation.h"
 #include "cpu/cpu_context.h"
 

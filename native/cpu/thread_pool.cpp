@@ -7,6 +7,7 @@
 #include <system_error>
 
 #include "core/error.h"
+#include "core/libstdcxx_floor.h"
 
 namespace leia {
 
