@@ -29,7 +29,7 @@ export function registerPrepare(program: Command): void {
     .command('prepare')
     .summary('make a dataset of a Wikipedia dump')
     .description(
-      'Make a dataset of a Wikipedia dump: the text of its articles, their links with English names, and\ntheir tokens. Interrupted, the same command goes on where it stopped.',
+      'Make a dataset of a Wikipedia dump: the text of its articles, their links with English names, and their tokens. Interrupted, the same command goes on where it stopped.',
     )
     .requiredOption(
       '--dump <file>',

@@ -22,7 +22,7 @@ export function registerPreview(program: Command): void {
     .command('preview')
     .summary('show passages before and after insertion')
     .description(
-      'Show passages of a dataset before and after the insertion of English names, as the first epoch of\ntraining with the same settings will see them.',
+      'Show passages of a dataset before and after the insertion of English names, as the first epoch of training with the same settings will see them.',
     )
     .requiredOption('--data <folder>', 'dataset made by leia prepare')
     .requiredOption('--tokenizer <folder>', 'the tokenizer that the dataset was prepared with')

@@ -1,0 +1,64 @@
+// The shape of the house: who may import whom.
+import { readdirSync, readFileSync } from 'node:fs';
+import { join, relative, resolve } from 'node:path';
+import { expect, test } from 'vitest';
+
+const root = resolve(import.meta.dirname, '..');
+
+/** What each folder of lib/ may import, beside itself. */
+const allowed: Readonly<Record<string, readonly string[]>> = {
+  core: [],
+  tokenizer: ['core'],
+  llama: ['core'],
+  leia: ['core', 'llama', 'tokenizer'],
+  corpus: ['core', 'leia', 'tokenizer'],
+  evaluate: ['core', 'leia', 'llama', 'tokenizer'],
+  train: ['core', 'leia', 'llama', 'tokenizer'],
+  report: ['core', 'leia', 'train', 'evaluate'],
+  cli: ['core', 'corpus', 'evaluate', 'leia', 'llama', 'report', 'tokenizer', 'train'],
+};
+
+function filesOf(folder: string, extensions: RegExp): string[] {
+  return readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
+    .filter((name) => extensions.test(name) && !name.startsWith('fixtures'))
+    .map((name) => join(root, folder, name));
+}
+
+function importsOf(file: string): string[] {
+  const text = readFileSync(file, 'utf8');
+  return [...text.matchAll(/(?:from|import)\s*\(?\s*'(\.[^']+)'/g)].map(([, path]) =>
+    resolve(file, '..', path!),
+  );
+}
+
+const layerOf = (file: string) => relative(join(root, 'lib'), file).split('/')[0]!;
+
+test('every folder of lib/ has its place', () => {
+  const folders = readdirSync(join(root, 'lib'), { withFileTypes: true });
+  const names = folders.filter((entry) => entry.isDirectory()).map(({ name }) => name);
+  expect(names.filter((name) => !(name in allowed))).toEqual([]);
+});
+
+test('dependencies point one way', () => {
+  const wrong: string[] = [];
+  for (const file of filesOf('lib', /\.ts$/)) {
+    const layer = layerOf(file);
+    if (layer === 'index.ts') continue;
+    for (const target of importsOf(file)) {
+      const other = layerOf(target);
+      if (other === layer || allowed[layer]?.includes(other)) continue;
+      wrong.push(`${relative(root, file)} imports ${relative(root, target)}`);
+    }
+  }
+  expect(wrong).toEqual([]);
+});
+
+test('kernels know no JavaScript, and core knows no kernels', () => {
+  const wrong = filesOf('native', /\.(cpp|h)$/).filter((file) => {
+    const text = readFileSync(file, 'utf8');
+    const path = relative(join(root, 'native'), file);
+    if (path.startsWith('binding/')) return false;
+    return /#include [<"](napi|node_api|binding\/)/.test(text);
+  });
+  expect(wrong).toEqual([]);
+});

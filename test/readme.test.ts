@@ -1,0 +1,103 @@
+// The README is held to its word: its example runs as it stands, its links lead somewhere, its commands
+// exist with the options it shows.
+import { existsSync, readFileSync } from 'node:fs';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import type { Command } from 'commander';
+import { expect, test } from 'vitest';
+import { createProgram } from '../lib/cli/main.ts';
+import { runChild } from './support/child.ts';
+
+const root = resolve(import.meta.dirname, '..');
+const pages = ['README.md', 'CONTRIBUTING.md', 'docs/log.md', 'docs/add-an-op.md'].filter((name) =>
+  existsSync(join(root, name)),
+);
+const readme = readFileSync(join(root, 'README.md'), 'utf8');
+
+test('the example learns', async () => {
+  const code = /<!-- example.*?-->\n```ts\n(.*?)```\n<!-- end/s.exec(readme)?.[1];
+  expect(code).toBeDefined();
+  const folder = join(root, 'build', 'readme');
+  await mkdir(folder, { recursive: true });
+  const name = '../build/readme/example.mts';
+  // The package by its sources, so that this does not need a build.
+  await writeFile(
+    join(root, 'test', name),
+    code!.replace("'leia'", `'${join(root, 'lib/index.ts')}'`),
+  );
+  const { code: exit, output, errors } = await runChild(name);
+  await rm(folder, { recursive: true });
+  expect(errors).toBe('');
+  expect(exit).toBe(0);
+  const [first, last] = output.trim().split('\n');
+  expect(first).toMatch(/^50 0\.\d+$/);
+  expect(last).toMatch(/^100 0\.\d+$/);
+  const loss = (line: string | undefined) => Number(line?.split(' ')[1]);
+  expect(loss(last)).toBeLessThan(loss(first));
+  expect(loss(last)).toBeLessThan(Math.LN2 / 3);
+});
+
+test.each(pages)('links of %s lead somewhere', (page) => {
+  const text = readFileSync(join(root, page), 'utf8');
+  const links = [...text.matchAll(/\]\(([^)#]+)[^)]*\)/g)].map(([, link]) => link!);
+  const local = links.filter((link) => !/^https?:/.test(link));
+  expect(local.filter((link) => !existsSync(resolve(root, page, '..', link)))).toEqual([]);
+});
+
+/** The command of a line like `leia data show --data DIR`, and the flags of the line that it lacks. */
+function unknownFlags(line: string): string[] {
+  const words = line.trim().split(/\s+/).slice(1);
+  let command: Command = createProgram();
+  for (const word of words) {
+    const next = command.commands.find((child) => child.name() === word);
+    if (next === undefined) break;
+    command = next;
+  }
+  const flags = words.filter((word) => word.startsWith('--') && word !== '--');
+  const known = command.options.map(({ long }) => long);
+  const missing = flags.filter((flag) => flag !== '--help' && !known.includes(flag));
+  return command.parent === null ? [`no command: ${line}`] : missing;
+}
+
+function commandLines(text: string): string[] {
+  const joined = text.replaceAll(/\\\n\s*/g, ' ');
+  return joined
+    .split('\n')
+    .map((line) => line.replace(/#.*/, '').trim())
+    .filter((line) => line.startsWith('leia '));
+}
+
+test('its commands exist with their options', () => {
+  const lines = commandLines(readme);
+  expect(lines.length).toBeGreaterThan(3);
+  expect(lines.flatMap(unknownFlags)).toEqual([]);
+});
+
+function allCommands(command: Command): Command[] {
+  return command.commands.flatMap((child) => [child, ...allCommands(child)]);
+}
+
+test('every command helps with an example that would be accepted', () => {
+  for (const command of allCommands(createProgram())) {
+    if (command.commands.length > 0) continue;
+    let help = '';
+    command.configureOutput({ writeOut: (text) => (help += text) }).outputHelp();
+    const lines = commandLines(help);
+    expect(lines, command.name()).not.toEqual([]);
+    expect(lines.flatMap(unknownFlags), command.name()).toEqual([]);
+  }
+});
+
+test('the commands and their options stay as they are unless meant', async () => {
+  const list = allCommands(createProgram()).map((command) => ({
+    command: `${command.parent?.parent ? `${command.parent.name()} ` : ''}${command.name()}`,
+    options: command.options.map(({ flags, defaultValue, mandatory }) =>
+      [flags, mandatory ? 'required' : '', defaultValue === undefined ? '' : `= ${defaultValue}`]
+        .filter(Boolean)
+        .join(' '),
+    ),
+  }));
+  await expect(`${JSON.stringify(list, undefined, 2)}\n`).toMatchFileSnapshot(
+    'fixtures/command-line.json',
+  );
+});
