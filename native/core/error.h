@@ -2,7 +2,8 @@
 // lib/core/error.ts; its message says what was expected, what came, and what to do.
 #pragma once
 
-#include <cstdio>
+#include <charconv>
+#include <concepts>
 #include <cstdlib>
 #include <stdexcept>
 #include <string>
@@ -32,15 +33,13 @@ inline std::string text_piece(const std::string& piece) {
 inline std::string text_piece(bool value) {
   return value ? "true" : "false";
 }
-inline std::string text_piece(double value) {
+// The shortest digits that give the number back.
+template <std::floating_point Number>
+std::string text_piece(Number value) {
   char digits[32];
-  std::snprintf(digits, sizeof(digits), "%.9g", value);
-  return digits;
+  return {digits, std::to_chars(digits, digits + sizeof(digits), value).ptr};
 }
-inline std::string text_piece(float value) {
-  return text_piece(double{value});
-}
-template <class Number>
+template <std::integral Number>
 std::string text_piece(Number value) {
   return std::to_string(value);
 }

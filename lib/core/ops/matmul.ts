@@ -20,9 +20,9 @@ export interface Matmul {
   b: Tensor;
   transposeA?: boolean;
   transposeB?: boolean;
-  /** Add to the output instead of overwriting it. */
+  /** Add to the output, if one is given, instead of overwriting it. */
   accumulate?: boolean;
-  /** M rows of N; float32, or bfloat16 for bfloat16 operands. */
+  /** M rows of N; float32, or bfloat16 for bfloat16 operands; memory of its own. */
   output?: Tensor;
   /** Dtype of an output that is not given; that of a by default. */
   outputDtype?: 'float32' | 'bfloat16';
@@ -34,16 +34,15 @@ export interface Matmul {
  * `matmul({ a: x, b: weight, transposeB: true })`.
  */
 export function matmul(args: Matmul): { output: Tensor } {
-  const { a, b, transposeA = false, transposeB = false, accumulate = false } = args;
+  const { a, b, transposeA = false, transposeB = false } = args;
   const output = args.output ?? allocate(args);
+  const accumulate = args.output ? (args.accumulate ?? false) : false;
   addon().matmul(a.handle, b.handle, output.handle, transposeA, transposeB, accumulate);
   return { output };
 }
 
-function allocate({ a, b, transposeA, transposeB, accumulate, outputDtype }: Matmul): Tensor {
+function allocate({ a, b, transposeA, transposeB, outputDtype }: Matmul): Tensor {
   const columns = transposeB ? rowCount(b.shape) : (b.shape.at(-1) ?? 0);
   const rows = transposeA ? [a.shape.at(-1) ?? 0] : a.shape.slice(0, -1);
-  const options = { dtype: outputDtype ?? a.dtype, device: a.device };
-  const shape = [...rows, columns];
-  return accumulate ? Tensor.zeros(shape, options) : Tensor.empty(shape, options);
+  return Tensor.empty([...rows, columns], { dtype: outputDtype ?? a.dtype, device: a.device });
 }

@@ -27,7 +27,7 @@ export interface RmsNormForward {
   weight: Tensor;
   /** Added to the mean square, 0 or more. */
   epsilon: number;
-  /** Shape and dtype of input. */
+  /** Shape and dtype of input; may be input itself. */
   output?: Tensor;
   /** [rows], float32: saved for backward. */
   inverseRms?: Tensor;
@@ -52,7 +52,7 @@ export interface RmsNormBackward {
   input: Tensor;
   weight: Tensor;
   inverseRms: Tensor;
-  /** Shape and dtype of input; overwritten; may be gradOutput itself. */
+  /** Shape and dtype of input; overwritten; may be gradOutput or input itself. */
   gradInput?: Tensor;
   /** [hidden], float32; added to. Zeros if not given. */
   gradWeight?: Tensor;

@@ -31,8 +31,8 @@ void check_inputs(const Operation& op) {
           ", expected a finite number");
   if (op.document_starts) {
     check_dtype(name, "document_starts", op.document_starts, DType::int32);
-    require(query[1] == key[1], name, ": document_starts needs as many queries as keys, got ",
-            query[1], " and ", key[1]);
+    require(query[1] == key[1], name, ": document_starts with ", query[1], " queries and ", key[1],
+            " keys, expected as many queries as keys");
     check_shape(name, "document_starts", op.document_starts, {query[0], query[1]});
   }
   check_like(name, "output", op.output, op.query);
@@ -40,10 +40,20 @@ void check_inputs(const Operation& op) {
   check_dtype(name, "logsumexp", op.logsumexp, DType::float32);
 }
 
+// An output shares memory with no other tensor.
+template <class Operation>
+void check_output(const Operation& op, const char* name, const Tensor& output) {
+  op.tensors([&](const char* other_name, const Tensor& other) {
+    if (&other != &output) check_apart(op.kName, name, output, other_name, other);
+  });
+}
+
 }  // namespace
 
 void validate(const FlashAttentionForward& op) {
   check_inputs(op);
+  check_output(op, "output", op.output);
+  check_output(op, "logsumexp", op.logsumexp);
 }
 
 void validate(const FlashAttentionBackward& op) {
@@ -52,6 +62,9 @@ void validate(const FlashAttentionBackward& op) {
   check_like(op.kName, "grad_query", op.grad_query, op.query);
   check_like(op.kName, "grad_key", op.grad_key, op.key);
   check_like(op.kName, "grad_value", op.grad_value, op.key);
+  check_output(op, "grad_query", op.grad_query);
+  check_output(op, "grad_key", op.grad_key);
+  check_output(op, "grad_value", op.grad_value);
 }
 
 }  // namespace leia

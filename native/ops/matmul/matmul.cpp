@@ -20,6 +20,8 @@ void validate(const Matmul& op) {
   check_float(op.kName, "output", op.output);
   require(op.output.dtype == DType::float32 || op.a.dtype == DType::bfloat16, op.kName,
           ": output is bfloat16, expected float32 for float32 operands");
+  check_apart(op.kName, "output", op.output, "a", op.a);
+  check_apart(op.kName, "output", op.output, "b", op.b);
 }
 
 }  // namespace leia

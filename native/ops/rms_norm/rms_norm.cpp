@@ -27,6 +27,11 @@ void validate(const RmsNormForward& op) {
   check_inputs(op.kName, op.input, op.weight, op.inverse_rms);
   check_like_input(op.kName, "output", op.output, op.input);
   require(op.epsilon >= 0, op.kName, ": epsilon is ", op.epsilon, ", expected 0 or more");
+  check_same_or_apart(op.kName, "output", op.output, "input", op.input);
+  check_apart(op.kName, "output", op.output, "weight", op.weight);
+  check_apart(op.kName, "inverse_rms", op.inverse_rms, "input", op.input);
+  check_apart(op.kName, "inverse_rms", op.inverse_rms, "weight", op.weight);
+  check_apart(op.kName, "inverse_rms", op.inverse_rms, "output", op.output);
 }
 
 void validate(const RmsNormBackward& op) {
@@ -35,6 +40,14 @@ void validate(const RmsNormBackward& op) {
   check_like_input(op.kName, "grad_input", op.grad_input, op.input);
   check_shape(op.kName, "grad_weight", op.grad_weight, {op.input.shape[-1]});
   check_dtype(op.kName, "grad_weight", op.grad_weight, DType::float32);
+  check_same_or_apart(op.kName, "grad_input", op.grad_input, "grad_output", op.grad_output);
+  check_same_or_apart(op.kName, "grad_input", op.grad_input, "input", op.input);
+  check_apart(op.kName, "grad_input", op.grad_input, "weight", op.weight);
+  check_apart(op.kName, "grad_input", op.grad_input, "inverse_rms", op.inverse_rms);
+  op.tensors([&](const char* name, const Tensor& tensor) {
+    if (&tensor == &op.grad_weight) return;
+    check_apart(op.kName, "grad_weight", op.grad_weight, name, tensor);
+  });
 }
 
 }  // namespace leia

@@ -21,7 +21,7 @@ struct RmsNormForward {
   static constexpr const char* kName = "rms_norm_forward";
   Tensor input;        // [..., H], float32 or bfloat16
   Tensor weight;       // [H], dtype of input
-  Tensor output;       // shape and dtype of input
+  Tensor output;       // shape and dtype of input; may be input
   Tensor inverse_rms;  // [rows], float32
   float epsilon;
 
@@ -40,7 +40,7 @@ struct RmsNormBackward {
   Tensor input;        // [..., H], float32 or bfloat16
   Tensor weight;       // [H], dtype of input
   Tensor inverse_rms;  // [rows], float32
-  Tensor grad_input;   // shape and dtype of input; overwritten; may be grad_output
+  Tensor grad_input;   // shape and dtype of input; overwritten; may be grad_output or input
   Tensor grad_weight;  // [H], float32; added to
 
   template <class Visit>
