@@ -41,7 +41,7 @@ function decoderFor(head: Uint8Array, file: string): TextDecoder {
     const what = kind ?? `'${start.slice(0, 12).replace(/[^\x20-\x7e]/g, '?')}…'`;
     throw new LeiaError(
       'format',
-      `${file}: expected the XML of a MediaWiki dump (.xml or .xml.bz2), got ${head.length === 0 ? 'an empty file' : what}`,
+      `${file}: expected the XML of a MediaWiki dump (.xml, .xml.bz2 or .xml.gz), got ${head.length === 0 ? 'an empty file' : what}`,
     );
   }
   try {

@@ -1,12 +1,12 @@
-// Reads a MediaWiki XML dump (`pages-articles*.xml`, plain or bzip2) page by page, in memory that does
+// Reads a MediaWiki XML dump (`pages-articles*.xml`, plain, bzip2 or gzip) page by page, in memory that does
 // not grow with the file. A dump that is cut off, damaged, or of another kind is an error that names
 // the file and the place; nothing is skipped silently.
 // Format: https://www.mediawiki.org/wiki/Help:Export#Export_format
 import { basename } from 'node:path';
 import { type SaxesAttributePlain, SaxesParser, type SaxesTagPlain } from 'saxes';
 import { LeiaError } from '../core/error.ts';
-import { dumpBytes } from './dump-bytes.ts';
 import { decodeXml } from './dump-text.ts';
+import { inputBytes } from './input-bytes.ts';
 import { redirectTarget } from './redirect-text.ts';
 import type { CaseRule, Namespace, Page, Siteinfo } from './siteinfo.ts';
 
@@ -257,7 +257,7 @@ export async function readDump(bytes: AsyncIterable<Uint8Array>, file: string): 
   };
 }
 
-/** Opens `…-pages-articles.xml` or `.xml.bz2` (single or multistream). Throws `io` or `format`. */
+/** Opens `…-pages-articles.xml`, plain, bzip2 (single or multistream) or gzip. Throws `io` or `format`. */
 export function openDump(path: string): Promise<Dump> {
-  return readDump(dumpBytes(path), basename(path));
+  return readDump(inputBytes(path), basename(path));
 }

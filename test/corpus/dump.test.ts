@@ -3,6 +3,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openDump, readDump } from '../../lib/corpus/dump.ts';
@@ -23,6 +24,15 @@ const HEAD = `<mediawiki xmlns="http://www.mediawiki.org/xml/export-0.10/" versi
   </siteinfo>
 `;
 const BZ2 = 'QlpoOTFBWSZTWU+UVHsAAAAJgAAFJioAgCAAMQZMQQDT0lKEA0PxdyRThQkE+UVHsA==';
+/** Two pages, A and B, in one stream and with one for the head, for each page and for the end (Python's bz2). */
+const ONE_STREAM =
+  'QlpoOTFBWSZTWc6diUcAABNdgAAQUADwFzAAJ6/dwCAAioKqCahk8oyMQaZAqpok0eowgGTajTDxtX3aCFDWtp2RMcUZKxhBpbZm0+MlybONHm9RfERU2O3NK50oiUNnGxBV8LMXtm3VyNyOB3W/TL7+Njn2oo4uJJtZJMi4n6qU4LkITMyreZ/F3JFOFCQzp2JRwA==';
+const MULTISTREAM = [
+  'QlpoOTFBWSZTWRgxi/UAAAKZgFAAgBcnr8zAIAAigyNAGRkKADEaaaNMeonLO3WoFo7I5DWakRoweXYsIt8XckU4UJAYMYv1',
+  'QlpoOTFBWSZTWU9lNu8AAAgdgAAA4AUgACal3UAgAEhKmj0oaMnkQJU9QAACxRCVRxik9Z1bwSqmck9IgbRySROTY4dIQqJqWRx4e9JxoPi7kinChIJ7Kbd4',
+  'QlpoOTFBWSZTWU37wxkAAAgdgAAA0AUQACal3UAgAEhKmj0oaMnkQJU9QAACxRCVRxik9Z1bwSqmck9IgbRySROTY4dIQqJqWRx4e9JxoPi7kinChIJv3hjI',
+  'QlpoOTFBWSZTWe2+c6oAAAFZgAAQAACABSYqAIAgACIGhpoIBppoAksUl1rvF3JFOFCQ7b5zqg==',
+];
 const END = '</mediawiki>\n';
 
 const page = (id: number, title: string, text: string, inside = '', ns = 0): string => `  <page>
@@ -244,6 +254,26 @@ describe('files', () => {
     bz2[bz2.length - 20]! ^= 8;
     await writeFile(path, bz2);
     await expect(openDump(path)).rejects.toMatchObject({ code: 'format' });
+  });
+
+  test('plain, bzip2 in one or more streams, or gzip, whatever the name', async () => {
+    const xml = HEAD + page(1, 'A', 'a') + page(2, 'B', 'b') + END;
+    const streams = MULTISTREAM.map((stream) => Buffer.from(stream, 'base64'));
+    const bzip2 = Buffer.from(ONE_STREAM, 'base64');
+    const gzip = gzipSync(xml);
+    for (const bytes of [Buffer.from(xml), bzip2, Buffer.concat(streams), gzip]) {
+      const path = join(folder, 'any.xml');
+      await writeFile(path, bytes);
+      const titles: string[] = [];
+      for await (const { title } of (await openDump(path)).pages()) titles.push(title);
+      expect(titles).toEqual(['A', 'B']);
+    }
+    const cut = join(folder, 'cut.xml.gz');
+    await writeFile(cut, gzip.subarray(0, -9));
+    const reading = async () => {
+      for await (const _ of (await openDump(cut)).pages());
+    };
+    await expect(reading()).rejects.toThrow(/^cut\.xml\.gz: damaged gzip: it is cut off$/);
   });
 
   test('reading may stop early', async () => {

@@ -1,11 +1,7 @@
 // Lines of a file of any size that may be compressed: what the readers of Wikidata's and MediaWiki's
 // dumps have in common. Damage is named with the file and the line.
-import { createReadStream } from 'node:fs';
-import { pipeline } from 'node:stream';
-import { createGunzip } from 'node:zlib';
 import { LeiaError } from '../../core/error.ts';
-import { fileError } from '../../core/files.ts';
-import { dumpBytes } from '../dump-bytes.ts';
+import { inputBytes } from '../input-bytes.ts';
 
 /** Longer than any line of a real dump; a guard against files that have none. */
 const maxLineLength = 256 * 1024 * 1024;
@@ -14,27 +10,6 @@ export interface Line {
   text: string;
   /** Counted from 1. */
   number: number;
-}
-
-/** The file's bytes, decompressed by its ending: .bz2, .gz, or as they are. */
-async function* openBytes(path: string): AsyncGenerator<Uint8Array, void, undefined> {
-  if (!path.endsWith('.gz')) {
-    try {
-      yield* dumpBytes(path);
-    } catch (error) {
-      throw fileError('read', path, error);
-    }
-    return;
-  }
-  const unpacked = pipeline(createReadStream(path), createGunzip(), () => {});
-  try {
-    for await (const chunk of unpacked) yield chunk as Uint8Array;
-  } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-    if (!code.startsWith('Z_')) throw fileError('read', path, error);
-    const what = code === 'Z_BUF_ERROR' ? 'it is cut off' : (error as Error).message;
-    throw new LeiaError('format', `${path}: damaged gzip: ${what}`, { cause: error });
-  }
 }
 
 /**
@@ -54,7 +29,7 @@ export async function* readLines(path: string): AsyncGenerator<Line, void, undef
   let pieces: string[] = [];
   let length = 0;
   let number = 1;
-  for await (const bytes of openBytes(path)) {
+  for await (const bytes of inputBytes(path)) {
     const parts = decode(bytes, number).split('\n');
     for (const [i, part] of parts.entries()) {
       pieces.push(part);

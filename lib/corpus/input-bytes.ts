@@ -1,0 +1,127 @@
+// The bytes of a dump, decompressed if the file begins like bzip2 or gzip (whatever its name). The next
+// piece of bzip2 is being decoded on another thread while the caller works on this one.
+import { type FileHandle, open } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { pipeline } from 'node:stream';
+import { createGunzip } from 'node:zlib';
+import { addon } from '../core/addon.ts';
+import { LeiaError } from '../core/error.ts';
+import { fileError } from '../core/files.ts';
+
+/** Compressed bytes read at a time, and decoded bytes handed on at a time. */
+const READ_SIZE = 4 << 20;
+const PIECE_SIZE = 1 << 20;
+
+const NO_BYTES = new Uint8Array(0);
+
+/** A file read from its beginning, piece by piece. */
+class Source {
+  readonly path: string;
+  readonly #file: FileHandle;
+
+  constructor(path: string, file: FileHandle) {
+    this.path = path;
+    this.#file = file;
+  }
+
+  /** The next bytes, fewer than `READ_SIZE` only at the end. */
+  async next(): Promise<Uint8Array> {
+    const buffer = new Uint8Array(READ_SIZE);
+    let filled = 0;
+    try {
+      while (filled < READ_SIZE) {
+        const { bytesRead } = await this.#file.read(buffer, filled, READ_SIZE - filled);
+        if (bytesRead === 0) break;
+        filled += bytesRead;
+      }
+    } catch (error) {
+      throw fileError('read', this.path, error);
+    }
+    return buffer.subarray(0, filled);
+  }
+
+  /** What `first` begins and the rest of the file. */
+  async *from(first: Uint8Array): AsyncGenerator<Uint8Array, void, undefined> {
+    for (let bytes = first; bytes.length > 0; bytes = await this.next()) yield bytes;
+  }
+}
+
+/** Decoded pieces of bzip2, the next one always under way. */
+async function* decodeBzip2(
+  first: Uint8Array,
+  source: Source,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const decoder = new (addon().NativeBzip2Decoder)();
+  let input = first;
+  let last = input.length < READ_SIZE;
+  let more = true;
+  const next = async (): Promise<Uint8Array | undefined> => {
+    try {
+      while (more || !last) {
+        if (!more) {
+          input = await source.next();
+          last = input.length < READ_SIZE;
+        }
+        const decoded = await decoder.decode(input, last, PIECE_SIZE);
+        input = NO_BYTES;
+        more = decoded.more;
+        if (decoded.bytes.length > 0) return decoded.bytes;
+      }
+      return undefined;
+    } catch (cause) {
+      if (!(cause instanceof LeiaError) || cause.code === 'io') throw cause;
+      throw new LeiaError(cause.code, `${basename(source.path)}: ${cause.message}`, { cause });
+    }
+  };
+  const start = (): ReturnType<typeof next> => {
+    const coming = next();
+    coming.catch(() => {}); // thrown when it is awaited, even if that is much later
+    return coming;
+  };
+  let coming = start();
+  try {
+    for (let piece = await coming; piece; piece = await coming) {
+      coming = start();
+      yield piece;
+    }
+  } finally {
+    // The file must not be closed under a read that is still going on.
+    await coming.catch(() => {});
+  }
+}
+
+async function* decodeGzip(
+  first: Uint8Array,
+  source: Source,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const gunzip = createGunzip({ chunkSize: PIECE_SIZE });
+  const unpacked = pipeline(source.from(first), gunzip, () => {});
+  try {
+    for await (const piece of unpacked) yield piece as Uint8Array;
+  } catch (cause) {
+    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
+    if (!code.startsWith('Z_')) throw cause;
+    const what = code === 'Z_BUF_ERROR' ? 'it is cut off' : (cause as Error).message;
+    throw new LeiaError('format', `${basename(source.path)}: damaged gzip: ${what}`, { cause });
+  }
+}
+
+/** Pieces of the file's content in order. Throws `io`, or `format` for damaged compression. */
+export async function* inputBytes(path: string): AsyncGenerator<Uint8Array, void, undefined> {
+  let file: FileHandle;
+  try {
+    file = await open(path);
+  } catch (error) {
+    throw fileError('open', path, error);
+  }
+  try {
+    const source = new Source(path, file);
+    const first = await source.next();
+    const [a, b, c] = first;
+    if (a === 0x42 && b === 0x5a && c === 0x68) yield* decodeBzip2(first, source);
+    else if (a === 0x1f && b === 0x8b) yield* decodeGzip(first, source);
+    else yield* source.from(first);
+  } finally {
+    await file.close();
+  }
+}
