@@ -5,6 +5,7 @@ import { type PrepareStage, prepare } from '../corpus/prepare.ts';
 import { Tokenizer } from '../tokenizer/tokenizer.ts';
 import { formatStatistics } from './data.ts';
 import { interruptible } from './interrupt.ts';
+import { parseNumber } from './options.ts';
 import { formatDuration, Progress } from './progress.ts';
 
 interface Options {
@@ -15,6 +16,7 @@ interface Options {
   titles?: string;
   tokenizer: string;
   output: string;
+  shardSize: number;
 }
 
 const stages: Readonly<Record<PrepareStage, string>> = {
@@ -33,7 +35,7 @@ export function registerPrepare(program: Command): void {
     )
     .requiredOption(
       '--dump <file>',
-      'MediaWiki pages-articles XML, .bz2 (also multistream) or plain',
+      'MediaWiki pages-articles XML: .bz2 (also multistream), .gz or plain',
     )
     .requiredOption('--language <code>', "the edition's code, as in its domain name: ja, el, zh")
     .option('--wikidata <file>', 'English names from Wikidata: all.json, .bz2 or .gz')
@@ -41,6 +43,12 @@ export function registerPrepare(program: Command): void {
     .option('--titles <file>', 'English names from a table: title, tab, name')
     .requiredOption('--tokenizer <folder>', 'folder with tokenizer.json, usually that of the model')
     .requiredOption('--output <folder>', 'where the dataset goes')
+    .option(
+      '--shard-size <MiB>',
+      "size of the dataset's files; what at most is done again after an interruption",
+      parseShardSize,
+      128,
+    )
     .addHelpText(
       'after',
       `
@@ -49,15 +57,17 @@ Example, with files from https://dumps.wikimedia.org/jawiki/latest/:
     --langlinks jawiki-latest-langlinks.sql.gz --tokenizer Llama-2-7b-hf --output data/ja`,
     )
     .action(async (options: Options) => {
+      const names = nameSource(options);
       const tokenizer = await Tokenizer.load(options.tokenizer);
       const progress = new StageProgress();
       const manifest = await interruptible((signal) =>
         prepare({
           dump: options.dump,
           language: options.language,
-          names: nameSource(options),
+          names,
           tokenizer,
           output: options.output,
+          shardBytes: options.shardSize * 2 ** 20,
           signal,
           onProgress: progress.update,
           onWarning: (message) => console.error(`warning: ${message}`),
@@ -66,6 +76,12 @@ Example, with files from https://dumps.wikimedia.org/jawiki/latest/:
       console.log(formatStatistics(manifest));
       console.log(`\nNext: leia preview --data ${options.output} --tokenizer ${options.tokenizer}`);
     });
+}
+
+function parseShardSize(text: string): number {
+  const size = parseNumber('--shard-size', text);
+  if (size > 0 && size <= 1024) return size;
+  throw new LeiaError('usage', `--shard-size: expected up to 1024 MiB, got ${text}`);
 }
 
 function nameSource(options: Options): NameSource {

@@ -33,6 +33,8 @@ export interface PrepareOptions {
   tokenizer: Tokenizer;
   /** Folder of the dataset. */
   output: string;
+  /** Size of the dataset's files: what at most is done again after an interruption. Default 128 MiB. */
+  shardBytes?: number;
   signal?: AbortSignal;
   /** Hears of every stage and, now and then, how far it is. */
   onProgress?: (stage: PrepareStage, done: number, total?: number) => void;
@@ -76,43 +78,51 @@ export async function prepare(options: PrepareOptions): Promise<Manifest> {
   const meta = await describeInput(options, report);
   const present = await finished(output);
   if (present !== undefined && isDeepStrictEqual(present.meta, meta)) return present;
-  const writer = await DatasetWriter.create(output, meta);
+  const { shardBytes } = options;
+  const writer = await DatasetWriter.create(output, meta, shardBytes ? { shardBytes } : {});
 
-  const titles = await readTitles(dump, signal, report);
+  const titles = await readTitles(options, report);
   if (titles.siteinfo.language !== '' && titles.siteinfo.language !== language) {
     options.onWarning?.(
       `${dump} says that its language is '${titles.siteinfo.language}', not '${language}'`,
     );
   }
-  const english = await readNames(names, { language, ...titles }, (done) => report('names', done));
+  const english = await readNames(names, { language, ...titles }, (done) => {
+    report('names', done);
+    checkInterrupted(signal);
+  });
   const link = (article: Article): PassageAnchor[] =>
     article.anchors.map(({ start, end, target }) => {
       const page = followRedirects(target, titles.redirects);
       return { start, end, target: page, name: english.get(page) ?? null };
     });
 
-  const total = titles.pages.size;
   const cursor = writer.cursor === null ? undefined : cursorSchema.parse(writer.cursor);
   const work = new Preparation(writer, new ArticleTokenizer(tokenizer), cursor?.counts);
-  let pages = 0;
-  for await (const article of readArticles(dump)) {
+  let pages = cursor?.pages ?? 0;
+  for await (const article of readArticles(dump, pages)) {
     pages++;
-    if (pages <= (cursor?.pages ?? 0)) continue;
     await work.add(article.title, article.text, link(article), pages);
-    report('articles', pages, total);
+    report('articles', pages, titles.articles);
     checkInterrupted(signal);
   }
   await work.flush();
-  if (work.counts.articles === work.counts.withoutLinks) {
-    throw new LeiaError('mismatch', `${dump}: no article with text and links in it`);
-  }
-  if (work.counts.linked === 0) {
-    throw new LeiaError(
-      'mismatch',
-      `none of the ${work.counts.anchors} links of ${dump} has an English name in ${names.path}; is it of this language's edition?`,
-    );
+  const useless = whyUseless(work.counts, options);
+  if (useless !== undefined) {
+    await writer.discard();
+    throw new LeiaError('mismatch', useless);
   }
   return writer.finish({ redirects: titles.redirects.size, ...work.counts });
+}
+
+/** Why there is nothing to learn from the dataset, if so. */
+function whyUseless(
+  { articles, withoutLinks, linked, anchors }: PrepareCounts,
+  { dump, names }: PrepareOptions,
+): string | undefined {
+  if (articles === withoutLinks) return `${dump}: no article with text and links in it`;
+  if (linked > 0) return undefined;
+  return `none of the ${anchors} links of ${dump} has an English name in ${names.path}; is it of this language's edition?`;
 }
 
 /** Collects articles, tokenises them by the batch and appends them to the dataset. */
@@ -186,35 +196,46 @@ function toEntity(anchor: PassageAnchor): PassageAnchor {
   return { ...anchor, name: anchor.name === null ? null : englishName(anchor.name) };
 }
 
-/** The first pass: redirects, and the titles of articles by page id. */
+interface Titles {
+  siteinfo: Siteinfo;
+  redirects: Map<string, string>;
+  /** How many articles there are. */
+  articles: number;
+  /** Their titles by page id, if the names are known by it. */
+  pages: Map<number, string>;
+}
+
+/** The first pass: redirects and titles, all that has to be known before the first link is resolved. */
 async function readTitles(
-  path: string,
-  signal: AbortSignal | undefined,
+  { dump: path, names, signal }: PrepareOptions,
   report: (stage: PrepareStage, done: number) => void,
-): Promise<{ siteinfo: Siteinfo; redirects: Map<string, string>; pages: Map<number, string> }> {
+): Promise<Titles> {
   const dump = await openDump(path);
-  const redirects = new Map<string, string>();
-  const pages = new Map<number, string>();
+  const { siteinfo } = dump;
+  const titles: Titles = { siteinfo, redirects: new Map(), articles: 0, pages: new Map() };
   let count = 0;
   for await (const page of dump.pages()) {
     report('titles', ++count);
     checkInterrupted(signal);
-    const title = normaliseTitle(page.title, dump.siteinfo);
+    const title = normaliseTitle(page.title, siteinfo);
     if (page.redirect !== undefined) {
-      redirects.set(title, normaliseTitle(page.redirect, dump.siteinfo));
+      titles.redirects.set(title, normaliseTitle(page.redirect, siteinfo));
     } else if (page.namespace === 0) {
-      pages.set(page.id, title);
+      titles.articles++;
+      if (names.kind === 'langlinks') titles.pages.set(page.id, title);
     }
   }
-  return { siteinfo: dump.siteinfo, redirects, pages };
+  return titles;
 }
 
-/** The second pass: articles of the main namespace, in the order of the dump. */
-async function* readArticles(path: string): AsyncGenerator<Article, void, undefined> {
+/** The second pass: articles of the main namespace in the order of the dump, but for the first `skip`. */
+async function* readArticles(path: string, skip: number): AsyncGenerator<Article, void, undefined> {
   const dump = await openDump(path);
   const extractor = new ArticleExtractor(dump.siteinfo);
+  let articles = 0;
   for await (const page of dump.pages()) {
-    if (page.namespace === 0 && page.redirect === undefined) yield extractor.extract(page);
+    if (page.namespace !== 0 || page.redirect !== undefined) continue;
+    if (++articles > skip) yield extractor.extract(page);
   }
 }
 
@@ -230,7 +251,7 @@ async function finished(folder: string): Promise<Manifest | undefined> {
 }
 
 async function describeInput(
-  { dump, language, names, tokenizer }: PrepareOptions,
+  { dump, language, names, tokenizer, signal }: PrepareOptions,
   report: (stage: PrepareStage, done: number) => void,
 ): Promise<DatasetMeta> {
   report('checksums', 0);
@@ -239,19 +260,23 @@ async function describeInput(
     language,
     tokenizer: { hash, vocabSize, bosId },
     source: {
-      dump: await describeFile(dump),
-      names: { kind: names.kind, ...(await describeFile(names.path)) },
+      dump: await describeFile(dump, signal),
+      names: { kind: names.kind, ...(await describeFile(names.path, signal)) },
     },
   };
 }
 
 async function describeFile(
   path: string,
+  signal: AbortSignal | undefined,
 ): Promise<{ file: string; bytes: number; sha256: string }> {
   try {
     const { size } = await stat(path);
     const hash = createHash('sha256');
-    for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer);
+    for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) {
+      hash.update(chunk as Buffer);
+      checkInterrupted(signal);
+    }
     return { file: basename(path), bytes: size, sha256: hash.digest('hex') };
   } catch (error) {
     throw fileError('read', path, error);

@@ -4,7 +4,7 @@
  * the program is killed, the same command goes on from there. The manifest comes last.
  */
 import { createHash } from 'node:crypto';
-import { mkdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { LeiaError } from '../core/error.ts';
@@ -16,6 +16,7 @@ import {
   type Json,
   type Manifest,
   manifestFile,
+  manifestSchema,
   type Passage,
   parseChecked,
   progressFile,
@@ -69,20 +70,29 @@ export class DatasetWriter {
     } catch (error) {
       throw fileError('create', folder, error);
     }
-    if ((await readOptional(join(folder, manifestFile))) !== undefined) {
+    const manifest = await readOptional(join(folder, manifestFile));
+    if (manifest !== undefined) {
+      const there = parseChecked(manifestSchema, manifest, join(folder, manifestFile)).meta;
       throw new LeiaError(
         'usage',
-        `${folder} already holds a finished dataset; remove it or write to another folder`,
+        `${folder} already holds a finished dataset${describeDifference(there, meta)}; remove it or write to another folder`,
       );
     }
+    await removeLeftovers(folder);
     const path = join(folder, progressFile);
     const text = await readOptional(path);
-    if (text === undefined) return new DatasetWriter(folder, meta, shardBytes, [], null);
-    const progress = parseChecked(progressSchema, text, path);
-    if (!isDeepStrictEqual(progress.meta, JSON.parse(JSON.stringify(meta)))) {
+    const progress = text === undefined ? undefined : parseChecked(progressSchema, text, path);
+    if (progress === undefined || progress.shards.length === 0) {
+      const writer = new DatasetWriter(folder, meta, shardBytes, [], null);
+      // Says at once that the folder is begun, and whether it can be written to.
+      await writer.#writeProgress();
+      return writer;
+    }
+    const other = describeDifference(progress.meta, meta);
+    if (other !== '') {
       throw new LeiaError(
         'usage',
-        `${folder} holds a dataset begun with other input or options; remove it or write to another folder`,
+        `${folder} holds a dataset begun with other input or options${other}; remove it or write to another folder`,
       );
     }
     return new DatasetWriter(folder, meta, shardBytes, progress.shards, progress.cursor);
@@ -143,6 +153,16 @@ export class DatasetWriter {
     return manifest;
   }
 
+  /** Deletes what was written, when the work has turned out to be of no use. */
+  async discard(): Promise<void> {
+    for (let shard = 0; shard <= this.#shards.length; shard++) {
+      for (const file of shardFiles) {
+        await rm(join(this.folder, shardFileName(file, shard)), { force: true });
+      }
+    }
+    await rm(join(this.folder, progressFile), { force: true });
+  }
+
   async #flush(): Promise<void> {
     const contents = this.#current.contents();
     const files = {} as Shard['files'];
@@ -157,6 +177,10 @@ export class DatasetWriter {
     this.#shards.push({ articles, tokens, entities, files });
     this.#current = new OpenShard();
     this.#cursor = this.#lastCursor;
+    await this.#writeProgress();
+  }
+
+  async #writeProgress(): Promise<void> {
     const progress = {
       format: 'leia-dataset-progress',
       version: 1,
@@ -205,6 +229,41 @@ class OpenShard {
 
 function format(json: unknown): string {
   return `${JSON.stringify(json, undefined, 2)}\n`;
+}
+
+/** ` (source.dump.file: "a" there, "b" here)` for the first difference, '' if there is none. */
+function describeDifference(there: DatasetMeta, here: DatasetMeta): string {
+  const found = difference(there, JSON.parse(JSON.stringify(here)) as Json, '');
+  return found === undefined ? '' : ` (${found})`;
+}
+
+function difference(
+  there: Json | undefined,
+  here: Json | undefined,
+  path: string,
+): string | undefined {
+  if (isDeepStrictEqual(there, here)) return undefined;
+  if (isObject(there) && isObject(here)) {
+    for (const key of new Set([...Object.keys(here), ...Object.keys(there)])) {
+      const inner = difference(there[key], here[key], path === '' ? key : `${path}.${key}`);
+      if (inner !== undefined) return inner;
+    }
+  }
+  const show = (value: Json | undefined) => JSON.stringify(value) ?? 'nothing';
+  return `${path}: ${show(there)} there, ${show(here)} here`;
+}
+
+function isObject(value: Json | undefined): value is { [key: string]: Json } {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** Temporary files of a run that was killed while it wrote. */
+async function removeLeftovers(folder: string): Promise<void> {
+  const ours =
+    /^\.(?:(?:articles|passages|index)-\d{5}\.\w+|progress\.json|manifest\.json)\..+\.tmp$/;
+  for (const name of await readdir(folder)) {
+    if (ours.test(name)) await rm(join(folder, name), { force: true });
+  }
 }
 
 async function readOptional(path: string): Promise<string | undefined> {

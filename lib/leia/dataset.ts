@@ -243,7 +243,10 @@ async function readManifest(folder: string): Promise<Manifest> {
     text = await readFile(path, 'utf8');
   } catch (error) {
     const begun = await stat(join(folder, progressFile)).catch(() => undefined);
-    if (begun === undefined) throw fileError('read', path, error);
+    if (begun === undefined) {
+      const { message } = fileError('read', path, error);
+      throw new LeiaError('io', `${message}; a dataset is made by leia prepare`, { cause: error });
+    }
     throw new LeiaError('io', `${folder} is not finished; run the same leia prepare again`);
   }
   const manifest = parseChecked(manifestSchema, text, path);

@@ -1,0 +1,387 @@
+// `leia prepare` and `leia data` as their user meets them: every run is a process of its own.
+import {
+  appendFile,
+  copyFile,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rm,
+  writeFile,
+} from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { Tokenizer } from '../../lib/tokenizer/tokenizer.ts';
+import { dumpXml, EXPECTED, KINDS, PAGES, writeDump, writeNames } from '../corpus/small-wiki.ts';
+import { fixtures, temporaryFolder } from '../llama/fixtures.ts';
+import { type ChildOptions, leia } from './child.ts';
+
+const tiny = join(fixtures, 'tokenizer-tiny');
+const demo = resolve(import.meta.dirname, '../../examples/demo');
+
+interface Small {
+  folder: string;
+  output: string;
+  /** `leia prepare` of the small wiki; later options win. */
+  prepare(more?: readonly string[], options?: ChildOptions): ReturnType<typeof leia>;
+}
+
+async function smallWiki(makeFolder = temporaryFolder): Promise<Small> {
+  const folder = await makeFolder();
+  const output = join(folder, 'data');
+  const args = ['prepare', '--dump', await writeDump(folder), '--language', 'pt'];
+  args.push('--tokenizer', tiny, '--output', output);
+  const titles = ['--titles', await writeNames(folder, 'titles')];
+  return {
+    folder,
+    output,
+    prepare: (more = [], options = {}) => {
+      const named = more.some((arg) => ['--wikidata', '--langlinks', '--titles'].includes(arg));
+      return leia([...args, ...(named ? [] : titles), ...more], options);
+    },
+  };
+}
+
+let kept = '';
+/** A folder that goes away when all tests are done. */
+async function keep(): Promise<string> {
+  kept = await mkdtemp(join(tmpdir(), 'leia-data-'));
+  return kept;
+}
+afterAll(() => rm(kept, { recursive: true, force: true }));
+
+/** Every file of a folder by name. */
+async function contents(folder: string): Promise<Map<string, Buffer>> {
+  const files = new Map<string, Buffer>();
+  for (const name of (await readdir(folder)).sort()) {
+    files.set(name, await readFile(join(folder, name)));
+  }
+  return files;
+}
+
+/** One line on standard error, after what was shown of the progress. */
+function errorLine(stderr: string): string {
+  const lines = stderr.trimEnd().split('\n');
+  expect(lines.filter((line) => line.startsWith('leia: '))).toEqual([lines.at(-1)]);
+  expect(stderr).not.toMatch(/^\s+at /m);
+  return lines.at(-1)!;
+}
+
+/** No dataset that opens lies there, and what is there says how to go on. */
+async function expectNoDataset(output: string): Promise<void> {
+  const { code, stdout, stderr } = await leia(['data', 'show', '--data', output, '--jsonl']);
+  expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+  expect(stderr).toMatch(
+    /^leia: .*(is not finished; run the same leia prepare again|a dataset is made by leia prepare)\n$/,
+  );
+}
+
+describe('leia prepare, leia data show', () => {
+  let tokenizer: Tokenizer;
+  beforeAll(async () => {
+    tokenizer = await Tokenizer.load(tiny);
+  });
+
+  test.each(KINDS)('--%s', async (kind) => {
+    const { folder, output, prepare } = await smallWiki();
+    const prepared = await prepare([`--${kind}`, await writeNames(folder, kind)]);
+    expect(prepared).toMatchObject({ code: 0 });
+    expect(prepared.stdout).toContain('with an English page                5 (55.6 %)');
+    expect(prepared.stdout).toContain('not on token boundaries             1, end: 1');
+    expect(prepared.stdout).toContain(`Next: leia preview --data ${output} --tokenizer ${tiny}`);
+
+    const shown = await leia(['data', 'show', '--data', output, '--jsonl']);
+    expect(shown).toMatchObject({ code: 0, stderr: '' });
+    const articles = shown.stdout
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    expect(articles.map(({ title, text, anchors }) => ({ title, text, anchors }))).toEqual(
+      EXPECTED,
+    );
+    for (const article of articles) {
+      expect(Object.keys(article)).toEqual(['title', 'text', 'anchors', 'inputIds', 'entities']);
+      const { ids } = await tokenizer.encode(article.text);
+      expect(article.inputIds).toEqual([tokenizer.bosId, ...ids]);
+    }
+    const [lisboa] = articles;
+    const tagus = [...(await tokenizer.encode('Tagus')).ids];
+    expect(lisboa.entities).toMatchObject([{}, { nameIds: tagus }, { nameIds: tagus }]);
+    for (const entity of lisboa.entities) {
+      expect(Object.keys(entity)).toEqual(['start', 'end', 'nameIds']);
+    }
+    const { start, end } = lisboa.entities[2];
+    expect((await tokenizer.decode(lisboa.inputIds.slice(start, end))).trim()).toBe('grande rio');
+  });
+
+  test('a real dump; readable, searched and counted', async () => {
+    const folder = await temporaryFolder();
+    const output = join(folder, 'data');
+    const dump = (await readdir(demo)).find((name) => name.endsWith('.xml.bz2'))!;
+    const prepared = await leia(
+      ['prepare', '--dump', join(demo, dump), '--language', 'ja', '--output', output].concat([
+        '--titles',
+        join(demo, 'titles.tsv'),
+        '--tokenizer',
+        join(demo, 'tokenizer'),
+      ]),
+    );
+    expect(prepared).toMatchObject({ code: 0 });
+    expect(prepared.stderr).toContain('pages read for titles and redirects');
+    expect(prepared.stderr).toContain('94/94 articles tokenised');
+    const data = (...args: string[]) => leia(['data', ...args, '--data', output]);
+
+    const all = (await data('show', '--jsonl')).stdout.trimEnd().split('\n');
+    expect(all).toHaveLength(94);
+    for (const line of all) {
+      const { text, anchors, inputIds, entities } = JSON.parse(line);
+      const { length } = Array.from(text as string);
+      let previous = 0;
+      for (const { start, end } of anchors) {
+        expect(start).toBeGreaterThanOrEqual(previous);
+        expect(end).toBeGreaterThan(start);
+        previous = end;
+      }
+      expect(previous).toBeLessThanOrEqual(length);
+      for (const { end } of entities) expect(end).toBeLessThanOrEqual(inputIds.length);
+      expect(text).not.toMatch(/\[\[|\]\]|\{\{|\}\}|\{\||'''|<ref|&nbsp;|__NOTOC__/);
+    }
+    const title = JSON.parse(all[3]!).title;
+    const one = await data('show', '--article', title, '--limit', '5');
+    expect(one.stdout.split('\n')[0]).toBe(title);
+    expect(await data('show', '--search', 'no such words in it')).toMatchObject({ code: 2 });
+    const stats = await data('stats', '--json');
+    expect(JSON.parse(stats.stdout)).toMatchObject({ articles: 94, meta: { language: 'ja' } });
+  });
+});
+
+describe('an interrupted run', () => {
+  const shards = ['--shard-size', '0.2'];
+  let whole = new Map<string, Buffer>();
+  let dump = '';
+  beforeAll(async () => {
+    const { folder, output, prepare } = await smallWiki(keep);
+    const pages = Array.from({ length: 600 }, (_, i) => ({
+      title: `Página ${i}`,
+      text: `${PAGES[0]!.text}\n${'mais palavras '.repeat(100)}[[Lisboa]]`,
+    }));
+    dump = join(folder, 'ptwiki-long.xml');
+    await writeFile(dump, dumpXml(pages));
+    expect(await prepare(['--dump', dump, ...shards])).toMatchObject({ code: 0 });
+    whole = await contents(output);
+    expect(whole.size).toBeGreaterThan(3 * 6);
+  });
+
+  /** Starts the long run and sends it a signal once some shards are complete. */
+  async function interrupt({ output, prepare }: Small, signal: NodeJS.Signals) {
+    const complete = async () => (await readdir(output).catch(() => [])).length > 6;
+    return await prepare(['--dump', dump, ...shards], {
+      onStart: async (child) => {
+        while (!(await complete())) await setTimeout(2);
+        child.kill(signal);
+      },
+    });
+  }
+
+  test.each([
+    ['SIGINT', 130],
+    ['SIGKILL', null],
+  ] as const)('%s: the same command goes on to the same bytes', async (signal, code) => {
+    const small = await smallWiki();
+    const stopped = await interrupt(small, signal);
+    expect(stopped.code).toBe(code);
+    if (code !== null) {
+      expect(errorLine(stopped.stderr)).toBe(
+        'leia: interrupted; the same command goes on where it stopped',
+      );
+    }
+    const begun = await contents(small.output);
+    expect(begun.has('manifest.json')).toBe(false);
+    expect(begun.get('articles-00000.bin')).toEqual(whole.get('articles-00000.bin'));
+    await expectNoDataset(small.output);
+    // A kill in the middle of a write leaves a file like this; it does not stay.
+    await writeFile(join(small.output, '.passages-00099.jsonl.7-0a1b2c3d.tmp'), 'half');
+
+    expect(await small.prepare(['--dump', dump, ...shards])).toMatchObject({ code: 0 });
+    expect(await contents(small.output)).toEqual(whole);
+  });
+
+  test('other input is refused and the difference named', async () => {
+    const small = await smallWiki();
+    await interrupt(small, 'SIGKILL');
+    const { code, stderr } = await small.prepare(['--dump', dump, '--language', 'gl']);
+    expect(code).toBe(2);
+    expect(errorLine(stderr)).toMatch(
+      /begun with other input or options \(language: "pt" there, "gl" here\); remove it or write/,
+    );
+  });
+});
+
+describe('bad input ends in one line and no dataset', () => {
+  const HTML = '<!DOCTYPE html><html><body>404</body></html>';
+  const xml = dumpXml(PAGES);
+  const dumpFile = (content: string | Uint8Array) => async (folder: string) => {
+    const path = join(folder, 'bad.xml.bz2');
+    await writeFile(path, content);
+    return ['--dump', path];
+  };
+  const nameFile = (kind: string, content: string | Uint8Array) => async (folder: string) => {
+    const path = join(folder, 'names');
+    await writeFile(path, content);
+    return [`--${kind}`, path];
+  };
+  /** The small tokenizer with one file changed. */
+  const tokenizerFolder = (edit: (text: string) => string) => async (folder: string) => {
+    const path = join(folder, 'tokenizer');
+    await mkdir(path);
+    for (const name of ['tokenizer.json', 'tokenizer_config.json', 'special_tokens_map.json']) {
+      await copyFile(join(tiny, name), join(path, name));
+    }
+    const file = join(path, 'tokenizer.json');
+    await writeFile(file, edit(await readFile(file, 'utf8')));
+    return ['--tokenizer', path];
+  };
+
+  /** The demo's dump, bzip2 of many streams. */
+  async function realDump(edit: (bytes: Buffer) => Buffer): Promise<Buffer> {
+    const name = (await readdir(demo)).find((file) => file.endsWith('.xml.bz2'))!;
+    return edit(await readFile(join(demo, name)));
+  }
+
+  const cases: [string, (folder: string) => Promise<string[]>, RegExp][] = [
+    [
+      'no such dump',
+      async () => ['--dump', '/nowhere/x.xml'],
+      /cannot read \/nowhere\/x\.xml: no such file/,
+    ],
+    ['a folder as dump', async (folder) => ['--dump', folder], /cannot read .*: it is a folder/],
+    ['an empty dump', dumpFile(''), /bad\.xml\.bz2: .* got an empty file/],
+    ['a web page', dumpFile(HTML), /got a web page/],
+    ['malformed XML', dumpFile(xml.replace('</title>', '</titel>')), /malformed XML at line \d+/],
+    ['XML cut off', dumpFile(xml.slice(0, -200)), /the file is incomplete, download it again/],
+    ['no pages', dumpFile(dumpXml([])), /without pages/],
+    [
+      'an abstracts dump',
+      dumpFile('<feed><doc><title>A</title></doc></feed>'),
+      /an abstracts dump\), not <mediawiki>/,
+    ],
+    [
+      'truncated bzip2',
+      async (folder) =>
+        await dumpFile(await realDump((bytes) => bytes.subarray(0, bytes.length / 2)))(folder),
+      /bad\.xml\.bz2: the bzip2 data ends at byte \d+/,
+    ],
+    [
+      'corrupt bzip2',
+      async (folder) =>
+        await dumpFile(
+          await realDump((bytes) => {
+            bytes[bytes.length >> 1]! ^= 16;
+            return bytes;
+          }),
+        )(folder),
+      /bad\.xml\.bz2: .*corrupt/,
+    ],
+    ['no links', dumpFile(dumpXml([PAGES[3]!])), /no article with text and links in it/],
+    [
+      'no link with a name',
+      dumpFile(dumpXml([PAGES[5]!])),
+      /none of the 2 links of .* has an English name in/,
+    ],
+    ['no such names', async () => ['--titles', '/nowhere'], /cannot read \/nowhere: no such file/],
+    [
+      'a bad table',
+      nameFile('titles', 'Lisboa\tLisbon\nPortugal\n'),
+      /line 2: expected a title, a tab/,
+    ],
+    ['a table as Wikidata', nameFile('wikidata', 'Lisboa\tLisbon\n'), /line 1: not JSON/],
+    ['Wikidata cut off', nameFile('wikidata', '[\n{"id":"Q1"},\n'), /cut off\?/],
+    [
+      'another table of SQL',
+      nameFile('langlinks', "INSERT INTO `page` VALUES (1,'a');\n"),
+      /this is table 'page', expected 'langlinks'/,
+    ],
+    [
+      'no tokenizer',
+      async () => ['--tokenizer', '/nowhere'],
+      /\/nowhere\/tokenizer\.json: no such file/,
+    ],
+    ['a corrupt tokenizer', tokenizerFolder((text) => text.slice(0, 999)), /tokenizer\.json/],
+    ['a tokenizer of another kind', tokenizerFolder(() => '{"version":"1.0"}'), /tokenizer\.json/],
+  ];
+
+  test.concurrent.each(cases)('%s', async (_, change, message) => {
+    const { folder, output, prepare } = await smallWiki();
+    const { code, stdout, stderr } = await prepare(await change(folder));
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+    expect(errorLine(stderr)).toMatch(message);
+    expect((await contents(output).catch(() => new Map())).has('manifest.json')).toBe(false);
+  });
+
+  test('wrong use', async () => {
+    const { folder, prepare } = await smallWiki();
+    const names = await writeNames(folder, 'wikidata');
+    const titles = join(folder, 'titles.tsv');
+    for (const [args, message] of [
+      [
+        ['--wikidata', names, '--titles', titles],
+        /one of --wikidata, --langlinks and --titles; 2 given/,
+      ],
+      [['--shard-size', '0'], /--shard-size: expected/],
+      [['--shard-size', 'big'], /--shard-size: expected a number, got 'big'/],
+    ] as const) {
+      const { code, stderr } = await prepare(args);
+      expect(code).toBe(2);
+      expect(stderr).toMatch(message);
+    }
+    expect(await leia(['prepare'])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("required option '--dump <file>' not specified"),
+    });
+  });
+
+  test('output that cannot be written', async () => {
+    const { folder, prepare } = await smallWiki();
+    await writeFile(join(folder, 'file'), '');
+    for (const [output, message] of [
+      [join(folder, 'file', 'data'), /cannot create .*: a part of the path is not a folder/],
+      [join(folder, 'file'), /cannot create .*file/],
+      ['/dev/null/data', /cannot create .*: a part of the path is not a folder/],
+    ] as const) {
+      const { code, stderr } = await prepare(['--output', output]);
+      expect(code).toBe(1);
+      expect(errorLine(stderr)).toMatch(message);
+    }
+  });
+
+  test('a disk that fills up, and then has room', async () => {
+    const { output, prepare, folder } = await smallWiki();
+    const pages = Array.from({ length: 200 }, (_, i) => ({ ...PAGES[0]!, title: `Página ${i}` }));
+    await writeFile(join(folder, 'ptwiki-pages-articles.xml'), dumpXml(pages));
+    const full = await prepare([], { fileBlocks: 16 });
+    expect(full.code).toBe(1);
+    expect(errorLine(full.stderr)).toMatch(
+      /cannot write .*-00000\.\w+: the file would be larger than allowed/,
+    );
+    expect(await readdir(output)).toEqual(['progress.json']);
+    await expectNoDataset(output);
+    expect(await prepare()).toMatchObject({ code: 0 });
+    expect(await leia(['data', 'stats', '--data', output])).toMatchObject({ code: 0 });
+  });
+
+  test('a dataset that was damaged afterwards', async () => {
+    const { output, prepare } = await smallWiki();
+    expect(await prepare()).toMatchObject({ code: 0 });
+    await appendFile(join(output, 'articles-00000.bin'), 'x');
+    const { code, stderr } = await leia(['data', 'show', '--data', output]);
+    expect(code).toBe(1);
+    expect(errorLine(stderr)).toMatch(/articles-00000\.bin has .* prepare the data again/);
+    const none = await leia(['data', 'show', '--data', join(output, 'none')]);
+    expect(none.code).toBe(1);
+    expect(errorLine(none.stderr)).toMatch(
+      /no such file or folder; a dataset is made by leia prepare/,
+    );
+  });
+});
