@@ -1,6 +1,7 @@
 #include "binding/js_tensor.h"
 
 #include <algorithm>
+#include <cmath>
 #include <vector>
 
 #include "binding/arguments.h"
@@ -28,10 +29,10 @@ Shape parse_shape(const Napi::Value& value) {
   double elements = 1;
   for (uint32_t i = 0; i < array.Length(); ++i) {
     const Napi::Value item = array[i];
-    const double size = item.IsNumber() ? item.As<Napi::Number>().DoubleValue() : -1;
-    require(size >= 0 && size <= 9007199254740991.0 &&
-                size == static_cast<double>(static_cast<int64_t>(size)),
-            "shape: size ", i, " is not a whole number of 0 or more");
+    require(item.IsNumber(), "shape[", i, "] is not a number");
+    const double size = item.As<Napi::Number>().DoubleValue();
+    require(size >= 0 && size <= 9007199254740991.0 && size == std::trunc(size), "shape[", i,
+            "] is ", size, ", expected a whole number of 0 or more");
     elements *= size > 0 ? size : 1;  // so that no partial product is too large either
     shape.append(static_cast<int64_t>(size));
   }

@@ -1,0 +1,161 @@
+// Devices: the queue runs beside the event loop, the first error is reported once with what failed, and each
+// worker thread has a stream of its own. What concerns a whole process runs in children.
+import { setImmediate } from 'node:timers/promises';
+import { describe, expect, test } from 'vitest';
+import { Device, LeiaError, ops, Tensor } from '../../lib/index.ts';
+import { runChild } from '../support/child.ts';
+
+const device = Device.open();
+
+/** Queues an operation that fails when it runs. */
+function queueFailure(id = 9): void {
+  using ids = Tensor.from(Int32Array.of(1, id), [2]);
+  using weight = Tensor.zeros([7, 4]);
+  ops.embeddingForward({ ids, weight }).output.dispose();
+}
+
+const failure =
+  'embedding_forward(ids: int32[2], weight: float32[7, 4], output: float32[2, 4]): id 9 at position [1] is not a row of the table, expected 0 to 6';
+
+async function refused(promise: Promise<unknown>): Promise<LeiaError> {
+  const error = await promise.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  expect(error).toBeInstanceOf(LeiaError);
+  return error as LeiaError;
+}
+
+describe('open', () => {
+  test('gives one device per name, the CPU by default', () => {
+    expect(Device.open('cpu')).toBe(Device.open());
+    expect(Device.open().name).toBe('cpu');
+  });
+
+  test.each(['cuda', 'cuda:1', 'emulated'])('%s is not part of this build', (name) => {
+    expect(() => Device.open(name)).toThrow(
+      expect.objectContaining({
+        code: 'unavailable',
+        message: `device '${name}' is not part of this build, which has the CPU kernels only; use 'cpu'`,
+      }),
+    );
+  });
+
+  test.each(['', 'gpu', 'CPU'])('%j is unknown', (name) => {
+    expect(() => Device.open(name)).toThrow(
+      expect.objectContaining({
+        code: 'usage',
+        message: `unknown device '${name}', expected 'cpu'`,
+      }),
+    );
+  });
+});
+
+describe('errors of queued work', () => {
+  test('the first one rejects synchronize(), with operation, shapes, dtypes and the value', async () => {
+    queueFailure();
+    queueFailure(11);
+    const error = await refused(device.synchronize());
+    expect(error.message).toBe(failure);
+    expect(error.code).toBe('argument');
+    await expect(device.synchronize()).resolves.toBeUndefined();
+  });
+
+  test('read() rejects with it, too', async () => {
+    using tensor = Tensor.from([1], [1]);
+    queueFailure();
+    expect((await refused(tensor.read())).message).toBe(failure);
+    expect(await tensor.read()).toEqual(Float32Array.of(1));
+  });
+
+  test('later work is skipped until then, and runs again after', async () => {
+    using tensor = Tensor.from([1, 2], [2]);
+    queueFailure();
+    ops.fill({ output: tensor, value: 5 });
+    const first = device.synchronize();
+    ops.fill({ output: tensor.view([1]), value: 7 });
+    await refused(first);
+    expect(await tensor.read()).toEqual(Float32Array.of(7, 2));
+  });
+
+  test('skipped work frees what it held', async () => {
+    await device.synchronize();
+    const before = device.liveBytes;
+    queueFailure();
+    for (let i = 0; i < 3; i++) {
+      using tensor = Tensor.zeros([1000]);
+      ops.cast({ input: tensor }).output.dispose();
+    }
+    await refused(device.synchronize());
+    expect(device.liveBytes).toBe(before);
+  });
+});
+
+describe('the event loop', () => {
+  test('turns while work runs', async () => {
+    using a = Tensor.zeros([1200, 1200]);
+    const outputs = Array.from({ length: 8 }, () => ops.matmul({ a, b: a }).output);
+    let turns = 0;
+    let done = false;
+    const finished = device.synchronize().then(() => {
+      done = true;
+    });
+    while (!done) {
+      await setImmediate();
+      turns++;
+    }
+    await finished;
+    for (const output of outputs) output.dispose();
+    // A loop that waits for the work turns once or twice.
+    expect(turns).toBeGreaterThan(20);
+  });
+
+  test('many synchronisations are answered in order', async () => {
+    const order: number[] = [];
+    using tensor = Tensor.zeros([10]);
+    await Promise.all(
+      Array.from({ length: 100 }, (_, i) => {
+        ops.fill({ output: tensor, value: i });
+        return device.synchronize().then(() => order.push(i));
+      }),
+    );
+    expect(order).toEqual(Array.from({ length: 100 }, (_, i) => i));
+  });
+});
+
+describe('processes and threads', () => {
+  test('with LEIA_DEBUG=1 an operation throws where it was called', async () => {
+    const { code, output, errors } = await runChild('core/children/debug.ts', { LEIA_DEBUG: '1' });
+    expect(errors).toBe('');
+    expect(code).toBe(0);
+    expect(JSON.parse(output)).toEqual({ thrown: failure, here: true, values: [5, 5] });
+  });
+
+  test('without, it does not', async () => {
+    const { output } = await runChild('core/children/debug.ts', { LEIA_DEBUG: '' });
+    expect(JSON.parse(output)).toEqual({ rejected: failure, values: [0, 0] });
+  });
+
+  test('workers have streams of their own, end with work queued, and leave the others alone', async () => {
+    const { code, signal, output, errors } = await runChild('core/children/workers.ts');
+    expect(errors).toBe('');
+    expect({ code, signal }).toEqual({ code: 0, signal: null });
+    expect(JSON.parse(output)).toEqual({
+      sums: [4, 8, 12, 16],
+      failed: failure,
+      terminated: true,
+      main: [3, 3],
+    });
+  });
+
+  test.each([
+    ['awaited', 'done\n'],
+    ['left', ''],
+    ['exit', ''],
+  ])('a process with work that is %s ends', async (mode, expected) => {
+    const { code, signal, output, errors } = await runChild('core/children/end.ts', {}, [], [mode]);
+    expect(errors).toBe('');
+    expect({ code, signal }).toEqual({ code: 0, signal: null });
+    expect(output).toBe(expected);
+  });
+});
