@@ -4,6 +4,14 @@ export { LeiaError, type LeiaErrorCode } from './core/error.ts';
 export * as ops from './core/ops.ts';
 export { type DType, type HostArray, type Shape, Tensor } from './core/tensor.ts';
 export {
+  type HeldOutArticle,
+  type HeldOutLoss,
+  type HeldOutOptions,
+  heldOutArticles,
+  heldOutLoss,
+} from './evaluate/held-out-loss.ts';
+export { type Split, splitHeldOut } from './evaluate/held-out-split.ts';
+export {
   type Score,
   type ScoreOptions,
   type ScoreRequest,

@@ -1,0 +1,145 @@
+// How well a model predicts articles it was not trained on: the loss of their original text, without any
+// inserted names, each token exactly once. Articles are cut into windows that overlap by one token (the last
+// of one window is the first of the next, where it is context only), and windows of several articles share a
+// row without seeing each other.
+//
+// An adapted model has <translate> and </translate> in its vocabulary, and whatever probability it gives them
+// here is lost to it: the loss is that of the model as it stands. Its two tokens are never labels.
+import { LeiaError } from '../core/error.ts';
+import type { Dataset } from '../leia/dataset.ts';
+import { ignoredLabel } from '../leia/labels.ts';
+import { countLabelTokens } from '../llama/batch.ts';
+import type { LlamaModel } from '../llama/llama-model.ts';
+
+export interface HeldOutArticle {
+  /** BOS and the text's tokens. */
+  readonly inputIds: Int32Array;
+  /** Length of the text in code points. */
+  readonly characters: number;
+}
+
+export interface HeldOutOptions {
+  /** Tokens in a row: the most that a token can have before it, plus one. */
+  readonly sequenceLength: number;
+  /** Rows computed at once. */
+  readonly batchSize: number;
+}
+
+export interface HeldOutLoss {
+  /** Mean cross-entropy in nats per token, over all tokens but the articles' BOS. */
+  readonly loss: number;
+  /** The same sum in bits, per character of text: comparable between tokenizers. */
+  readonly bitsPerCharacter: number;
+  readonly articles: number;
+  readonly tokens: number;
+  readonly characters: number;
+}
+
+/** Articles of a dataset, as they were before insertion. */
+export function heldOutArticles(dataset: Dataset, indices: readonly number[]): HeldOutArticle[] {
+  return indices.map((index) => ({
+    inputIds: dataset.article(index).inputIds,
+    characters: Array.from(dataset.passage(index).text).length,
+  }));
+}
+
+/**
+ * The loss of a model on articles. Its parameters and gradients stay as they are, so this may be asked between
+ * two training steps, and costs no memory of its own if rows and batch are those of the training.
+ *
+ * @throws LeiaError `argument` (no token to predict; rows of fewer than 2 tokens, or of more than the model has
+ *   positions; ids outside its vocabulary).
+ */
+export async function heldOutLoss(
+  model: LlamaModel,
+  articles: readonly HeldOutArticle[],
+  { sequenceLength, batchSize }: HeldOutOptions,
+): Promise<HeldOutLoss> {
+  if (!(sequenceLength >= 2)) {
+    throw new LeiaError(
+      'argument',
+      `heldOutLoss: rows of ${sequenceLength} tokens, expected 2 or more`,
+    );
+  }
+  const rows = packWindows(
+    articles.flatMap(({ inputIds }) => windowsOf(inputIds, sequenceLength)),
+    sequenceLength,
+  );
+  if (rows.length === 0) {
+    throw new LeiaError('argument', 'heldOutLoss: the articles have no token to predict');
+  }
+  let sum = 0;
+  let tokens = 0;
+  for (let at = 0; at < rows.length; at += batchSize) {
+    const batch = rows.slice(at, at + batchSize);
+    while (batch.length < batchSize) batch.push(new Row(sequenceLength));
+    const labels = batch.map((row) => row.labels);
+    const { loss } = model.forward(
+      batch.map((row) => row.inputIds),
+      labels,
+      { documentStarts: batch.map((row) => row.documentStarts) },
+    );
+    const count = countLabelTokens(labels);
+    sum += ((await loss.readFloats())[0] as number) * count;
+    tokens += count;
+  }
+  const characters = articles.reduce((total, article) => total + article.characters, 0);
+  return {
+    loss: sum / tokens,
+    bitsPerCharacter: sum / Math.LN2 / characters,
+    articles: articles.length,
+    tokens,
+    characters,
+  };
+}
+
+/** Stretches of at most `length` tokens; every token but the first is in one of them not as its first. */
+function windowsOf(ids: Int32Array, length: number): Int32Array[] {
+  const windows: Int32Array[] = [];
+  for (let start = 0; start + 1 < ids.length; start += length - 1) {
+    windows.push(ids.subarray(start, start + length));
+  }
+  return windows;
+}
+
+/** Windows in rows, none cut: the longest first, each into the first row with room for it. */
+function packWindows(windows: readonly Int32Array[], length: number): Row[] {
+  const rows: Row[] = [];
+  const open: Row[] = [];
+  for (const window of windows.toSorted((a, b) => b.length - a.length)) {
+    let row = open.find(({ room }) => room >= window.length);
+    if (row === undefined) {
+      row = new Row(length);
+      rows.push(row);
+      if (window.length < length) open.push(row);
+    }
+    row.add(window);
+  }
+  return rows;
+}
+
+/** One row of the model's input. What is not filled has id 0, ignored labels and sees only itself. */
+class Row {
+  readonly inputIds: Int32Array;
+  readonly labels: Int32Array;
+  readonly documentStarts: Int32Array;
+  #filled = 0;
+
+  constructor(length: number) {
+    this.inputIds = new Int32Array(length);
+    this.labels = new Int32Array(length).fill(ignoredLabel);
+    this.documentStarts = Int32Array.from({ length }, (_, position) => position);
+  }
+
+  get room(): number {
+    return this.inputIds.length - this.#filled;
+  }
+
+  add(window: Int32Array): void {
+    const from = this.#filled;
+    this.#filled += window.length;
+    this.inputIds.set(window, from);
+    this.labels.set(window.subarray(1), from + 1);
+    this.documentStarts.fill(from, from, this.#filled);
+  }
+}
