@@ -1,0 +1,136 @@
+// A line chart as SVG, drawn without a browser: a few curves over one axis of steps. Colours are left to the
+// page's style sheet (`.series-0`, `.series-1` …), so that it can be light or dark.
+import { type Html, type HtmlValue, html } from './html.ts';
+
+export interface Point {
+  readonly x: number;
+  readonly y: number;
+}
+
+export interface Series {
+  readonly name: string;
+  readonly points: readonly Point[];
+  /** Which of the page's colours. */
+  readonly color: number;
+  /** A faint line behind others, without a name in the legend. */
+  readonly faint?: boolean;
+  /** A dot at every point, with its value. */
+  readonly dots?: boolean;
+}
+
+export interface LineChart {
+  /** Says in a sentence what is seen, for those who cannot. */
+  readonly description: string;
+  readonly xLabel: string;
+  readonly yLabel: string;
+  readonly series: readonly Series[];
+}
+
+const width = 720;
+const height = 320;
+const margin = { top: 16, right: 24, bottom: 44, left: 52 };
+
+/** @returns an `<svg>` of 720 × 320 units that scales with its place. Points that are not finite are left out. */
+export function lineChart({ description, xLabel, yLabel, series }: LineChart): Html {
+  const drawn = series.map((each) => ({ ...each, points: each.points.filter(isFinitePoint) }));
+  const points = drawn.flatMap((each) => each.points);
+  const x = axis(
+    points.map((point) => point.x),
+    { from: margin.left, to: width - margin.right, ticks: 6, start: 0 },
+  );
+  const y = axis(
+    points.map((point) => point.y),
+    { from: height - margin.bottom, to: margin.top, ticks: 5 },
+  );
+  const bottom = height - margin.bottom;
+  return html`<svg viewBox="0 0 ${width} ${height}" role="img" aria-label="${description}" xmlns="http://www.w3.org/2000/svg">
+${y.ticks.map(
+  (value) =>
+    html`<line class="grid" x1="${margin.left}" x2="${width - margin.right}" y1="${y.place(value)}" y2="${y.place(value)}"/><text class="tick" x="${margin.left - 8}" y="${y.place(value)}" dy="0.32em" text-anchor="end">${y.format(value)}</text>`,
+)}
+${x.ticks.map(
+  (value) =>
+    html`<text class="tick" x="${x.place(value)}" y="${bottom + 18}" text-anchor="middle">${x.format(value)}</text>`,
+)}
+<line class="axis" x1="${margin.left}" x2="${width - margin.right}" y1="${bottom}" y2="${bottom}"/>
+<text class="label" x="${(margin.left + width - margin.right) / 2}" y="${height - 6}" text-anchor="middle">${xLabel}</text>
+<text class="label" transform="translate(14 ${(margin.top + bottom) / 2}) rotate(-90)" text-anchor="middle">${yLabel}</text>
+${drawn.map((each) => curve(each, x, y))}
+</svg>`;
+}
+
+/** Names of the curves with their colours, to stand above the chart. */
+export function legend(series: readonly Series[]): Html {
+  const named = series.filter(({ faint }) => !faint);
+  return html`<p class="legend">${named.map(
+    ({ name, color }) => html`<span><span class="key series-${color}"></span>${name}</span> `,
+  )}</p>`;
+}
+
+/** The mean over up to `radius` points on either side, fewer near the ends. */
+export function smooth(points: readonly Point[], radius: number): Point[] {
+  return points.map(({ x }, i) => {
+    const reach = Math.min(radius, i, points.length - 1 - i);
+    const near = points.slice(i - reach, i + reach + 1);
+    return { x, y: near.reduce((sum, point) => sum + point.y, 0) / near.length };
+  });
+}
+
+interface Axis {
+  readonly ticks: readonly number[];
+  place(value: number): string;
+  format(value: number): string;
+}
+
+function curve({ points, color, faint, dots }: Series, x: Axis, y: Axis): HtmlValue {
+  if (points.length === 0) return '';
+  const path = points
+    .map((point, i) => `${i === 0 ? 'M' : 'L'}${x.place(point.x)} ${y.place(point.y)}`)
+    .join('');
+  return html`<path class="curve series-${color}${faint ? ' faint' : ''}" d="${path}"/>
+${
+  dots
+    ? points.map(
+        (point) =>
+          html`<circle class="dot series-${color}" cx="${x.place(point.x)}" cy="${y.place(point.y)}" r="4"><title>${x.format(point.x)}: ${point.y.toFixed(3)}</title></circle>`,
+      )
+    : ''
+}`;
+}
+
+/** Maps values to places, with about so many round ticks. */
+function axis(
+  values: readonly number[],
+  { from, to, ticks: wanted, start }: { from: number; to: number; ticks: number; start?: number },
+): Axis {
+  let low = values.reduce((least, value) => Math.min(least, value), start ?? Infinity);
+  let high = values.reduce((most, value) => Math.max(most, value), start ?? -Infinity);
+  if (values.length === 0) [low, high] = [0, 1];
+  if (high - low <= 1e-6 * Math.max(1, Math.abs(low), Math.abs(high))) {
+    // One value, as good as: it stands in the middle.
+    [low, high] = [(low + high - 1) / 2, (low + high + 1) / 2];
+  }
+  const step = roundStep((high - low) / wanted);
+  if (start === undefined) {
+    low = Math.floor(low / step) * step;
+    high = Math.ceil(high / step) * step;
+  }
+  const first = Math.ceil(low / step - 1e-9);
+  const last = Math.floor(high / step + 1e-9);
+  const digits = Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
+  return {
+    ticks: Array.from({ length: last - first + 1 }, (_, i) => (first + i) * step),
+    place: (value) => (from + ((value - low) / (high - low)) * (to - from)).toFixed(1),
+    format: (value) => value.toFixed(digits),
+  };
+}
+
+/** The next of 1, 2, 5, 10, 20 … */
+function roundStep(least: number): number {
+  const power = 10 ** Math.floor(Math.log10(least));
+  return power * ([1, 2, 5].find((factor) => factor * power >= least) ?? 10);
+}
+
+function isFinitePoint({ x, y }: Point): boolean {
+  return Number.isFinite(x) && Number.isFinite(y);
+}
