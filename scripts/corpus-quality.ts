@@ -69,7 +69,10 @@ export function linksOf(wikitext: string, resolver: LinkResolver): string[] {
   // Innermost first, so that `{{a|{{b}}}}` and `{{{1}}}` come apart at the right braces.
   text = peel(text, /\{\{(?:[^{}]|\{(?!\{)|\}(?!\}))*?\}\}/g);
   text = peel(text, /<table\b(?:(?!<\/?table)[\s\S])*<\/table\s*>/gi);
-  text = peel(text, /^[ \t:*#]*\{\|(?:(?!^[ \t:*#]*\{\||^\s*\|\})[\s\S])*^\s*\|\}/gm);
+  text = peel(
+    text,
+    /^[ \t:*#]*\{\|(?:(?!^[ \t:*#]*\{\||^\s*\|\})[\s\S])*(?:^\s*\|\}|<\/table\s*>)/gm,
+  );
   // A row of a table that never ends is not running text either.
   text = text.replace(/^[ \t]*\|.*$/gm, '');
   const targets: (string | undefined)[] = [];

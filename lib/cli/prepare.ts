@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { LeiaError } from '../core/error.ts';
 import type { NameSource } from '../corpus/names/name-source.ts';
 import { type PrepareStage, prepare } from '../corpus/prepare.ts';
@@ -16,6 +16,7 @@ interface Options {
   titles?: string;
   tokenizer: string;
   output: string;
+  lists: 'keep' | 'drop';
   shardSize: number;
 }
 
@@ -43,6 +44,14 @@ export function registerPrepare(program: Command): void {
     .option('--titles <file>', 'English names from a table: title, tab, name')
     .requiredOption('--tokenizer <folder>', 'folder with tokenizer.json, usually that of the model')
     .requiredOption('--output <folder>', 'where the dataset goes')
+    .addOption(
+      new Option(
+        '--lists <choice>',
+        "items of lists: text like any, or left out as the paper's were",
+      )
+        .choices(['keep', 'drop'])
+        .default('keep'),
+    )
     .option(
       '--shard-size <MiB>',
       "size of the dataset's files; what at most is done again after an interruption",
@@ -67,6 +76,7 @@ Example, with files from https://dumps.wikimedia.org/jawiki/latest/:
           names,
           tokenizer,
           output: options.output,
+          lists: options.lists,
           shardBytes: options.shardSize * 2 ** 20,
           signal,
           onProgress: progress.update,

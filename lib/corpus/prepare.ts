@@ -23,6 +23,7 @@ import { followRedirects } from './redirects.ts';
 import type { Siteinfo } from './siteinfo.ts';
 import { normaliseTitle } from './title.ts';
 import { ArticleExtractor } from './wikitext/extract.ts';
+import type { LineOptions } from './wikitext/lines.ts';
 
 export interface PrepareOptions {
   /** MediaWiki `pages-articles` XML, .bz2 or plain. */
@@ -33,6 +34,8 @@ export interface PrepareOptions {
   tokenizer: Tokenizer;
   /** Folder of the dataset. */
   output: string;
+  /** Whether items of lists are text; the paper's extraction left them out. Default `keep`. */
+  lists?: LineOptions['lists'];
   /** Size of the dataset's files: what at most is done again after an interruption. Default 128 MiB. */
   shardBytes?: number;
   signal?: AbortSignal;
@@ -100,7 +103,7 @@ export async function prepare(options: PrepareOptions): Promise<Manifest> {
   const cursor = writer.cursor === null ? undefined : cursorSchema.parse(writer.cursor);
   const work = new Preparation(writer, new ArticleTokenizer(tokenizer), cursor?.counts);
   let pages = cursor?.pages ?? 0;
-  for await (const article of readArticles(dump, pages)) {
+  for await (const article of readArticles(options, pages)) {
     pages++;
     await work.add(article.title, article.text, link(article), pages);
     report('articles', pages, titles.articles);
@@ -229,9 +232,12 @@ async function readTitles(
 }
 
 /** The second pass: articles of the main namespace in the order of the dump, but for the first `skip`. */
-async function* readArticles(path: string, skip: number): AsyncGenerator<Article, void, undefined> {
+async function* readArticles(
+  { dump: path, lists = 'keep' }: PrepareOptions,
+  skip: number,
+): AsyncGenerator<Article, void, undefined> {
   const dump = await openDump(path);
-  const extractor = new ArticleExtractor(dump.siteinfo);
+  const extractor = new ArticleExtractor(dump.siteinfo, { lists });
   let articles = 0;
   for await (const page of dump.pages()) {
     if (page.namespace !== 0 || page.redirect !== undefined) continue;
@@ -251,7 +257,7 @@ async function finished(folder: string): Promise<Manifest | undefined> {
 }
 
 async function describeInput(
-  { dump, language, names, tokenizer, signal }: PrepareOptions,
+  { dump, language, names, lists = 'keep', tokenizer, signal }: PrepareOptions,
   report: (stage: PrepareStage, done: number) => void,
 ): Promise<DatasetMeta> {
   report('checksums', 0);
@@ -261,6 +267,7 @@ async function describeInput(
     tokenizer: { hash, vocabSize, bosId },
     source: {
       dump: await describeFile(dump, signal),
+      lists,
       names: { kind: names.kind, ...(await describeFile(names.path, signal)) },
     },
   };

@@ -54,6 +54,7 @@ describe('a dataset', () => {
     });
     expect(manifest.meta.source).toMatchObject({
       dump: { file: 'ptwiki-pages-articles.xml' },
+      lists: 'keep',
       names: { kind },
     });
   });
@@ -79,6 +80,13 @@ describe('a dataset', () => {
       });
       expect(found).toEqual(expected);
     }
+  });
+
+  test('items of lists can be left out', async () => {
+    const options = await makeOptions();
+    await prepare({ ...options, lists: 'drop' });
+    expect(await passages(options.output)).toEqual(EXPECTED.slice(0, 2));
+    await expect(prepare(options)).rejects.toThrow(/source\.lists: "drop" there, "keep" here/);
   });
 
   test('made before of the same input is left as it is', async () => {
