@@ -97,14 +97,21 @@ async function write(line: string): Promise<void> {
 }
 
 /** The figures of a dataset, as the original prints them. */
-export function formatStatistics({ articles, tokens, entities, report }: Manifest): string {
+export function formatStatistics(manifest: Manifest): string {
+  const rows = statisticsOf(manifest);
+  const width = Math.max(...rows.map(([label]) => label.length));
+  return rows.map(([label, value]) => `${label.padEnd(width)}  ${value}`).join('\n');
+}
+
+/** The same as rows of label and value. */
+export function statisticsOf({ articles, tokens, entities, report }: Manifest): [string, string][] {
   const number = (value: unknown) => (typeof value === 'number' ? value : 0);
   const anchors = number(report.anchors);
   const linked = number(report.linked);
   const share = (part: number, whole: number) =>
     whole > 0 ? ` (${((100 * part) / whole).toFixed(1)} %)` : '';
   const misaligned = Object.entries((report.misaligned ?? {}) as Record<string, number>);
-  const rows: [string, string][] = [
+  return [
     ['articles', `${articles}, ${number(report.withoutLinks)} more without text or links left out`],
     ['redirects', String(number(report.redirects))],
     ['links', String(anchors)],
@@ -117,6 +124,4 @@ export function formatStatistics({ articles, tokens, entities, report }: Manifes
     ['entities', `${entities}${share(entities, anchors)}`],
     ['tokens', `${tokens}, ${(tokens / Math.max(1, articles)).toFixed(0)} an article`],
   ];
-  const width = Math.max(...rows.map(([label]) => label.length));
-  return rows.map(([label, value]) => `${label.padEnd(width)}  ${value}`).join('\n');
 }

@@ -8,6 +8,7 @@ import { Command, CommanderError } from 'commander';
 import { packageRoot } from '../core/addon.ts';
 import { LeiaError } from '../core/error.ts';
 import { registerData } from './data.ts';
+import { registerDemo } from './demo.ts';
 import { registerDoctor } from './doctor.ts';
 import { registerExport } from './export.ts';
 import { registerGenerate } from './generate.ts';
@@ -26,6 +27,7 @@ const registrations: readonly ((program: Command) => void)[] = [
   registerGenerate,
   registerExport,
   registerDoctor,
+  registerDemo,
 ];
 
 export function createProgram(): Command {

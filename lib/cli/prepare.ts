@@ -108,7 +108,7 @@ function nameSource(options: Options): NameSource {
 }
 
 /** A line of progress per stage, with the rate and, where the total is known, the time left. */
-class StageProgress {
+export class StageProgress {
   readonly #line = new Progress();
   #stage: PrepareStage | undefined;
   #began = 0;

@@ -39,7 +39,7 @@ interface Mention {
  * no paragraph gets one.
  */
 export async function previewArticle(
-  dataset: Dataset,
+  dataset: Pick<Dataset, 'passage'>,
   index: number,
   tokenizer: Tokenizer,
   options: PreviewOptions,

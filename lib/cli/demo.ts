@@ -1,0 +1,268 @@
+// `leia demo`: all of LEIA on a small sample, from dump to adapted checkpoint, with the ordinary parts that the
+// other commands are made of. What is finished is found again, so an interrupted demo goes on.
+import { mkdir } from 'node:fs/promises';
+import { basename, join, resolve } from 'node:path';
+import type { Command } from 'commander';
+import pico from 'picocolors';
+import { z } from 'zod';
+import { packageRoot } from '../core/addon.ts';
+import { LeiaError } from '../core/error.ts';
+import { fileError, writeFileAtomically } from '../core/files.ts';
+import { prepare } from '../corpus/prepare.ts';
+import { heldOutArticles } from '../evaluate/held-out-loss.ts';
+import { splitHeldOut } from '../evaluate/held-out-split.ts';
+import { Dataset } from '../leia/dataset.ts';
+import { type PassagePreview, previewArticle } from '../leia/preview.ts';
+import { type DemoRun, demoPage } from '../report/demo-page.ts';
+import { Tokenizer } from '../tokenizer/tokenizer.ts';
+import type { TrainSettings } from '../train/settings.ts';
+import { formatStatistics, statisticsOf } from './data.ts';
+import { demoSettings, writeStart } from './demo-model.ts';
+import { type DemoReading, finalLoss, readResult } from './demo-reading.ts';
+import { trainAndMeasure } from './demo-training.ts';
+import { interruptible } from './interrupt.ts';
+import { addSettings, readSettings } from './options.ts';
+import { formatPieces } from './passages.ts';
+import { StageProgress } from './prepare.ts';
+import { formatDuration } from './progress.ts';
+
+const sample = join(packageRoot, 'examples', 'demo');
+
+const schema = z.strictObject({
+  output: z.string().default('demo-output').describe('where everything goes'),
+  steps: z.int().min(8).default(600).describe('optimiser steps of each of the two runs'),
+  seed: z.int().min(0).default(1).describe('decides start, order, names and held-out articles'),
+  dump: z.string().optional().describe('another dump than the sample; the next two go with it'),
+  language: z.string().optional().describe("the edition's code: ja, el, zh"),
+  titles: z.string().optional().describe('English names: a table of title, tab, name'),
+  tokenizer: z
+    .string()
+    .optional()
+    .describe("folder with tokenizer.json, instead of the sample's for Japanese and English"),
+});
+type Settings = z.output<typeof schema>;
+
+/** What of the articles is held out, of the sample six of 94. */
+const heldOutShare = 0.06;
+
+export function registerDemo(program: Command): void {
+  const command = program
+    .command('demo')
+    .summary('all of it on a small sample')
+    .description(
+      'Run LEIA on a sample of the Japanese Wikipedia, from dump to adapted checkpoint, in a few minutes and\nwithout network. Interrupted, the same command goes on where it stopped.',
+    );
+  addSettings(command, schema).addHelpText('after', '\nExample:\n  leia demo --output demo-output');
+  command.action(async () => {
+    const settings = readSettings(command, schema);
+    await interruptible((signal) => runDemo(settings, signal));
+  });
+}
+
+async function runDemo(settings: Settings, signal: AbortSignal): Promise<void> {
+  const began = performance.now();
+  const { output, seed, steps } = settings;
+  const source = openSource(settings);
+  const tokenizer = await Tokenizer.load(settings.tokenizer ?? join(sample, 'tokenizer'));
+  try {
+    await mkdir(output, { recursive: true });
+  } catch (error) {
+    throw fileError('create', output, error);
+  }
+
+  heading(1, `Reading ${source.dump}`);
+  const data = join(output, 'data');
+  await prepareData(source, tokenizer, data, signal);
+  using dataset = await Dataset.open(data);
+  console.log(formatStatistics(dataset.manifest));
+
+  const titles = Array.from({ length: dataset.articleCount }, (_, i) => dataset.passage(i).title);
+  const split = splitHeldOut(titles, { fraction: heldOutShare, seed });
+  const leiaSettings = demoSettings('right', { steps, seed });
+
+  heading(2, 'Inserting English names: strategy right, p_skip 0.5');
+  const passages = await choosePassages(dataset, split.training, tokenizer, leiaSettings);
+  for (const { title, before, after } of passages) {
+    console.log(`${pico.bold(title)}\n  before  ${formatPieces(before)}`);
+    console.log(`  after   ${formatPieces(after)}\n`);
+  }
+
+  const start = join(output, 'start');
+  const parameters = await writeStart(start, tokenizer, seed);
+  const heldOut = heldOutArticles(dataset, split.heldOut);
+  const common = { start, dataset, articles: split.training, heldOut, signal };
+  const runOf = (name: string, folder: string, runSettings: TrainSettings) =>
+    trainAndMeasure({ ...common, name, output: join(output, folder), settings: runSettings });
+  heading(3, `Training a small LLaMA on plain text, ${steps} steps`);
+  const plain = await runOf('plain text', 'plain', demoSettings('none', { steps, seed }));
+  heading(4, `Training it again from the same start, with LEIA, ${steps} steps`);
+  const leia = await runOf('LEIA (right, p_skip 0.5)', 'leia', leiaSettings);
+  const runs = [plain, leia] as const;
+
+  heading(5, 'Writing the report');
+  const reading = readResult(dataset.manifest, runs, parameters);
+  await writeResults(settings, {
+    ...{ dataset, passages, runs, reading, parameters, source },
+    settings: leiaSettings,
+    heldOutTitles: split.heldOut.map((index) => titles[index]!),
+  });
+  const seconds = (performance.now() - began) / 1000;
+  console.log(
+    `${summary(settings, runs, reading, passages)}\n\n${formatDuration(seconds)} in all.`,
+  );
+}
+
+interface Source {
+  readonly dump: string;
+  readonly language: string;
+  readonly titles: string;
+}
+
+/** The sample, unless all of another dump is given. */
+function openSource({ dump, language, titles }: Settings): Source {
+  if (dump !== undefined && language !== undefined && titles !== undefined) {
+    return { dump, language, titles };
+  }
+  if (dump !== undefined || language !== undefined || titles !== undefined) {
+    throw new LeiaError('usage', 'another dump needs all of --dump, --language and --titles');
+  }
+  return {
+    dump: join(sample, 'jawiki-sample-pages-articles-multistream.xml.bz2'),
+    language: 'ja',
+    titles: join(sample, 'titles.tsv'),
+  };
+}
+
+async function prepareData(
+  { dump, language, titles }: Source,
+  tokenizer: Tokenizer,
+  output: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const progress = new StageProgress();
+  const names = { kind: 'titles', path: titles } as const;
+  await prepare({
+    ...{ dump, language, names, tokenizer, output, signal },
+    onProgress: progress.update,
+    onWarning: (message) => console.error(`warning: ${message}`),
+  }).finally(() => progress.done());
+}
+
+/** Three passages as the paper's Figure 1: short ones with several names if there are, as training sees them. */
+async function choosePassages(
+  dataset: Dataset,
+  articles: readonly number[],
+  tokenizer: Tokenizer,
+  { strategy, pSkip, seed }: TrainSettings,
+): Promise<PassagePreview[]> {
+  const trained = { passage: (index: number) => dataset.passage(articles[index]!) };
+  const options = { strategy, skipProbability: pSkip, seed };
+  const good: PassagePreview[] = [];
+  const others: PassagePreview[] = [];
+  for (let i = 0; i < articles.length && good.length < 3; i++) {
+    const preview = await previewArticle(trained, i, tokenizer, options);
+    if (preview === undefined) continue;
+    const length = preview.before.reduce((sum, { text }) => sum + text.length, 0);
+    (preview.inserted >= 3 && length <= 200 ? good : others).push(preview);
+  }
+  return [...good, ...others].slice(0, 3);
+}
+
+interface Results {
+  readonly dataset: Dataset;
+  readonly passages: readonly PassagePreview[];
+  readonly runs: readonly [DemoRun, DemoRun];
+  readonly reading: DemoReading;
+  readonly parameters: number;
+  readonly source: Source;
+  /** Of the LEIA run. */
+  readonly settings: TrainSettings;
+  readonly heldOutTitles: readonly string[];
+}
+
+async function writeResults({ output }: Settings, results: Results): Promise<void> {
+  const { dataset, passages, runs, reading, parameters, source, settings } = results;
+  const page = demoPage({
+    ...{ passages, runs },
+    language: source.language,
+    dump: basename(source.dump),
+    heldOutTitles: results.heldOutTitles,
+    reading: [reading.shows, reading.showsNot, reading.difference],
+    corpus: statisticsOf(dataset.manifest),
+    model: [
+      ['parameters', parameters],
+      ['shape', '2 layers, hidden size 128, 2 heads, LLaMA architecture, random start'],
+      ['tokens per step', settings.batchSize * settings.sequenceLength],
+      ['sequence length', settings.sequenceLength],
+      ['peak learning rate', settings.learningRate],
+      ['seed', settings.seed],
+    ],
+    files: [
+      [
+        'plain/, leia/',
+        "the two models as Hugging Face folders, each with its run's metrics.jsonl and held-out.jsonl",
+      ],
+      ['start/', 'the model that both began with'],
+      ['data/', 'the dataset that leia prepare makes of the dump'],
+      ['summary.json', 'the numbers of this page'],
+    ],
+  });
+  const numbers = runs.map(({ name, heldOut, tokens, insertedTokens, metrics }) => ({
+    ...{ name, steps: metrics.length, tokens, insertedTokens, heldOut },
+  }));
+  const { report, ...counts } = dataset.manifest;
+  const { articles, tokens, entities } = counts;
+  const json = { corpus: { articles, tokens, entities, ...report }, parameters, runs: numbers };
+  await writeFileAtomically(
+    join(output, 'summary.json'),
+    `${JSON.stringify(json, undefined, 2)}\n`,
+  );
+  await writeFileAtomically(join(output, 'report.html'), page);
+}
+
+function heading(number: number, text: string): void {
+  console.log(pico.bold(`\n${number}/5 ${text}`));
+}
+
+function summary(
+  { output }: Settings,
+  runs: readonly [DemoRun, DemoRun],
+  { shows, showsNot, difference }: DemoReading,
+  passages: readonly PassagePreview[],
+): string {
+  const numbers = runs.map(
+    (run) =>
+      `  ${run.name.padEnd(26)} ${finalLoss(run).toFixed(3)} nats per token, ${(run.heldOut.at(-1)?.bitsPerCharacter ?? Number.NaN).toFixed(3)} bits per character`,
+  );
+  const mention = passages[0]?.before.find(({ kind }) => kind === 'mention')?.text ?? '';
+  const leia = basename(process.argv[1] ?? '') === 'main.ts' ? 'npm run leia --' : 'npx leia';
+  return `
+${pico.bold('Loss on held-out articles')}
+${numbers.join('\n')}
+
+${pico.bold('What this shows')}
+${wrap(shows)}
+
+${pico.bold('What it does not')}
+${wrap(showsNot)}
+${wrap(difference)}
+
+${pico.bold('Where it is')}
+  ${resolve(output, 'report.html')}   curves, passages, numbers: open it in a browser
+  ${join(output, 'plain')}, ${join(output, 'leia')}   the two models, Hugging Face folders, with metrics.jsonl
+  ${join(output, 'summary.json')}   the numbers
+
+${pico.bold('Try next')}
+  ${leia} preview --data ${quoted(join(output, 'data'))} --tokenizer ${quoted(join(output, 'start'))} --strategy left
+  ${leia} generate --model ${quoted(join(output, 'leia'))} --max-new-tokens 40 --prompt ${quoted(mention)}`;
+}
+
+/** For a shell. */
+function quoted(text: string): string {
+  return /^[\w./:-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+}
+
+/** Lines of at most 100 characters, indented. */
+function wrap(text: string): string {
+  return text.replaceAll(/(.{1,98})(?: |$)/g, '  $1\n').trimEnd();
+}
