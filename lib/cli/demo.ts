@@ -234,7 +234,7 @@ function summary(
     (run) =>
       `  ${run.name.padEnd(26)} ${finalLoss(run).toFixed(3)} nats per token, ${(run.heldOut.at(-1)?.bitsPerCharacter ?? Number.NaN).toFixed(3)} bits per character`,
   );
-  const mention = passages[0]?.before.find(({ kind }) => kind === 'mention')?.text ?? '';
+  const mention = passages[0]?.before.find(({ kind }) => kind === 'mention')?.text ?? '1';
   const leia = basename(process.argv[1] ?? '') === 'main.ts' ? 'npm run leia --' : 'npx leia';
   return `
 ${pico.bold('Loss on held-out articles')}
