@@ -1,4 +1,5 @@
-# Configures and builds in one go: what binding.gyp runs. BUILD is the build folder.
+# Configures and builds in one go: what binding.gyp runs. BUILD is the build folder, TARGET what to build
+# in it: all of the package unless set.
 find_program(NINJA ninja)
 set(generator)
 # A folder that is configured already keeps its generator.
@@ -11,8 +12,11 @@ execute_process(COMMAND ${CMAKE_COMMAND} -S "${source}" -B "${BUILD}" ${generato
 if(failed)
   message(FATAL_ERROR "configuring failed")
 endif()
+if(NOT TARGET)
+  set(TARGET all)
+endif()
 cmake_host_system_information(RESULT cores QUERY NUMBER_OF_LOGICAL_CORES)
-execute_process(COMMAND ${CMAKE_COMMAND} --build "${BUILD}" --parallel ${cores} RESULT_VARIABLE failed)
+execute_process(COMMAND ${CMAKE_COMMAND} --build "${BUILD}" --target "${TARGET}" --parallel ${cores} RESULT_VARIABLE failed)
 if(failed)
   message(FATAL_ERROR "the build failed")
 endif()

@@ -1,7 +1,7 @@
 // `npm test`: every check of the project, one after the other, all of them even if one fails. The last line
 // says how many passed; each check outside the test suite counts as one.
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 
 const root = resolve(import.meta.dirname, '..');
@@ -32,15 +32,12 @@ function checkNativeFormat() {
     skipped.push(`format of the native code: clang-format ${clangFormatVersion} is not on PATH`);
     return;
   }
-  const files = spawnSync('find', ['native', '-name', '*.cpp', '-o', '-name', '*.h'], {
-    cwd: root,
-    encoding: 'utf8',
-  });
-  check('format of the native code', name, [
-    '--dry-run',
-    '--Werror',
-    ...files.stdout.trim().split('\n'),
-  ]);
+  const sources = ['native', 'test/native'].flatMap((folder) =>
+    readdirSync(join(root, folder), { recursive: true })
+      .filter((file) => /\.(cpp|h|cu|cuh)$/.test(file))
+      .map((file) => join(folder, file)),
+  );
+  check('format of the native code', name, ['--dry-run', '--Werror', ...sources]);
 }
 
 /** Runs the suite and adds what its report says; a suite that reports nothing has failed. */
@@ -73,6 +70,12 @@ function runSuite() {
 check('lint and format', bin('biome'), ['check', '--error-on-warnings', '.']);
 checkNativeFormat();
 check('types', bin('tsc'), ['-p', 'tsconfig.json']);
+check('native tests', 'cmake', [
+  '-DBUILD=build/cmake',
+  '-DTARGET=emulator_tests',
+  '-P',
+  'native/build.cmake',
+]);
 check('build', bin('tsc'), ['-p', 'tsconfig.build.json']);
 runSuite();
 

@@ -1,0 +1,46 @@
+#include "emulator/launch.h"
+
+#include <cstdlib>
+
+#include "core/error.h"
+
+namespace leia::emulator {
+
+namespace {
+
+// Limits of compute capability 9.0 (CUDA C++ Programming Guide, "Technical Specifications").
+constexpr uint32_t kMaxThreads = 1024;
+constexpr size_t kMaxSharedBytes = 227 * 1024;
+
+}  // namespace
+
+uint64_t order_seed() {
+  static const uint64_t seed = [] {
+    const char* value = std::getenv("LEIA_EMULATOR_ORDER");
+    return value == nullptr ? uint64_t{1} : std::strtoull(value, nullptr, 10);
+  }();
+  return seed;
+}
+
+void run_grid(const char* kernel, const Grid& grid, uint64_t order, ThreadPool& pool,
+              const std::function<void()>& thread) {
+  const uint32_t threads = grid.threads.count();
+  if (threads == 0 || threads > kMaxThreads || grid.shared_bytes > kMaxSharedBytes ||
+      grid.blocks.count() == 0 || grid.blocks.y > 65535 || grid.blocks.z > 65535) {
+    fail("execution", text("emulator: kernel ", kernel, " launched with ", grid.blocks.count(),
+                           " blocks of ", threads, " threads and ", grid.shared_bytes,
+                           " bytes of shared memory; a GPU takes at most ", kMaxThreads,
+                           " threads and ", kMaxSharedBytes, " bytes"));
+  }
+  const auto call = [](void* body) { (*static_cast<const std::function<void()>*>(body))(); };
+  pool.parallel_for(grid.blocks.count(), [&](int64_t i) {
+    thread_local Block block;
+    const auto linear = static_cast<uint32_t>(i);
+    const Dim3 index{linear % grid.blocks.x, linear / grid.blocks.x % grid.blocks.y,
+                     linear / grid.blocks.x / grid.blocks.y};
+    block.run(kernel, grid.blocks, grid.threads, index, grid.shared_bytes, order, call,
+              const_cast<std::function<void()>*>(&thread));
+  });
+}
+
+}  // namespace leia::emulator

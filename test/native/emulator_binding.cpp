@@ -1,0 +1,54 @@
+// The emulator's test kernels for JavaScript: an addon of its own, only for tests.
+#include <napi.h>
+
+#include "core/error.h"
+#include "emulator_kernels.h"
+
+namespace leia::emulator_test {
+
+namespace {
+
+Napi::Value to_array(Napi::Env env, const std::vector<float>& values) {
+  Napi::Float32Array array = Napi::Float32Array::New(env, values.size());
+  std::copy(values.begin(), values.end(), array.Data());
+  return array;
+}
+
+std::vector<float> to_vector(const Napi::Value& value) {
+  const auto array = value.As<Napi::Float32Array>();
+  return {array.Data(), array.Data() + array.ElementLength()};
+}
+
+template <class Body>
+void add(Napi::Object exports, const char* name, Body body) {
+  const auto call = [body](const Napi::CallbackInfo& info) -> Napi::Value {
+    try {
+      return to_array(info.Env(), body(info));
+    } catch (const Error& error) {
+      throw Napi::Error::New(info.Env(), error.what());
+    }
+  };
+  exports.Set(name, Napi::Function::New(exports.Env(), call, name));
+}
+
+Napi::Object initialise(Napi::Env, Napi::Object exports) {
+  add(exports, "runPlanted", [](const Napi::CallbackInfo& info) {
+    return run_planted(info[0].As<Napi::String>(), info[1].As<Napi::Boolean>(),
+                       static_cast<uint64_t>(info[2].As<Napi::Number>().Int64Value()));
+  });
+  add(exports, "multiply", [](const Napi::CallbackInfo& info) {
+    return multiply(to_vector(info[0]), to_vector(info[1]), info[2].As<Napi::Boolean>());
+  });
+  add(exports, "matrixLanes",
+      [](const Napi::CallbackInfo& info) { return matrix_lanes(info[0].As<Napi::Boolean>()); });
+  return exports;
+}
+
+}  // namespace
+
+}  // namespace leia::emulator_test
+
+static Napi::Object initialise(Napi::Env env, Napi::Object exports) {
+  return leia::emulator_test::initialise(env, exports);
+}
+NODE_API_MODULE(emulator_tests, initialise)

@@ -1,0 +1,22 @@
+// Small kernels that the emulator must run or refuse: each with a fault planted in it, and right.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace leia::emulator_test {
+
+// Runs the named kernel, with its fault or without, threads in the order of the seed. Gives what it
+// wrote; throws Error "execution" for a fault that was caught.
+std::vector<float> run_planted(const std::string& name, bool faulty, uint64_t order);
+
+// c[16, 8] = a[16, 16] * b[16, 8] by one warp: fragments loaded by hand, or through shared memory
+// with ldmatrix (and ldmatrix.trans for b).
+std::vector<float> multiply(const std::vector<float>& a, const std::vector<float>& b, bool by_hand);
+
+// What load_matrix_x4 gives lane after lane, register after register, for four matrices whose
+// elements are numbered: both halves as numbers.
+std::vector<float> matrix_lanes(bool transposed);
+
+}  // namespace leia::emulator_test
