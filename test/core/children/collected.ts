@@ -8,7 +8,7 @@ const device = Device.open();
 const size = 4096;
 
 function busy(): void {
-  using a = Tensor.zeros([1500, 1500]);
+  using a = Tensor.zeros([1000, 1000]);
   ops.matmul({ a, b: a }).output.dispose();
 }
 

@@ -1,8 +1,8 @@
 // Child process of device.test.ts: what happens to queued work when the program ends?
 import { Device, ops, Tensor } from '../../../lib/index.ts';
 
-const a = Tensor.zeros([1500, 1500]);
-for (let i = 0; i < 20; i++) ops.matmul({ a, b: a }).output.dispose();
+const a = Tensor.zeros([1000, 1000]);
+for (let i = 0; i < 10; i++) ops.matmul({ a, b: a }).output.dispose();
 const [mode] = process.argv.slice(2);
 if (mode === 'awaited') {
   // Nothing but the stream keeps the process alive.

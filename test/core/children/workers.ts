@@ -23,7 +23,7 @@ async function fail(): Promise<string> {
 
 /** Keeps the stream busy until the thread is ended. */
 function queueMuch(): void {
-  const a = Tensor.zeros([1500, 1500]);
+  const a = Tensor.zeros([1000, 1000]);
   for (let i = 0; i < 100; i++) ops.matmul({ a, b: a }).output.dispose();
   void Device.open().synchronize();
 }
