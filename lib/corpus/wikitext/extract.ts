@@ -3,7 +3,8 @@ import type { Anchor, Article } from '../article.ts';
 import type { Page, Siteinfo } from '../siteinfo.ts';
 import { type LineOptions, toParagraphs } from './lines.ts';
 import { LinkResolver } from './links.ts';
-import { type Range, readWikitext } from './reader.ts';
+import type { Range } from './pieces.ts';
+import { readWikitext } from './reader.ts';
 
 export interface ExtractOptions extends Partial<LineOptions> {}
 

@@ -1,7 +1,8 @@
 // Turns text with line structure into paragraphs, one a line: headings lose their signs and end in a
 // full stop, list items their marks, and what holds no words (rules, rests of tables) goes. Links move
 // along with their text.
-import type { Passage, Range } from './reader.ts';
+import type { Range } from './pieces.ts';
+import type { Passage } from './reader.ts';
 
 export interface LineOptions {
   /** `*`, `#` and `;` lines: text of their own, or left out as WikiExtractor does. */

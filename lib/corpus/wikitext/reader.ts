@@ -4,17 +4,19 @@
 // is never closed just leaves its content as text. Nothing is read twice, so hostile pages with
 // megabytes of braces or a hundred thousand links take linear time, which regular expressions over
 // the whole text would not.
-import { decodeEntities, entityAt } from './entities.ts';
+import { type ElementAction, Elements } from './elements.ts';
+import { entityAt } from './entities.ts';
 import { LINK_TRAIL, type LinkResolver, type LinkTarget, pipeTrick } from './links.ts';
-import { type QuoteRun, resolveQuotes } from './quotes.ts';
+import { Pieces, type Range } from './pieces.ts';
 import { EXTERNAL_LINK, switchEnd, TAG, TAGS } from './tags.ts';
-
-/** A link in {@link Passage.text}, in UTF-16 units. */
-export interface Range {
-  start: number;
-  end: number;
-  target: string;
-}
+import {
+  closeVariant,
+  endOption,
+  openVariant,
+  readCode,
+  readFlags,
+  type Variant,
+} from './variants.ts';
 
 /** Text without inline markup, still with its line structure: headings, list marks, residues of tables. */
 export interface Passage {
@@ -45,18 +47,6 @@ interface Link {
   /** Links finished before this one began. */
   links: number;
 }
-interface Variant {
-  kind: 'variant';
-  start: number;
-  /** Where the current alternative begins in the source and in the pieces. */
-  source: number;
-  optionStart: number;
-  /** The current alternative has begun with a code and ':'. */
-  coded: boolean;
-  /** Flags can stand only before the first alternative. */
-  flagged: boolean;
-  hidden: boolean;
-}
 interface Plain {
   kind: 'external' | 'table' | 'html-table';
   start: number;
@@ -65,21 +55,12 @@ type Frame = Brace | Link | Variant | Plain;
 
 const SPECIAL = /<|\[|\]|\{|\}|\||''|&|__|\n|-\{/g;
 const SPECIAL_IN_VARIANT = /<|\[|\]|\{|\}|\||''|&|__|\n|-\{|[;:]/g;
-const VARIANT_CODE =
-  /^\s*(?:[^:;]*=>\s*)?(?:zh|gan|wuu|iu|ike|kk|ku|shi|sr|sh|tg|tly|uz|crh|ban|mni|en)(?:-[a-z]{1,9})*\s*$/i;
-
 class Reader {
   readonly #source: string;
   readonly #resolver: LinkResolver;
-  readonly #pieces: string[] = [];
+  readonly #pieces = new Pieces();
   readonly #stack: Frame[] = [];
-  readonly #links: { start: number; end: number; target: string }[] = [];
-  /** Runs of apostrophes and ends of lines, by piece. */
-  readonly #quotes: { place: number; length: number; before: string }[] = [];
-  readonly #formulas = new Map<string, number>();
-  /** End tags known not to occur any more. */
-  readonly #endless = new Set<string>();
-  #formulaCount = 0;
+  readonly #elements: Elements;
   #braces = 0;
   #nextVariantEnd = -1;
   /** Only blanks and indentation stood in this line so far. */
@@ -91,6 +72,7 @@ class Reader {
   constructor(source: string, resolver: LinkResolver) {
     this.#source = source;
     this.#resolver = resolver;
+    this.#elements = new Elements(source);
   }
 
   read(): Passage {
@@ -113,18 +95,14 @@ class Reader {
     return this.#stack[this.#stack.length - 1];
   }
 
-  #push(piece: string): void {
-    this.#pieces.push(piece);
-  }
-
   #plain(text: string): void {
-    this.#push(text);
+    this.#pieces.push(text);
     if (this.#lineStart && /[^\s:*#;]/.test(text)) this.#lineStart = false;
   }
 
   /** The one or more characters at the current place are ordinary text. */
   #literal(length: number): void {
-    this.#push(this.#source.slice(this.#at, this.#at + length));
+    this.#pieces.push(this.#source.slice(this.#at, this.#at + length));
     this.#at += length;
     this.#lineStart = false;
   }
@@ -165,10 +143,10 @@ class Reader {
         this.#openVariant();
         break;
       case 0x3b: // ; in a variant
-        this.#endOption();
+        this.#variantSign(endOption);
         break;
       default: // : in a variant
-        this.#variantCode();
+        this.#variantSign(readCode);
     }
   }
 
@@ -178,7 +156,7 @@ class Reader {
       this.#literal(1);
       return;
     }
-    this.#push(entity.value);
+    this.#pieces.push(entity.value);
     this.#at = entity.end;
     this.#lineStart = false;
   }
@@ -190,17 +168,6 @@ class Reader {
   }
 
   // --- the stack ---
-
-  /** Forgets everything since the list of pieces was this long. */
-  #cut(start: number): void {
-    this.#pieces.length = start;
-    for (let last = this.#links.at(-1); last && last.end > start; last = this.#links.at(-1)) {
-      this.#links.pop();
-    }
-    for (let last = this.#quotes.at(-1); last && last.place >= start; last = this.#quotes.at(-1)) {
-      this.#quotes.pop();
-    }
-  }
 
   #pop(): Frame {
     const frame = this.#stack.pop()!;
@@ -219,7 +186,7 @@ class Reader {
   #abandon(): void {
     const frame = this.#pop();
     // An image whose end is missing: what there was of it is parameters and caption.
-    if (frame.kind === 'link' && frame.target?.kind === 'hidden') this.#cut(frame.start);
+    if (frame.kind === 'link' && frame.target?.kind === 'hidden') this.#pieces.cut(frame.start);
   }
 
   // --- lines ---
@@ -247,11 +214,10 @@ class Reader {
   /** A line break, except in a link's label. */
   #break(): void {
     if (this.#top()?.kind === 'link') {
-      this.#push(' ');
+      this.#pieces.push(' ');
       return;
     }
-    this.#quotes.push({ place: this.#pieces.length, length: 0, before: '' });
-    this.#push('\n');
+    this.#pieces.pushLineBreak();
   }
 
   #apostrophes(): void {
@@ -263,9 +229,9 @@ class Reader {
     const inTarget = top?.kind === 'link' && top.target === undefined;
     if (!inTarget) {
       const before = /[^\n]{0,2}$/.exec(source.slice(Math.max(0, this.#at - 2), this.#at))![0];
-      this.#quotes.push({ place: this.#pieces.length, length, before });
+      this.#pieces.markQuotes(this.#pieces.length, length, before);
     }
-    this.#push(source.slice(this.#at, end));
+    this.#pieces.push(source.slice(this.#at, end));
     this.#at = end;
     this.#lineStart = false;
   }
@@ -312,7 +278,7 @@ class Reader {
     while (left >= 2 && this.#braces > 0) {
       while (this.#top()!.kind !== 'brace') this.#pop();
       const frame = this.#top() as Brace;
-      this.#cut(frame.start);
+      this.#pieces.cut(frame.start);
       const matched = Math.min(frame.count, left, 3);
       left -= matched;
       frame.count -= matched;
@@ -324,10 +290,10 @@ class Reader {
     }
     this.#at = end;
     if (left > 0 && endsVariant()) {
-      this.#closeVariant();
+      closeVariant(this.#pop() as Variant, this.#pieces);
       this.#at = end + 1;
     } else if (left === 1) {
-      this.#push('}');
+      this.#pieces.push('}');
       this.#lineStart = false;
     }
     // Two or more that close nothing are left-over markup.
@@ -341,7 +307,7 @@ class Reader {
       if (!endsTemplate) {
         this.#abandonInline();
         if (this.#top()?.kind === 'table') {
-          this.#cut(this.#pop().start);
+          this.#pieces.cut(this.#pop().start);
           this.#at += 2;
           return;
         }
@@ -351,11 +317,11 @@ class Reader {
     if (top?.kind === 'link') {
       if (top.target === undefined) this.#endTarget(top);
       // Of several parts the last is the label.
-      this.#cut(top.start);
+      this.#pieces.cut(top.start);
       this.#at++;
       return;
     }
-    if (top?.kind === 'variant' && !top.flagged) this.#variantFlags(top);
+    if (top?.kind === 'variant' && !top.flagged) this.#variantSign(readFlags);
     else this.#literal(1);
   }
 
@@ -383,7 +349,7 @@ class Reader {
     let inner = this.#at;
     while (source[inner + 2] === '[') inner++;
     if (inner > this.#at) {
-      if ((inner - this.#at) % 2 === 1) this.#push('[');
+      if ((inner - this.#at) % 2 === 1) this.#pieces.push('[');
       this.#at = inner;
       this.#lineStart = false;
       return;
@@ -397,7 +363,7 @@ class Reader {
       target: undefined,
       written: '',
       opaque: false,
-      links: this.#links.length,
+      links: this.#pieces.linkCount,
     });
     this.#at += 2;
     this.#lineStart = false;
@@ -436,14 +402,14 @@ class Reader {
   /** Whether the label has a '[' that its last piece does not close. */
   #openInLabel(link: Link): boolean {
     for (let i = this.#pieces.length - 1; i >= link.start && i >= this.#pieces.length - 8; i--) {
-      if (this.#pieces[i] === '[') return true;
-      if (this.#pieces[i] === ']') return false;
+      if (this.#pieces.at(i) === '[') return true;
+      if (this.#pieces.at(i) === ']') return false;
     }
     return false;
   }
 
   #endTarget(link: Link): void {
-    link.written = this.#pieces.slice(link.start).join('');
+    link.written = this.#pieces.textFrom(link.start);
     link.target = link.opaque ? { kind: 'text', label: '' } : this.#resolver.resolve(link.written);
   }
 
@@ -453,33 +419,33 @@ class Reader {
     if (!labelled) this.#endTarget(link);
     const target = link.target!;
     if (target.kind === 'hidden') {
-      this.#cut(link.start);
+      this.#pieces.cut(link.start);
       return;
     }
     if (!labelled) this.#targetAsLabel(link, target);
-    else if (this.#pieces.length === link.start) this.#push(pipeTrick(link.written));
+    else if (this.#pieces.length === link.start) this.#pieces.push(pipeTrick(link.written));
     LINK_TRAIL.lastIndex = this.#at;
     const trail = LINK_TRAIL.exec(this.#source);
     if (trail) {
-      this.#push(trail[0]);
+      this.#pieces.push(trail[0]);
       this.#at = LINK_TRAIL.lastIndex;
     }
     // A link around links is none: the inner ones win, as on the wiki.
-    if (target.kind === 'article' && this.#links.length === link.links) {
-      this.#links.push({ start: link.start, end: this.#pieces.length, target: target.title });
+    if (target.kind === 'article' && this.#pieces.linkCount === link.links) {
+      this.#pieces.addLink(link.start, target.title);
     }
   }
 
   /** `[[target]]`: the target is the text, but for the parts that only say where it is. */
   #targetAsLabel(link: Link, target: LinkTarget): void {
     if (target.kind === 'text' && target.label !== '') {
-      this.#cut(link.start);
-      this.#push(target.label);
+      this.#pieces.cut(link.start);
+      this.#pieces.push(target.label);
       return;
     }
     for (let place = link.start; place < this.#pieces.length; place++) {
-      const { length } = /^'{2,}$/.exec(this.#pieces[place]!)?.[0] ?? '';
-      if (length > 0) this.#quotes.push({ place, length, before: '' });
+      const { length } = /^'{2,}$/.exec(this.#pieces.at(place)!)?.[0] ?? '';
+      if (length > 0) this.#pieces.markQuotes(place, length, '');
     }
   }
 
@@ -498,69 +464,15 @@ class Reader {
       return;
     }
     this.#at += 2;
-    const start = this.#pieces.length;
-    this.#stack.push({
-      kind: 'variant',
-      start,
-      source: this.#at,
-      optionStart: start,
-      coded: false,
-      flagged: false,
-      hidden: false,
-    });
+    this.#stack.push(openVariant(this.#pieces.length, this.#at));
   }
 
-  /** `-{flags|…}-`: T, D, H and '-' show nothing. */
-  #variantFlags(variant: Variant): void {
-    variant.flagged = true;
-    const flags = this.#source.slice(variant.source, Math.min(this.#at, variant.source + 100));
-    if (this.#at - variant.source > 100 || !/^[\sa-zA-Z;+-]*$/.test(flags)) {
-      this.#literal(1);
-      return;
-    }
-    variant.hidden = /^\s*[-THD]\s*(?:;|$)/.test(flags);
-    this.#cut(variant.start);
-    this.#at++;
-    variant.source = this.#at;
-  }
-
-  #variantCode(): void {
-    const variant = this.#top() as Variant;
-    const length = this.#at - variant.source;
-    const written = this.#source.slice(variant.source, this.#at);
-    if (variant.coded || length > 80 || !VARIANT_CODE.test(written)) {
-      this.#literal(1);
-      return;
-    }
-    this.#cut(variant.optionStart);
-    variant.coded = true;
-    variant.flagged = true;
-    this.#at++;
-  }
-
-  /** The end of an alternative; without a code before it the semicolon is text. */
-  #endOption(): void {
-    const variant = this.#top() as Variant;
-    if (!variant.coded) {
-      this.#literal(1);
-      return;
-    }
-    this.#keepFirst(variant);
-    variant.optionStart = this.#pieces.length;
-    variant.coded = false;
-    this.#at++;
-    variant.source = this.#at;
-  }
-
-  /** Of several alternatives the first stays. */
-  #keepFirst(variant: Variant): void {
-    if (variant.optionStart > variant.start) this.#cut(variant.optionStart);
-  }
-
-  #closeVariant(): void {
-    const variant = this.#pop() as Variant;
-    if (variant.hidden) this.#cut(variant.start);
-    else this.#keepFirst(variant);
+  /** A '|', ':' or ';' in a variant: a separator, or text. */
+  #variantSign(
+    read: (variant: Variant, source: string, at: number, pieces: Pieces) => boolean,
+  ): void {
+    if (read(this.#top() as Variant, this.#source, this.#at, this.#pieces)) this.#at++;
+    else this.#literal(1);
   }
 
   // --- tags and comments ---
@@ -593,7 +505,7 @@ class Reader {
       return;
     }
     this.#at = TAG.lastIndex;
-    if (action === 'break') this.#push(' ');
+    if (action === 'break') this.#pieces.push(' ');
     else if (action === 'block') this.#blockTag();
     else if (action === 'table') this.#htmlTable(closing);
     else if (action !== 'unwrap' && !closing && !attributes.trimEnd().endsWith('/')) {
@@ -612,97 +524,30 @@ class Reader {
     }
     this.#abandonInline();
     const kind = this.#top()?.kind;
-    if (kind === 'html-table' || kind === 'table') this.#cut(this.#pop().start);
+    if (kind === 'html-table' || kind === 'table') this.#pieces.cut(this.#pop().start);
   }
 
   /** An element whose content is not wikitext. Without an end tag only its start is dropped. */
-  #element(name: string, action: 'drop' | 'formula' | 'literal'): void {
-    if (this.#endless.has(name)) return;
-    const endTag = new RegExp(`</${name}\\s*>`, 'gi');
-    endTag.lastIndex = this.#at;
-    const end = endTag.exec(this.#source);
-    if (!end) {
-      this.#endless.add(name);
-      return;
-    }
-    const content = this.#source.slice(this.#at, end.index);
-    this.#at = endTag.lastIndex;
-    if (action === 'literal') {
-      // Whole links and quotes in nowiki are mostly an editor's accident: no markup in plain text.
-      const text = content.replace(/\[\[|\]\]|\{\{+|\}\}+|'{3,}|<\/?[a-z]+[^<>]{0,60}>/gi, '');
-      this.#push(decodeEntities(text.replaceAll("''", '"')));
-      this.#lineStart = false;
-    } else if (action === 'formula') {
-      this.#formulaCount++;
-      const number = this.#formulas.get(content) ?? this.#formulaCount;
-      this.#formulas.set(content, number);
-      this.#push(`formula_${number}`);
-      this.#lineStart = false;
-    }
+  #element(name: string, action: ElementAction): void {
+    const element = this.#elements.read(name, action, this.#at);
+    if (!element) return;
+    this.#at = element.end;
+    if (element.text === '') return;
+    this.#pieces.push(element.text);
+    this.#lineStart = false;
   }
 
   // --- the end ---
 
   #finish(): Passage {
-    let openTablePiece = Number.POSITIVE_INFINITY;
+    let openTable = Number.POSITIVE_INFINITY;
     while (this.#stack.length > 0) {
       const top = this.#top()!;
-      if (top.kind === 'table' || top.kind === 'html-table') openTablePiece = top.start;
+      if (top.kind === 'table' || top.kind === 'html-table') openTable = top.start;
       this.#abandon();
     }
-    this.#resolveQuotes();
-    const offsets = new Map<number, number>();
-    const wanted = this.#links.flatMap(({ start, end }) => [start, end]);
-    let offset = 0;
-    let w = 0;
-    let openTable = Number.POSITIVE_INFINITY;
-    for (let i = 0; i <= this.#pieces.length; i++) {
-      while (w < wanted.length && wanted[w] === i) {
-        offsets.set(i, offset);
-        w++;
-      }
-      if (i === openTablePiece) openTable = offset;
-      offset += this.#pieces[i]?.length ?? 0;
-    }
-    const links = this.#links.map(({ start, end, target }) => ({
-      start: offsets.get(start)!,
-      end: offsets.get(end)!,
-      target,
-    }));
-    return { text: this.#pieces.join(''), links, openTable, steps: this.#steps };
-  }
-
-  #resolveQuotes(): void {
-    let line: QuoteRun[] = [];
-    for (const run of [...this.#quotes, { place: -1, length: 0, before: '' }]) {
-      if (run.length > 0) {
-        line.push(run);
-        continue;
-      }
-      if (line.length > 0) this.#writeQuotes(line);
-      line = [];
-    }
-  }
-
-  #writeQuotes(line: QuoteRun[]): void {
-    let opening = -1;
-    for (const { place, apostrophes, mark } of resolveQuotes(line)) {
-      this.#pieces[place] = apostrophes + (mark === 0 ? '' : '"');
-      if (mark === -1) opening = place;
-      // Italics around words already in quotation marks need no second pair.
-      if (mark === 1 && this.#isQuoted(opening, place)) {
-        this.#pieces[opening] = this.#pieces[opening]!.slice(0, -1);
-        this.#pieces[place] = apostrophes;
-      }
-    }
-  }
-
-  /** Whether quotation marks stand right inside or right outside of both places. */
-  #isQuoted(opening: number, closing: number): boolean {
-    const piece = (place: number): string => this.#pieces[place] ?? '';
-    const inside = piece(opening + 1).startsWith('"') && piece(closing - 1).endsWith('"');
-    const outside = piece(opening - 1).endsWith('"') && piece(closing + 1).startsWith('"');
-    return outside || (inside && (closing > opening + 2 || piece(opening + 1).length > 1));
+    const { text, links, offset } = this.#pieces.finish(openTable);
+    return { text, links, openTable: offset, steps: this.#steps };
   }
 }
 
