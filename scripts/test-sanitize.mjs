@@ -22,9 +22,11 @@ function runtimes() {
   return ['libasan.so', 'libubsan.so'].map((name) => {
     const compiler = process.env.CXX ?? 'c++';
     const path = execFileSync(compiler, [`-print-file-name=${name}`], { encoding: 'utf8' }).trim();
-    if (path !== name) return path;
-    console.error(`test:sanitize: ${compiler} has no ${name}; set CXX to a GCC that does`);
-    process.exit(1);
+    if (path === name) {
+      console.error(`test:sanitize: ${compiler} has no ${name}; set CXX to a GCC that does`);
+      process.exit(1);
+    }
+    return path;
   });
 }
 
