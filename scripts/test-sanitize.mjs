@@ -43,18 +43,22 @@ run('cmake', ['--build', build, '--parallel']);
 rmSync(reports, { recursive: true, force: true });
 mkdirSync(reports, { recursive: true });
 const log = `log_path=${join(reports, 'report')}`;
-const { status } = spawnSync(join(root, 'node_modules', '.bin', 'vitest'), ['run', ...tests], {
-  cwd: root,
-  stdio: 'inherit',
-  env: {
-    ...process.env,
-    LEIA_ADDON: join(output, 'leia.node'),
-    LD_PRELOAD: runtimes().join(' '),
-    // Leaks: Node frees much of its own memory only by ending. A test asks for more memory than there is.
-    ASAN_OPTIONS: `detect_leaks=0:allocator_may_return_null=1:${log}`,
-    UBSAN_OPTIONS: `print_stacktrace=1:${log}`,
+const { status } = spawnSync(
+  join(root, 'node_modules', '.bin', 'vitest'),
+  ['run', '--project', 'cpu', ...tests],
+  {
+    cwd: root,
+    stdio: 'inherit',
+    env: {
+      ...process.env,
+      LEIA_ADDON: join(output, 'leia.node'),
+      LD_PRELOAD: runtimes().join(' '),
+      // Leaks: Node frees much of its own memory only by ending. A test asks for more memory than there is.
+      ASAN_OPTIONS: `detect_leaks=0:allocator_may_return_null=1:${log}`,
+      UBSAN_OPTIONS: `print_stacktrace=1:${log}`,
+    },
   },
-});
+);
 const found = foundReports();
 for (const text of found) console.error(`\n${text}`);
 console.log(`\nsanitizers: ${found.length} reports; tests ${status === 0 ? 'passed' : 'failed'}`);

@@ -72,7 +72,7 @@ checkNativeFormat();
 check('types', bin('tsc'), ['-p', 'tsconfig.json']);
 check('native tests', 'cmake', [
   '-DBUILD=build/cmake',
-  '-DTARGET=emulator_tests',
+  '-DTARGET=tests',
   '-P',
   'native/build.cmake',
 ]);

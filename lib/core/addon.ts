@@ -73,6 +73,8 @@ export interface Addon
     NativeSwiglu {
   setErrorClass(errorClass: typeof LeiaError): void;
   cpuDescription(): { isa: string; bfloat16Dot: boolean; threads: number };
+  /** Names of the operations whose CUDA kernels the emulator can run, e.g. `rms_norm_forward`. */
+  emulatedOperations(): string[];
   NativeDevice: new (name: string) => NativeDevice;
   NativeTensor: new (device: NativeDevice, dtype: DType, shape: readonly number[]) => NativeTensor;
   NativeBzip2Decoder: new () => NativeBzip2Decoder;

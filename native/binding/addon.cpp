@@ -18,6 +18,14 @@ Napi::Value cpu_description(Arguments& arguments) {
   return result;
 }
 
+// Native names of the operations that the emulator can run, e.g. "rms_norm_forward".
+Napi::Value emulated_operation_names(Arguments& arguments) {
+  Napi::Array result = Napi::Array::New(arguments.env());
+  uint32_t count = 0;
+  for (const std::string& name : emulated_operations()) result.Set(count++, name);
+  return result;
+}
+
 }  // namespace
 
 static Napi::Object initialize(Napi::Env env, Napi::Object exports) {
@@ -33,6 +41,7 @@ static Napi::Object initialize(Napi::Env env, Napi::Object exports) {
     return arguments.env().Undefined();
   });
   add_function(exports, "cpuDescription", cpu_description);
+  add_function(exports, "emulatedOperations", emulated_operation_names);
   register_device(env, exports);
   register_tensor(env, exports);
   register_operations(env, exports);

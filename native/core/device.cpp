@@ -5,7 +5,8 @@
 namespace leia {
 
 std::shared_ptr<Device> Device::open(const std::string& name) {
-  if (name == "cpu") return open_cpu_device();
+  if (name == "cpu") return open_host_device(DeviceKind::cpu);
+  if (name == "emulated" && has_emulator) return open_host_device(DeviceKind::emulated);
   if (name == "cuda" || name.starts_with("cuda:") || name == "emulated") {
     fail("unavailable",
          text("device '", name,

@@ -13,7 +13,11 @@
 
 namespace leia {
 
-enum class DeviceKind { cpu };
+// `emulated` runs CUDA kernels on the emulator, in host memory.
+enum class DeviceKind { cpu, emulated };
+
+// Set where the emulator is linked in.
+inline bool has_emulator = false;
 
 struct CpuContext;
 

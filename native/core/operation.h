@@ -11,9 +11,11 @@
 //   };
 //   void validate(const RmsNormForward&);                   // throws "argument"
 //   void execute_cpu(const RmsNormForward&, CpuContext&);   // on the stream's thread
+//   void execute_cuda(const RmsNormForward&, CudaContext&); // in a build that has kernels
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "core/device.h"
 #include "cpu/cpu_context.h"
@@ -58,11 +60,39 @@ inline bool run_immediately() {
   return immediate;
 }
 
+// How the emulator runs an operation's CUDA kernels; nullptr where they are not linked in.
+template <class Operation>
+inline void (*emulated_execution)(const Operation&, CpuContext&) = nullptr;
+
+// Names of the operations that have one.
+inline std::vector<std::string>& emulated_operations() {
+  static std::vector<std::string> names;
+  return names;
+}
+
+template <class Operation>
+bool register_emulated(void (*execution)(const Operation&, CpuContext&)) {
+  emulated_execution<Operation> = execution;
+  emulated_operations().push_back(Operation::kName);
+  return true;
+}
+
+// Throws "unsupported" for an operation that the kind of device has no kernels for.
+template <class Operation>
+auto execution_on(DeviceKind kind) -> void (*)(const Operation&, CpuContext&) {
+  if (kind == DeviceKind::cpu) {
+    return [](const Operation& operation, CpuContext& context) { execute_cpu(operation, context); };
+  }
+  if (emulated_execution<Operation> != nullptr) return emulated_execution<Operation>;
+  fail("unsupported", text(Operation::kName, ": there are no CUDA kernels for this operation yet"));
+}
+
 template <class Operation>
 void run(const Operation& operation) {
   Device& device = device_of(operation);
   validate(operation);
-  device.enqueue({[operation](CpuContext& context) { execute_cpu(operation, context); },
+  const auto execution = execution_on<Operation>(device.kind());
+  device.enqueue({[operation, execution](CpuContext& context) { execution(operation, context); },
                   [operation] { return describe(operation); }});
 }
 

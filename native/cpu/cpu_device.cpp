@@ -22,7 +22,8 @@ constexpr size_t kAlignment = 64;
 
 class CpuDevice final : public Device {
  public:
-  CpuDevice() : poison_(is_set("LEIA_POISON")), thread_([this] { serve(); }) {}
+  explicit CpuDevice(DeviceKind kind)
+      : kind_(kind), poison_(is_set("LEIA_POISON")), thread_([this] { serve(); }) {}
 
   // The queue is empty by now: work holds its tensors, which hold their device.
   ~CpuDevice() override {
@@ -34,8 +35,8 @@ class CpuDevice final : public Device {
     thread_.join();
   }
 
-  DeviceKind kind() const override { return DeviceKind::cpu; }
-  std::string name() const override { return "cpu"; }
+  DeviceKind kind() const override { return kind_; }
+  std::string name() const override { return kind_ == DeviceKind::cpu ? "cpu" : "emulated"; }
 
   void enqueue(Work work) override {
     if (run_immediately()) {
@@ -118,6 +119,7 @@ class CpuDevice final : public Device {
     }
   }
 
+  const DeviceKind kind_;
   const bool poison_;
   std::mutex mutex_, immediate_;
   std::condition_variable wake_;
@@ -130,8 +132,8 @@ class CpuDevice final : public Device {
 
 }  // namespace
 
-std::shared_ptr<Device> open_cpu_device() {
-  return std::make_shared<CpuDevice>();
+std::shared_ptr<Device> open_host_device(DeviceKind kind) {
+  return std::make_shared<CpuDevice>(kind);
 }
 
 }  // namespace leia

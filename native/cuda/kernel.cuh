@@ -28,6 +28,8 @@
 
 #else
 
+#include <cmath>
+
 #include "emulator/launch.h"
 
 #define LEIA_DEVICE inline

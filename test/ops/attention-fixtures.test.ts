@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { Device, ops, Tensor } from '../../lib/index.ts';
 import { SafetensorsFile } from '../../lib/llama/safetensors.ts';
-import { deviceNames, relativeError } from './case.ts';
+import { deviceName, relativeError } from './case.ts';
 import { startsOf } from './cases/flash-attention.ts';
 
 const folder = fileURLToPath(new URL('../fixtures/attention/', import.meta.url));
@@ -17,51 +17,49 @@ const plain = JSON.parse(readFileSync(`${folder}bfloat16.json`, 'utf8')) as Reco
 >;
 const float32Tolerance = { out: 1e-6, lse: 1e-6, dq: 5e-6, dk: 5e-6, dv: 5e-6 } as const;
 
-for (const deviceName of deviceNames) {
-  const device = Device.open(deviceName);
-  describe(deviceName, () => {
-    for (const name of files) {
-      test.each(['float32', 'bfloat16'] as const)(`${name} in %s`, async (dtype) => {
-        await using file = await SafetensorsFile.open(`${folder}${name}`);
-        const { causal, documents } = JSON.parse(file.metadata.case!) as {
-          causal: boolean;
-          documents?: number[];
-        };
-        const read = async (key: string) => {
-          const { shape } = file.entry(key);
-          const batched = documents ? [1, ...shape] : shape;
-          return Tensor.from(await file.readFloat32(key), batched, { device, dtype });
-        };
-        const [query, key, value] = [await read('q'), await read('k'), await read('v')];
-        const starts = documents && startsOf(documents);
-        const args = {
-          query,
-          key,
-          value,
-          causal,
-          ...(starts && {
-            documentStarts: Tensor.from(Int32Array.from(starts), [1, starts.length], { device }),
-          }),
-        };
-        const { output, logsumexp } = ops.flashAttentionForward(args);
-        const gradOutput = await read('dout');
-        const grads = ops.flashAttentionBackward({ ...args, output, logsumexp, gradOutput });
-        const actual = {
-          out: output,
-          lse: logsumexp,
-          dq: grads.gradQuery,
-          dk: grads.gradKey,
-          dv: grads.gradValue,
-        };
-        const measured = plain[name.replace('.safetensors', '')]!;
-        for (const [result, tensor] of Object.entries(actual)) {
-          const error = relativeError(await tensor.read(), await file.readFloat32(result));
-          const exact = float32Tolerance[result as keyof typeof actual];
-          // The log-sum-exp is float32 in both.
-          const allowed = dtype === 'float32' || result === 'lse' ? exact : 2 * measured[result]!;
-          expect(error, result).toBeLessThanOrEqual(allowed);
-        }
-      });
-    }
-  });
-}
+const device = Device.open(deviceName);
+describe(deviceName, () => {
+  for (const name of files) {
+    test.each(['float32', 'bfloat16'] as const)(`${name} in %s`, async (dtype) => {
+      await using file = await SafetensorsFile.open(`${folder}${name}`);
+      const { causal, documents } = JSON.parse(file.metadata.case!) as {
+        causal: boolean;
+        documents?: number[];
+      };
+      const read = async (key: string) => {
+        const { shape } = file.entry(key);
+        const batched = documents ? [1, ...shape] : shape;
+        return Tensor.from(await file.readFloat32(key), batched, { device, dtype });
+      };
+      const [query, key, value] = [await read('q'), await read('k'), await read('v')];
+      const starts = documents && startsOf(documents);
+      const args = {
+        query,
+        key,
+        value,
+        causal,
+        ...(starts && {
+          documentStarts: Tensor.from(Int32Array.from(starts), [1, starts.length], { device }),
+        }),
+      };
+      const { output, logsumexp } = ops.flashAttentionForward(args);
+      const gradOutput = await read('dout');
+      const grads = ops.flashAttentionBackward({ ...args, output, logsumexp, gradOutput });
+      const actual = {
+        out: output,
+        lse: logsumexp,
+        dq: grads.gradQuery,
+        dk: grads.gradKey,
+        dv: grads.gradValue,
+      };
+      const measured = plain[name.replace('.safetensors', '')]!;
+      for (const [result, tensor] of Object.entries(actual)) {
+        const error = relativeError(await tensor.read(), await file.readFloat32(result));
+        const exact = float32Tolerance[result as keyof typeof actual];
+        // The log-sum-exp is float32 in both.
+        const allowed = dtype === 'float32' || result === 'lse' ? exact : 2 * measured[result]!;
+        expect(error, result).toBeLessThanOrEqual(allowed);
+      }
+    });
+  }
+});

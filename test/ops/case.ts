@@ -1,6 +1,8 @@
 // One case = one operation at one shape and dtype: its inputs, how to run it on a device, and what a
 // plain float64 implementation gives. The same object feeds the correctness test on every device, the
 // check for identical bits, the finite-difference check of the backward reference, and the benchmark.
+
+import { addon } from '../../lib/core/addon.ts';
 import { bfloat16ToFloat32, float32ToBfloat16 } from '../../lib/core/bfloat16.ts';
 import type { Device, DType, Shape, Tensor } from '../../lib/index.ts';
 
@@ -39,8 +41,17 @@ export interface GradientCheck {
 
 export type OutputAllocator = (shape: Shape, dtype?: DType) => Tensor;
 
-/** Every device on this machine that the operations can run on. */
-export const deviceNames: readonly string[] = ['cpu'];
+/** The device under test; each has a run of its own (vitest.config.ts). */
+export const deviceName = process.env.LEIA_TEST_DEVICE ?? 'cpu';
+
+/** Whether the device under test has the operation, named as its folder: `rms-norm`. */
+export function isAvailable(operation: string): boolean {
+  if (deviceName !== 'emulated') return true;
+  const prefix = operation.replaceAll('-', '_');
+  return addon()
+    .emulatedOperations()
+    .some((name) => [prefix, `${prefix}_forward`].includes(name));
+}
 export type { Device };
 
 export function elements(shape: Shape): number {
