@@ -43,7 +43,7 @@ export function adamwReference(
   return { parameter, firstMoment, secondMoment };
 }
 
-function adamwCase(
+export function adamwCase(
   shape: readonly number[],
   settings: AdamwSettings,
   split: boolean,
@@ -104,7 +104,13 @@ function adamwCase(
   };
 }
 
-const usual = { learningRate: 1e-2, beta1: 0.9, beta2: 0.95, epsilon: 1e-6, weightDecay: 0.1 };
+export const usual = {
+  learningRate: 1e-2,
+  beta1: 0.9,
+  beta2: 0.95,
+  epsilon: 1e-6,
+  weightDecay: 0.1,
+};
 const plain = { learningRate: 1e-3, beta1: 0, beta2: 0.999, epsilon: 1e-8, weightDecay: 0 };
 
 export const cases: OperationCase[] = [[], [1], [0, 2], [7, 33], [20001]].flatMap((shape) =>

@@ -146,7 +146,7 @@ function nameOf(shape: AttentionShape, dtype: string): string {
   return `b${batch} h${heads}/${kvHeads} ${queries}x${keys} d${headDim}${kind} ${dtype}`;
 }
 
-function forwardCase(
+export function forwardCase(
   shape: AttentionShape,
   dtype: 'float32' | 'bfloat16',
   scoreSize: number,
@@ -175,7 +175,7 @@ function forwardCase(
   };
 }
 
-function backwardCase(
+export function backwardCase(
   shape: AttentionShape,
   dtype: 'float32' | 'bfloat16',
   scoreSize: number,
@@ -219,7 +219,7 @@ function backwardCase(
   };
 }
 
-function shapeOf(
+export function shapeOf(
   [batch, heads, kvHeads, queries, keys, headDim]: readonly [
     number,
     number,

@@ -30,7 +30,7 @@ export function matmulReference(
   return output;
 }
 
-function matmulCase(setting: Setting): OperationCase {
+export function matmulCase(setting: Setting): OperationCase {
   const { m, k, n, transposeA = false, transposeB = false, accumulate = false } = setting;
   const { dtype, outputDtype } = setting;
   const random = randomSource(m * 7919 + k * 104729 + n);

@@ -49,7 +49,11 @@ export function rmsNormBackwardReference(dy: Float64Array, x: Float64Array, weig
   return { gradInput, gradWeight };
 }
 
-function forwardCase(rows: number, hidden: number, dtype: 'float32' | 'bfloat16'): OperationCase {
+export function forwardCase(
+  rows: number,
+  hidden: number,
+  dtype: 'float32' | 'bfloat16',
+): OperationCase {
   const random = randomSource(rows * 1009 + hidden);
   return {
     name: `rmsNormForward ${rows}x${hidden} ${dtype}`,
@@ -72,7 +76,11 @@ function forwardCase(rows: number, hidden: number, dtype: 'float32' | 'bfloat16'
   };
 }
 
-function backwardCase(rows: number, hidden: number, dtype: 'float32' | 'bfloat16'): OperationCase {
+export function backwardCase(
+  rows: number,
+  hidden: number,
+  dtype: 'float32' | 'bfloat16',
+): OperationCase {
   const random = randomSource(rows * 2003 + hidden);
   const input = randomValues([rows, hidden], dtype, random, 2);
   const weight = randomValues([hidden], dtype, random);
