@@ -30,7 +30,7 @@ const sample = join(packageRoot, 'examples', 'demo');
 
 const schema = z.strictObject({
   output: z.string().default('demo-output').describe('where everything goes'),
-  steps: z.int().min(8).default(600).describe('optimiser steps of each of the two runs'),
+  steps: z.int().min(8).default(400).describe('optimiser steps of each of the two runs'),
   seed: z.int().min(0).default(1).describe('decides start, order, names and held-out articles'),
   dump: z.string().optional().describe('another dump than the sample; the next two go with it'),
   language: z.string().optional().describe("the edition's code: ja, el, zh"),
