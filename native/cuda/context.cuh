@@ -70,9 +70,13 @@ LEIA_DEVICE int64_t first_element(int width) {
 
 // At the end of a kernel file, once for each operation: execute_cuda(const Operation&,
 // CudaContext&) is how the emulator runs it.
+#if defined(__CUDACC__)
+#define LEIA_CUDA_EXECUTION(Operation)
+#else
 #define LEIA_CUDA_EXECUTION(Operation)                                                    \
   [[maybe_unused]] static const bool registered_##Operation =                             \
       ::leia::register_emulated<Operation>([](const Operation& op, CpuContext& context) { \
         CudaContext cuda{Stream{context.pool}, context.scratch};                          \
         execute_cuda(op, cuda);                                                           \
       });
+#endif

@@ -80,6 +80,9 @@ class Global {
   LEIA_DEVICE T* address(int64_t i) const {
     return data_ + i;
   }
+  __host__ __device__ Global<const T> read_only() const {
+    return {data_, 0};
+  }
 
  private:
   T* data_;
@@ -98,6 +101,9 @@ class Global {
   template <class Vector>
   void store_vector(int64_t i, Vector value LEIA_WHERE) const {
     *reinterpret_cast<Vector*>(check<Vector>(i, where)) = value;
+  }
+  Global<const T> read_only() const {
+    return {data_, count_};
   }
   // The address of `bytes` bytes from element i on.
   T* address(int64_t i, size_t bytes, const emulator::Where& where) const {
