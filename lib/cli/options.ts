@@ -84,6 +84,10 @@ export function readSettings<S extends Schema>(command: Command, schema: S): z.o
   if (result.success) return result.data;
   const issue = result.error.issues[0]!;
   const name = String(issue.path[0] ?? '');
+  if (!(name in settings) && name in schema.shape) {
+    const about = (schema.shape[name] as z.ZodType).description ?? '';
+    throw new LeiaError('usage', `--${kebab(name)} is missing: ${about}`);
+  }
   const where = given.has(name) || file === undefined ? `--${kebab(name)}` : `${file}: ${name}`;
   const came = name in settings ? `, got ${JSON.stringify(settings[name])}` : '';
   throw new LeiaError('usage', `${where}: ${issue.message}${came}`);

@@ -1,24 +1,42 @@
-import { type Command, Option } from 'commander';
+import type { Command } from 'commander';
+import { z } from 'zod';
 import { LeiaError } from '../core/error.ts';
 import type { NameSource } from '../corpus/names/name-source.ts';
 import { type PrepareStage, prepare } from '../corpus/prepare.ts';
 import { Tokenizer } from '../tokenizer/tokenizer.ts';
 import { formatStatistics } from './data.ts';
 import { interruptible } from './interrupt.ts';
-import { parseNumber } from './options.ts';
+import { addSettings, readSettings } from './options.ts';
 import { formatDuration, Progress } from './progress.ts';
 
-interface Options {
-  dump: string;
-  language: string;
-  wikidata?: string;
-  langlinks?: string;
-  titles?: string;
-  tokenizer: string;
-  output: string;
-  lists: 'keep' | 'drop';
-  shardSize: number;
-}
+const schema = z.strictObject({
+  dump: z.string().describe('MediaWiki pages-articles XML: .bz2 (also multistream), .gz or plain'),
+  language: z.string().describe("the edition's code, as in its domain name: ja, el, zh"),
+  wikidata: z.string().optional().describe('English names from Wikidata: all.json, .bz2 or .gz'),
+  langlinks: z
+    .string()
+    .optional()
+    .describe("English names from the wiki's own langlinks.sql, .gz or plain"),
+  titles: z.string().optional().describe('English names from a table: title, tab, name'),
+  tokenizer: z.string().describe('folder with tokenizer.json, usually that of the model'),
+  output: z.string().describe('where the dataset goes'),
+  lists: z
+    .enum(['keep', 'drop'])
+    .default('keep')
+    .describe("items of lists: text like any, or left out as the paper's were"),
+  shardSize: z
+    .number()
+    .positive()
+    .max(1024)
+    .default(128)
+    .describe("MiB of each of the dataset's files; what at most is done again when interrupted"),
+});
+type Settings = z.output<typeof schema>;
+
+const example = `
+Example, with files from https://dumps.wikimedia.org/jawiki/latest/:
+  leia prepare --dump jawiki-latest-pages-articles.xml.bz2 --language ja \\
+    --langlinks jawiki-latest-langlinks.sql.gz --tokenizer Llama-2-7b-hf --output data/ja`;
 
 const stages: Readonly<Record<PrepareStage, string>> = {
   checksums: 'reading the checksums of the input',
@@ -28,73 +46,36 @@ const stages: Readonly<Record<PrepareStage, string>> = {
 };
 
 export function registerPrepare(program: Command): void {
-  program
+  const command = program
     .command('prepare')
     .summary('make a dataset of a Wikipedia dump')
     .description(
       'Make a dataset of a Wikipedia dump: the text of its articles, their links with English names, and their tokens. Interrupted, the same command goes on where it stopped.',
-    )
-    .requiredOption(
-      '--dump <file>',
-      'MediaWiki pages-articles XML: .bz2 (also multistream), .gz or plain',
-    )
-    .requiredOption('--language <code>', "the edition's code, as in its domain name: ja, el, zh")
-    .option('--wikidata <file>', 'English names from Wikidata: all.json, .bz2 or .gz')
-    .option('--langlinks <file>', "English names from the wiki's own langlinks.sql, .gz or plain")
-    .option('--titles <file>', 'English names from a table: title, tab, name')
-    .requiredOption('--tokenizer <folder>', 'folder with tokenizer.json, usually that of the model')
-    .requiredOption('--output <folder>', 'where the dataset goes')
-    .addOption(
-      new Option(
-        '--lists <choice>',
-        "items of lists: text like any, or left out as the paper's were",
-      )
-        .choices(['keep', 'drop'])
-        .default('keep'),
-    )
-    .option(
-      '--shard-size <MiB>',
-      "size of the dataset's files; what at most is done again after an interruption",
-      parseShardSize,
-      128,
-    )
-    .addHelpText(
-      'after',
-      `
-Example, with files from https://dumps.wikimedia.org/jawiki/latest/:
-  leia prepare --dump jawiki-latest-pages-articles.xml.bz2 --language ja \\
-    --langlinks jawiki-latest-langlinks.sql.gz --tokenizer Llama-2-7b-hf --output data/ja`,
-    )
-    .action(async (options: Options) => {
-      const names = nameSource(options);
-      const tokenizer = await Tokenizer.load(options.tokenizer);
-      const progress = new StageProgress();
-      const manifest = await interruptible((signal) =>
-        prepare({
-          dump: options.dump,
-          language: options.language,
-          names,
-          tokenizer,
-          output: options.output,
-          lists: options.lists,
-          shardBytes: options.shardSize * 2 ** 20,
-          signal,
-          onProgress: progress.update,
-          onWarning: (message) => console.error(`warning: ${message}`),
-        }).finally(() => progress.done()),
-      );
-      console.log(formatStatistics(manifest));
-      console.log(`\nNext: leia preview --data ${options.output} --tokenizer ${options.tokenizer}`);
-    });
+    );
+  addSettings(command, schema).addHelpText('after', example);
+  command.action(async () => {
+    await run(readSettings(command, schema));
+  });
 }
 
-function parseShardSize(text: string): number {
-  const size = parseNumber('--shard-size', text);
-  if (size > 0 && size <= 1024) return size;
-  throw new LeiaError('usage', `--shard-size: expected up to 1024 MiB, got ${text}`);
+async function run(settings: Settings): Promise<void> {
+  const { dump, language, output, lists, shardSize } = settings;
+  const names = nameSource(settings);
+  const tokenizer = await Tokenizer.load(settings.tokenizer);
+  const progress = new StageProgress();
+  const manifest = await interruptible((signal) =>
+    prepare({
+      ...{ dump, language, names, tokenizer, output, lists, signal },
+      shardBytes: shardSize * 2 ** 20,
+      onProgress: progress.update,
+      onWarning: (message) => console.error(`warning: ${message}`),
+    }).finally(() => progress.done()),
+  );
+  console.log(formatStatistics(manifest));
+  console.log(`\nNext: leia preview --data ${output} --tokenizer ${settings.tokenizer}`);
 }
 
-function nameSource(options: Options): NameSource {
+function nameSource(options: Settings): NameSource {
   const kinds = ['wikidata', 'langlinks', 'titles'] as const;
   const given = kinds.filter((kind) => options[kind] !== undefined);
   const [kind] = given;

@@ -329,7 +329,7 @@ describe('bad input ends in one line and no dataset', () => {
         ['--wikidata', names, '--titles', titles],
         /one of --wikidata, --langlinks and --titles; 2 given/,
       ],
-      [['--shard-size', '0'], /--shard-size: expected/],
+      [['--shard-size', '0'], /--shard-size: Too small: expected number to be >0, got 0/],
       [['--shard-size', 'big'], /--shard-size: expected a number, got 'big'/],
     ] as const) {
       const { code, stderr } = await prepare(args);
