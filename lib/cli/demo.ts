@@ -71,6 +71,7 @@ async function runDemo(settings: Settings, signal: AbortSignal): Promise<void> {
   }
 
   heading(1, `Reading ${source.dump}`);
+  console.log(`English names: ${source.names}`);
   const data = join(output, 'data');
   await prepareData(source, tokenizer, data, signal);
   using dataset = await Dataset.open(data);
@@ -116,12 +117,14 @@ interface Source {
   readonly dump: string;
   readonly language: string;
   readonly titles: string;
+  /** What the titles are, in words. */
+  readonly names: string;
 }
 
 /** The sample, unless all of another dump is given. */
 function openSource({ dump, language, titles }: Settings): Source {
   if (dump !== undefined && language !== undefined && titles !== undefined) {
-    return { dump, language, titles };
+    return { dump, language, titles, names: basename(titles) };
   }
   if (dump !== undefined || language !== undefined || titles !== undefined) {
     throw new LeiaError('usage', 'another dump needs all of --dump, --language and --titles');
@@ -130,6 +133,7 @@ function openSource({ dump, language, titles }: Settings): Source {
     dump: join(sample, 'jawiki-sample-pages-articles-multistream.xml.bz2'),
     language: 'ja',
     titles: join(sample, 'titles.tsv'),
+    names: 'titles.tsv, a table made by hand for this demo (not from Wikidata)',
   };
 }
 
@@ -186,6 +190,7 @@ async function writeResults({ output }: Settings, results: Results): Promise<voi
     ...{ passages, runs },
     language: source.language,
     dump: basename(source.dump),
+    names: source.names,
     heldOutTitles: results.heldOutTitles,
     reading: [reading.shows, reading.showsNot, reading.difference],
     corpus: statisticsOf(dataset.manifest),

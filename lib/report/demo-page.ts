@@ -40,6 +40,8 @@ export interface DemoReport {
   readonly files: readonly Row[];
   /** File name of the dump. */
   readonly dump: string;
+  /** Where the English names are from. */
+  readonly names: string;
   /** Titles of held-out articles. */
   readonly heldOutTitles: readonly string[];
 }
@@ -47,15 +49,16 @@ export interface DemoReport {
 /** The whole page, well-formed as HTML and as XML. */
 export function demoPage(report: DemoReport): string {
   const { language } = report;
+  const edition = `${languageName(language)} Wikipedia`;
   return `<!DOCTYPE html>\n${html`<html lang="en" xmlns="http://www.w3.org/1999/xhtml">
 <head>
 <meta charset="utf-8"/>
 <meta name="viewport" content="width=device-width, initial-scale=1"/>
-<title>LEIA on a sample of the ${language} Wikipedia</title>
+<title>LEIA on a sample of the ${edition}</title>
 <style>${style}</style>
 </head>
 <body>
-<h1>LEIA on a sample of the ${language} Wikipedia</h1>
+<h1>LEIA on a sample of the ${edition}</h1>
 <p class="lead">A small LLaMA was trained twice from the same random start: once on plain articles, once with the English names of linked articles inserted after their links (strategy right), each link with probability one half. Both were then asked to predict articles that neither had seen.</p>
 <h2>What this shows, and what it does not</h2>
 ${report.reading.map((paragraph) => html`<p>${paragraph}</p>\n`)}
@@ -72,12 +75,22 @@ ${table(report.model)}
 <h2>Files</h2>
 ${table(report.files)}
 <footer>
-<p>Text of the passages and of the dataset: articles of the ${language} Wikipedia by their authors, from <code>${report.dump}</code>, under <a href="https://creativecommons.org/licenses/by-sa/4.0/">Creative Commons Attribution-ShareAlike 4.0</a> (dumps until June 2023: <a href="https://creativecommons.org/licenses/by-sa/3.0/">3.0</a>), changed by removing markup and inserting English names. Authors: ${report.passages.map(({ title }, i) => html`${i > 0 ? ', ' : ''}<a href="${historyAddress(language, title)}" lang="${language}">${title}</a>`)}.</p>
+<p>Text of the passages and of the dataset: articles of the ${edition} by their authors, from <code>${report.dump}</code>, under <a href="https://creativecommons.org/licenses/by-sa/4.0/">Creative Commons Attribution-ShareAlike 4.0</a> (dumps until June 2023: <a href="https://creativecommons.org/licenses/by-sa/3.0/">3.0</a>), changed by removing markup and inserting English names. Authors: ${report.passages.map(({ title }, i) => html`${i > 0 ? ', ' : ''}<a href="${historyAddress(language, title)}" lang="${language}">${title}</a>`)}.</p>
+<p>English names: ${report.names}.</p>
 <p>Held-out articles: <span lang="${language}">${report.heldOutTitles.join(', ')}</span>.</p>
 <p>Method: Ikuya Yamada and Ryokan Ri, <a href="https://arxiv.org/abs/2402.11485">LEIA: Facilitating Cross-lingual Knowledge Transfer in Language Models with Entity-based Data Augmentation</a> (2024).</p>
 </footer>
 </body>
 </html>`}\n`;
+}
+
+/** "Japanese" for "ja"; the code itself where there is no name. */
+function languageName(code: string): string {
+  try {
+    return new Intl.DisplayNames('en', { type: 'language' }).of(code) ?? code;
+  } catch {
+    return code; // the editions' codes are not all those of the standard
+  }
 }
 
 function historyAddress(language: string, title: string): string {
@@ -102,13 +115,14 @@ function pieces(list: readonly Piece[]): Html[] {
 function lossFigures(runs: DemoReport['runs']): Html {
   const steps = Math.max(...runs.map(({ metrics }) => metrics.length));
   const radius = Math.max(1, Math.round(steps / 40));
-  const training = runs.flatMap(({ name, metrics }, color): Series[] => {
+  const curves = runs.map(({ name, metrics }, color) => {
     const points = metrics.map(({ step, loss }) => ({ x: step, y: loss }));
-    return [
-      { name, color, points, faint: true },
-      { name, color, points: smooth(points, radius) },
-    ];
+    return { name, color, points };
   });
+  const training: Series[] = [
+    ...curves.map((curve) => ({ ...curve, faint: true })),
+    ...curves.map((curve) => ({ ...curve, points: smooth(curve.points, radius) })),
+  ];
   const heldOut = runs.map(
     ({ name, heldOut }, color): Series => ({
       name,

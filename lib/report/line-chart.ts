@@ -67,10 +67,13 @@ export function legend(series: readonly Series[]): Html {
   )}</p>`;
 }
 
-/** The mean over up to `radius` points on either side, fewer near the ends. */
+/**
+ * The mean over `radius` points on either side. Near the start both sides are shorter, so that a steep beginning
+ * stays where it is; near the end only the right side is.
+ */
 export function smooth(points: readonly Point[], radius: number): Point[] {
   return points.map(({ x }, i) => {
-    const reach = Math.min(radius, i, points.length - 1 - i);
+    const reach = Math.min(radius, i);
     const near = points.slice(i - reach, i + reach + 1);
     return { x, y: near.reduce((sum, point) => sum + point.y, 0) / near.length };
   });

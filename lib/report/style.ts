@@ -6,12 +6,12 @@ export const style = new Html(`
 :root {
   color-scheme: light dark;
   --page: #ffffff; --text: #1d1d1f; --soft: #63636b; --line: #e2e2e6; --panel: #f6f6f8;
-  --series-0: #6b7280; --series-1: #1769c2; --name: #0b6e4f; --name-back: #dff3ea; --link: #1769c2;
+  --series-0: #cc6a14; --series-1: #1769c2; --name: #0b6e4f; --name-back: #dff3ea; --link: #1769c2;
 }
 @media (prefers-color-scheme: dark) {
   :root {
     --page: #17181b; --text: #ececf0; --soft: #a2a2ad; --line: #34353b; --panel: #202126;
-    --series-0: #a4abb8; --series-1: #64a9f4; --name: #86dcb8; --name-back: #16392c; --link: #7db8f7;
+    --series-0: #f0a25c; --series-1: #64a9f4; --name: #86dcb8; --name-back: #16392c; --link: #7db8f7;
   }
 }
 * { box-sizing: border-box; }

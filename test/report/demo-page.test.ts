@@ -51,6 +51,7 @@ function report(title: string): DemoReport {
     reading: ['It shows that it runs.', title],
     files: [['report.html', 'this page']],
     dump: title,
+    names: title,
     heldOutTitles: [title, '特撮'],
   };
 }
@@ -107,6 +108,11 @@ describe('demoPage', () => {
       'https://ja.wikipedia.org/w/index.php?title=C%2B%2B_%26_Java&action=history',
     );
     expect(textOf(page)).toContain('may not be compared');
+    expect(textOf(find(page, 'title')[0]!)).toBe('LEIA on a sample of the Japanese Wikipedia');
+    const map = demoPage({ ...report('x'), language: 'simple' });
+    expect(map).toContain('the simple Wikipedia');
+    const odd = demoPage({ ...report('x'), language: 'x"><b>' });
+    expect(find(parse(odd.replace('<!DOCTYPE html>', '')), 'b')).toEqual([]);
   });
 
   it.each([
