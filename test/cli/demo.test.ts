@@ -110,6 +110,12 @@ describe('leia demo', () => {
     const other = await leia([...args, '--seed', '2']);
     expect(other).toMatchObject({ code: 2 });
     expect(other.stderr).toContain('with seed 1, this one has 2');
+
+    const measured = join(output, 'plain', 'held-out.jsonl');
+    await writeFile(measured, '{"step":0,"loss":null}\n');
+    const damaged = await leia(args);
+    expect(damaged).toMatchObject({ code: 1 });
+    expect(damaged.stderr).toMatch(/^leia: \S+held-out\.jsonl is damaged; delete it .*\n$/m);
   });
 
   test('takes a dump of another language', { timeout }, async () => {
