@@ -13,9 +13,37 @@
 #include <bit>
 #include <cstdint>
 
+#if defined(__CUDACC__)
+#define LEIA_EVERYWHERE __host__ __device__
+#else
+#define LEIA_EVERYWHERE
+#endif
+
 namespace leia {
 
-inline uint32_t random_bits(uint64_t seed, uint64_t index) {
+#if defined(__CUDA_ARCH__)
+__device__ inline uint64_t words_of(double x) {
+  return static_cast<uint64_t>(__double_as_longlong(x));
+}
+__device__ inline double double_of(uint64_t bits) {
+  return __longlong_as_double(static_cast<long long>(bits));
+}
+__device__ inline double square_root_of(double x) {
+  return __dsqrt_rn(x);
+}
+#else
+inline uint64_t words_of(double x) {
+  return std::bit_cast<uint64_t>(x);
+}
+inline double double_of(uint64_t bits) {
+  return std::bit_cast<double>(bits);
+}
+inline double square_root_of(double x) {
+  return __builtin_sqrt(x);
+}
+#endif
+
+LEIA_EVERYWHERE inline uint32_t random_bits(uint64_t seed, uint64_t index) {
   const uint64_t block = index >> 2;
   uint32_t c[4] = {static_cast<uint32_t>(block), static_cast<uint32_t>(block >> 32), 0, 0};
   uint32_t key0 = static_cast<uint32_t>(seed), key1 = static_cast<uint32_t>(seed >> 32);
@@ -33,10 +61,10 @@ inline uint32_t random_bits(uint64_t seed, uint64_t index) {
 
 // log(x) of a positive, normal x: x = 2^e * m with m in [1, 2), halved above 1.4375 to be near 1,
 // then log(m) = 2 * atanh(s) with s = (m - 1) / (m + 1), as its series up to s^23.
-inline double exact_order_log(double x) {
-  const uint64_t bits = std::bit_cast<uint64_t>(x);
+LEIA_EVERYWHERE inline double exact_order_log(double x) {
+  const uint64_t bits = words_of(x);
   double exponent = static_cast<double>(static_cast<int64_t>(bits >> 52) - 1023);
-  double m = std::bit_cast<double>((bits & 0xfffffffffffffull) | 0x3ff0000000000000ull);
+  double m = double_of((bits & 0xfffffffffffffull) | 0x3ff0000000000000ull);
   if (m > 1.4375) {
     m = m * 0.5;
     exponent = exponent + 1;
@@ -48,13 +76,14 @@ inline double exact_order_log(double x) {
 }
 
 template <int N>
-double polynomial(const double (&coefficients)[N], double x) {  // highest power first
+LEIA_EVERYWHERE double polynomial(const double (&coefficients)[N],
+                                  double x) {  // highest power first
   double result = coefficients[0];
   for (int i = 1; i < N; ++i) result = result * x + coefficients[i];
   return result;
 }
 
-inline double normal_value(uint64_t seed, uint64_t index) {
+LEIA_EVERYWHERE inline double normal_value(uint64_t seed, uint64_t index) {
   constexpr double kCentre[] = {2509.0809287301226727, 33430.575583588128105, 67265.770927008700853,
                                 45921.953931549871457, 13731.693765509461125, 1971.5909503065514427,
                                 133.14166789178437745, 3.387132872796366608};
@@ -75,13 +104,13 @@ inline double normal_value(uint64_t seed, uint64_t index) {
     const double r = 0.180625 - q * q;
     return q * polynomial(kCentre, r) / polynomial(kCentreDivisor, r);
   }
-  const double r = __builtin_sqrt(-exact_order_log(q < 0 ? u : 1 - u)) - 1.6;
+  const double r = square_root_of(-exact_order_log(q < 0 ? u : 1 - u)) - 1.6;
   const double z = polynomial(kTail, r) / polynomial(kTailDivisor, r);
   return q < 0 ? -z : z;
 }
 
-inline float random_normal_value(uint64_t seed, uint64_t index, double mean,
-                                 double standard_deviation) {
+LEIA_EVERYWHERE inline float random_normal_value(uint64_t seed, uint64_t index, double mean,
+                                                 double standard_deviation) {
   return static_cast<float>(mean + standard_deviation * normal_value(seed, index));
 }
 
