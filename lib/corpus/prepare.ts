@@ -66,7 +66,7 @@ const cursorSchema = z.strictObject({ pages: z.int(), counts });
 
 /** Articles tokenised at once: enough to use all cores, little enough to bound the memory. */
 const batchSize = 128;
-const batchCharacters = 4_000_000;
+const batchCharacters = 1_000_000;
 
 /**
  * Prepares a dataset, or goes on with one that was interrupted. A dataset that is already there and was

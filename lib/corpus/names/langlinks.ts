@@ -20,12 +20,19 @@ export async function readLanglinks(
   const declared: string[] = [];
   let rows = 0;
   let statements = 0;
+  let open = false;
   for await (const { text, number } of readLines(path)) {
     const where = `${path}: line ${number}`;
     const column = /^\s+`(ll_\w+)`/.exec(text)?.[1];
     if (column !== undefined) declared.push(column);
     const match = insert.exec(text);
-    if (match === null) continue;
+    if (match === null) {
+      // mysqldump switches the keys off before the rows and on again after them.
+      if (/^\/\*!\d+ ALTER TABLE .* (?:DIS|EN)ABLE KEYS \*\//.test(text)) {
+        open = text.includes('DISABLE KEYS');
+      }
+      continue;
+    }
     checkTable(match[1]!, declared, where);
     statements++;
     for (const row of readTuples(text, match[0].length, where)) {
@@ -36,6 +43,9 @@ export async function readLanglinks(
       onRow(++rows);
       if (language === 'en' && title !== '') names.set(page, title.replaceAll('_', ' '));
     }
+  }
+  if (open) {
+    throw new LeiaError('format', `${path}: it ends before the end of the table: cut off?`);
   }
   if (statements === 0) {
     throw new LeiaError(
