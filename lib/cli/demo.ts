@@ -1,13 +1,12 @@
 // `leia demo`: all of LEIA on a small sample, from dump to adapted checkpoint, with the ordinary parts that the
 // other commands are made of. What is finished is found again, so an interrupted demo goes on.
-import { mkdir } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import pico from 'picocolors';
 import { z } from 'zod';
 import { packageRoot } from '../core/addon.ts';
 import { LeiaError } from '../core/error.ts';
-import { fileError, writeFileAtomically } from '../core/files.ts';
+import { makeFolder, writeFileAtomically } from '../core/files.ts';
 import { prepare } from '../corpus/prepare.ts';
 import { heldOutArticles } from '../evaluate/held-out-loss.ts';
 import { splitHeldOut } from '../evaluate/held-out-split.ts';
@@ -65,11 +64,7 @@ async function runDemo(settings: Settings, signal: AbortSignal): Promise<void> {
   const { output, seed, steps } = settings;
   const source = openSource(settings);
   const tokenizer = await Tokenizer.load(settings.tokenizer ?? join(sample, 'tokenizer'));
-  try {
-    await mkdir(output, { recursive: true });
-  } catch (error) {
-    throw fileError('create', output, error);
-  }
+  await makeFolder(output);
 
   heading(1, `Reading ${source.dump}`);
   console.log(`English names: ${source.names}`);

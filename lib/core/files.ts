@@ -2,8 +2,8 @@
 // flushed to the disk and only then renamed, so a crash, a full disk or Ctrl-C never leaves a file that
 // looks complete but is not. Errors of the file system become one clear line.
 import { randomBytes } from 'node:crypto';
-import { type FileHandle, open, rename, rm } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { type FileHandle, mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
 import { LeiaError } from './error.ts';
 
 const reasons: Readonly<Record<string, string>> = {
@@ -14,6 +14,7 @@ const reasons: Readonly<Record<string, string>> = {
   EDQUOT: 'the disk quota is used up',
   EROFS: 'the file system is read-only',
   EISDIR: 'it is a folder',
+  EEXIST: 'a file of that name is there',
   ENOTDIR: 'a part of the path is not a folder',
   EMFILE: 'too many open files',
   EFBIG: 'the file would be larger than allowed',
@@ -95,6 +96,36 @@ export async function writeFileAtomically(
     throw error;
   }
   await syncFolder(dirname(path));
+}
+
+/**
+ * Makes a folder and those above it, unless they are there. (Node's own recursive mkdir never returns where
+ * the system says of a new folder in an existing one that there is no such place, as Linux does in /proc.)
+ *
+ * @throws LeiaError `io`
+ */
+export async function makeFolder(path: string): Promise<void> {
+  try {
+    await makeFolders(resolve(path));
+  } catch (error) {
+    throw fileError('create', path, error);
+  }
+}
+
+async function makeFolders(path: string): Promise<void> {
+  const there = await stat(path).catch(() => undefined);
+  if (there?.isDirectory()) return;
+  const above = dirname(path);
+  if (above !== path && (await stat(above).catch(() => undefined)) === undefined) {
+    await makeFolders(above);
+  }
+  try {
+    await mkdir(path);
+  } catch (error) {
+    // Another process may have been faster; a file of that name stays an error.
+    const made = await stat(path).catch(() => undefined);
+    if (!made?.isDirectory()) throw error;
+  }
 }
 
 /** Flushes a folder's own entries, so that renames in it survive a power cut. */

@@ -4,11 +4,11 @@
  * the program is killed, the same command goes on from there. The manifest comes last.
  */
 import { createHash } from 'node:crypto';
-import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
+import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { LeiaError } from '../core/error.ts';
-import { fileError, writeFileAtomically } from '../core/files.ts';
+import { fileError, makeFolder, writeFileAtomically } from '../core/files.ts';
 import {
   type DatasetMeta,
   decodeArticle,
@@ -65,11 +65,7 @@ export class DatasetWriter {
     meta: DatasetMeta,
     { shardBytes = defaultShardBytes }: { shardBytes?: number } = {},
   ): Promise<DatasetWriter> {
-    try {
-      await mkdir(folder, { recursive: true });
-    } catch (error) {
-      throw fileError('create', folder, error);
-    }
+    await makeFolder(folder);
     const manifest = await readOptional(join(folder, manifestFile));
     if (manifest !== undefined) {
       const there = parseChecked(manifestSchema, manifest, join(folder, manifestFile)).meta;

@@ -2,9 +2,9 @@
 // or, above 5 GB, in shards with an index; config.json; the tokenizer's files copied along. All files are
 // first written and flushed under temporary names; `config.json` goes away before the first file is replaced
 // and comes last, so a folder that was interrupted half-way has no config and never looks complete.
-import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
+import { readdir, readFile, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { fileError, type StagedFile, stageFile, syncFolder } from '../core/files.ts';
+import { fileError, makeFolder, type StagedFile, stageFile, syncFolder } from '../core/files.ts';
 import { configFile, indexFile, singleFile } from './checkpoint.ts';
 import { changeLlamaConfig, formatLlamaConfig, type LlamaConfig } from './config.ts';
 import { llamaParameters } from './parameters.ts';
@@ -63,7 +63,7 @@ export async function saveCheckpoint(
       read: () => options.read(name),
     }),
   );
-  await createFolder(folder);
+  await makeFolder(folder);
   const staged: StagedFile[] = [];
   try {
     await stageWeights(folder, sources, options.maxShardBytes ?? defaultShardBytes, staged);
@@ -76,14 +76,6 @@ export async function saveCheckpoint(
     await replace(folder, staged);
   } finally {
     await Promise.all(staged.map((file) => file.discard()));
-  }
-}
-
-async function createFolder(folder: string): Promise<void> {
-  try {
-    await mkdir(folder, { recursive: true });
-  } catch (error) {
-    throw fileError('create', folder, error);
   }
 }
 

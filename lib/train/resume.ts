@@ -3,11 +3,11 @@
 // there is always one complete state to go on from, and a run that goes on gives the same bits as one
 // that never stopped.
 import { readdirSync, readFileSync } from 'node:fs';
-import { mkdir, rename, rm } from 'node:fs/promises';
+import { rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { LeiaError } from '../core/error.ts';
-import { fileError, syncFolder, writeFileAtomically } from '../core/files.ts';
+import { fileError, makeFolder, syncFolder, writeFileAtomically } from '../core/files.ts';
 import type { Shape, Tensor } from '../core/tensor.ts';
 import { SafetensorsFile, type SafetensorsSource, writeSafetensors } from '../llama/safetensors.ts';
 
@@ -70,10 +70,10 @@ export async function saveResumeState(
   const temporary = join(resume, `.step-${state.step}.tmp`);
   try {
     await rm(temporary, { recursive: true, force: true });
-    await mkdir(temporary, { recursive: true });
   } catch (error) {
-    throw fileError('create', temporary, error);
+    throw fileError('remove', temporary, error);
   }
+  await makeFolder(temporary);
   await writeSafetensors(join(temporary, 'state.safetensors'), sources(tensors));
   await writeFileAtomically(
     join(temporary, 'state.json'),

@@ -2,11 +2,11 @@
 // `run.json` holds what the run was started with; the checkpoint's `config.json`, written last, says that it
 // is finished. A folder of anything else is never written into.
 import { createHash } from 'node:crypto';
-import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
+import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { LeiaError } from '../core/error.ts';
-import { fileError, writeFileAtomically } from '../core/files.ts';
+import { fileError, makeFolder, writeFileAtomically } from '../core/files.ts';
 import { configFile } from '../llama/checkpoint.ts';
 import { resumeFolder } from './resume.ts';
 
@@ -58,11 +58,11 @@ export async function hashFile(path: string): Promise<string> {
 }
 
 async function list(folder: string): Promise<string[]> {
+  await makeFolder(folder);
   try {
-    await mkdir(folder, { recursive: true });
     return (await readdir(folder)).filter((name) => !isTemporary(name));
   } catch (error) {
-    throw fileError('create', folder, error);
+    throw fileError('read', folder, error);
   }
 }
 

@@ -149,10 +149,10 @@ describe('leia train', () => {
 
   test('an output that cannot be written', { timeout }, async () => {
     const { args } = await makeArguments('--max-steps', '1');
-    // Nobody may create folders there, root included.
-    const { code, stderr } = await leia([...args, '--output', '/sys/leia']);
+    // Nobody may create folders there, root included; Node's own mkdir would hang in /proc.
+    const { code, stderr } = await leia([...args, '--output', '/proc/leia/run']);
     expect(code).toBe(1);
-    expect(stderr).toMatch(/^leia: cannot create \/sys\/leia: [^\n]+\n$/);
+    expect(stderr).toMatch(/^leia: cannot create \/proc\/leia\/run: [^\n]+\n$/);
   });
 });
 

@@ -2,7 +2,7 @@ import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { LeiaError } from '../../lib/core/error.ts';
-import { fileError, stageFile, writeFileAtomically } from '../../lib/core/files.ts';
+import { fileError, makeFolder, stageFile, writeFileAtomically } from '../../lib/core/files.ts';
 import { expectError, temporaryFolder } from '../llama/fixtures.ts';
 
 test('a file appears whole, replacing the one before', async () => {
@@ -50,4 +50,18 @@ test('places that cannot be written are named', async () => {
   await expectError(() => writeFileAtomically(taken, ''), 'io', 'it is a folder');
   expect(await readdir(folder)).toEqual(['taken']);
   expect(fileError('read', 'x', new LeiaError('format', 'kept')).message).toBe('kept');
+});
+
+test('folders are made with those above them, or refused in one line', async () => {
+  const folder = await temporaryFolder();
+  const deep = join(folder, 'a/b/c');
+  await Promise.all([makeFolder(deep), makeFolder(deep)]);
+  await makeFolder(deep);
+  expect(await readdir(deep)).toEqual([]);
+  const file = join(folder, 'file');
+  await writeFile(file, '');
+  await expectError(() => makeFolder(file), 'io', 'a file of that name is there');
+  await expectError(() => makeFolder(join(file, 'a')), 'io', 'a part of the path is not a folder');
+  // Where Node's recursive mkdir would not return.
+  await expectError(() => makeFolder('/proc/leia/a'), 'io', 'cannot create /proc/leia/a');
 });
