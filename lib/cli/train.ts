@@ -2,6 +2,7 @@
 // the strategy says.
 import type { Command } from 'commander';
 import { z } from 'zod';
+import { hostMemory } from '../train/memory.ts';
 import type { StepMetrics } from '../train/metrics.ts';
 import { trainSettings } from '../train/settings.ts';
 import { type TrainStart, train } from '../train/train.ts';
@@ -85,7 +86,7 @@ export class TrainProgress {
       `activations ${formatBytes(memory.activations)}`,
     ];
     this.#line.done(
-      `${(parameters / 1e6).toFixed(1)} M parameters, ${articles} articles; memory ${formatBytes(memory.total)}: ${parts.join(', ')}`,
+      `${(parameters / 1e6).toFixed(1)} M parameters, ${articles} articles; needs ${formatBytes(memory.total)} of ${formatBytes(hostMemory())} memory: ${parts.join(', ')}`,
     );
     if (stepsDone > 0) this.#line.done(`going on after step ${stepsDone} of ${this.#maxSteps}`);
   };

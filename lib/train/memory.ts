@@ -32,18 +32,33 @@ export function planMemory(
   const parameters = count * (dtype === 'bfloat16' ? 2 : 4);
   const gradients = count * 4;
   const optimizer = count * (dtype === 'bfloat16' ? 10 : 8);
-  // Host memory that nobody writes to costs nothing, so the plan itself is asked.
-  const options = { batch, sequence, dtype, device: Device.open('cpu'), training: true };
-  using layers = allocateActivations(config, options);
-  using loss = allocateLossWorkspace(config, { ...options, keepLogits: false });
-  const activations = layers.bytes + loss.bytes;
+  // Linear in the batch: two small plans tell the size of a large one.
+  const one = activationBytes(config, { batch: 1, sequence, dtype });
+  const two = activationBytes(config, { batch: 2, sequence, dtype });
+  const activations = one + (batch - 1) * (two - one);
   const total = parameters + gradients + optimizer + activations;
   return { parameters, gradients, optimizer, activations, total };
 }
 
+/** Of a training step. Host memory that nobody writes to costs nothing, so the plan itself is asked. */
+function activationBytes(
+  config: LlamaConfig,
+  shape: { batch: number; sequence: number; dtype: 'float32' | 'bfloat16' },
+): number {
+  const options = { ...shape, device: Device.open('cpu'), training: true };
+  using layers = allocateActivations(config, options);
+  using loss = allocateLossWorkspace(config, { ...options, keepLogits: false });
+  return layers.bytes + loss.bytes;
+}
+
+/** Bytes that this process may have: the machine's, or what a container leaves it. */
+export function hostMemory(): number {
+  return Math.min(totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY);
+}
+
 /** @throws LeiaError `usage` if this machine's memory is smaller than the plan. */
 export function checkHostMemory({ total, activations }: MemoryPlan): void {
-  const available = Math.min(totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY);
+  const available = hostMemory();
   if (total <= available) return;
   throw new LeiaError(
     'usage',

@@ -21,7 +21,9 @@ describe('leia train', () => {
     const { args, output } = await makeArguments('--max-steps', '3', '--micro-batch-size', '2');
     const run = await leia(args);
     expect(run.code).toBe(0);
-    expect(run.stderr).toMatch(/M parameters, 12 articles; memory \d.*parameters .*gradients/);
+    expect(run.stderr).toMatch(
+      /M parameters, 12 articles; needs \d.* of \d.*memory: parameters .*gradients/,
+    );
     expect(run.stderr).toMatch(/step 3\/3, loss \d\.\d{4}, .* tokens\/s/);
     expect(run.stdout).toContain(`The model is in ${output}`);
     expect(Object.keys((await metricsOf(output))[2]!)).toEqual([
