@@ -3,6 +3,9 @@ import { defineConfig } from 'vitest/config';
 /** The operations' tests once more, with CUDA kernels on the emulator: an addon of its own, so its own run. */
 const onTheEmulator = ['test/ops/operations.test.ts', 'test/ops/properties.test.ts'];
 
+/** Where the addons that only tests use lie: another folder for those with sanitizers. */
+const build = process.env.LEIA_BUILD ?? 'build';
+
 export default defineConfig({
   test: {
     pool: 'forks',
@@ -15,7 +18,7 @@ export default defineConfig({
         test: {
           name: 'emulated',
           include: onTheEmulator,
-          env: { LEIA_TEST_DEVICE: 'emulated', LEIA_ADDON: 'build/emulated/leia.node' },
+          env: { LEIA_TEST_DEVICE: 'emulated', LEIA_ADDON: `${build}/emulated/leia.node` },
         },
       },
     ],

@@ -9,7 +9,12 @@ const root = resolve(import.meta.dirname, '..');
 const folder = join(root, 'build', 'sanitize');
 const output = join(folder, 'Release');
 const reports = join(folder, 'reports');
-const tests = ['test/core', 'test/ops', 'test/corpus/bzip2.test.ts'];
+const tests = [
+  'test/core',
+  'test/ops',
+  'test/corpus/bzip2.test.ts',
+  'test/emulator/emulator.test.ts',
+];
 
 /** Ends the run unless the command succeeds. */
 function run(command, args, env = process.env) {
@@ -39,26 +44,24 @@ const build = join(folder, 'cmake');
 const options = ['-DCMAKE_BUILD_TYPE=Release', '-DLEIA_SANITIZE=ON', `-DLEIA_OUTPUT=${output}`];
 run('cmake', ['-S', root, '-B', build, ...options]);
 run('cmake', ['--build', build, '--parallel']);
+run('cmake', ['--build', build, '--target', 'tests', '--parallel']);
 
 rmSync(reports, { recursive: true, force: true });
 mkdirSync(reports, { recursive: true });
 const log = `log_path=${join(reports, 'report')}`;
-const { status } = spawnSync(
-  join(root, 'node_modules', '.bin', 'vitest'),
-  ['run', '--project', 'cpu', ...tests],
-  {
-    cwd: root,
-    stdio: 'inherit',
-    env: {
-      ...process.env,
-      LEIA_ADDON: join(output, 'leia.node'),
-      LD_PRELOAD: runtimes().join(' '),
-      // Leaks: Node frees much of its own memory only by ending. A test asks for more memory than there is.
-      ASAN_OPTIONS: `detect_leaks=0:allocator_may_return_null=1:${log}`,
-      UBSAN_OPTIONS: `print_stacktrace=1:${log}`,
-    },
+const { status } = spawnSync(join(root, 'node_modules', '.bin', 'vitest'), ['run', ...tests], {
+  cwd: root,
+  stdio: 'inherit',
+  env: {
+    ...process.env,
+    LEIA_ADDON: join(output, 'leia.node'),
+    LEIA_BUILD: folder,
+    LD_PRELOAD: runtimes().join(' '),
+    // Leaks: Node frees much of its own memory only by ending. A test asks for more memory than there is.
+    ASAN_OPTIONS: `detect_leaks=0:allocator_may_return_null=1:${log}`,
+    UBSAN_OPTIONS: `print_stacktrace=1:${log}`,
   },
-);
+});
 const found = foundReports();
 for (const text of found) console.error(`\n${text}`);
 console.log(`\nsanitizers: ${found.length} reports; tests ${status === 0 ? 'passed' : 'failed'}`);

@@ -7,6 +7,7 @@
 #include <new>
 
 #if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/asan_interface.h>
 #include <sanitizer/common_interface_defs.h>
 #endif
 
@@ -69,6 +70,10 @@ void Fiber::start(Body body, void* argument) {
   body_ = body;
   argument_ = argument;
   own_fake_stack_ = nullptr;
+#if defined(__SANITIZE_ADDRESS__)
+  // What was on the stack of a fiber that was left in the middle is still marked.
+  __asan_unpoison_memory_region(memory_ + kPage, kStack);
+#endif
 #if defined(__x86_64__)
   // As if leia_switch_stack had been called by entry's caller: six registers, then where to return
   // to.

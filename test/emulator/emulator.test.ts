@@ -2,7 +2,7 @@
 // planted in a small kernel (test/native/emulator_kernels.cu), in whatever order the threads run.
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { randomSource, randomValues } from '../ops/case.ts';
 
@@ -12,7 +12,8 @@ interface EmulatorTests {
   matrixLanes(transposed: boolean): Float32Array;
 }
 
-const file = resolve(import.meta.dirname, '../../build/tests/emulator_tests.node');
+const build = resolve(import.meta.dirname, '../..', process.env.LEIA_BUILD ?? 'build');
+const file = join(build, 'tests/emulator_tests.node');
 if (!existsSync(file)) throw new Error(`${file} is missing: npm run build:tests`);
 const addon = createRequire(import.meta.url)(file) as EmulatorTests;
 
