@@ -4,8 +4,9 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { delimiter, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
 
-const root = resolve(import.meta.dirname, '..');
+const root = resolve(fileURLToPath(import.meta.url), '../..');
 const log = join(root, 'build', 'setup.log');
 const leastNode = [20, 17];
 const leastCMake = [3, 22];
@@ -76,6 +77,16 @@ function checkTools() {
   }
 }
 
+/** C++20 as the native core uses it. */
+function checkCompiler() {
+  const compiler = process.env.CXX ?? tools[0].names.find(onPath);
+  const ask = (flag) => execFileSync(compiler, [flag], { encoding: 'utf8' });
+  const [name, least] = /clang/.test(ask('--version')) ? ['Clang', 14] : ['GCC', 11];
+  const version = ask('-dumpversion').trim();
+  if (!isOlder(version, [least, 0])) return;
+  fail(`${name} ${least} or newer is needed, ${compiler} is ${version}; set CXX to a newer one`);
+}
+
 function installTools(missing) {
   const names = missing.map(({ names }) => names[0]).join(', ');
   const found = Object.keys(managers).find(onPath);
@@ -108,5 +119,6 @@ function buildCore() {
 
 checkNode();
 checkTools();
+checkCompiler();
 installPackages();
 buildCore();

@@ -70,7 +70,7 @@ function runSuite() {
 check('lint and format', bin('biome'), ['check', '--error-on-warnings', '.']);
 checkNativeFormat();
 check('types', bin('tsc'), ['-p', 'tsconfig.json']);
-check('native tests', 'cmake', [
+check('build of the native tests', 'cmake', [
   '-DBUILD=build/cmake',
   '-DTARGET=tests',
   '-P',

@@ -24,7 +24,7 @@ const kernels = (await readdir(native, { recursive: true })).filter((name) => na
 
 test('there are kernels', () => expect(kernels).not.toEqual([]));
 
-describe.skipIf(!hasCompiler)('nvcc', () => {
+describe.skipIf(!hasCompiler)('nvcc (needs it on PATH)', () => {
   test.each(kernels)('compiles %s without spills', async (name) => {
     const output = join(folder, 'kernel.cubin');
     const flags = [

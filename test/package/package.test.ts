@@ -17,6 +17,7 @@ const sources = [
   'CMakeLists.txt',
   'native',
   'lib',
+  'examples',
   'tsconfig.json',
   'tsconfig.build.json',
   'README.md',
@@ -146,13 +147,15 @@ describe.each([
     expect(doctor.stdout).toMatch(/compiler +none of/);
   });
 
-  test('holds the sources to build from, and no tests', async () => {
+  test('holds the sources to build from and the sample, and no tests', async () => {
     const installed = join(project, 'node_modules/leia');
     const names = await readdir(installed);
     expect(names).toEqual(
       expect.arrayContaining(['dist', 'native', 'prebuilds', 'CMakeLists.txt']),
     );
-    for (const absent of ['test', 'lib', 'examples', 'bench']) expect(names).not.toContain(absent);
+    const demo = await readdir(join(installed, 'examples/demo'));
+    expect(demo).toEqual(expect.arrayContaining(['ATTRIBUTION.md', 'titles.tsv', 'tokenizer']));
+    for (const absent of ['test', 'lib', 'bench']) expect(names).not.toContain(absent);
   });
 });
 

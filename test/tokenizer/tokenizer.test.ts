@@ -77,7 +77,7 @@ describe('Tokenizer', () => {
     );
   });
 
-  it.skipIf(llama2Folder === undefined)('reads the LLaMA 2 tokenizer', async () => {
+  it.skipIf(llama2Folder === undefined)('reads the LLaMA 2 tokenizer, where it is', async () => {
     const tokenizer = await Tokenizer.load(llama2Folder!);
     expect(tokenizer.vocabSize).toBe(32000);
     // SentencePiece's own ids, the leading space kept as one more "▁".
