@@ -2,7 +2,7 @@
 // are made of.
 import type { Command } from 'commander';
 import { z } from 'zod';
-import { writeFileAtomically } from '../core/files.ts';
+import { checkWritable, writeFileAtomically } from '../core/files.ts';
 import { encodeRequests, needsTokenizer, readRequests } from '../evaluate/requests.ts';
 import { scoreRequests } from '../evaluate/score.ts';
 import { Tokenizer } from '../tokenizer/tokenizer.ts';
@@ -42,6 +42,7 @@ export function registerScore(program: Command): void {
 async function run(settings: z.output<typeof schema>): Promise<void> {
   const { model: folder, batchTokens, maxLength } = settings;
   const raw = await readRequests(settings.requests);
+  await checkWritable(settings.output);
   const tokenizer = needsTokenizer(raw) ? await Tokenizer.load(folder) : undefined;
   using model = await openModel(settings);
   tokenizer?.checkVocabulary(model.config.vocabSize, folder);

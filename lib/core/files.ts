@@ -128,6 +128,16 @@ async function makeFolders(path: string): Promise<void> {
   }
 }
 
+/**
+ * Checks that a file could be written at this path, for work that takes long before it writes.
+ *
+ * @throws LeiaError `io`
+ */
+export async function checkWritable(path: string): Promise<void> {
+  const staged = await stageFile(path, async () => {});
+  await staged.discard();
+}
+
 /** Flushes a folder's own entries, so that renames in it survive a power cut. */
 export async function syncFolder(path: string): Promise<void> {
   try {

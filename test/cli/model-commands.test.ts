@@ -200,3 +200,14 @@ test('score refuses files that are empty, absent or cannot be written', async ()
   expect(unwritable.error).toContain('cannot write');
   expect(unwritable.code).toBe(1);
 });
+
+test('score finds out that it cannot write before it computes', async () => {
+  const requests = join(await temporaryFolder(), 'requests.jsonl');
+  await writeFile(requests, '{"context": [1], "continuation": [5]}\n');
+  const output = '/proc/leia/scores.jsonl';
+  const { code, error } = await run(
+    ...['score', '--model', tiny, '--requests', requests, '--output', output],
+  );
+  expect(code).toBe(1);
+  expect(error).toBe(`leia: cannot write ${output}: no such file or folder\n`);
+});
