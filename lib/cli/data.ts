@@ -1,8 +1,8 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import pico from 'picocolors';
 import { LeiaError } from '../core/error.ts';
 import { Dataset } from '../leia/dataset.ts';
 import type { Manifest, Passage } from '../leia/dataset-format.ts';
+import { style } from './style.ts';
 
 interface ShowOptions {
   data: string;
@@ -82,11 +82,11 @@ function readable({ title, text, anchors }: Passage): string {
   let from = 0;
   for (const { start, end, name } of anchors) {
     body += points.slice(from, start).join('');
-    body += pico.underline(points.slice(start, end).join(''));
-    if (name !== null) body += pico.green(` [${name}]`);
+    body += style.underline(points.slice(start, end).join(''));
+    if (name !== null) body += style.green(` [${name}]`);
     from = end;
   }
-  return `${pico.bold(title)}\n${body}${points.slice(from).join('')}\n`;
+  return `${style.bold(title)}\n${body}${points.slice(from).join('')}\n`;
 }
 
 /** Waits until the reader has taken the line: an article list can be larger than memory. */

@@ -2,7 +2,6 @@
 // other commands are made of. What is finished is found again, so an interrupted demo goes on.
 import { basename, join, resolve } from 'node:path';
 import type { Command } from 'commander';
-import pico from 'picocolors';
 import { z } from 'zod';
 import { packageRoot } from '../core/addon.ts';
 import { LeiaError } from '../core/error.ts';
@@ -24,6 +23,7 @@ import { addSettings, readSettings } from './options.ts';
 import { formatPieces } from './passages.ts';
 import { StageProgress } from './prepare.ts';
 import { formatDuration } from './progress.ts';
+import { style } from './style.ts';
 
 const sample = join(packageRoot, 'examples', 'demo');
 
@@ -83,7 +83,7 @@ async function runDemo(settings: Settings, signal: AbortSignal): Promise<void> {
   heading(2, 'Inserting English names: strategy right, p_skip 0.5');
   const passages = await choosePassages(dataset, split.training, tokenizer, leiaSettings);
   for (const { title, before, after } of passages) {
-    console.log(`${pico.bold(title)}\n  before  ${formatPieces(before)}`);
+    console.log(`${style.bold(title)}\n  before  ${formatPieces(before)}`);
     console.log(`  after   ${formatPieces(after)}\n`);
   }
 
@@ -225,7 +225,7 @@ async function writeResults({ output }: Settings, results: Results): Promise<voi
 }
 
 function heading(number: number, text: string): void {
-  console.log(pico.bold(`\n${number}/5 ${text}`));
+  console.log(style.bold(`\n${number}/5 ${text}`));
 }
 
 function summary(
@@ -241,22 +241,22 @@ function summary(
   const mention = passages[0]?.before.find(({ kind }) => kind === 'mention')?.text ?? '1';
   const leia = basename(process.argv[1] ?? '') === 'main.ts' ? 'npm run leia --' : 'npx leia';
   return `
-${pico.bold('Loss on held-out articles')}
+${style.bold('Loss on held-out articles')}
 ${numbers.join('\n')}
 
-${pico.bold('What this shows')}
+${style.bold('What this shows')}
 ${wrap(shows)}
 
-${pico.bold('What it does not')}
+${style.bold('What it does not')}
 ${wrap(showsNot)}
 ${wrap(difference)}
 
-${pico.bold('Where it is')}
+${style.bold('Where it is')}
   ${resolve(output, 'report.html')}   curves, passages, numbers: open it in a browser
   ${join(output, 'plain')}, ${join(output, 'leia')}   the two models, Hugging Face folders, with metrics.jsonl
   ${join(output, 'summary.json')}   the numbers
 
-${pico.bold('Try next')}
+${style.bold('Try next')}
   ${leia} preview --data ${quoted(join(output, 'data'))} --tokenizer ${quoted(join(output, 'start'))} --strategy left
   ${leia} generate --model ${quoted(join(output, 'leia'))} --max-new-tokens 40 --prompt ${quoted(mention)}`;
 }

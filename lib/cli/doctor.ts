@@ -5,13 +5,13 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { availableParallelism, freemem, totalmem } from 'node:os';
 import { delimiter, join } from 'node:path';
 import type { Command } from 'commander';
-import pc from 'picocolors';
 import { addon, packageRoot } from '../core/addon.ts';
 import { Device } from '../core/device.ts';
 import { LeiaError } from '../core/error.ts';
 import * as ops from '../core/ops.ts';
 import { Tensor } from '../core/tensor.ts';
 import { formatBytes } from './progress.ts';
+import { style } from './style.ts';
 
 interface Finding {
   readonly topic: string;
@@ -19,7 +19,7 @@ interface Finding {
   readonly text: string;
 }
 
-const marks = { good: pc.green('✓'), missing: pc.yellow('–'), broken: pc.red('✗') };
+const marks = { good: style.green('✓'), missing: style.yellow('–'), broken: style.red('✗') };
 
 export function registerDoctor(program: Command): void {
   program

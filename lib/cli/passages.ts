@@ -1,12 +1,13 @@
 // Passages on a terminal: mentions underlined, inserted names in colour.
-import pico from 'picocolors';
+
 import type { Piece } from '../leia/preview.ts';
+import { style } from './style.ts';
 
 const paint: Readonly<Record<Piece['kind'], (text: string) => string>> = {
   text: (text) => text,
-  mention: pico.underline,
-  name: (text) => pico.bold(pico.green(text)),
-  mark: pico.dim,
+  mention: style.underline,
+  name: (text) => style.bold(style.green(text)),
+  mark: style.dim,
 };
 
 export function formatPieces(pieces: readonly Piece[]): string {

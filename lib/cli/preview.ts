@@ -1,5 +1,4 @@
 import type { Command } from 'commander';
-import pico from 'picocolors';
 import { z } from 'zod';
 import { LeiaError } from '../core/error.ts';
 import { Dataset } from '../leia/dataset.ts';
@@ -8,6 +7,7 @@ import { Tokenizer } from '../tokenizer/tokenizer.ts';
 import { trainSettings } from '../train/settings.ts';
 import { addSettings, readSettings } from './options.ts';
 import { formatPieces } from './passages.ts';
+import { style } from './style.ts';
 
 /** The settings of training that decide what is inserted. */
 const previewSettings = z.strictObject({
@@ -42,7 +42,7 @@ export function registerPreview(program: Command): void {
         const preview = await previewArticle(dataset, i, tokenizer, settings);
         if (preview === undefined) continue;
         shown++;
-        console.log(`${pico.bold(preview.title)}`);
+        console.log(`${style.bold(preview.title)}`);
         console.log(`  before  ${formatPieces(preview.before)}`);
         console.log(`  after   ${formatPieces(preview.after)}\n`);
       }

@@ -1,6 +1,7 @@
 // The command line as its user runs it: a process of its own, with exit code, output and signals.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { resolve } from 'node:path';
+import { plainEnvironment } from '../support/child.ts';
 
 export interface Finished {
   code: number | null;
@@ -30,7 +31,7 @@ export function leia(args: readonly string[], options: ChildOptions = {}): Promi
           // Node ignores SIGXFSZ, so a write beyond the limit fails with EFBIG.
           ['-c', `ulimit -f ${fileBlocks}; exec "$0" "$@"`, process.execPath, ...command, ...args],
         ];
-  const child = spawn(program, argv, { cwd: root, env: { ...process.env, ...env } });
+  const child = spawn(program, argv, { cwd: root, env: { ...plainEnvironment, ...env } });
   onStart?.(child);
   let [stdout, stderr] = ['', ''];
   child.stdout.setEncoding('utf8').on('data', (text) => {

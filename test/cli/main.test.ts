@@ -1,5 +1,6 @@
 import { expect, test, vi } from 'vitest';
 import { main } from '../../lib/cli/main.ts';
+import { leia } from './child.ts';
 
 async function run(...args: string[]) {
   const error = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
@@ -24,4 +25,10 @@ test('an unknown command is wrong use', async () => {
   const { code, error } = await run('trian');
   expect(code).toBe(2);
   expect(error).toContain('error: ');
+});
+
+test('colours are for terminals and those who ask for them', async () => {
+  const doctor = async (env: Record<string, string>) => (await leia(['doctor'], { env })).stdout;
+  expect(await doctor({ CI: 'true' })).not.toContain('\u001b');
+  expect(await doctor({ FORCE_COLOR: '1' })).toContain('\u001b[32m✓');
 });

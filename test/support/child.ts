@@ -9,17 +9,21 @@ export interface ChildResult {
   errors: string;
 }
 
+const { FORCE_COLOR, NO_COLOR, ...environment } = process.env;
+/** Without a wish for colours, which whoever runs the tests may have: the expected texts have none. */
+export const plainEnvironment = environment;
+
 /** `file` is relative to the test folder; `flags` go to node itself. */
 export function runChild(
   file: string,
-  environment: Record<string, string> = {},
+  variables: Record<string, string> = {},
   flags: readonly string[] = [],
   args: readonly string[] = [],
 ): Promise<ChildResult> {
   const path = fileURLToPath(new URL(`../${file}`, import.meta.url));
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [...flags, '--import', 'tsx', path, ...args], {
-      env: { ...process.env, ...environment },
+      env: { ...plainEnvironment, ...variables },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     let output = '';
