@@ -17,6 +17,10 @@ const schema = z.strictObject({
     .string()
     .optional()
     .describe("English names from the wiki's own langlinks.sql, .gz or plain"),
+  itemsPerSite: z
+    .string()
+    .optional()
+    .describe("English names from Wikidata's table wb_items_per_site.sql, .gz or plain"),
   titles: z.string().optional().describe('English names from a table: title, tab, name'),
   tokenizer: z.string().describe('folder with tokenizer.json, usually that of the model'),
   output: z.string().describe('where the dataset goes'),
@@ -76,13 +80,13 @@ async function run(settings: Settings): Promise<void> {
 }
 
 function nameSource(options: Settings): NameSource {
-  const kinds = ['wikidata', 'langlinks', 'titles'] as const;
+  const kinds = ['langlinks', 'itemsPerSite', 'wikidata', 'titles'] as const;
   const given = kinds.filter((kind) => options[kind] !== undefined);
   const [kind] = given;
   if (given.length !== 1 || kind === undefined) {
     throw new LeiaError(
       'usage',
-      `English names come from one of --wikidata, --langlinks and --titles; ${given.length === 0 ? 'none' : given.length} given`,
+      `English names come from one of --langlinks, --items-per-site, --wikidata and --titles; ${given.length === 0 ? 'none' : given.length} given`,
     );
   }
   return { kind, path: options[kind]! };

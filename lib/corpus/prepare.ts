@@ -19,6 +19,7 @@ import type { Tokenizer } from '../tokenizer/tokenizer.ts';
 import type { Article } from './article.ts';
 import { openDump } from './dump.ts';
 import { type NameSource, readNames } from './names/name-source.ts';
+import { wikipediaSite } from './names/wikipedia-site.ts';
 import { followRedirects } from './redirects.ts';
 import type { Siteinfo } from './siteinfo.ts';
 import { normaliseTitle } from './title.ts';
@@ -85,7 +86,9 @@ export async function prepare(options: PrepareOptions): Promise<Manifest> {
   const writer = await DatasetWriter.create(output, meta, shardBytes ? { shardBytes } : {});
 
   const titles = await readTitles(options, report);
-  if (titles.siteinfo.language !== '' && titles.siteinfo.language !== language) {
+  // The code of the text may be another than that of the edition: `nb` in the edition `no`.
+  const written = titles.siteinfo.language;
+  if (written !== '' && wikipediaSite(written) !== wikipediaSite(language)) {
     options.onWarning?.(
       `${dump} says that its language is '${titles.siteinfo.language}', not '${language}'`,
     );

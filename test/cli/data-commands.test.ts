@@ -14,7 +14,15 @@ import { join, resolve } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { Tokenizer } from '../../lib/tokenizer/tokenizer.ts';
-import { dumpXml, EXPECTED, KINDS, PAGES, writeDump, writeNames } from '../corpus/small-wiki.ts';
+import {
+  dumpXml,
+  EXPECTED,
+  flagOf,
+  KINDS,
+  PAGES,
+  writeDump,
+  writeNames,
+} from '../corpus/small-wiki.ts';
 import { fixtures, temporaryFolder } from '../llama/fixtures.ts';
 import { type ChildOptions, leia } from './child.ts';
 
@@ -41,7 +49,7 @@ async function smallWiki(makeFolder = temporaryFolder): Promise<Small> {
     folder,
     output,
     prepare: (more = [], options = {}) => {
-      const named = more.some((arg) => ['--wikidata', '--langlinks', '--titles'].includes(arg));
+      const named = more.some((arg) => KINDS.map(flagOf).includes(arg));
       return leia([...args, ...(named ? [] : titles), ...more], options);
     },
   };
@@ -92,7 +100,7 @@ describe('leia prepare, leia data show', () => {
 
   test.each(KINDS)('--%s', async (kind) => {
     const { folder, output, prepare } = await smallWiki();
-    const prepared = await prepare([`--${kind}`, await writeNames(folder, kind)]);
+    const prepared = await prepare([flagOf(kind), await writeNames(folder, kind)]);
     expect(prepared).toMatchObject({ code: 0 });
     expect(prepared.stdout).toContain('with an English page                5 (55.6 %)');
     expect(prepared.stdout).toContain('not on token boundaries             1, end: 1');
@@ -333,7 +341,7 @@ describe('bad input ends in one line and no dataset', () => {
     for (const [args, message] of [
       [
         ['--wikidata', names, '--titles', titles],
-        /one of --wikidata, --langlinks and --titles; 2 given/,
+        /one of --langlinks, --items-per-site, --wikidata and --titles; 2 given/,
       ],
       [['--shard-size', '0'], /--shard-size: Too small: expected number to be >0, got 0/],
       [['--shard-size', 'big'], /--shard-size: expected a number, got 'big'/],

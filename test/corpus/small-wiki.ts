@@ -1,4 +1,4 @@
-// A wiki of a few pages, as dump and as the three kinds of tables of English names, with what a dataset
+// A wiki of a few pages, as dump and as each kind of table of English names, with what a dataset
 // of it must hold.
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -117,10 +117,20 @@ const tables = {
     });
     return `INSERT INTO \`langlinks\` VALUES ${rows.join(',')};\n`;
   },
+  itemsPerSite: () => {
+    const rows = ENGLISH.flatMap(([title, english], i) => [
+      `(${3 * i + 1},${i + 1},'enwiki','${english}')`,
+      `(${3 * i + 2},${i + 1},'dewiki','X')`,
+      `(${3 * i + 3},${i + 1},'ptwiki','${title}')`,
+    ]);
+    return `INSERT INTO \`wb_items_per_site\` VALUES\n${rows.join(',\n')};\n`;
+  },
 };
 
 export type Kind = keyof typeof tables;
-export const KINDS: readonly Kind[] = ['titles', 'wikidata', 'langlinks'];
+export const KINDS: readonly Kind[] = ['titles', 'wikidata', 'langlinks', 'itemsPerSite'];
+export const flagOf = (kind: Kind): string =>
+  kind === 'itemsPerSite' ? '--items-per-site' : `--${kind}`;
 
 /** Writes a table of English names and returns its path. */
 export async function writeNames(folder: string, kind: Kind): Promise<string> {

@@ -1,12 +1,13 @@
 // The English names of a wiki's pages, from whichever source the user has.
 import { LeiaError } from '../../core/error.ts';
 import type { Siteinfo } from '../siteinfo.ts';
+import { readItemsPerSite } from './items-per-site.ts';
 import { readLanglinks } from './langlinks.ts';
 import { readTitleTable } from './title-table.ts';
 import { readWikidata } from './wikidata.ts';
 
 export interface NameSource {
-  kind: 'wikidata' | 'langlinks' | 'titles';
+  kind: 'langlinks' | 'itemsPerSite' | 'wikidata' | 'titles';
   path: string;
 }
 
@@ -42,6 +43,7 @@ async function readSource(
 ): Promise<Map<string, string>> {
   if (kind === 'titles') return readTitleTable(path, siteinfo);
   if (kind === 'wikidata') return readWikidata(path, language, siteinfo, onProgress);
+  if (kind === 'itemsPerSite') return readItemsPerSite(path, language, siteinfo, onProgress);
   const byPage = await readLanglinks(path, onProgress);
   const names = new Map<string, string>();
   for (const [page, name] of byPage) {

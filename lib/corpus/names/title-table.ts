@@ -1,6 +1,7 @@
 // A user's own table of names: one pair a line, title, tab, English name; further columns are not read.
 // Lines that begin with '#' are comments (no title can begin so), empty ones are skipped.
 import { LeiaError } from '../../core/error.ts';
+import { ownCopy } from '../own-copy.ts';
 import type { Siteinfo } from '../siteinfo.ts';
 import { normaliseTitle } from '../title.ts';
 import { readLines } from './lines.ts';
@@ -23,7 +24,7 @@ export async function readTitleTable(
         `${path}: line ${number}: expected a title, a tab and an English name, got ${JSON.stringify(text.slice(0, 60))}`,
       );
     }
-    names.set(normaliseTitle(title, wiki), name);
+    names.set(ownCopy(normaliseTitle(title, wiki)), ownCopy(name));
   }
   if (names.size === 0) throw new LeiaError('format', `${path}: no title in it`);
   return names;

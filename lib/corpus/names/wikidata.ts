@@ -6,6 +6,7 @@ import { LeiaError } from '../../core/error.ts';
 import type { Siteinfo } from '../siteinfo.ts';
 import { normaliseTitle } from '../title.ts';
 import { readLines } from './lines.ts';
+import { wikipediaSite } from './wikipedia-site.ts';
 
 const sitelink = z.object({ title: z.string() });
 // Properties and lexemes have no sitelinks; PHP writes an empty map as [].
@@ -13,11 +14,6 @@ const entity = z.object({
   id: z.string(),
   sitelinks: z.union([z.record(z.string(), z.unknown()), z.array(z.unknown())]).optional(),
 });
-
-/** The database name of a language's Wikipedia as sitelinks use it: `zh-min-nan` is `zh_min_nanwiki`. */
-export function wikipediaSite(language: string): string {
-  return `${language.replaceAll('-', '_')}wiki`;
-}
 
 /**
  * English titles by normalised title in `language`. `onEntity` hears the number of entities read so far.
@@ -41,8 +37,13 @@ export async function readWikidata(
       continue;
     }
     const where = `${path}: line ${number}`;
-    const links = parseEntity(line, where).sitelinks;
     onEntity(++entities);
+    // Most of the hundred million entities have no page in both editions: not worth parsing.
+    if (!line.includes(`"${site}"`) || !line.includes('"enwiki"')) {
+      checkShape(line, where);
+      continue;
+    }
+    const links = parseEntity(line, where).sitelinks;
     if (links === undefined || Array.isArray(links)) continue;
     const own = title(links[site], where);
     const english = title(links.enwiki, where);
@@ -53,6 +54,12 @@ export async function readWikidata(
   if (entities === 0) throw new LeiaError('format', `${path}: no Wikidata entity in it`);
   if (!closed) throw new LeiaError('format', `${path}: it ends before the closing "]": cut off?`);
   return names;
+}
+
+/** Refuses lines that are no entity, without parsing them. */
+function checkShape(line: string, where: string): void {
+  const looksRight = line.startsWith('{') && line.endsWith('}') && /"id"\s*:\s*"/.test(line);
+  if (!looksRight) parseEntity(line, where);
 }
 
 function parseEntity(line: string, where: string): z.infer<typeof entity> {

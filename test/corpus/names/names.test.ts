@@ -6,10 +6,13 @@ import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
 import { LeiaError } from '../../../lib/core/error.ts';
-import { readLanglinks, readTuples } from '../../../lib/corpus/names/langlinks.ts';
+import { readItemsPerSite } from '../../../lib/corpus/names/items-per-site.ts';
+import { readLanglinks } from '../../../lib/corpus/names/langlinks.ts';
 import { readLines } from '../../../lib/corpus/names/lines.ts';
+import { readTuples, type SqlValue } from '../../../lib/corpus/names/sql-table.ts';
 import { readTitleTable } from '../../../lib/corpus/names/title-table.ts';
-import { readWikidata, wikipediaSite } from '../../../lib/corpus/names/wikidata.ts';
+import { readWikidata } from '../../../lib/corpus/names/wikidata.ts';
+import { wikipediaSite } from '../../../lib/corpus/names/wikipedia-site.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'leia-names-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -113,16 +116,27 @@ describe('wikidata', () => {
     expect([...(await readWikidata(path, 'xx', wiki))]).toEqual([['Eins', 'One']]);
   });
 
-  test('languages with a dash have an underscore in their site', () => {
-    expect(wikipediaSite('zh-min-nan')).toBe('zh_min_nanwiki');
-  });
+  test.each([
+    ['ja', 'jawiki'],
+    ['zh-min-nan', 'zh_min_nanwiki'],
+    ['nan', 'zh_min_nanwiki'],
+    ['nb', 'nowiki'],
+    ['be-tarask', 'be_x_oldwiki'],
+    ['gsw', 'alswiki'],
+  ])('the wiki of %s is %s', (language, site) => expect(wikipediaSite(language)).toBe(site));
 
   test.each([
     ['[\n{"id":\n]\n', 'line 2: not JSON'],
+    ['[\n{"id":"Q1"\n]\n', 'line 2: not JSON'],
+    ['[\n{"id":"Q1","sitelinks":{"xxwiki":{"enwiki":{}}\n]\n', 'line 2: not JSON'],
+    ['[\n{"title":"Q1"}\n]\n', 'expected a Wikidata entity'],
     ['[\n"Q1"\n]\n', 'expected a Wikidata entity'],
     ['[\n]\n', 'no Wikidata entity'],
     [`[\n${item('Q1', {})},\n`, 'cut off'],
-    [`[\n${item('Q1', { xxwiki: { title: 3 } })}\n]\n`, 'a sitelink without title'],
+    [
+      `[\n${item('Q1', { xxwiki: { title: 3 }, enwiki: { title: 'A' } })}\n]\n`,
+      'a sitelink without title',
+    ],
     ['<mediawiki>\n', 'not JSON'],
   ])('%j is refused', async (text, message) => {
     await expectFormatError(readWikidata(file(text), 'xx', wiki), message);
@@ -143,7 +157,7 @@ describe('langlinks', () => {
 
   test('English rows by page', async () => {
     const rows =
-      "(1,'de','Berlin'),(1,'en','Berlin'),(2,'en','O\\'Neill''s \\\\ (band)'),(3,'en',''),(4,'en','A_b')";
+      "(1,'de','Berlin'),(1,'en','Berlin'),(2,'en','O\\'Neill''s \\\\ (band)'),(3,'en',''),(4,'en','A_b'),(5,'en','A#b')";
     const path = file(`${head}INSERT INTO \`langlinks\` VALUES ${rows};\n`, '.sql');
     const packed = file(gzipSync(`${head}INSERT INTO \`langlinks\` VALUES ${rows};\n`), '.sql.gz');
     const expected = [
@@ -164,7 +178,10 @@ describe('langlinks', () => {
     ["INSERT INTO `page` VALUES (1,'a','b');\n", "this is table 'page'"],
     ["INSERT INTO `langlinks` VALUES (1,'en','cut\n", 'expected a string that ends'],
     ["INSERT INTO `langlinks` VALUES (1,'en','a')\n", 'expected "," or ";"'],
-    ["INSERT INTO `langlinks` VALUES (1,'en');\n", 'expected (page id, language, title)'],
+    [
+      "INSERT INTO `langlinks` VALUES (1,'en');\n",
+      'expected a row of (ll_from, ll_lang, ll_title)',
+    ],
     ["INSERT INTO `langlinks` VALUES ('x','en','a');\n", 'expected (page id, language, title)'],
     ['INSERT INTO `langlinks` VALUES (one);\n', 'expected a value'],
     [
@@ -177,12 +194,35 @@ describe('langlinks', () => {
     await expectFormatError(readLanglinks(file(text)), message);
   });
 
+  test('rows may stand one a line, as newer versions of mysqldump write them', async () => {
+    const rows = "\n(1,'en','A'),\n(2,'en','B;\\n(3)'),\n(3,'de','C');\n";
+    const text = `/*M!999999\\- enable the sandbox mode */ \n${head}INSERT INTO \`langlinks\` VALUES${rows}`;
+    expect([
+      ...(await readLanglinks(file(`${text}${text.slice(text.indexOf('INSERT'))}`))),
+    ]).toEqual([
+      [1, 'A'],
+      [2, 'B;\n(3)'],
+    ]);
+    for (const cut of ["(1,'en','A'),\n(2,'en'", "(1,'en','A')", '']) {
+      const damaged = `${head}INSERT INTO \`langlinks\` VALUES\n${cut}\n`;
+      await expectFormatError(readLanglinks(file(damaged)), cut === '' ? 'cut off?' : 'expected "');
+    }
+    const between = `${head}INSERT INTO \`langlinks\` VALUES\n(1,'en','A'),\n`;
+    await expectFormatError(readLanglinks(file(between)), 'cut off?');
+  });
+
+  const tuples = (text: string): SqlValue[][] => {
+    const rows: SqlValue[][] = [];
+    readTuples(text, 0, 'here', (row) => rows.push(row));
+    return rows;
+  };
+
   test('any strings survive quoting', () => {
     const quote = (text: string) => `'${text.replace(/[\\']/g, '\\$&').replaceAll('\n', '\\n')}'`;
     fc.assert(
       fc.property(fc.array(fc.tuple(fc.integer(), fc.string()), { minLength: 1 }), (rows) => {
         const text = `${rows.map(([id, title]) => `(${id},${quote(title)})`).join(',')};`;
-        expect([...readTuples(text, 0, 'here')]).toEqual(rows);
+        expect(tuples(text)).toEqual(rows);
       }),
     );
   });
@@ -193,12 +233,54 @@ describe('langlinks', () => {
         fc.string({ unit: fc.constantFrom('(', ')', "'", '\\', ',', ';', '1', 'N') }),
         (text) => {
           try {
-            for (const row of readTuples(text, 0, 'here')) expect(row.length).toBeGreaterThan(0);
+            for (const row of tuples(text)) expect(row.length).toBeGreaterThan(0);
           } catch (error) {
             expect(error).toBeInstanceOf(LeiaError);
           }
         },
       ),
     );
+  });
+});
+
+describe('items per site', () => {
+  const insert = 'INSERT INTO `wb_items_per_site` VALUES ';
+
+  test('pages of one item in both wikis make a name, whatever the order of the rows', async () => {
+    const rows = [
+      "(1,7,'enwiki','Seven')",
+      "(2,7,'xxwiki','sieben')",
+      "(3,8,'xxwiki','Acht')",
+      "(4,9,'enwiki','Nine')",
+      "(5,9,'xxwikibooks','Neun')",
+      "(6,10,'xxwiki','Zehn')",
+      "(7,10,'enwiki','Ten')",
+    ];
+    for (const order of [rows, rows.toReversed()]) {
+      const counts: number[] = [];
+      const path = file(gzipSync(`${insert}${order.join()};\n`), '.sql.gz');
+      const names = await readItemsPerSite(path, 'xx', wiki, (count) => counts.push(count));
+      expect(new Map(names)).toEqual(
+        new Map([
+          ['Sieben', 'Seven'],
+          ['Zehn', 'Ten'],
+        ]),
+      );
+      expect(counts.at(-1)).toBe(14);
+    }
+    expect(await readItemsPerSite(file(`${insert}${rows.join()};\n`), 'yy', wiki)).toEqual(
+      new Map(),
+    );
+  });
+
+  test.each([
+    ["INSERT INTO `langlinks` VALUES (1,'en','a');\n", "this is table 'langlinks'"],
+    [`${insert}(1,'7','enwiki','a');\n`, 'expected (row, item, site, page)'],
+    [`${insert}(1,7,'enwiki');\n`, 'expected a row of (ips_row_id, ips_item_id'],
+    [`${insert}(1,7,'enwiki',NULL);\n`, 'expected (row, item, site, page)'],
+    [`${insert}(1,7,'enwiki','a\n`, 'expected a string that ends'],
+    ['nothing\n', 'is it a wb_items_per_site.sql?'],
+  ])('%j is refused', async (text, message) => {
+    await expectFormatError(readItemsPerSite(file(text), 'xx', wiki), message);
   });
 });

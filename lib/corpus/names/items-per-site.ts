@@ -1,0 +1,46 @@
+// English titles from Wikidata's `wb_items_per_site` table (`wikidatawiki-…-wb_items_per_site.sql.gz`): which
+// page of which wiki describes which item (https://www.mediawiki.org/wiki/Wikibase/Schema/wb_items_per_site).
+// A page of the language and an English page of the same item are joined. The table holds all wikis in no
+// order, so it is read twice, and of the English pages only those that have a partner are kept.
+import { LeiaError } from '../../core/error.ts';
+import type { Siteinfo } from '../siteinfo.ts';
+import { normaliseTitle } from '../title.ts';
+import { pageTitle, readSqlTable, type SqlTable } from './sql-table.ts';
+import { wikipediaSite } from './wikipedia-site.ts';
+
+const table: SqlTable = {
+  name: 'wb_items_per_site',
+  columns: ['ips_row_id', 'ips_item_id', 'ips_site_id', 'ips_site_page'],
+};
+
+/**
+ * English titles by normalised title in `language`. `onRow` hears the number of rows read so far, of both
+ * readings.
+ * @throws LeiaError `format` naming the line if the file is another table or damaged, `io`.
+ */
+export async function readItemsPerSite(
+  path: string,
+  language: string,
+  wiki: Pick<Siteinfo, 'caseRule' | 'language'>,
+  onRow: (rows: number) => void = () => {},
+): Promise<Map<string, string>> {
+  let rows = 0;
+  const readSite = (site: string, onPage: (item: number, title: string) => void): Promise<void> =>
+    readSqlTable(path, table, ([, item, rowSite, page], where) => {
+      if (typeof item !== 'number' || typeof rowSite !== 'string' || typeof page !== 'string') {
+        throw new LeiaError('format', `${where}: expected (row, item, site, page)`);
+      }
+      onRow(++rows);
+      if (rowSite === site) onPage(item, pageTitle(page));
+    });
+
+  const titles = new Map<number, string>();
+  await readSite(wikipediaSite(language), (item, title) => titles.set(item, title));
+  const names = new Map<string, string>();
+  if (titles.size === 0) return names;
+  await readSite('enwiki', (item, name) => {
+    const title = titles.get(item);
+    if (title && name !== '') names.set(normaliseTitle(title, wiki), name);
+  });
+  return names;
+}
