@@ -1,8 +1,9 @@
 import type { Command } from 'commander';
 import { z } from 'zod';
 import { LeiaError } from '../core/error.ts';
+import type { PrepareStage } from '../corpus/make-dataset.ts';
 import type { NameSource } from '../corpus/names/name-source.ts';
-import { type PrepareStage, prepare } from '../corpus/prepare.ts';
+import { prepare } from '../corpus/prepare.ts';
 import { Tokenizer } from '../tokenizer/tokenizer.ts';
 import { formatStatistics } from './data.ts';
 import { interruptible } from './interrupt.ts';
