@@ -2,13 +2,16 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { LeiaError } from '../core/error.ts';
 import { Dataset } from '../leia/dataset.ts';
 import type { Manifest, Passage } from '../leia/dataset-format.ts';
-import { style } from './style.ts';
+import { RandomStream } from '../leia/random.ts';
+import { contains, formatPassage } from './passage-text.ts';
 
 interface ShowOptions {
   data: string;
   jsonl?: boolean;
   article?: string;
   search?: string;
+  random?: boolean;
+  seed: number;
   limit?: number;
 }
 
@@ -16,6 +19,14 @@ export function parseCount(text: string): number {
   const value = Number(text);
   if (!Number.isInteger(value) || value < 1) {
     throw new InvalidArgumentError('Expected a whole number of at least 1.');
+  }
+  return value;
+}
+
+function parseSeed(text: string): number {
+  const value = Number(text);
+  if (text.trim() === '' || !Number.isSafeInteger(value) || value < 0) {
+    throw new InvalidArgumentError('Expected a whole number of at least 0.');
   }
   return value;
 }
@@ -28,20 +39,19 @@ export function registerData(program: Command): void {
     .requiredOption('--data <folder>', 'dataset made by leia prepare')
     .option('--jsonl', 'one article a line as JSON: title, text, anchors, inputIds, entities')
     .option('--article <title>', 'only the article of this title')
-    .option('--search <word>', 'only articles whose text has this word')
+    .option('--search <word>', 'only articles with this word, and of these the paragraphs with it')
+    .option('--random', 'in random order, three unless --limit says otherwise')
+    .option('--seed <number>', 'decides the random order', parseSeed, 0)
     .option('--limit <number>', 'at most so many articles', parseCount)
-    .addHelpText('after', '\nExample:\n  leia data show --data data/ja --search 東京 --limit 3')
-    .action(async (options: ShowOptions) => {
-      using dataset = await Dataset.open(options.data);
-      let shown = 0;
-      for (let i = 0; i < dataset.articleCount && shown < (options.limit ?? Infinity); i++) {
-        const passage = dataset.passage(i);
-        if (!matches(passage, options)) continue;
-        shown++;
-        await write(options.jsonl ? jsonLine(dataset, i, passage) : readable(passage));
-      }
-      if (shown === 0) throw new LeiaError('usage', `${options.data}: no such article`);
-    });
+    .addHelpText(
+      'after',
+      `
+Examples:
+  leia data show --data data/ja --article 東京都
+  leia data show --data data/ja --search 東京 --limit 3
+  leia data show --data data/ja --random --seed 7`,
+    )
+    .action(show);
   data
     .command('stats')
     .description('Print how many articles, tokens, links and entities a dataset has.')
@@ -58,9 +68,25 @@ export function registerData(program: Command): void {
     });
 }
 
+async function show(options: ShowOptions): Promise<void> {
+  const { search, random, limit = random ? 3 : Number.POSITIVE_INFINITY } = options;
+  using dataset = await Dataset.open(options.data);
+  const { articleCount } = dataset;
+  const order = random ? RandomStream.of(options.seed).permutation(articleCount) : undefined;
+  let shown = 0;
+  for (let i = 0; i < articleCount && shown < limit; i++) {
+    const index = order?.[i] ?? i;
+    const passage = dataset.passage(index);
+    if (!matches(passage, options)) continue;
+    shown++;
+    await write(options.jsonl ? jsonLine(dataset, index, passage) : formatPassage(passage, search));
+  }
+  if (shown === 0) throw new LeiaError('usage', `${options.data}: no such article`);
+}
+
 function matches({ title, text }: Passage, { article, search }: ShowOptions): boolean {
   return (
-    (article === undefined || title === article) && (search === undefined || text.includes(search))
+    (article === undefined || title === article) && (search === undefined || contains(text, search))
   );
 }
 
@@ -73,20 +99,6 @@ function jsonLine(dataset: Dataset, index: number, { title, text, anchors }: Pas
     inputIds: [...inputIds],
     entities: entities.map(({ start, end, nameIds }) => ({ start, end, nameIds: [...nameIds] })),
   });
-}
-
-/** Title and text; linked words underlined, with their English names behind them. */
-function readable({ title, text, anchors }: Passage): string {
-  const points = Array.from(text);
-  let body = '';
-  let from = 0;
-  for (const { start, end, name } of anchors) {
-    body += points.slice(from, start).join('');
-    body += style.underline(points.slice(start, end).join(''));
-    if (name !== null) body += style.green(` [${name}]`);
-    from = end;
-  }
-  return `${style.bold(title)}\n${body}${points.slice(from).join('')}\n`;
 }
 
 /** Waits until the reader has taken the line: an article list can be larger than memory. */
@@ -110,18 +122,30 @@ export function statisticsOf({ articles, tokens, entities, report }: Manifest): 
   const linked = number(report.linked);
   const share = (part: number, whole: number) =>
     whole > 0 ? ` (${((100 * part) / whole).toFixed(1)} %)` : '';
+  const ratio = (part: number, whole: number) => (part / Math.max(1, whole)).toFixed(1);
+  // Text that came with its spans has neither redirects nor pages to leave out.
+  const fromDump = report.redirects !== undefined;
+  const redirects: [string, string][] = fromDump
+    ? [['redirects', String(number(report.redirects))]]
+    : [];
+  const filtered: [string, string][] = fromDump
+    ? [['not entities (lists, categories …)', String(number(report.filtered))]]
+    : [];
   const misaligned = Object.entries((report.misaligned ?? {}) as Record<string, number>);
   return [
     ['articles', `${articles}, ${number(report.withoutLinks)} more without text or links left out`],
-    ['redirects', String(number(report.redirects))],
-    ['links', String(anchors)],
-    ['with an English page', `${linked}${share(linked, anchors)}`],
-    ['not entities (lists, categories …)', String(number(report.filtered))],
+    ...redirects,
+    [fromDump ? 'links' : 'spans', String(anchors)],
+    [fromDump ? 'with an English page' : 'with a name', `${linked}${share(linked, anchors)}`],
+    ...filtered,
     [
       'not on token boundaries',
       `${misaligned.reduce((sum, [, value]) => sum + value, 0)}${misaligned.map(([reason, value]) => `, ${reason}: ${value}`).join('')}`,
     ],
-    ['entities', `${entities}${share(entities, anchors)}`],
-    ['tokens', `${tokens}, ${(tokens / Math.max(1, articles)).toFixed(0)} an article`],
+    ['entities', `${entities}${share(entities, anchors)}, ${ratio(entities, articles)} an article`],
+    [
+      'tokens',
+      `${tokens}, ${ratio(tokens, articles)} an article, ${ratio(tokens, entities)} an entity`,
+    ],
   ];
 }

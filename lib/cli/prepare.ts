@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { z } from 'zod';
 import { LeiaError } from '../core/error.ts';
+import { prepareText } from '../corpus/annotated-text.ts';
 import type { PrepareStage } from '../corpus/make-dataset.ts';
 import type { NameSource } from '../corpus/names/name-source.ts';
 import { prepare } from '../corpus/prepare.ts';
@@ -11,7 +12,14 @@ import { addSettings, readSettings } from './options.ts';
 import { formatDuration, Progress } from './progress.ts';
 
 const schema = z.strictObject({
-  dump: z.string().describe('MediaWiki pages-articles XML: .bz2 (also multistream), .gz or plain'),
+  dump: z
+    .string()
+    .optional()
+    .describe('MediaWiki pages-articles XML: .bz2 (also multistream), .gz or plain'),
+  text: z
+    .string()
+    .optional()
+    .describe('instead of a dump, text with entity spans: JSON Lines, .bz2, .gz or plain'),
   language: z.string().describe("the edition's code, as in its domain name: ja, el, zh"),
   wikidata: z.string().optional().describe('English names from Wikidata: all.json, .bz2 or .gz'),
   langlinks: z
@@ -41,7 +49,10 @@ type Settings = z.output<typeof schema>;
 const example = `
 Example, with files from https://dumps.wikimedia.org/jawiki/latest/:
   leia prepare --dump jawiki-latest-pages-articles.xml.bz2 --language ja \\
-    --langlinks jawiki-latest-langlinks.sql.gz --tokenizer Llama-2-7b-hf --output data/ja`;
+    --langlinks jawiki-latest-langlinks.sql.gz --tokenizer Llama-2-7b-hf --output data/ja
+
+With --text, each line is an object with "text" and "spans", offsets in code points, and a "title" if you like:
+  {"text": "東京は日本の首都", "spans": [{"start": 3, "end": 5, "name": "Japan"}]}`;
 
 const stages: Readonly<Record<PrepareStage, string>> = {
   checksums: 'reading the checksums of the input',
@@ -53,9 +64,9 @@ const stages: Readonly<Record<PrepareStage, string>> = {
 export function registerPrepare(program: Command): void {
   const command = program
     .command('prepare')
-    .summary('make a dataset of a Wikipedia dump')
+    .summary('make a dataset of a Wikipedia dump or of annotated text')
     .description(
-      'Make a dataset of a Wikipedia dump: the text of its articles, their links with English names, and their tokens. Interrupted, the same command goes on where it stopped.',
+      'Make a dataset of a Wikipedia dump: the text of its articles, their links with English names, and their tokens. Or of text that has entities marked already. Interrupted, the same command goes on where it stopped.',
     );
   addSettings(command, schema).addHelpText('after', example);
   command.action(async () => {
@@ -64,33 +75,53 @@ export function registerPrepare(program: Command): void {
 }
 
 async function run(settings: Settings): Promise<void> {
-  const { dump, language, output, lists, shardSize } = settings;
-  const names = nameSource(settings);
+  const { language, output, lists, shardSize } = settings;
+  const input = inputOf(settings);
   const tokenizer = await Tokenizer.load(settings.tokenizer);
   const progress = new StageProgress();
-  const manifest = await interruptible((signal) =>
-    prepare({
-      ...{ dump, language, names, tokenizer, output, lists, signal },
+  const manifest = await interruptible((signal) => {
+    const common = {
+      ...{ language, tokenizer, output, signal },
       shardBytes: shardSize * 2 ** 20,
       onProgress: progress.update,
-      onWarning: (message) => console.error(`warning: ${message}`),
-    }).finally(() => progress.done()),
-  );
+      onWarning: (message: string) => console.error(`warning: ${message}`),
+    };
+    const work =
+      'text' in input
+        ? prepareText({ ...common, ...input })
+        : prepare({ ...common, ...input, lists });
+    return work.finally(() => progress.done());
+  });
   console.log(formatStatistics(manifest));
   console.log(`\nNext: leia preview --data ${output} --tokenizer ${settings.tokenizer}`);
 }
 
-function nameSource(options: Settings): NameSource {
+/** A dump with one source of names, or text that has its names. */
+function inputOf(options: Settings): { dump: string; names: NameSource } | { text: string } {
+  const { dump, text } = options;
   const kinds = ['langlinks', 'itemsPerSite', 'wikidata', 'titles'] as const;
   const given = kinds.filter((kind) => options[kind] !== undefined);
   const [kind] = given;
+  if ((dump === undefined) === (text === undefined)) {
+    throw new LeiaError(
+      'usage',
+      `expected either --dump or --text, got ${dump === undefined ? 'neither' : 'both'}`,
+    );
+  }
+  if (text !== undefined) {
+    if (kind === undefined) return { text };
+    throw new LeiaError(
+      'usage',
+      'the spans of --text have their names already: expected no table of names beside it',
+    );
+  }
   if (given.length !== 1 || kind === undefined) {
     throw new LeiaError(
       'usage',
       `English names come from one of --langlinks, --items-per-site, --wikidata and --titles; ${given.length === 0 ? 'none' : given.length} given`,
     );
   }
-  return { kind, path: options[kind]! };
+  return { dump: dump!, names: { kind, path: options[kind]! } };
 }
 
 /** A line of progress per stage, with the rate and, where the total is known, the time left. */

@@ -166,9 +166,62 @@ describe('leia prepare, leia data show', () => {
     const one = await data('show', '--article', title, '--limit', '5');
     expect(one.stdout.split('\n')[0]).toBe(title);
     expect(await data('show', '--search', 'no such words in it')).toMatchObject({ code: 2 });
+    const titles = async (...args: string[]): Promise<string[]> =>
+      (await data('show', '--jsonl', ...args)).stdout
+        .trimEnd()
+        .split('\n')
+        .map((line) => JSON.parse(line).title);
+    const some = await titles('--random', '--seed', '7');
+    expect(some).toHaveLength(3);
+    expect(await titles('--random', '--seed', '7', '--limit', '2')).toEqual(some.slice(0, 2));
+    expect(await titles('--random', '--seed', '8')).not.toEqual(some);
+    expect(new Set(await titles('--random', '--limit', '94')).size).toBe(94);
+    expect(await data('show', '--random', '--seed', '-1')).toMatchObject({ code: 2 });
     const stats = await data('stats', '--json');
     expect(JSON.parse(stats.stdout)).toMatchObject({ articles: 94, meta: { language: 'ja' } });
   });
+});
+
+test('leia prepare --text: spans that came with the text', async () => {
+  const folder = await temporaryFolder();
+  const text = join(folder, 'text.jsonl');
+  const output = join(folder, 'data');
+  const line = {
+    title: 'Um',
+    text: 'a casa é grande\no rio é azul',
+    spans: [
+      { start: 2, end: 6, name: 'house' },
+      { start: 18, end: 21, name: 'river' },
+      { start: 16, end: 21, name: 'the river' },
+    ],
+  };
+  const other = { text: 'a casa', spans: [{ start: 2, end: 6, name: null }] };
+  await writeFile(text, [line, other].map((object) => `${JSON.stringify(object)}\n`).join(''));
+  const common = ['prepare', '--text', text, '--language', 'pt', '--tokenizer', tiny];
+  const { code, stdout } = await leia([...common, '--output', output]);
+  expect(code).toBe(0);
+  expect(stdout).toMatch(/^spans +4\nwith a name +3 \(75\.0 %\)\n/m);
+  expect(stdout).toMatch(
+    /^entities +2 \(50\.0 %\), 1\.0 an article\ntokens +\d+, \d+\.\d an article, \d/m,
+  );
+  expect(stdout).not.toContain('redirects');
+
+  const show = (...args: string[]) => leia(['data', 'show', '--data', output, ...args]);
+  expect((await show()).stdout).toBe(
+    'Um\na casa [house] é grande\no rio [the river] é azul\n\nline 2\na casa\n\n',
+  );
+  expect((await show('--search', 'rio')).stdout).toBe('Um\no rio [the river] é azul\n\n');
+  expect((await show('--search', 'e\u0301 g')).stdout).toBe('Um\na casa [house] é grande\n\n');
+
+  for (const [args, message] of [
+    [['--titles', text], /the spans of --text have their names already/],
+    [['--dump', text], /expected either --dump or --text, got both/],
+    [['--text', join(folder, 'none')], /none: no such file/],
+  ] as const) {
+    const { code, stderr } = await leia([...common, '--output', output, ...args]);
+    expect(code).toBe(message.source.includes('no such') ? 1 : 2);
+    expect(errorLine(stderr)).toMatch(message);
+  }
 });
 
 describe('an interrupted run', () => {
@@ -352,7 +405,7 @@ describe('bad input ends in one line and no dataset', () => {
     }
     expect(await leia(['prepare'])).toMatchObject({
       code: 2,
-      stderr: expect.stringContaining('--dump is missing'),
+      stderr: expect.stringContaining('--language is missing'),
     });
   });
 

@@ -1,0 +1,40 @@
+// An article of a dataset on a terminal: linked words underlined with their English names behind them, and
+// what was searched for highlighted.
+import type { Passage } from '../leia/dataset-format.ts';
+import { style } from './style.ts';
+
+/** Title and text; of a search only the paragraphs that have the word. */
+export function formatPassage({ title, text, anchors }: Passage, search?: string): string {
+  const points = Array.from(text);
+  const piece = (from: number, to: number): string => points.slice(from, to).join('');
+  const lines: string[] = [];
+  let next = 0;
+  for (let start = 0; start <= points.length; ) {
+    const newline = points.indexOf('\n', start);
+    const end = newline < 0 ? points.length : newline;
+    let line = '';
+    let from = start;
+    for (; next < anchors.length && anchors[next]!.start < end; next++) {
+      const anchor = anchors[next]!;
+      // Inside the one before, which a link cannot be but a span of given text can.
+      if (anchor.start < from) continue;
+      line += highlight(piece(from, anchor.start), search);
+      line += style.underline(highlight(piece(anchor.start, anchor.end), search));
+      if (anchor.name !== null) line += style.green(` [${anchor.name}]`);
+      from = anchor.end;
+    }
+    line += highlight(piece(from, end), search);
+    if (search === undefined || contains(piece(start, end), search)) lines.push(line);
+    start = Math.max(end, from) + 1;
+  }
+  return `${style.bold(title)}\n${lines.join('\n')}\n`;
+}
+
+/** Whether a text has the word, however its accents are composed. */
+export function contains(text: string, word: string): boolean {
+  return text.includes(word) || text.normalize('NFC').includes(word.normalize('NFC'));
+}
+
+function highlight(text: string, word: string | undefined): string {
+  return word ? text.split(word).join(style.inverse(word)) : text;
+}
