@@ -135,31 +135,37 @@ template <class T>
 class Shared {
  public:
 #if defined(__CUDACC__)
-  LEIA_DEVICE Shared(size_t byte_offset, int64_t) {
-    extern __shared__ __align__(1024) unsigned char memory[];
-    data_ = reinterpret_cast<T*>(memory + byte_offset);
-  }
+  LEIA_DEVICE Shared(size_t byte_offset, int64_t) : offset_(static_cast<uint32_t>(byte_offset)) {}
   LEIA_DEVICE T load(int64_t i) const {
-    return data_[i];
+    return load_vector<T>(i);
   }
   LEIA_DEVICE void store(int64_t i, T value) const {
-    data_[i] = value;
+    store_vector(i, value);
   }
   template <class Vector>
   LEIA_DEVICE Vector load_vector(int64_t i) const {
-    return *reinterpret_cast<const Vector*>(data_ + i);
+    return *reinterpret_cast<const Vector*>(memory() + at(i));
   }
   template <class Vector>
   LEIA_DEVICE void store_vector(int64_t i, Vector value) const {
-    *reinterpret_cast<Vector*>(data_ + i) = value;
+    *reinterpret_cast<Vector*>(memory() + at(i)) = value;
   }
   // As the instructions of PTX want it.
   LEIA_DEVICE uint32_t address(int64_t i) const {
-    return static_cast<uint32_t>(__cvta_generic_to_shared(data_ + i));
+    return static_cast<uint32_t>(__cvta_generic_to_shared(memory())) + at(i);
   }
 
  private:
-  T* data_;
+  LEIA_DEVICE static unsigned char* memory() {
+    extern __shared__ __align__(1024) unsigned char memory[];
+    return memory;
+  }
+  // In bytes: 32 bits, of which arithmetic is cheaper.
+  LEIA_DEVICE uint32_t at(int64_t i) const {
+    return offset_ + static_cast<uint32_t>(i) * static_cast<uint32_t>(sizeof(T));
+  }
+
+  uint32_t offset_;
 #else
   Shared(size_t byte_offset, int64_t count LEIA_WHERE) : offset_(byte_offset), count_(count) {
     const size_t bytes = emulator::Block::current().block->shared().bytes();
@@ -225,9 +231,9 @@ LEIA_DEVICE void sync_warp(uint32_t mask = kFullWarp LEIA_WHERE) {
 #endif
 }
 
+// Blocks have one dimension (see LaunchShape).
 LEIA_DEVICE int lane_index() {
-  return static_cast<int>((threadIdx.x + blockDim.x * (threadIdx.y + blockDim.y * threadIdx.z)) %
-                          kWarpSize);
+  return static_cast<int>(threadIdx.x % kWarpSize);
 }
 
 #if !defined(__CUDACC__)
@@ -342,6 +348,12 @@ void launch(const char* name, void (*kernel)(Parameters...), const LaunchShape& 
             Stream stream, Arguments&&... arguments) {
 #if defined(__CUDACC__)
   (void)name;
+  // More than this a kernel must ask for.
+  constexpr size_t kSharedBytes = 48 * 1024;
+  if (shape.shared_bytes > kSharedBytes) {
+    cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                         static_cast<int>(shape.shared_bytes));
+  }
   kernel<<<dim3(shape.blocks, shape.blocks_y, shape.blocks_z), shape.threads, shape.shared_bytes,
            stream>>>(std::forward<Arguments>(arguments)...);
 #else
