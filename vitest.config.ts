@@ -1,7 +1,11 @@
 import { defineConfig } from 'vitest/config';
 
 /** The operations' tests once more, with CUDA kernels on the emulator: an addon of its own, so its own run. */
-const onTheEmulator = ['test/ops/operations.test.ts', 'test/ops/properties.test.ts'];
+const onTheEmulator = [
+  'test/ops/operations.test.ts',
+  'test/ops/properties.test.ts',
+  'test/ops/attention-fixtures.test.ts',
+];
 
 /** Where the addons that only tests use lie: another folder for those with sanitizers. */
 const build = process.env.LEIA_BUILD ?? 'build';

@@ -37,9 +37,14 @@ describe.skipIf(!hasCompiler)('nvcc (needs it on PATH)', () => {
       join(root, 'native'),
     ];
     const { stderr } = await run('nvcc', [...flags, '-o', output, join(native, name)]);
-    const spills = [...stderr.matchAll(/(\d+) bytes spill (?:stores|loads)/g)].map(([, n]) => n);
+    const bytes = (what: RegExp) => [...stderr.matchAll(what)].map(([, count]) => count);
+    const spills = bytes(/(\d+) bytes spill (?:stores|loads)/g);
     expect(spills.length).toBeGreaterThan(0);
-    expect(spills.filter((bytes) => bytes !== '0')).toEqual([]);
+    expect(spills.filter((count) => count !== '0')).toEqual([]);
+    // Sums that are indexed by what is no constant would lie on a stack in memory.
+    if (name.startsWith('flash_attention')) {
+      expect(bytes(/(\d+) bytes stack frame/g).filter((count) => count !== '0')).toEqual([]);
+    }
     expect(stderr).not.toMatch(/warning/);
   });
 });

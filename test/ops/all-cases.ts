@@ -1,12 +1,12 @@
-// Child process of variants.test.ts: runs every case and prints one JSON line per output, with the
+// Child process of variants.test.ts and of emulator/orders.test.ts: runs every case that the device has and prints one JSON line per output, with the
 // error against the reference, or with the hash of its bits when called with `bits`.
 import { createHash } from 'node:crypto';
 import { Device } from '../../lib/index.ts';
-import { relativeError } from './case.ts';
+import { deviceName, isAvailable, relativeError } from './case.ts';
 import { caseFiles, runCase } from './run-case.ts';
 
-const device = Device.open('cpu');
-for (const file of await caseFiles()) {
+const device = Device.open(deviceName);
+for (const file of (await caseFiles()).filter(({ name }) => isAvailable(name))) {
   for (const operation of file.cases) {
     const actual = await runCase(operation, device);
     const expected = process.argv[2] === 'bits' ? undefined : operation.reference(operation.inputs);

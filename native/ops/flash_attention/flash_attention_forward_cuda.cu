@@ -1,0 +1,208 @@
+// A block owns a block of queries of one head and walks over the keys they see. The tiles of keys
+// and of values take turns: while the tensor cores multiply with one, the other is on its way. The
+// softmax is that of base 2: log2(e) is part of the scale.
+#include "ops/flash_attention/flash_attention_rows.cuh"
+#include "ops/flash_attention/flash_attention_tiles.h"
+
+namespace leia {
+
+namespace {
+
+template <class T>
+struct ForwardArguments {
+  Global<const T> query, key, value;
+  Global<T> output;
+  Global<float> logsumexp;
+  Visibility visibility;
+  int32_t heads, kv_heads;
+  float scale;  // positive
+};
+
+// Where things lie in shared memory.
+template <class T, int Dims>
+struct ForwardMemory {
+  using Tiles = ForwardTiles<T, Dims>;
+  using Query = Tile<T, Tiles::kRows, Dims>;
+  using Key = Tile<T, Tiles::kColumns, Dims>;
+  using QuerySpans = Spans<Tiles::kRows>;
+  static constexpr size_t kKey = Query::kBytes, kValue = kKey + Key::kBytes;
+  static constexpr size_t kSpans = kValue + Key::kBytes;
+  static constexpr size_t bytes() { return kSpans + QuerySpans::kBytes; }
+};
+
+// Largest score so far and the sum of exponentials relative to it, of the rows that this thread has
+// a share of; the sum only of its own columns.
+template <int M>
+struct RunningSoftmax {
+  float top[M][2], sum[M][2];
+
+  LEIA_DEVICE RunningSoftmax() {
+#pragma unroll
+    for (int m = 0; m < M; ++m) {
+      top[m][0] = top[m][1] = -__builtin_inff();
+      sum[m][0] = sum[m][1] = 0.0f;
+    }
+  }
+
+  // Turns scores into exponentials, and makes what was summed up relative to the new maximum.
+  // `scale` includes log2(e).
+  template <int N, int D>
+  LEIA_DEVICE void step(Sums<M, N>& scores, Sums<M, D>& outputs, float scale) {
+#pragma unroll
+    for (int m = 0; m < M; ++m) {
+#pragma unroll
+      for (int half = 0; half < 2; ++half) {
+        float highest = top[m][half];
+#pragma unroll
+        for (int n = 0; n < N; ++n) {
+          highest = fmaxf(highest, fmaxf(scores[m][n][2 * half], scores[m][n][2 * half + 1]));
+        }
+        highest = fmaxf(highest, shuffle_xor(highest, 1));
+        highest = fmaxf(highest, shuffle_xor(highest, 2));
+        // A row that has seen no key yet: any finite base makes its exponentials zero.
+        const float base = highest == -__builtin_inff() ? 0.0f : highest * scale;
+        const float shrink = exp2_approximate(top[m][half] * scale - base);
+        top[m][half] = highest;
+        float added = 0.0f;
+#pragma unroll
+        for (int n = 0; n < N; ++n) {
+#pragma unroll
+          for (int i = 2 * half; i < 2 * half + 2; ++i) {
+            scores[m][n][i] = exp2_approximate(scores[m][n][i] * scale - base);
+            added += scores[m][n][i];
+          }
+        }
+        sum[m][half] = sum[m][half] * shrink + added;
+#pragma unroll
+        for (int d = 0; d < D; ++d) {
+          outputs[m][d][2 * half] *= shrink;
+          outputs[m][d][2 * half + 1] *= shrink;
+        }
+      }
+    }
+  }
+
+  // The sum over all columns.
+  LEIA_DEVICE float total(int m, int half) const {
+    float result = sum[m][half];
+    result += shuffle_xor(result, 1);
+    return result + shuffle_xor(result, 2);
+  }
+};
+
+template <class T, int Dims>
+__global__ void __launch_bounds__(ForwardTiles<T, Dims>::kWarps* kWarpSize)
+    flash_attention_forward(ForwardArguments<T> arguments) {
+  using Tiles = ForwardTiles<T, Dims>;
+  using Memory = ForwardMemory<T, Dims>;
+  constexpr int kRows = Tiles::kRows, kColumns = Tiles::kColumns;
+  constexpr int kThreads = Tiles::kWarps * kWarpSize, kWarpRows = kRows / Tiles::kWarps;
+  constexpr int M = kWarpRows / 16, N = kColumns / 8, D = Dims / 8;
+  const Visibility& visibility = arguments.visibility;
+  const int64_t batch = blockIdx.z;
+  const int32_t heads = arguments.heads, head = static_cast<int32_t>(blockIdx.y);
+  const int32_t kv_heads = arguments.kv_heads, kv_head = head / (heads / kv_heads);
+  // The longest causal blocks first, so that the multiprocessors end together.
+  const int32_t first = static_cast<int32_t>(gridDim.x - 1 - blockIdx.x) * kRows;
+  const HeadRows<const T> query(arguments.query, batch, visibility.queries, heads, head, Dims);
+  const HeadRows<const T> key(arguments.key, batch, visibility.keys, kv_heads, kv_head, Dims);
+  const HeadRows<const T> value(arguments.value, batch, visibility.keys, kv_heads, kv_head, Dims);
+
+  const typename Memory::Query query_tile(0);
+  const typename Memory::Key key_tile(Memory::kKey), value_tile(Memory::kValue);
+  const typename Memory::QuerySpans spans(Memory::kSpans);
+  query_tile.template start_copy<kThreads>(query, first);
+  for (int row = static_cast<int>(threadIdx.x); row < kRows; row += kThreads) {
+    spans.store(row, visibility.keys_of(batch, smaller(first + row, visibility.queries - 1)));
+  }
+  sync_threads();
+  const Span any = spans.any();
+  key_tile.template start_copy<kThreads>(key, any.first);
+  copy_async_commit();
+
+  const int warp_row = static_cast<int>(threadIdx.x) / kWarpSize * kWarpRows;
+  const float scale = arguments.scale * kLog2E;
+  Sums<M, D> outputs;
+  clear<M, D>(outputs);
+  RunningSoftmax<M> softmax;
+  for (int32_t column = any.first; column < any.last; column += kColumns) {
+    copy_async_wait<0>();
+    sync_threads();  // the keys are there, the values no longer in use
+    value_tile.template start_copy<kThreads>(value, column);
+    copy_async_commit();
+    Sums<M, N> scores;
+    multiply_transposed<M, N, Dims / 16>(scores, query_tile, warp_row, key_tile, 0);
+    const Span all = spans.all();
+    if (column < all.first || column + kColumns > all.last) {
+      spans.template mask<M, N>(scores, warp_row, column);
+    }
+    softmax.template step<N, D>(scores, outputs, scale);
+    copy_async_wait<0>();
+    sync_threads();  // the values are there, the keys no longer in use
+    if (column + kColumns < any.last) {
+      key_tile.template start_copy<kThreads>(key, column + kColumns);
+      copy_async_commit();
+    }
+    multiply_rows<M, N, D>(outputs, scores, value_tile, 0);
+  }
+  // Where no key was visible, the queries may still be on their way.
+  copy_async_wait<0>();
+  sync_threads();
+
+  float inverse[M][2];
+#pragma unroll
+  for (int m = 0; m < M; ++m) {
+#pragma unroll
+    for (int half = 0; half < 2; ++half) {
+      const float total = softmax.total(m, half);
+      inverse[m][half] = total == 0.0f ? 0.0f : 1.0f / total;
+      const int32_t position = first + warp_row + 16 * m + 8 * half + lane_index() / 4;
+      if (lane_index() % 4 == 0 && position < visibility.queries) {
+        const float logsumexp = total == 0.0f
+                                    ? -__builtin_inff()
+                                    : softmax.top[m][half] * arguments.scale + logf(total);
+        const int64_t row = (batch * heads + head) * visibility.queries;
+        arguments.logsumexp.store(row + position, logsumexp);
+      }
+    }
+  }
+  // A warp's queries were read by that warp alone: their tile takes its output.
+  const HeadRows<T> output(arguments.output, batch, visibility.queries, heads, head, Dims);
+  write_sums<M, D>(outputs, inverse, query_tile, warp_row, output, first + warp_row);
+}
+
+}  // namespace
+
+void execute_cuda(const FlashAttentionForward& op, CudaContext& context) {
+  if (op.query.elements() == 0) return;
+  const Shape& shape = op.query.shape;
+  const PositiveScale scale(op.options.scale);
+  dispatch_attention(op.query, [&](auto type, auto dims) {
+    using T = decltype(type);
+    constexpr int kDims = decltype(dims)::value;
+    using Tiles = ForwardTiles<T, kDims>;
+    const RowsOut<T, kDims> rows_out(context, op.output);
+    const ForwardArguments<T> arguments{
+        rows_in<T, kDims>(op.kName, context, op.query, scale.query_factor),
+        rows_in<T, kDims>(op.kName, context, op.key),
+        rows_in<T, kDims>(op.kName, context, op.value),
+        rows_out.rows(),
+        output<float>(op.logsumexp),
+        visibility_of(op),
+        static_cast<int32_t>(shape[2]),
+        static_cast<int32_t>(op.key.shape[2]),
+        scale.scale};
+    launch(op.kName, flash_attention_forward<T, kDims>,
+           {.blocks = blocks_of(shape[1], Tiles::kRows),
+            .blocks_y = static_cast<uint32_t>(shape[2]),
+            .blocks_z = static_cast<uint32_t>(shape[0]),
+            .threads = Tiles::kWarps * kWarpSize,
+            .shared_bytes = ForwardMemory<T, kDims>::bytes()},
+           context.stream, arguments);
+    rows_out.finish(op.kName);
+  });
+}
+
+LEIA_CUDA_EXECUTION(FlashAttentionForward)
+
+}  // namespace leia

@@ -1,0 +1,29 @@
+// No kernel's result depends on the order in which a block's threads run between two barriers, nor on how
+// many blocks run at once. The seed of the order is the environment's, so each runs in a child.
+import { join, resolve } from 'node:path';
+import { expect, test } from 'vitest';
+import { runChild } from '../support/child.ts';
+
+const root = resolve(import.meta.dirname, '../..');
+const emulated = {
+  LEIA_TEST_DEVICE: 'emulated',
+  LEIA_ADDON: join(root, process.env.LEIA_BUILD ?? 'build', 'emulated/leia.node'),
+};
+
+async function bitsOfAllCases(environment: Record<string, string>): Promise<string[]> {
+  const child = await runChild('ops/all-cases.ts', { ...emulated, ...environment }, [], ['bits']);
+  expect(child.errors).toBe('');
+  expect(child.code).toBe(0);
+  return child.output.trim().split('\n');
+}
+
+test('the bits do not depend on the order of threads', { timeout: 600_000 }, async () => {
+  const first = await bitsOfAllCases({ LEIA_EMULATOR_ORDER: '1', LEIA_NUM_THREADS: '2' });
+  expect(first.filter((line) => line.includes('flashAttentionBackward')).length).toBeGreaterThan(
+    50,
+  );
+  for (const order of ['2', '1000000007']) {
+    const environment = { LEIA_EMULATOR_ORDER: order, LEIA_NUM_THREADS: order === '2' ? '1' : '3' };
+    expect(await bitsOfAllCases(environment), `order ${order}`).toEqual(first);
+  }
+});
