@@ -1,14 +1,20 @@
-// Measures how well dumps become articles: npx tsx scripts/corpus-quality.ts DUMP...
+// Measures how well dumps become articles; without arguments, those in this repository.
 //
-// Links are compared with a second reading of the wikitext that shares only the classification of
-// targets with the reader: it peels comments, elements, templates and tables off with regular expressions,
-// from the inside out, and then collects `[[…]]`. Slow and blind to position, but made differently.
+//     npm run corpus:quality -- [DUMP...] [--wikidata FILE] [--items-per-site FILE] [--langlinks FILE] [--titles FILE]
+//
+// What links there are is counted independently of the reader, by scripts/link-count.ts.
 import { realpathSync } from 'node:fs';
+import { basename, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { LeiaError } from '../lib/core/error.ts';
 import { openDump } from '../lib/corpus/dump.ts';
+import { type NameSource, readNames } from '../lib/corpus/names/name-source.ts';
+import { followRedirects } from '../lib/corpus/redirects.ts';
 import type { Page, Siteinfo } from '../lib/corpus/siteinfo.ts';
+import { normaliseTitle } from '../lib/corpus/title.ts';
 import { ArticleExtractor } from '../lib/corpus/wikitext/extract.ts';
-import { LinkResolver } from '../lib/corpus/wikitext/links.ts';
+import { countLinks, linkKey } from './link-count.ts';
 
 /** Markup that has no business in plain text. */
 export const LEFTOVERS: readonly [string, RegExp][] = [
@@ -31,117 +37,62 @@ export const LEFTOVERS: readonly [string, RegExp][] = [
   ['-{', /-\{|\}-/g],
 ];
 
-const ELEMENTS =
-  'nowiki|pre|math|chem|ce|ref|references|gallery|timeline|score|syntaxhighlight|source|imagemap|templatedata|hiero|graph|mapframe|maplink|inputbox|categorytree|includeonly';
-
-/** Removes matches until there are none: from the inside out. */
-function peel(text: string, pattern: RegExp, by = ''): string {
-  for (let before = ''; before !== text; ) {
-    before = text;
-    text = text.replace(pattern, by);
-  }
-  return text;
-}
-
-/** Headings with no words under them, before the next of the same or a higher level: no running text. */
-function emptyHeadings(text: string): string[] {
-  let open: { level: number; line: string }[] = [];
-  const empty: string[] = [];
-  for (const line of [...text.replace(/<\/?[a-z][^<>]*>/gi, '').split('\n'), '=x=']) {
-    const heading = /^(=+).+?(=+)\s*$/.exec(line);
-    if (!heading) {
-      if (/[\p{L}\p{N}\ue000]/u.test(line.replace(/__\p{Lu}+__/gu, ''))) open = [];
-      continue;
-    }
-    const level = Math.min(heading[1]!.length, heading[2]!.length);
-    empty.push(...open.filter((before) => before.level >= level).map((before) => before.line));
-    open = open.filter((before) => before.level < level);
-    open.push({ level, line });
-  }
-  return empty;
-}
-
-/** Targets of the article links outside templates, tables, references and captions. */
-export function linksOf(wikitext: string, resolver: LinkResolver): string[] {
-  let text = wikitext.replace(/<!--[\s\S]*?(?:-->|$)/g, '');
-  text = text.replace(new RegExp(`<(?:${ELEMENTS})\\b[^<>]*/>`, 'gi'), '');
-  text = text.replace(new RegExp(`<(${ELEMENTS})\\b[^<>]*>[\\s\\S]*?</\\1\\s*>`, 'gi'), '');
-  // Innermost first, so that `{{a|{{b}}}}` and `{{{1}}}` come apart at the right braces.
-  text = peel(text, /\{\{(?:[^{}]|\{(?!\{)|\}(?!\}))*?\}\}/g);
-  text = peel(text, /<table\b(?:(?!<\/?table)[\s\S])*<\/table\s*>/gi);
-  text = peel(
-    text,
-    /^[ \t:*#]*\{\|(?:(?!^[ \t:*#]*\{\||^\s*\|\})[\s\S])*(?:^\s*\|\}|<\/table\s*>)/gm,
-  );
-  // A row of a table that never ends is not running text either.
-  text = text.replace(/^[ \t]*\|.*$/gm, '');
-  const targets: (string | undefined)[] = [];
-  const link = /\[\[([^[\]]*(?:\[[^[\]]*\][^[\]]*)*)\]\]/g;
-  for (let before = ''; before !== text; ) {
-    before = text;
-    text = text.replace(link, (_, inside: string) => {
-      const inner = [...inside.matchAll(/\ue000(\d+)\ue001/g)].map(([, id]) => Number(id));
-      const target = resolver.resolve(inside.split('|', 1)[0]!.replace(/\ue000\d+\ue001/g, '<'));
-      if (target.kind === 'hidden') {
-        for (const id of inner) targets[id] = undefined;
-        return '';
-      }
-      if (inner.length > 0 || target.kind !== 'article') return inside;
-      targets.push(target.title);
-      return `\ue000${targets.length - 1}\ue001`;
-    });
-  }
-  for (const heading of emptyHeadings(text)) {
-    for (const [, id] of heading.matchAll(/\ue000(\d+)\ue001/g)) targets[Number(id)] = undefined;
-  }
-  return targets.filter((target) => target !== undefined);
-}
-
 export interface Quality {
-  /** Article pages that are no redirects, and those of them with text. */
+  /** Article pages that are no redirects. */
   articles: number;
+  /** Of these, the ones with words of their own by the count. */
+  withWords: number;
+  /** Of all, the ones that have text. */
   kept: number;
+  /** Pages with words that lost all of them. */
+  lost: string[];
   characters: number;
-  /** Links by the second reading, anchors found, and how many of both agree. */
+  /** Links by the count, anchors found, and how many of both agree. */
   links: number;
   anchors: number;
   common: number;
+  /** Anchors whose page has an English name. */
+  resolved: number;
   /** By name, in all. */
   leftovers: Map<string, number>;
   /** Of some pages where links differ: title, missing and surplus targets. */
   differences: string[];
 }
 
-function common(
-  a: readonly string[],
-  b: readonly string[],
+function compare(
+  expected: readonly string[],
+  found: readonly string[],
 ): { both: number; missing: string[]; surplus: string[] } {
   const counts = new Map<string, number>();
-  for (const target of a) counts.set(target, (counts.get(target) ?? 0) + 1);
+  for (const key of expected) counts.set(key, (counts.get(key) ?? 0) + 1);
   const surplus: string[] = [];
-  for (const target of b) {
-    const count = counts.get(target) ?? 0;
-    if (count > 0) counts.set(target, count - 1);
-    else surplus.push(target);
+  for (const key of found) {
+    const count = counts.get(key) ?? 0;
+    if (count > 0) counts.set(key, count - 1);
+    else surplus.push(key);
   }
-  const missing = [...counts].flatMap(([target, count]) => Array<string>(count).fill(target));
-  return { both: b.length - surplus.length, missing, surplus };
+  const missing = [...counts].flatMap(([key, count]) => Array<string>(count).fill(key));
+  return { both: found.length - surplus.length, missing, surplus };
 }
 
-/** Measures the articles among these pages. */
+/** Measures the articles among these pages. `isNamed`: whether a title has an English name. */
 export async function measure(
   pages: AsyncIterable<Page> | Iterable<Page>,
   wiki: Siteinfo,
+  isNamed: (title: string) => boolean = () => false,
 ): Promise<Quality> {
   const extractor = new ArticleExtractor(wiki);
-  const resolver = new LinkResolver(wiki);
+  const names = { namespaces: [...wiki.namespaces.values()] };
   const quality: Quality = {
     articles: 0,
+    withWords: 0,
     kept: 0,
+    lost: [],
     characters: 0,
     links: 0,
     anchors: 0,
     common: 0,
+    resolved: 0,
     leftovers: new Map(),
     differences: [],
   };
@@ -149,14 +100,17 @@ export async function measure(
     if (page.namespace !== 0 || page.redirect !== undefined) continue;
     quality.articles++;
     const { text, anchors } = extractor.extract(page);
+    const { targets, words } = countLinks(page.text, names);
+    if (words) quality.withWords++;
     if (text !== '') quality.kept++;
+    else if (words) quality.lost.push(page.title);
     quality.characters += text.length;
-    const expected = linksOf(page.text, resolver);
-    const found = anchors.map(({ target }) => target);
-    const { both, missing, surplus } = common(expected, found);
-    quality.links += expected.length;
+    const found = anchors.map(({ target }) => linkKey(target));
+    const { both, missing, surplus } = compare(targets, found);
+    quality.links += targets.length;
     quality.anchors += found.length;
     quality.common += both;
+    quality.resolved += anchors.filter(({ target }) => isNamed(target)).length;
     if (missing.length + surplus.length > 0) {
       const list = (name: string, all: string[]): string =>
         all.length > 0
@@ -180,30 +134,107 @@ export const precision = ({ common: both, anchors }: Quality): number =>
 export const leftoversPerMillion = ({ leftovers, characters }: Quality): number =>
   ([...leftovers.values()].reduce((sum, count) => sum + count, 0) / Math.max(characters, 1)) * 1e6;
 
-async function main(paths: string[]): Promise<void> {
-  if (paths.length === 0) {
-    console.error('usage: npx tsx scripts/corpus-quality.ts DUMP.xml[.bz2]...');
-    process.exitCode = 2;
+/** A dump and what its pages are called in English. */
+interface Task {
+  dump: string;
+  names: readonly NameSource[];
+}
+
+const repository = resolve(import.meta.dirname, '..');
+const fixtures = join(repository, 'test/fixtures');
+const demo = join(repository, 'examples/demo');
+const wikidata: NameSource = {
+  kind: 'wikidata',
+  path: join(fixtures, 'wikidata/wikidata-sample-100.json.bz2'),
+};
+const own: readonly Task[] = [
+  {
+    dump: join(demo, 'jawiki-sample-pages-articles-multistream.xml.bz2'),
+    names: [{ kind: 'titles', path: join(demo, 'titles.tsv') }],
+  },
+  { dump: join(fixtures, 'dumps/ltgwiki-2017-pages-articles.xml.bz2'), names: [wikidata] },
+  { dump: join(fixtures, 'dumps/enwiki-shortened-pages-articles.xml.bz2'), names: [] },
+];
+
+/** English names of all sources together; of two for one page the first counts. */
+async function namesOf(
+  { dump, names }: Task,
+  siteinfo: Siteinfo,
+  pages: ReadonlyMap<number, string>,
+): Promise<Map<string, string>> {
+  // The edition by the name of the file, as Wikimedia names them; the head of an excerpt may be another's.
+  const edition = /^([a-z_]+?)wiki\b/.exec(basename(dump))?.[1]?.replaceAll('_', '-');
+  const language = edition ?? siteinfo.language;
+  const all = new Map<string, string>();
+  for (const source of names) {
+    const read = await readNames(source, { language, siteinfo, pages }).catch((error: unknown) => {
+      if (error instanceof LeiaError && error.code === 'mismatch') return new Map<string, string>();
+      throw error;
+    });
+    for (const [title, name] of read) if (!all.has(title)) all.set(title, name);
   }
-  for (const path of paths) {
-    const dump = await openDump(path);
-    const quality = await measure(dump.pages(), dump.siteinfo);
-    const percent = (share: number): string => `${(100 * share).toFixed(2)} %`;
-    console.log(path);
-    console.log(
-      `  articles with text  ${quality.kept} of ${quality.articles} (${percent(quality.kept / quality.articles)}), ${quality.characters} characters`,
-    );
-    console.log(
-      `  links               ${quality.links} in the wikitext, ${quality.anchors} anchors: recall ${percent(recall(quality))}, precision ${percent(precision(quality))}`,
-    );
-    const rests = [...quality.leftovers].map(([name, count]) => `${name} ${count}`).join(', ');
-    console.log(
-      `  left-over markup    ${leftoversPerMillion(quality).toFixed(1)} per million characters: ${rests || 'none'}`,
-    );
-    for (const line of quality.differences.slice(0, 12)) console.log(`    ${line}`);
+  return all;
+}
+
+async function measureDump(task: Task): Promise<Quality> {
+  const { siteinfo, pages } = await openDump(task.dump);
+  const redirects = new Map<string, string>();
+  const titles = new Map<number, string>();
+  for await (const { id, title, redirect } of pages()) {
+    const name = normaliseTitle(title, siteinfo);
+    if (redirect !== undefined) redirects.set(name, normaliseTitle(redirect, siteinfo));
+    else titles.set(id, name);
   }
+  const names = await namesOf(task, siteinfo, titles);
+  const isNamed = (title: string): boolean => names.has(followRedirects(title, redirects));
+  return measure((await openDump(task.dump)).pages(), siteinfo, isNamed);
+}
+
+function print(dump: string, quality: Quality): void {
+  const percent = (part: number, whole: number): string =>
+    `${(100 * (whole > 0 ? part / whole : 1)).toFixed(2)} %`;
+  const { articles, withWords, kept, lost, characters, links, anchors, resolved } = quality;
+  const rests = [...quality.leftovers].map(([name, count]) => `${name} ${count}`).join(', ');
+  const rows: [string, string][] = [
+    [
+      'articles kept',
+      `${kept} of ${withWords} with words of their own (${percent(kept, withWords)}), ${articles} in all; ${characters} characters`,
+    ],
+    [
+      'links',
+      `${links} in the wikitext, ${anchors} anchors: recall ${percent(quality.common, links)}, precision ${percent(quality.common, anchors)}`,
+    ],
+    [
+      'left-over markup',
+      `${leftoversPerMillion(quality).toFixed(1)} per million characters${rests ? `: ${rests}` : ''}`,
+    ],
+    ['English names', `${resolved} of ${anchors} anchors (${percent(resolved, anchors)})`],
+  ];
+  console.log(dump);
+  for (const [label, value] of rows) console.log(`  ${label.padEnd(18)}${value}`);
+  for (const title of lost.slice(0, 5)) console.log(`    lost: ${title}`);
+  for (const line of quality.differences.slice(0, 12)) console.log(`    ${line}`);
+}
+
+async function main(argv: string[]): Promise<void> {
+  const file = { type: 'string', multiple: true } as const;
+  const { values, positionals } = parseArgs({
+    args: argv,
+    allowPositionals: true,
+    options: { wikidata: file, 'items-per-site': file, langlinks: file, titles: file },
+  });
+  const kinds = { ...values, itemsPerSite: values['items-per-site'] };
+  const names = (['titles', 'langlinks', 'itemsPerSite', 'wikidata'] as const).flatMap((kind) =>
+    (kinds[kind] ?? []).map((path): NameSource => ({ kind, path })),
+  );
+  const tasks = positionals.length > 0 ? positionals.map((dump) => ({ dump, names })) : own;
+  for (const task of tasks) print(task.dump, await measureDump(task));
 }
 
 if (process.argv[1] && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
-  await main(process.argv.slice(2));
+  await main(process.argv.slice(2)).catch((error: unknown) => {
+    if (!(error instanceof Error)) throw error;
+    console.error(`corpus:quality: ${error.message}`);
+    process.exitCode = error instanceof LeiaError ? 1 : 2;
+  });
 }

@@ -1,10 +1,11 @@
-// How well real dumps become articles: links against a second, independent reading of the wikitext
-// (scripts/corpus-quality.ts), and markup that is left in the text.
+// How well real dumps become articles: links against a count that is independent of the reader
+// (scripts/link-count.ts), and markup that is left in the text.
 import { readdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { openDump } from '../../lib/corpus/dump.ts';
 import { leftoversPerMillion, measure, precision, recall } from '../../scripts/corpus-quality.ts';
+import { countLinks } from '../../scripts/link-count.ts';
 import { fixtures } from '../llama/fixtures.ts';
 
 const demo = resolve(import.meta.dirname, '../../examples/demo');
@@ -22,5 +23,36 @@ test.each([
   expect(precision(quality)).toBeGreaterThan(0.9995);
   // What there is, is text: articles about HTML and programming languages show it.
   expect(leftoversPerMillion(quality)).toBeLessThan(10);
-  expect(quality.kept / quality.articles).toBeGreaterThan(0.99);
+  expect(quality.kept / quality.withWords).toBeGreaterThan(0.999);
+  expect(quality.lost).toEqual([]);
+});
+
+describe('the count of links', () => {
+  const names = {
+    namespaces: [
+      { id: 6, name: 'Датотека' },
+      { id: 14, name: 'Категорија' },
+      { id: 100, name: 'Портал' },
+    ],
+  };
+  test.each([
+    ['[[a]] [[B c|d]] [[ e_f ]]', ['a', 'bc', 'ef']],
+    ['{{x|[[a]]}} [[b]] {{y|{{z|[[c]]}}}}', ['b']],
+    ['{|\n| [[a]]\n{|\n|[[b]]\n|}\n|}\n[[c]]', ['c']],
+    ['<ref>[[a]]</ref><!-- [[b]] --><nowiki>[[c]]</nowiki>[[d]]', ['d']],
+    [
+      '[[Датотека:A.jpg|thumb|[[a]] b]] [[категорија:C]] [[File:D|[[d]]]] [[портал:E|e]] [[f]]',
+      ['f'],
+    ],
+    ['[[en:A]] [[:fr:B|b]] [[wikt:c]] [[zh-min-nan:D]] [[Star Trek: E]]', ['startreke']],
+    ['[[A#b|c]] [[#d]] [[|e]] [[f%20g]] [[h&amp;i]]', ['fg', 'hi']],
+    ['== [[a]] ==\n== [[b]] ==\nc', ['b']],
+    ['[[a|[[b]] c]]', ['b']],
+  ])('%j', (text, expected) => expect(countLinks(text, names).targets).toEqual(expected));
+
+  test.each([
+    ['{{x|a}}\n[[File:A.jpg|thumb|b]]\n[[Category:C]]\n==d==\n__NOTOC__', false],
+    ['{{x|a}} b', true],
+    ['[[a]]', true],
+  ])('words of its own: %j', (text, words) => expect(countLinks(text, names).words).toBe(words));
 });
