@@ -5,6 +5,7 @@ const onTheEmulator = [
   'test/ops/operations.test.ts',
   'test/ops/properties.test.ts',
   'test/ops/attention-fixtures.test.ts',
+  'test/ops/attention-views.test.ts',
 ];
 
 /** Where the addons that only tests use lie: another folder for those with sanitizers. */

@@ -1,22 +1,14 @@
 // A block owns a block of queries of one head and walks over the keys they see. The tiles of keys
 // and of values take turns: while the tensor cores multiply with one, the other is on its way. The
 // softmax is that of base 2: log2(e) is part of the scale.
+#include "ops/flash_attention/flash_attention_decode.cuh"
 #include "ops/flash_attention/flash_attention_rows.cuh"
+#include "ops/flash_attention/flash_attention_softmax.cuh"
 #include "ops/flash_attention/flash_attention_tiles.h"
 
 namespace leia {
 
 namespace {
-
-template <class T>
-struct ForwardArguments {
-  Global<const T> query, key, value;
-  Global<T> output;
-  Global<float> logsumexp;
-  Visibility visibility;
-  int32_t heads, kv_heads;
-  float scale;  // positive
-};
 
 // Where things lie in shared memory.
 template <class T, int Dims>
@@ -28,66 +20,6 @@ struct ForwardMemory {
   static constexpr size_t kKey = Query::kBytes, kValue = kKey + Key::kBytes;
   static constexpr size_t kSpans = kValue + Key::kBytes;
   static constexpr size_t bytes() { return kSpans + QuerySpans::kBytes; }
-};
-
-// Largest score so far and the sum of exponentials relative to it, of the rows that this thread has
-// a share of; the sum only of its own columns.
-template <int M>
-struct RunningSoftmax {
-  float top[M][2], sum[M][2];
-
-  LEIA_DEVICE RunningSoftmax() {
-#pragma unroll
-    for (int m = 0; m < M; ++m) {
-      top[m][0] = top[m][1] = -__builtin_inff();
-      sum[m][0] = sum[m][1] = 0.0f;
-    }
-  }
-
-  // Turns scores into exponentials, and makes what was summed up relative to the new maximum.
-  // `scale` includes log2(e).
-  template <int N, int D>
-  LEIA_DEVICE void step(Sums<M, N>& scores, Sums<M, D>& outputs, float scale) {
-#pragma unroll
-    for (int m = 0; m < M; ++m) {
-#pragma unroll
-      for (int half = 0; half < 2; ++half) {
-        float highest = top[m][half];
-#pragma unroll
-        for (int n = 0; n < N; ++n) {
-          highest = fmaxf(highest, fmaxf(scores[m][n][2 * half], scores[m][n][2 * half + 1]));
-        }
-        highest = fmaxf(highest, shuffle_xor(highest, 1));
-        highest = fmaxf(highest, shuffle_xor(highest, 2));
-        // A row that has seen no key yet: any finite base makes its exponentials zero.
-        const float base = highest == -__builtin_inff() ? 0.0f : highest * scale;
-        const float shrink = exp2_approximate(top[m][half] * scale - base);
-        top[m][half] = highest;
-        float added = 0.0f;
-#pragma unroll
-        for (int n = 0; n < N; ++n) {
-#pragma unroll
-          for (int i = 2 * half; i < 2 * half + 2; ++i) {
-            scores[m][n][i] = exp2_approximate(scores[m][n][i] * scale - base);
-            added += scores[m][n][i];
-          }
-        }
-        sum[m][half] = sum[m][half] * shrink + added;
-#pragma unroll
-        for (int d = 0; d < D; ++d) {
-          outputs[m][d][2 * half] *= shrink;
-          outputs[m][d][2 * half + 1] *= shrink;
-        }
-      }
-    }
-  }
-
-  // The sum over all columns.
-  LEIA_DEVICE float total(int m, int half) const {
-    float result = sum[m][half];
-    result += shuffle_xor(result, 1);
-    return result + shuffle_xor(result, 2);
-  }
 };
 
 template <class T, int Dims>
@@ -192,13 +124,17 @@ void execute_cuda(const FlashAttentionForward& op, CudaContext& context) {
         static_cast<int32_t>(shape[2]),
         static_cast<int32_t>(op.key.shape[2]),
         scale.scale};
-    launch(op.kName, flash_attention_forward<T, kDims>,
-           {.blocks = blocks_of(shape[1], Tiles::kRows),
-            .blocks_y = static_cast<uint32_t>(shape[2]),
-            .blocks_z = static_cast<uint32_t>(shape[0]),
-            .threads = Tiles::kWarps * kWarpSize,
-            .shared_bytes = ForwardMemory<T, kDims>::bytes()},
-           context.stream, arguments);
+    if (is_decoding(op)) {
+      launch_decode<T, kDims>(op.kName, context, arguments, shape[0]);
+    } else {
+      launch(op.kName, flash_attention_forward<T, kDims>,
+             {.blocks = blocks_of(shape[1], Tiles::kRows),
+              .blocks_y = static_cast<uint32_t>(shape[2]),
+              .blocks_z = static_cast<uint32_t>(shape[0]),
+              .threads = Tiles::kWarps * kWarpSize,
+              .shared_bytes = ForwardMemory<T, kDims>::bytes()},
+             context.stream, arguments);
+    }
     rows_out.finish(op.kName);
   });
 }

@@ -80,6 +80,12 @@ class Tile {
     }
   }
 
+  // Starts copying one chunk from element `from` on, or zeros.
+  LEIA_DEVICE void start_copy_chunk(int row, int chunk, Global<const T> data, int64_t from,
+                                    bool valid) const {
+    copy_async_16(memory_, index(row, chunk), data, from, valid);
+  }
+
   // Rows [row, row + 16), dims [16k, 16k + 16) as a left operand. Here and below, row is a multiple
   // of 16, so it has no part in the twist.
   LEIA_DEVICE void load_left(uint32_t (&fragment)[4], int row, int k) const {

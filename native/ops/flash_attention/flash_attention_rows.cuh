@@ -6,11 +6,9 @@
 
 #include "cuda/context.cuh"
 #include "ops/flash_attention/flash_attention.h"
-#include "ops/flash_attention/flash_attention_visibility.cuh"
+#include "ops/flash_attention/flash_attention_softmax.cuh"
 
 namespace leia {
-
-constexpr float kLog2E = 1.44269504088896340736f;
 
 // Calls body with the element type and the head size of the kernels to use, as compile-time values.
 template <class Body>

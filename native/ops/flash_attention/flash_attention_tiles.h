@@ -58,4 +58,17 @@ struct BackwardTiles<float, Dims> {
   static constexpr int kSumDims = Dims <= 128 ? Dims : 128;
 };
 
+// Decoding: a block owns up to kRows pairs of a query and a head of one key-value head and a part
+// of the keys, of which it walks over tiles of kColumns: 16 for each warp. Memory bounds it, so
+// what counts is that enough is on its way: two stages of 32 KB at 128 dims, two blocks a
+// multiprocessor.
+template <class T, int Dims>
+struct DecodeTiles {
+  static constexpr int kRows = 16;
+  static constexpr int kWarps = sizeof(T) == 2 ? 4 : 2;
+  static constexpr int kColumns = 16 * kWarps;
+  // Least keys of a part, and most parts: their sums are written, read and added up again.
+  static constexpr int kPart = 256, kMostParts = 32;
+};
+
 }  // namespace leia

@@ -141,8 +141,9 @@ function inputs(shape: AttentionShape, dtype: 'float32' | 'bfloat16', size: numb
 }
 
 function nameOf(shape: AttentionShape, dtype: string): string {
-  const { batch, heads, kvHeads, queries, keys, headDim, causal, starts } = shape;
-  const kind = `${causal ? ' causal' : ''}${starts ? ' packed' : ''}`;
+  const { batch, heads, kvHeads, queries, keys, headDim, causal, scale, starts } = shape;
+  const own = scale === 1 / Math.sqrt(headDim) ? '' : ` scale ${scale}`;
+  const kind = `${causal ? ' causal' : ''}${starts ? ' packed' : ''}${own}`;
   return `b${batch} h${heads}/${kvHeads} ${queries}x${keys} d${headDim}${kind} ${dtype}`;
 }
 
@@ -257,6 +258,11 @@ const shapes: AttentionShape[] = [
   shapeOf([1, 1, 1, 70, 3, 6], false),
   shapeOf([1, 2, 1, 200, 200, 32], true, startsOf([1, 63, 64, 72])),
   shapeOf([2, 1, 1, 90, 90, 16], false, [...startsOf([40, 17, 33]), ...startsOf([90])]),
+  // Few queries on keys that are divided; a head size between two powers; scores that shrink as products grow.
+  shapeOf([2, 4, 1, 2, 530, 32], true),
+  shapeOf([1, 2, 1, 45, 80, 96], true),
+  { ...shapeOf([1, 2, 1, 40, 40, 32], true), scale: -0.3 },
+  { ...shapeOf([1, 1, 1, 20, 20, 8], false), scale: 0 },
 ];
 
 export const cases: OperationCase[] = shapes.flatMap((shape) =>

@@ -1,0 +1,81 @@
+// The softmax of scores that come tile by tile (Milakov & Gimelshein 2018; Dao 2023, Algorithm 1),
+// in base 2.
+#pragma once
+
+#include "ops/flash_attention/flash_attention_visibility.cuh"
+
+namespace leia {
+
+constexpr float kLog2E = 1.44269504088896340736f;
+
+template <class T>
+struct ForwardArguments {
+  Global<const T> query, key, value;
+  Global<T> output;
+  Global<float> logsumexp;
+  Visibility visibility;
+  int32_t heads, kv_heads;
+  float scale;  // positive
+};
+
+// Largest score so far and the sum of exponentials relative to it, of the rows that this thread has
+// a share of; the sum only of its own columns.
+template <int M>
+struct RunningSoftmax {
+  float top[M][2], sum[M][2];
+
+  LEIA_DEVICE RunningSoftmax() {
+#pragma unroll
+    for (int m = 0; m < M; ++m) {
+      top[m][0] = top[m][1] = -__builtin_inff();
+      sum[m][0] = sum[m][1] = 0.0f;
+    }
+  }
+
+  // Turns scores into exponentials, and makes what was summed up relative to the new maximum.
+  // `scale` includes log2(e).
+  template <int N, int D>
+  LEIA_DEVICE void step(Sums<M, N>& scores, Sums<M, D>& outputs, float scale) {
+#pragma unroll
+    for (int m = 0; m < M; ++m) {
+#pragma unroll
+      for (int half = 0; half < 2; ++half) {
+        float highest = top[m][half];
+#pragma unroll
+        for (int n = 0; n < N; ++n) {
+          highest = fmaxf(highest, fmaxf(scores[m][n][2 * half], scores[m][n][2 * half + 1]));
+        }
+        highest = fmaxf(highest, shuffle_xor(highest, 1));
+        highest = fmaxf(highest, shuffle_xor(highest, 2));
+        // A row that has seen no key yet: any finite base makes its exponentials zero.
+        const float base = highest == -__builtin_inff() ? 0.0f : highest * scale;
+        const float shrink = exp2_approximate(top[m][half] * scale - base);
+        top[m][half] = highest;
+        float added = 0.0f;
+#pragma unroll
+        for (int n = 0; n < N; ++n) {
+#pragma unroll
+          for (int i = 2 * half; i < 2 * half + 2; ++i) {
+            scores[m][n][i] = exp2_approximate(scores[m][n][i] * scale - base);
+            added += scores[m][n][i];
+          }
+        }
+        sum[m][half] = sum[m][half] * shrink + added;
+#pragma unroll
+        for (int d = 0; d < D; ++d) {
+          outputs[m][d][2 * half] *= shrink;
+          outputs[m][d][2 * half + 1] *= shrink;
+        }
+      }
+    }
+  }
+
+  // The sum over all columns.
+  LEIA_DEVICE float total(int m, int half) const {
+    float result = sum[m][half];
+    result += shuffle_xor(result, 1);
+    return result + shuffle_xor(result, 2);
+  }
+};
+
+}  // namespace leia

@@ -1,0 +1,54 @@
+// Attention of tensors that begin anywhere in memory: kernels that copy 16 bytes at a time must not be given
+// them as they are. The results are those of the same values at the beginning of a tensor of their own.
+import { expect, test } from 'vitest';
+import { Device, type DType, ops, Tensor } from '../../lib/index.ts';
+import { deviceName, elements, randomSource, randomValues } from './case.ts';
+
+const device = Device.open(deviceName);
+const [queryShape, keyShape] = [
+  [1, 20, 4, 64],
+  [1, 20, 2, 64],
+] as const;
+
+/** Tensors with the values of a seed, `offset` elements into memory of their own. */
+function inputs(dtype: DType, offset: number) {
+  const random = randomSource(3);
+  const place = (shape: readonly number[], values: ArrayLike<number>) => {
+    const padded = [...new Array<number>(offset).fill(Number.NaN), ...Array.from(values)];
+    const whole = Tensor.from(padded, [padded.length], { dtype, device });
+    return whole.view([...shape], offset);
+  };
+  const random4 = (shape: readonly number[]) =>
+    place(shape, randomValues([...shape], dtype, random).data);
+  const empty = (shape: readonly number[]) =>
+    place(shape, new Array<number>(elements([...shape])).fill(Number.NaN));
+  return {
+    attention: { query: random4(queryShape), key: random4(keyShape), value: random4(keyShape) },
+    output: empty(queryShape),
+    gradients: {
+      gradOutput: random4(queryShape),
+      gradQuery: empty(queryShape),
+      gradKey: empty(keyShape),
+      gradValue: empty(keyShape),
+    },
+  };
+}
+
+async function results(dtype: DType, offset: number): Promise<number[][]> {
+  const { attention, output, gradients } = inputs(dtype, offset);
+  const args = { ...attention, causal: true };
+  const forward = ops.flashAttentionForward({ ...args, output });
+  const backward = ops.flashAttentionBackward({ ...args, ...forward, ...gradients });
+  const tensors = [forward.output, forward.logsumexp, ...Object.values(backward)];
+  return Promise.all(tensors.map(async (tensor) => Array.from(await tensor.read())));
+}
+
+test.each([
+  ['float32', 1],
+  ['bfloat16', 1],
+  ['bfloat16', 4],
+] as const)('%s, %i elements in', async (dtype, offset) => {
+  const expected = await results(dtype, 0);
+  expect(expected.flat().every(Number.isFinite)).toBe(true);
+  expect(await results(dtype, offset)).toEqual(expected);
+});
