@@ -44,7 +44,7 @@ type OptionalHandle = NativeTensor | undefined;
  * The addon's exports. Operations take positional arguments, declared beside their documented faces
  * in `ops/`.
  */
-/** Native decoder of one bzip2 file; decodes on a worker thread. */
+/** Native decoder of one bzip2 file; decodes on threads of its own. */
 export interface NativeBzip2Decoder {
   /**
    * Takes the next compressed bytes (copied before this returns) and decodes whole blocks until there
@@ -77,7 +77,7 @@ export interface Addon
   emulatedOperations(): string[];
   NativeDevice: new (name: string) => NativeDevice;
   NativeTensor: new (device: NativeDevice, dtype: DType, shape: readonly number[]) => NativeTensor;
-  NativeBzip2Decoder: new () => NativeBzip2Decoder;
+  NativeBzip2Decoder: new (threads: number) => NativeBzip2Decoder;
 }
 
 export type { Handle, OptionalHandle };

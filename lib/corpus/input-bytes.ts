@@ -1,6 +1,7 @@
 // The bytes of a dump, decompressed if the file begins like bzip2 or gzip (whatever its name). The next
-// piece of bzip2 is being decoded on another thread while the caller works on this one.
+// pieces of bzip2 are being decoded on other threads while the caller works on this one.
 import { type FileHandle, open } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
 import { basename } from 'node:path';
 import { pipeline } from 'node:stream';
 import { createGunzip } from 'node:zlib';
@@ -51,7 +52,7 @@ async function* decodeBzip2(
   first: Uint8Array,
   source: Source,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  const decoder = new (addon().NativeBzip2Decoder)();
+  const decoder = new (addon().NativeBzip2Decoder)(availableParallelism());
   let input = first;
   let last = input.length < READ_SIZE;
   let more = true;

@@ -1,4 +1,4 @@
-// The bzip2 decoder for JavaScript: one object per file, decoding on a worker thread.
+// The bzip2 decoder for JavaScript: one object per file, decoding on threads of its own.
 #include "corpus/bzip2.h"
 
 #include <memory>
@@ -15,6 +15,7 @@ namespace {
 using corpus::Bzip2Decoder;
 
 struct State {
+  explicit State(int threads) : decoder(threads) {}
   Bzip2Decoder decoder;
   bool busy = false;
 };
@@ -66,7 +67,16 @@ class JsBzip2Decoder : public Napi::ObjectWrap<JsBzip2Decoder> {
     return DefineClass(env, "NativeBzip2Decoder",
                        {InstanceMethod<&JsBzip2Decoder::decode>("decode")});
   }
-  explicit JsBzip2Decoder(const Napi::CallbackInfo& info) : ObjectWrap(info) {}
+  // new NativeBzip2Decoder(threads: number)
+  explicit JsBzip2Decoder(const Napi::CallbackInfo& info) : ObjectWrap(info) {
+    guarded(info, [&] {
+      Arguments arguments(info, "bzip2");
+      const int64_t threads = arguments.integer("threads");
+      require(threads > 0 && threads <= 1024, "bzip2: expected 1 to 1024 threads, got ", threads);
+      state_ = std::make_shared<State>(static_cast<int>(threads));
+      return info.Env().Undefined();
+    });
+  }
 
  private:
   // decode(bytes: Uint8Array, last: boolean, enough: number)
@@ -94,7 +104,7 @@ class JsBzip2Decoder : public Napi::ObjectWrap<JsBzip2Decoder> {
     }
   }
 
-  std::shared_ptr<State> state_ = std::make_shared<State>();
+  std::shared_ptr<State> state_;
 };
 
 }  // namespace

@@ -1,0 +1,64 @@
+// Threads that decode blocks of bzip2 before their turn comes. A block begins with a 48-bit magic
+// at any bit, which data may hold by chance: what is decoded here is only a guess, and who reads
+// the file in order asks for the blocks that really are there.
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <vector>
+
+namespace leia::corpus {
+
+class Bzip2Pool {
+ public:
+  struct Block {
+    uint64_t end;  // bit of the file after the block
+    uint32_t crc;
+    size_t size;  // before run lengths
+    std::vector<uint8_t> bytes;
+  };
+
+  explicit Bzip2Pool(int threads) : threads_(threads) {}
+  ~Bzip2Pool();
+  Bzip2Pool(const Bzip2Pool&) = delete;
+  Bzip2Pool& operator=(const Bzip2Pool&) = delete;
+
+  int threads() const { return threads_; }
+  // Whether more blocks may be added: memory is bounded by a few blocks a thread.
+  bool has_room() const { return tasks_.size() < 3 * static_cast<size_t>(threads_); }
+
+  // Adds the block that seems to begin at bit `bit` of the file, after the ones added before.
+  // `input` holds it, its first bit is bit `bit % 8` of the first byte.
+  void add(uint64_t bit, std::vector<uint8_t> input);
+
+  // The block that begins at this bit, once it is decoded; none if it was never added or is
+  // damaged. Forgets all blocks before it.
+  std::optional<Block> take(uint64_t bit);
+
+ private:
+  enum class State : uint8_t { waiting, running, done, failed };
+  struct Task {
+    uint64_t bit;
+    std::vector<uint8_t> input;
+    State state = State::waiting;
+    Block block = {};
+  };
+
+  void serve();
+  static void decode(class BlockDecoder& decoder, Task& task);
+
+  const int threads_;
+  std::deque<std::shared_ptr<Task>> tasks_;    // in the order of the file; of one thread
+  std::deque<std::shared_ptr<Task>> waiting_;  // guarded, as are the states
+  std::mutex mutex_;
+  std::condition_variable wake_, finished_;
+  bool stop_ = false;
+  std::vector<std::thread> workers_;
+};
+
+}  // namespace leia::corpus
