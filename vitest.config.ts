@@ -1,12 +1,15 @@
+import { existsSync } from 'node:fs';
 import { defineConfig } from 'vitest/config';
 
-/** The operations' tests once more, with CUDA kernels on the emulator: an addon of its own, so its own run. */
-const onTheEmulator = [
-  'test/ops/operations.test.ts',
-  'test/ops/properties.test.ts',
+/** What is tested on every device: a run of its own for each, with CUDA kernels on the emulator or on a GPU. */
+const onEveryDevice = [
+  'test/core/stream.test.ts',
   'test/ops/attention-fixtures.test.ts',
   'test/ops/attention-views.test.ts',
+  'test/ops/operations.test.ts',
+  'test/ops/properties.test.ts',
 ];
+const hasGpu = existsSync('/dev/nvidiactl');
 
 /** Where the addons that only tests use lie: another folder for those with sanitizers. */
 const build = process.env.LEIA_BUILD ?? 'build';
@@ -22,10 +25,18 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'emulated',
-          include: onTheEmulator,
+          include: onEveryDevice,
           env: { LEIA_TEST_DEVICE: 'emulated', LEIA_ADDON: `${build}/emulated/leia.node` },
         },
       },
+      ...(hasGpu
+        ? [
+            {
+              extends: true as const,
+              test: { name: 'cuda', include: onEveryDevice, env: { LEIA_TEST_DEVICE: 'cuda' } },
+            },
+          ]
+        : []),
     ],
   },
 });

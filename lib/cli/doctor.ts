@@ -54,7 +54,8 @@ async function examine(): Promise<Finding[]> {
     { topic: 'memory', status: 'good', text: memory() },
     await nativeCore(),
     gpu(),
-    ...['cuda', 'emulated'].map(otherDevice),
+    await cudaDevice(),
+    cublasLt(),
     tool('compiler', ['c++', 'g++', 'clang++'], 'needed only to build the native core from source'),
     tool('cmake', ['cmake'], 'needed only to build the native core from source'),
   ];
@@ -80,8 +81,7 @@ async function nativeCore(): Promise<Finding> {
     const text = `works: ${isa}${dots}, ${threads} threads of ${availableParallelism()}, ${builtOrPrebuilt()}`;
     return { topic, status: 'good', text };
   } catch (error) {
-    const text = error instanceof Error ? error.message : String(error);
-    return { topic, status: 'broken', text };
+    return { topic, status: 'broken', text: messageOf(error) };
   }
 }
 
@@ -107,18 +107,39 @@ function gpu(): Finding {
   return { topic, status: models.length > 0 ? 'good' : 'missing', text };
 }
 
-function otherDevice(name: string): Finding {
-  const topic = `device ${name}`;
+/** Opens the first GPU and lets it compute something. */
+async function cudaDevice(): Promise<Finding> {
+  const topic = 'device cuda';
   try {
-    Device.open(name);
-    return { topic, status: 'good', text: 'available' };
+    const device = Device.open('cuda');
+    const { description, freeBytes, totalBytes } = device.properties;
+    using values = Tensor.from([1, 2, 3, 4], [2, 2], { device });
+    using sum = ops.residualAdd({ a: values, b: values }).output;
+    const read = [...(await sum.read())];
+    if (read.join() !== '2,4,6,8') {
+      return { topic, status: 'broken', text: `a sum came out as ${read}` };
+    }
+    const free = `${formatBytes(freeBytes)} of ${formatBytes(totalBytes)} free`;
+    return { topic, status: 'good', text: `works: ${description}, ${free}` };
   } catch (error) {
-    return {
-      topic,
-      status: 'missing',
-      text: error instanceof Error ? error.message : String(error),
-    };
+    const missing = error instanceof LeiaError && error.code === 'unavailable';
+    return { topic, status: missing ? 'missing' : 'broken', text: messageOf(error) };
   }
+}
+
+/** The library that matrix products on a GPU need. */
+function cublasLt(): Finding {
+  const topic = 'cuBLASLt';
+  try {
+    const { path, version } = addon().cublasLtDescription();
+    return { topic, status: 'good', text: `${version} in ${path}` };
+  } catch (error) {
+    return { topic, status: 'missing', text: messageOf(error) };
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 function tool(topic: string, names: readonly string[], why: string): Finding {

@@ -5,7 +5,10 @@ import { LlamaModel } from '../llama/llama-model.ts';
 
 export const modelOptions = {
   model: z.string().describe('Hugging Face folder of a LLaMA'),
-  device: z.string().default('cpu').describe('where to compute: cpu, cuda or emulated'),
+  device: z
+    .string()
+    .default('cpu')
+    .describe('where to compute: cpu, cuda (the first GPU) or cuda:N'),
   dtype: z
     .enum(['float32', 'bfloat16'])
     .optional()

@@ -23,10 +23,22 @@ export type DType = 'float32' | 'bfloat16' | 'int32';
 /** Values of a tensor on the host; bfloat16 as its 16 bits. */
 export type HostArray = Float32Array | Uint16Array | Int32Array;
 
+/** Native event and captured graph: held and given back, never looked into. */
+export type NativeEvent = { readonly __event: never };
+export type NativeGraph = { readonly __graph: never };
+
 /** Native handle of a device. */
 export interface NativeDevice {
   synchronize(): Promise<void>;
   liveBytes(): number;
+  properties(): { description: string; freeBytes: number; totalBytes: number };
+  recordEvent(): NativeEvent;
+  beginCapture(): void;
+  endCapture(): NativeGraph;
+  replay(graph: NativeGraph): void;
+  /** Milliseconds, of events that have been reached. */
+  elapsed(earlier: NativeEvent, later: NativeEvent): number;
+  disposeGraph(graph: NativeGraph): void;
 }
 
 /** Native handle of a tensor. */
@@ -73,8 +85,10 @@ export interface Addon
     NativeSwiglu {
   setErrorClass(errorClass: typeof LeiaError): void;
   cpuDescription(): { isa: string; bfloat16Dot: boolean; threads: number };
-  /** Names of the operations whose CUDA kernels the emulator can run, e.g. `rms_norm_forward`. */
-  emulatedOperations(): string[];
+  /** Names of the operations with CUDA kernels in this build, e.g. `rms_norm_forward`. */
+  cudaOperations(): string[];
+  /** The library that matrix products on a GPU use. Throws `unavailable` where there is none. */
+  cublasLtDescription(): { path: string; version: number };
   NativeDevice: new (name: string) => NativeDevice;
   NativeTensor: new (device: NativeDevice, dtype: DType, shape: readonly number[]) => NativeTensor;
   NativeBzip2Decoder: new (threads: number) => NativeBzip2Decoder;

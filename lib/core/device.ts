@@ -1,4 +1,49 @@
-import { addon, type NativeDevice } from './addon.ts';
+import { addon, type NativeDevice, type NativeEvent, type NativeGraph } from './addon.ts';
+import { LeiaError } from './error.ts';
+
+/** A point in a device's stream. */
+export class DeviceEvent {
+  readonly #device: Device;
+  readonly #handle: NativeEvent;
+
+  /** See {@link Device.recordEvent}. */
+  constructor(device: Device) {
+    this.#device = device;
+    this.#handle = device.handle.recordEvent();
+  }
+
+  /** Milliseconds between two points of one device's stream, measured on the device, once it has reached both. */
+  async elapsedSince(earlier: DeviceEvent): Promise<number> {
+    await this.#device.synchronize();
+    return this.#device.handle.elapsed(earlier.#handle, this.#handle);
+  }
+}
+
+/** Operations that were captured, to be queued again with one call: see {@link Device.capture}. */
+export class Graph implements Disposable {
+  readonly #device: Device;
+  readonly #handle: NativeGraph;
+
+  /** See {@link Device.capture}. */
+  constructor(device: Device, handle: NativeGraph) {
+    this.#device = device;
+    this.#handle = handle;
+  }
+
+  /** Queues all its operations, with the tensors and numbers they were called with. */
+  replay(): void {
+    this.#device.handle.replay(this.#handle);
+  }
+
+  /** Lets go of the tensors it uses. Replaying afterwards throws. */
+  dispose(): void {
+    this.#device.handle.disposeGraph(this.#handle);
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}
 
 /**
  * A place where tensors live and operations run. Every device is a stream: an operation is queued
@@ -16,7 +61,7 @@ export class Device {
   }
 
   /**
-   * Opens a device: `cpu`. The same name gives the same device.
+   * Opens a device: `cpu`, or `cuda:1` for the second GPU (`cuda`: the first). The same name gives the same device.
    * @throws LeiaError `unavailable` if this build or machine lacks it, `usage` for an unknown name.
    */
   static open(name = 'cpu'): Device {
@@ -39,5 +84,38 @@ export class Device {
   /** Bytes of tensors that are allocated on this device now. */
   get liveBytes(): number {
     return this.handle.liveBytes();
+  }
+  /** What it is, in words, and its memory in bytes: what is free now and what there is in all. */
+  get properties(): { description: string; freeBytes: number; totalBytes: number } {
+    return this.handle.properties();
+  }
+
+  /** Marks this point of the stream, to measure how long the device takes from one to another. */
+  recordEvent(): DeviceEvent {
+    return new DeviceEvent(this);
+  }
+
+  /**
+   * Collects the operations that `record` calls on this device instead of queueing them, to be replayed as
+   * often as wanted: a CUDA graph on a GPU, where one launch then stands for thousands. The graph keeps
+   * tensors and numbers as they were given, so what changes from step to step has to lie in a tensor.
+   * Tensors cannot be written or read, nor the device synchronised, within `record`.
+   * @throws LeiaError `usage` for such a call, and what `record` throws; then nothing is kept.
+   */
+  capture(record: () => void): Graph {
+    this.handle.beginCapture();
+    let result: unknown;
+    try {
+      result = record();
+    } catch (error) {
+      this.handle.disposeGraph(this.handle.endCapture());
+      throw error;
+    }
+    const graph = new Graph(this, this.handle.endCapture());
+    if (result instanceof Promise) {
+      graph.dispose();
+      throw new LeiaError('usage', 'capture: expected a function that does not wait for anything');
+    }
+    return graph;
   }
 }

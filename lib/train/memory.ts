@@ -56,13 +56,17 @@ export function hostMemory(): number {
   return Math.min(totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY);
 }
 
-/** @throws LeiaError `usage` if this machine's memory is smaller than the plan. */
-export function checkHostMemory({ total, activations }: MemoryPlan): void {
-  const available = hostMemory();
+/** @throws LeiaError `usage` if the device has less memory free than the plan takes, or the machine less at all. */
+export function checkMemory({ total, activations }: MemoryPlan, device: string): void {
+  const gpu = device.startsWith('cuda');
+  const available = gpu ? Device.open(device).properties.freeBytes : hostMemory();
   if (total <= available) return;
+  const owner = gpu
+    ? `${device} has ${gigabytes(available)} free`
+    : `this machine has ${gigabytes(available)}`;
   throw new LeiaError(
     'usage',
-    `the run needs ${gigabytes(total)} of memory, this machine has ${gigabytes(available)}; ${gigabytes(activations)} are activations, which a smaller --micro-batch-size or --sequence-length lowers`,
+    `the run needs ${gigabytes(total)} of memory, ${owner}; ${gigabytes(activations)} are activations, which a smaller --micro-batch-size or --sequence-length lowers`,
   );
 }
 

@@ -49,7 +49,11 @@ export const trainSettings = z.strictObject({
     .default('tokens')
     .describe("mean over all label tokens of a batch, or of the micro-batches' own means"),
   seed: z.int().min(0).default(0).describe('decides order of articles and choice of hyperlinks'),
-  device: z.enum(['cpu', 'cuda', 'emulated']).default('cpu').describe('where to compute'),
+  device: z
+    .string()
+    .regex(/^(cpu|(cuda|emulated)(:\d+)?)$/, 'expected cpu, cuda or cuda:N')
+    .default('cpu')
+    .describe('where to compute: cpu, cuda (the first GPU) or cuda:N'),
   dtype: z
     .enum(['float32', 'bfloat16'])
     .default('bfloat16')

@@ -11,7 +11,7 @@ import { LlamaModel } from '../llama/llama-model.ts';
 import { countParameters } from '../llama/parameters.ts';
 import { Tokenizer } from '../tokenizer/tokenizer.ts';
 import { AdamW } from './adamw.ts';
-import { checkDisk, checkHostMemory, type MemoryPlan, planMemory } from './memory.ts';
+import { checkDisk, checkMemory, type MemoryPlan, planMemory } from './memory.ts';
 import { MetricsFile, type StepMetrics } from './metrics.ts';
 import {
   findResumeState,
@@ -79,7 +79,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
     await removeResumeStates(output);
     return { trained: false };
   }
-  if (settings.device !== 'cuda') checkHostMemory(plan);
+  checkMemory(plan, settings.device);
   await checkDisk(output, plan);
   const { device, dtype, microBatchSize: batch, sequenceLength: sequence } = settings;
   using model = await LlamaModel.load(adapted, { device, dtype, reuseLogits: true });

@@ -5,6 +5,7 @@
 #include "binding/instance.h"
 #include "cpu/isa.h"
 #include "cpu/thread_pool.h"
+#include "cuda/cublaslt.h"
 
 namespace leia::binding {
 
@@ -18,11 +19,20 @@ Napi::Value cpu_description(Arguments& arguments) {
   return result;
 }
 
-// Native names of the operations that the emulator can run, e.g. "rms_norm_forward".
-Napi::Value emulated_operation_names(Arguments& arguments) {
+// Native names of the operations with CUDA kernels in this build, e.g. "rms_norm_forward".
+Napi::Value cuda_operation_names(Arguments& arguments) {
   Napi::Array result = Napi::Array::New(arguments.env());
   uint32_t count = 0;
-  for (const std::string& name : emulated_operations()) result.Set(count++, name);
+  for (const std::string& name : cuda_operations()) result.Set(count++, name);
+  return result;
+}
+
+// The cuBLASLt that products on a GPU would use: { path, version }.
+Napi::Value cublaslt_description(Arguments& arguments) {
+  const cublaslt::Library& library = cublaslt::installed_library();
+  Napi::Object result = Napi::Object::New(arguments.env());
+  result.Set("path", library.path);
+  result.Set("version", static_cast<double>(library.get_version()));
   return result;
 }
 
@@ -41,7 +51,8 @@ static Napi::Object initialize(Napi::Env env, Napi::Object exports) {
     return arguments.env().Undefined();
   });
   add_function(exports, "cpuDescription", cpu_description);
-  add_function(exports, "emulatedOperations", emulated_operation_names);
+  add_function(exports, "cudaOperations", cuda_operation_names);
+  add_function(exports, "cublasLtDescription", cublaslt_description);
   register_device(env, exports);
   register_tensor(env, exports);
   register_operations(env, exports);

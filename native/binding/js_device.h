@@ -1,4 +1,4 @@
-// Device handles for JavaScript: opening, synchronisation, memory in use.
+// Device handles for JavaScript: opening, synchronisation, memory, events, captured graphs.
 #pragma once
 
 #include <napi.h>
@@ -21,6 +21,13 @@ class JsDevice : public Napi::ObjectWrap<JsDevice> {
  private:
   Napi::Value synchronize(const Napi::CallbackInfo& info);
   Napi::Value live_bytes(const Napi::CallbackInfo& info);
+  Napi::Value properties(const Napi::CallbackInfo& info);
+  Napi::Value record_event(const Napi::CallbackInfo& info);
+  Napi::Value begin_capture(const Napi::CallbackInfo& info);
+  Napi::Value end_capture(const Napi::CallbackInfo& info);
+  Napi::Value replay(const Napi::CallbackInfo& info);
+  Napi::Value elapsed(const Napi::CallbackInfo& info);
+  Napi::Value dispose_graph(const Napi::CallbackInfo& info);
 
   std::shared_ptr<Device> device_;
 };

@@ -79,16 +79,6 @@ Napi::TypedArray new_typed_array(Napi::Env env, const Tensor& tensor) {
   fail("argument", "unknown dtype");
 }
 
-// A copy between host and device as work on the tensor's stream.
-struct Copy {
-  const char* kName;
-  Tensor tensor;
-  template <class Visit>
-  void tensors(Visit&& visit) const {
-    visit("tensor", tensor);
-  }
-};
-
 }  // namespace
 
 Napi::Function JsTensor::define(Napi::Env env) {
@@ -168,14 +158,7 @@ Napi::Value JsTensor::write(const Napi::CallbackInfo& info) {
     const Bytes bytes = typed_array(info[0], target.dtype);
     require(bytes.size == target.bytes(), "write: got ", bytes.size / size_of(target.dtype),
             " values for a tensor of ", target.to_string());
-    auto values = std::make_shared<std::vector<std::byte>>(bytes.data, bytes.data + bytes.size);
-    target.storage->device()->enqueue({[target, values](CpuContext&) {
-                                         std::copy(values->begin(), values->end(),
-                                                   target.data<std::byte>());
-                                       },
-                                       [target] {
-                                         return describe(Copy{"write", target});
-                                       }});
+    target.storage->device()->write(target, {bytes.data, bytes.data + bytes.size});
     return info.Env().Undefined();
   });
 }
@@ -187,13 +170,7 @@ Napi::Value JsTensor::read(const Napi::CallbackInfo& info) {
     const Tensor source = live("read");
     const Napi::TypedArray array = new_typed_array(info.Env(), source);
     const Bytes bytes = typed_array(array, source.dtype);
-    source.storage->device()->enqueue({[source, bytes](CpuContext&) {
-                                         std::copy_n(source.data<std::byte>(), bytes.size,
-                                                     bytes.data);
-                                       },
-                                       [source] {
-                                         return describe(Copy{"read", source});
-                                       }});
+    source.storage->device()->read(source, bytes.data);
     return synchronization(info.Env(), *source.storage->device(), array);
   });
 }

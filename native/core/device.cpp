@@ -1,25 +1,51 @@
 #include "core/device.h"
 
+#include <new>
+
 #include "cpu/cpu_device.h"
 
 namespace leia {
 
+namespace {
+
+// The number after "cuda:"; 0 without one; -1 if it is no such name.
+int ordinal_of(const std::string& name, const std::string& kind) {
+  if (name == kind) return 0;
+  if (!name.starts_with(kind + ":")) return -1;
+  const std::string digits = name.substr(kind.size() + 1);
+  int ordinal = 0;
+  const char* end = digits.data() + digits.size();
+  const auto [stop, problem] = std::from_chars(digits.data(), end, ordinal);
+  return problem == std::errc() && stop == end ? ordinal : -1;
+}
+
+}  // namespace
+
 std::shared_ptr<Device> Device::open(const std::string& name) {
-  if (name == "cpu") return open_host_device(DeviceKind::cpu);
-  if (name == "emulated" && has_emulator) return open_host_device(DeviceKind::emulated);
-  if (name == "cuda" || name.starts_with("cuda:") || name == "emulated") {
+  if (name == "cpu") return open_cpu_device();
+  for (const char* kind : {"cuda", "emulated"}) {
+    const int ordinal = ordinal_of(name, kind);
+    if (ordinal < 0) continue;
+    if (cuda_support.name != nullptr && std::string_view(cuda_support.name) == kind) {
+      const int count = cuda_support.count();
+      if (ordinal < count) return cuda_support.open(ordinal);
+      fail("unavailable", text("device '", name, "': this machine has ", count,
+                               " of them, the last is '", kind, ":", count - 1, "'"));
+    }
     fail("unavailable",
-         text("device '", name,
-              "' is not part of this build, which has the CPU kernels only; use 'cpu'"));
+         text("device '", name, "' is not part of this build",
+              cuda_support.name == nullptr ? ", which was made without nvcc" : "", "; use 'cpu'"));
   }
-  fail("usage", text("unknown device '", name, "', expected 'cpu'"));
+  fail("usage", text("unknown device '", name, "', expected 'cpu', 'cuda' or 'cuda:N'"));
 }
 
 std::shared_ptr<Storage> Device::allocate(size_t bytes) {
   void* data = allocate_bytes(bytes);
   if (data == nullptr) {
-    fail("execution", text("out of memory on ", this->name(), ": asked for ", bytes, " bytes, ",
-                           live_bytes(), " bytes are live"));
+    const DeviceProperties own = properties();
+    fail("execution",
+         text("out of memory on ", this->name(), ": asked for ", bytes, " bytes, ", live_bytes(),
+              " bytes are live, ", own.free_bytes, " of ", own.total_bytes, " bytes are free"));
   }
   live_bytes_ += static_cast<int64_t>(bytes);
   return std::make_shared<Storage>(shared_from_this(), data, bytes);
@@ -28,6 +54,73 @@ std::shared_ptr<Storage> Device::allocate(size_t bytes) {
 void Device::release(void* data, size_t bytes) noexcept {
   free_bytes(data);
   live_bytes_ -= static_cast<int64_t>(bytes);
+}
+
+void Device::enqueue(Work work) {
+  if (capture_ != nullptr) {
+    capture_->push_back(std::move(work));
+  } else {
+    queue(std::move(work));
+  }
+}
+
+void Device::write(const Tensor& target, std::vector<std::byte> values) {
+  refuse_capture("write");
+  queue_write(target, std::move(values));
+}
+
+void Device::read(const Tensor& source, std::byte* values) {
+  refuse_capture("read");
+  queue_read(source, values);
+}
+
+std::shared_ptr<Event> Device::record_event() {
+  refuse_capture("recordEvent");
+  return queue_event();
+}
+
+void Device::synchronize(std::function<void(std::exception_ptr)> done) {
+  refuse_capture("synchronize");
+  queue_synchronization(std::move(done));
+}
+
+void Device::begin_capture() {
+  refuse_capture("capture");
+  capture_ = std::make_unique<std::vector<Work>>();
+}
+
+std::shared_ptr<Graph> Device::end_capture() {
+  const std::unique_ptr<std::vector<Work>> captured = std::move(capture_);
+  return make_graph(std::move(*captured));
+}
+
+void Device::refuse_capture(const char* call) const {
+  if (capture_ != nullptr) {
+    fail("usage", text(call, ": not possible during a capture, which takes operations only"));
+  }
+}
+
+void run_described(const Work& work, ExecutionContext& context, const Device& device) {
+  try {
+    work.run(context);
+  } catch (const Error& error) {
+    throw Error(error.code(), text(work.describe(), ": ", error.what()));
+  } catch (const std::bad_alloc&) {
+    throw Error("execution", text(work.describe(), ": out of memory, ", device.live_bytes(),
+                                  " bytes of tensors are live"));
+  } catch (const std::exception& error) {
+    throw Error("execution", text(work.describe(), ": ", error.what()));
+  }
+}
+
+bool run_immediately() {
+  static const bool immediate = is_set("LEIA_DEBUG");
+  return immediate;
+}
+
+bool poison_memory() {
+  static const bool poison = is_set("LEIA_POISON");
+  return poison;
 }
 
 }  // namespace leia

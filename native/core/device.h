@@ -7,24 +7,50 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "core/error.h"
 #include "core/tensor.h"
 
 namespace leia {
 
-// `emulated` runs CUDA kernels on the emulator, in host memory.
-enum class DeviceKind { cpu, emulated };
+// Which execution of an operation a device takes. The emulator's device takes that of CUDA.
+enum class DeviceKind { cpu, cuda };
 
-// Set where the emulator is linked in.
-inline bool has_emulator = false;
-
-struct CpuContext;
+// What an execution is given; each kind of device has its own.
+struct ExecutionContext {};
 
 // Work for a stream. The description is built only when the work fails.
 struct Work {
-  std::function<void(CpuContext&)> run;
+  std::function<void(ExecutionContext&)> run;
   std::function<std::string()> describe;
+};
+
+// Work that was captured, to be queued again as often as wanted. It keeps its tensors alive.
+class Graph {
+ public:
+  explicit Graph(std::vector<Work> work) : work_(std::move(work)) {}
+  virtual ~Graph() = default;
+  Graph(const Graph&) = delete;
+  Graph& operator=(const Graph&) = delete;
+  const std::vector<Work>& work() const { return work_; }
+
+ private:
+  std::vector<Work> work_;
+};
+
+// A point in a device's stream, with the time at which it was reached.
+class Event {
+ public:
+  virtual ~Event() = default;
+  // Both must be of the same device. Throws "usage" if one has not been reached yet.
+  virtual double milliseconds_since(const Event& earlier) const = 0;
+};
+
+struct DeviceProperties {
+  std::string description;  // "NVIDIA H200, compute capability 9.0"
+  int64_t free_bytes = 0;
+  int64_t total_bytes = 0;
 };
 
 class Device : public std::enable_shared_from_this<Device> {
@@ -36,6 +62,7 @@ class Device : public std::enable_shared_from_this<Device> {
   virtual ~Device() = default;
   virtual DeviceKind kind() const = 0;
   virtual std::string name() const = 0;
+  virtual DeviceProperties properties() const = 0;
 
   // Uninitialised memory, aligned to 64 bytes. Throws "execution" when there is not enough.
   std::shared_ptr<Storage> allocate(size_t bytes);
@@ -43,19 +70,60 @@ class Device : public std::enable_shared_from_this<Device> {
   void release(void* data, size_t bytes) noexcept;
   int64_t live_bytes() const { return live_bytes_.load(); }
 
-  virtual void enqueue(Work work) = 0;
+  // Queues the work, or adds it to the graph that is being captured.
+  void enqueue(Work work);
+  // Copies between host and device, in the stream's order. What is read has arrived when the next
+  // synchronisation is done. Both throw "usage" during a capture.
+  void write(const Tensor& target, std::vector<std::byte> values);
+  void read(const Tensor& source, std::byte* values);
+  std::shared_ptr<Event> record_event();
+
+  // Between the two, work is collected instead of run.
+  void begin_capture();
+  std::shared_ptr<Graph> end_capture();
+  bool is_capturing() const { return capture_ != nullptr; }
+  // Queues the graph's work.
+  virtual void replay(const std::shared_ptr<Graph>& graph) = 0;
+
   // Calls done on an unspecified thread after all work enqueued before, with the first error since
-  // the last synchronisation, or nullptr.
-  virtual void synchronize(std::function<void(std::exception_ptr)> done) = 0;
+  // the last synchronisation, or nullptr. Throws "usage" during a capture.
+  void synchronize(std::function<void(std::exception_ptr)> done);
   // Skips all work that has not begun, for the end of the program.
   virtual void abandon() = 0;
 
  protected:
   virtual void* allocate_bytes(size_t bytes) = 0;  // nullptr when out of memory
   virtual void free_bytes(void* data) noexcept = 0;
+  virtual void queue(Work work) = 0;
+  virtual void queue_write(const Tensor& target, std::vector<std::byte> values) = 0;
+  virtual void queue_read(const Tensor& source, std::byte* values) = 0;
+  virtual std::shared_ptr<Event> queue_event() = 0;
+  virtual void queue_synchronization(std::function<void(std::exception_ptr)> done) = 0;
+  virtual std::shared_ptr<Graph> make_graph(std::vector<Work> work) = 0;
 
  private:
+  void refuse_capture(const char* call) const;
+
   std::atomic<int64_t> live_bytes_{0};
+  std::unique_ptr<std::vector<Work>> capture_;
 };
+
+// Runs one piece of work. A failure is rethrown with the work's description.
+void run_described(const Work& work, ExecutionContext& context, const Device& device);
+
+// With LEIA_DEBUG=1 every operation runs at once and throws where it was called.
+bool run_immediately();
+
+// With LEIA_POISON=1 new memory holds bytes 0xff: NaN in every float type.
+bool poison_memory();
+
+// Where CUDA, or the emulator in its place, is linked in: the name of its devices ("cuda" or
+// "emulated") and what opens the one of that number.
+struct CudaSupport {
+  const char* name = nullptr;
+  std::shared_ptr<Device> (*open)(int ordinal) = nullptr;
+  int (*count)() = nullptr;  // throws "unavailable" with the reason if there is none
+};
+inline CudaSupport cuda_support;
 
 }  // namespace leia

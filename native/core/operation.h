@@ -54,36 +54,35 @@ Device& device_of(const Operation& operation) {
   return *device;
 }
 
-// With LEIA_DEBUG=1 every operation runs at once and throws where it was called.
-inline bool run_immediately() {
-  static const bool immediate = is_set("LEIA_DEBUG");
-  return immediate;
-}
-
-// How the emulator runs an operation's CUDA kernels; nullptr where they are not linked in.
 template <class Operation>
-inline void (*emulated_execution)(const Operation&, CpuContext&) = nullptr;
+using Execution = void (*)(const Operation&, ExecutionContext&);
+
+// How CUDA runs an operation's kernels; nullptr where they are not linked in.
+template <class Operation>
+inline Execution<Operation> cuda_execution = nullptr;
 
 // Names of the operations that have one.
-inline std::vector<std::string>& emulated_operations() {
+inline std::vector<std::string>& cuda_operations() {
   static std::vector<std::string> names;
   return names;
 }
 
 template <class Operation>
-bool register_emulated(void (*execution)(const Operation&, CpuContext&)) {
-  emulated_execution<Operation> = execution;
-  emulated_operations().push_back(Operation::kName);
+bool register_cuda(Execution<Operation> execution) {
+  cuda_execution<Operation> = execution;
+  cuda_operations().push_back(Operation::kName);
   return true;
 }
 
 // Throws "unsupported" for an operation that the kind of device has no kernels for.
 template <class Operation>
-auto execution_on(DeviceKind kind) -> void (*)(const Operation&, CpuContext&) {
+Execution<Operation> execution_on(DeviceKind kind) {
   if (kind == DeviceKind::cpu) {
-    return [](const Operation& operation, CpuContext& context) { execute_cpu(operation, context); };
+    return [](const Operation& operation, ExecutionContext& context) {
+      execute_cpu(operation, static_cast<CpuContext&>(context));
+    };
   }
-  if (emulated_execution<Operation> != nullptr) return emulated_execution<Operation>;
+  if (cuda_execution<Operation> != nullptr) return cuda_execution<Operation>;
   fail("unsupported", text(Operation::kName, ": there are no CUDA kernels for this operation yet"));
 }
 
@@ -92,8 +91,9 @@ void run(const Operation& operation) {
   Device& device = device_of(operation);
   validate(operation);
   const auto execution = execution_on<Operation>(device.kind());
-  device.enqueue({[operation, execution](CpuContext& context) { execution(operation, context); },
-                  [operation] { return describe(operation); }});
+  device.enqueue(
+      {[operation, execution](ExecutionContext& context) { execution(operation, context); },
+       [operation] { return describe(operation); }});
 }
 
 }  // namespace leia

@@ -6,6 +6,7 @@
 #include <memory>
 #include <vector>
 
+#include "core/device.h"
 #include "cpu/thread_pool.h"
 
 namespace leia {
@@ -46,7 +47,7 @@ T* thread_scratch(int64_t count) {
   return scratch.take<T>(count);
 }
 
-struct CpuContext {
+struct CpuContext : ExecutionContext {
   ThreadPool& pool;
   Scratch& scratch;
 

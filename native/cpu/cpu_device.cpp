@@ -1,18 +1,16 @@
 #include "cpu/cpu_device.h"
 
 #include <atomic>
-#include <condition_variable>
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
-#include <deque>
 #include <mutex>
-#include <new>
-#include <thread>
 #include <utility>
 
-#include "core/libstdcxx_floor.h"
-#include "core/operation.h"
+#include "core/host_memory.h"
+#include "core/serial_thread.h"
 #include "cpu/cpu_context.h"
+#include "cpu/isa.h"
 
 namespace leia {
 
@@ -20,35 +18,36 @@ namespace {
 
 constexpr size_t kAlignment = 64;
 
+using Clock = std::chrono::steady_clock;
+
+class CpuEvent final : public Event {
+ public:
+  void reach() { time_ = Clock::now().time_since_epoch().count(); }
+  double milliseconds_since(const Event& earlier) const override {
+    const auto* other = dynamic_cast<const CpuEvent*>(&earlier);
+    const Clock::rep start = other == nullptr ? 0 : other->time_.load();
+    const Clock::rep end = time_.load();
+    if (start == 0 || end == 0) {
+      fail("usage", "an event was not reached yet; await device.synchronize() first");
+    }
+    return std::chrono::duration<double, std::milli>(Clock::duration(end - start)).count();
+  }
+
+ private:
+  std::atomic<Clock::rep> time_{0};
+};
+
 class CpuDevice final : public Device {
  public:
-  explicit CpuDevice(DeviceKind kind)
-      : kind_(kind), poison_(is_set("LEIA_POISON")), thread_([this] { serve(); }) {}
-
-  // The queue is empty by now: work holds its tensors, which hold their device.
-  ~CpuDevice() override {
-    {
-      std::lock_guard lock(mutex_);
-      stop_ = true;
-    }
-    wake_.notify_all();
-    thread_.join();
+  DeviceKind kind() const override { return DeviceKind::cpu; }
+  std::string name() const override { return "cpu"; }
+  DeviceProperties properties() const override {
+    return {text(ThreadPool::shared().threads(), " threads, ", name_of(isa())),
+            free_host_memory_bytes(), host_memory_bytes()};
   }
 
-  DeviceKind kind() const override { return kind_; }
-  std::string name() const override { return kind_ == DeviceKind::cpu ? "cpu" : "emulated"; }
-
-  void enqueue(Work work) override {
-    if (run_immediately()) {
-      std::lock_guard lock(immediate_);
-      execute(work);
-      return;
-    }
-    push({std::move(work), nullptr});
-  }
-
-  void synchronize(std::function<void(std::exception_ptr)> done) override {
-    push({Work{}, std::move(done)});
+  void replay(const std::shared_ptr<Graph>& graph) override {
+    for (const Work& work : graph->work()) queue(work);
   }
 
   void abandon() override { abandoned_ = true; }
@@ -58,82 +57,77 @@ class CpuDevice final : public Device {
     const size_t rounded = (bytes + kAlignment) / kAlignment * kAlignment;
     if (rounded < bytes) return nullptr;
     void* data = std::aligned_alloc(kAlignment, rounded);
-    if (data != nullptr && poison_) std::memset(data, 0xff, rounded);  // NaN in every float type
+    if (data != nullptr && poison_memory()) std::memset(data, 0xff, rounded);
     return data;
   }
   void free_bytes(void* data) noexcept override { std::free(data); }
 
+  void queue(Work work) override {
+    if (run_immediately()) {
+      std::lock_guard lock(immediate_);
+      execute(work);
+      return;
+    }
+    thread_.push([this, work = std::move(work)] {
+      if (error_ || abandoned_) return;
+      try {
+        execute(work);
+      } catch (...) {
+        error_ = std::current_exception();
+      }
+    });
+  }
+
+  void queue_write(const Tensor& target, std::vector<std::byte> values) override {
+    const auto shared = std::make_shared<std::vector<std::byte>>(std::move(values));
+    queue({[target, shared](ExecutionContext&) {
+             std::copy(shared->begin(), shared->end(), target.data<std::byte>());
+           },
+           [target] { return text("write(tensor: ", target.to_string(), ")"); }});
+  }
+
+  void queue_read(const Tensor& source, std::byte* values) override {
+    queue({[source, values](ExecutionContext&) {
+             std::copy_n(source.data<std::byte>(), source.bytes(), values);
+           },
+           [source] { return text("read(tensor: ", source.to_string(), ")"); }});
+  }
+
+  std::shared_ptr<Event> queue_event() override {
+    auto event = std::make_shared<CpuEvent>();
+    thread_.push([event] { event->reach(); });
+    return event;
+  }
+
+  void queue_synchronization(std::function<void(std::exception_ptr)> done) override {
+    thread_.push([this, done = std::move(done)] { done(std::exchange(error_, nullptr)); });
+  }
+
+  std::shared_ptr<Graph> make_graph(std::vector<Work> work) override {
+    return std::make_shared<Graph>(std::move(work));
+  }
+
  private:
-  struct Entry {
-    Work work;
-    std::function<void(std::exception_ptr)> synchronized;
-  };
-
-  void push(Entry entry) {
-    {
-      std::lock_guard lock(mutex_);
-      queue_.push_back(std::move(entry));
-    }
-    wake_.notify_one();
-  }
-
-  // Runs one piece of work; a failure is rethrown with the operation's name, shapes and dtypes.
   void execute(const Work& work) {
-    try {
-      CpuContext context{ThreadPool::shared(), scratch_};
-      work.run(context);
-    } catch (const Error& error) {
-      scratch_.reset();
-      throw Error(error.code(), text(work.describe(), ": ", error.what()));
-    } catch (const std::bad_alloc&) {
-      scratch_.reset();
-      throw Error("execution", text(work.describe(), ": out of memory, ", live_bytes(),
-                                    " bytes of tensors are live"));
-    } catch (const std::exception& error) {
-      scratch_.reset();
-      throw Error("execution", text(work.describe(), ": ", error.what()));
-    }
-    scratch_.reset();
+    struct Reset {
+      Scratch& scratch;
+      ~Reset() { scratch.reset(); }
+    } reset{scratch_};
+    CpuContext context{{}, ThreadPool::shared(), scratch_};
+    run_described(work, context, *this);
   }
 
-  void serve() {
-    std::exception_ptr error;
-    for (;;) {
-      Entry entry;
-      {
-        std::unique_lock lock(mutex_);
-        wake_.wait(lock, [this] { return stop_ || !queue_.empty(); });
-        if (stop_) return;
-        entry = std::move(queue_.front());
-        queue_.pop_front();
-      }
-      if (entry.synchronized) {
-        entry.synchronized(std::exchange(error, nullptr));
-      } else if (!error && !abandoned_) {
-        try {
-          execute(entry.work);
-        } catch (...) {
-          error = std::current_exception();
-        }
-      }
-    }
-  }
-
-  const DeviceKind kind_;
-  const bool poison_;
-  std::mutex mutex_, immediate_;
-  std::condition_variable wake_;
-  std::deque<Entry> queue_;
+  std::mutex immediate_;
   Scratch scratch_;
+  std::exception_ptr error_;  // of the thread alone
   std::atomic<bool> abandoned_{false};
-  bool stop_ = false;
-  std::thread thread_;  // last: it uses all of the above
+  SerialThread thread_;  // last: its tasks use all of the above
 };
 
 }  // namespace
 
-std::shared_ptr<Device> open_host_device(DeviceKind kind) {
-  return std::make_shared<CpuDevice>(kind);
+std::shared_ptr<Device> open_cpu_device() {
+  return std::make_shared<CpuDevice>();
 }
 
 }  // namespace leia

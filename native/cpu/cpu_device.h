@@ -7,7 +7,7 @@
 
 namespace leia {
 
-// A new device whose work the host does; each has a stream of its own.
-std::shared_ptr<Device> open_host_device(DeviceKind kind);
+// A new device; each has a stream of its own.
+std::shared_ptr<Device> open_cpu_device();
 
 }  // namespace leia

@@ -6,19 +6,41 @@
 #include <type_traits>
 
 #include "core/operation.h"
+#include "cuda/execution.h"
 #include "cuda/vector.cuh"
 
 namespace leia {
 
-// What an execution by kernels is given. Scratch memory lives until the operation's kernels are
-// done.
+// What an execution by kernels is given.
 struct CudaContext {
+  CudaExecution& execution;
   Stream stream;
-  Scratch& scratch_memory;
 
+  explicit CudaContext(ExecutionContext& context)
+      : execution(static_cast<CudaExecution&>(context)),
+#if defined(__CUDACC__)
+        stream(reinterpret_cast<cudaStream_t>(execution.stream)) {
+  }
+#else
+        stream{ThreadPool::shared(), emulator::order_seed(), execution.stream} {
+  }
+#endif
+
+  // Uninitialised memory until the operation's kernels are done.
   template <class T>
   Global<T> scratch(int64_t count) {
-    return {scratch_memory.take<T>(count), count};
+    return {static_cast<T*>(execution.scratch.take(static_cast<size_t>(count) * sizeof(T))), count};
+  }
+
+  // A word in which the kernels report a bad input, all ones while there is none: the least of
+  // position << 32 | value that was put there. The next synchronisation then fails with the
+  // message, after the operation's description.
+  Global<uint64_t> error_word(ErrorWords::Message message) {
+    return {execution.errors.take([describe = execution.work.describe,
+                                   message = std::move(message)](int64_t position, int32_t value) {
+              return text(describe(), ": ", message(position, value));
+            }),
+            1};
   }
 };
 
@@ -69,14 +91,10 @@ LEIA_DEVICE int64_t first_element(int width) {
 }  // namespace leia
 
 // At the end of a kernel file, once for each operation: execute_cuda(const Operation&,
-// CudaContext&) is how the emulator runs it.
-#if defined(__CUDACC__)
-#define LEIA_CUDA_EXECUTION(Operation)
-#else
-#define LEIA_CUDA_EXECUTION(Operation)                                                    \
-  [[maybe_unused]] static const bool registered_##Operation =                             \
-      ::leia::register_emulated<Operation>([](const Operation& op, CpuContext& context) { \
-        CudaContext cuda{Stream{context.pool}, context.scratch};                          \
-        execute_cuda(op, cuda);                                                           \
+// CudaContext&) is how its kernels are run.
+#define LEIA_CUDA_EXECUTION(Operation)                                                          \
+  [[maybe_unused]] static const bool registered_##Operation = ::leia::register_cuda<Operation>( \
+      [](const Operation& op, ::leia::ExecutionContext& context) {                              \
+        ::leia::CudaContext cuda(context);                                                      \
+        execute_cuda(op, cuda);                                                                 \
       });
-#endif

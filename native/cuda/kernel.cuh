@@ -19,6 +19,8 @@
 
 #include <cuda_runtime.h>
 
+#include "core/error.h"
+
 #define LEIA_DEVICE __device__ __forceinline__
 // The place of a call, which the emulator's reports name; nothing on a GPU.
 #define LEIA_WHERE
@@ -29,6 +31,7 @@
 #else
 
 #include <cmath>
+#include <tuple>
 
 #include "emulator/launch.h"
 
@@ -339,6 +342,7 @@ using Stream = cudaStream_t;
 struct Stream {
   ThreadPool& pool;
   uint64_t order = emulator::order_seed();
+  gpu::Stream queue = nullptr;  // without one, kernels run at once
 };
 #endif
 
@@ -347,7 +351,6 @@ template <class... Parameters, class... Arguments>
 void launch(const char* name, void (*kernel)(Parameters...), const LaunchShape& shape,
             Stream stream, Arguments&&... arguments) {
 #if defined(__CUDACC__)
-  (void)name;
   // More than this a kernel must ask for.
   constexpr size_t kSharedBytes = 48 * 1024;
   if (shape.shared_bytes > kSharedBytes) {
@@ -356,11 +359,21 @@ void launch(const char* name, void (*kernel)(Parameters...), const LaunchShape& 
   }
   kernel<<<dim3(shape.blocks, shape.blocks_y, shape.blocks_z), shape.threads, shape.shared_bytes,
            stream>>>(std::forward<Arguments>(arguments)...);
+  if (const cudaError_t error = cudaGetLastError(); error != cudaSuccess) {
+    fail("execution", text("kernel ", name, ": ", cudaGetErrorString(error)));
+  }
 #else
   const emulator::Grid grid{
       {shape.blocks, shape.blocks_y, shape.blocks_z}, {shape.threads, 1, 1}, shape.shared_bytes};
-  emulator::run_grid(name, grid, stream.order, stream.pool,
-                     [&] { kernel(static_cast<Parameters>(arguments)...); });
+  auto run = [=, &pool = stream.pool,
+              values = std::tuple<Parameters...>(std::forward<Arguments>(arguments)...)] {
+    emulator::run_grid(name, grid, stream.order, pool, [&] { std::apply(kernel, values); });
+  };
+  if (stream.queue == nullptr) {
+    run();
+  } else {
+    emulator::queue(stream.queue, std::move(run));
+  }
 #endif
 }
 

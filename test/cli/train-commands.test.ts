@@ -136,7 +136,7 @@ describe('leia train', () => {
       [['--batch-size', 'many'], "--batch-size: expected a number, got 'many'"],
       [['--p-skip', '2'], '--p-skip'],
       [['--strategy', 'above'], "'above' is invalid"],
-      [['--device', 'cuda'], "'cuda' is not part of this build"],
+      [['--device', 'emulated'], "'emulated' is not part of this build"],
       [['--data', join(fixtures, 'nothing')], 'no such file'],
     ] as const) {
       const { code, stderr } = await leia([...args, ...wrong]);

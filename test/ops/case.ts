@@ -46,10 +46,10 @@ export const deviceName = process.env.LEIA_TEST_DEVICE ?? 'cpu';
 
 /** Whether the device under test has the operation, named as its folder: `rms-norm`. */
 export function isAvailable(operation: string): boolean {
-  if (deviceName !== 'emulated') return true;
+  if (deviceName === 'cpu') return true;
   const prefix = operation.replaceAll('-', '_');
   return addon()
-    .emulatedOperations()
+    .cudaOperations()
     .some((name) => [prefix, `${prefix}_forward`].includes(name));
 }
 export type { Device };

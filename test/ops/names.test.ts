@@ -25,7 +25,7 @@ const operations = sorted(entries('native/ops').map((name) => name.replaceAll('_
 const natives = Object.keys(addon()).filter(
   (name) =>
     /^[a-z]/.test(name) &&
-    !['setErrorClass', 'cpuDescription', 'emulatedOperations'].includes(name),
+    !['setErrorClass', 'cpuDescription', 'cudaOperations', 'cublasLtDescription'].includes(name),
 );
 
 test('the kernels are a known set', () => {

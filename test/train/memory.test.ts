@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { parseLlamaConfig } from '../../lib/llama/config.ts';
 import { LlamaModel } from '../../lib/llama/llama-model.ts';
 import { AdamW } from '../../lib/train/adamw.ts';
-import { checkDisk, checkHostMemory, planMemory } from '../../lib/train/memory.ts';
+import { checkDisk, checkMemory, planMemory } from '../../lib/train/memory.ts';
 import { expectError, temporaryFolder } from '../llama/fixtures.ts';
 
 const shape = {
@@ -46,8 +46,8 @@ test('a run that cannot fit is refused with what would help', async () => {
   // 6.74 billion parameters at 16 bytes; activations of a micro-batch this large are far beyond any host.
   expect((plan.parameters + plan.gradients + plan.optimizer) / 6.738e9).toBeCloseTo(16, 2);
   expect(plan.activations).toBeGreaterThan(1e12);
-  await expectError(() => checkHostMemory(plan), 'usage', 'a smaller --micro-batch-size');
-  checkHostMemory(planMemory(tiny, settings));
+  await expectError(() => checkMemory(plan, 'cpu'), 'usage', 'a smaller --micro-batch-size');
+  checkMemory(planMemory(tiny, settings), 'cpu');
 });
 
 test('a disk that cannot hold what will be written is named', async () => {

@@ -1,0 +1,83 @@
+// What a CUDA device gives the execution of an operation: its stream, scratch memory, words to
+// report errors with, and matrix products. Host code; kernels see it as CudaContext (context.cuh).
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "core/device.h"
+#include "cuda/caching_allocator.h"
+#include "cuda/runtime.h"
+
+namespace leia {
+
+class MatmulPlans;
+
+// Memory for the duration of one operation. As the stream runs one operation after the other, the
+// next one may take the same bytes. Blocks are kept, for a captured graph may use them again.
+class CudaScratch {
+ public:
+  explicit CudaScratch(CachingAllocator& allocator) : allocator_(allocator) {}
+  ~CudaScratch();
+  // Uninitialised, aligned to 256 bytes.
+  void* take(size_t bytes);
+  // For the next operation.
+  void reset() { block_ = used_ = 0; }
+
+ private:
+  struct Block {
+    void* data;
+    size_t bytes;
+  };
+  CachingAllocator& allocator_;
+  std::vector<Block> blocks_;
+  size_t block_ = 0, used_ = 0;
+};
+
+// 64-bit words in device memory with which kernels say that an input was bad: all ones, or the
+// least of what kernels put there (position << 32 | value). They are read at the next
+// synchronisation.
+class ErrorWords {
+ public:
+  using Message = std::function<std::string(int64_t position, int32_t value)>;
+
+  ErrorWords(CachingAllocator& allocator, gpu::Stream stream);
+  ~ErrorWords();
+
+  // The word of one operation, whose kernels run next on the stream.
+  uint64_t* take(Message message);
+  // Whether take() has no word left before the next read().
+  bool is_full() const { return messages_.size() == kCount; }
+  bool is_empty() const { return messages_.empty(); }
+
+  static constexpr size_t kCount = 1024;
+
+  // Words on their way to the host, in pinned memory, valid once the stream is past the read.
+  struct Reading {
+    std::vector<Message> messages;
+    uint64_t* words = nullptr;
+  };
+  // Queues the copy of the words to `to`, and that they are made empty. With `keep`, the messages
+  // stay, for kernels that will run again.
+  Reading read(uint64_t* to, bool keep);
+  // The message of the first word that is set, or empty.
+  static std::string first_error(const Reading& reading);
+
+ private:
+  CachingAllocator& allocator_;
+  gpu::Stream stream_;
+  uint64_t* words_;
+  std::vector<Message> messages_;
+};
+
+struct CudaExecution : ExecutionContext {
+  const Work& work;  // that is executed now
+  gpu::Stream stream;
+  CudaScratch& scratch;
+  ErrorWords& errors;
+  MatmulPlans& matmul;
+};
+
+}  // namespace leia

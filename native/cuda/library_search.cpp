@@ -1,0 +1,106 @@
+#include "cuda/library_search.h"
+
+#include <dlfcn.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+
+#include "core/error.h"
+
+namespace leia {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? "" : value;
+}
+
+// Subfolders whose names begin so, the last in the alphabet first: of several versions the newest.
+std::vector<fs::path> subfolders(const fs::path& folder, const std::string& prefix) {
+  std::vector<fs::path> result;
+  std::error_code ignored;
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder, ignored)) {
+    if (entry.path().filename().string().starts_with(prefix)) result.push_back(entry.path());
+  }
+  std::sort(result.rbegin(), result.rend());
+  return result;
+}
+
+void add_toolkits(std::vector<fs::path>& folders) {
+  std::vector<fs::path> toolkits;
+  for (const char* variable : {"CUDA_HOME", "CUDA_PATH"}) {
+    if (const std::string home = environment(variable); !home.empty()) toolkits.push_back(home);
+  }
+  for (const fs::path& folder : subfolders("/usr/local", "cuda")) toolkits.push_back(folder);
+  for (const fs::path& toolkit : toolkits) folders.push_back(toolkit / "lib64");
+}
+
+void add_python_packages(std::vector<fs::path>& folders) {
+  std::vector<fs::path> prefixes;
+  for (const char* variable : {"VIRTUAL_ENV", "CONDA_PREFIX"}) {
+    if (const std::string prefix = environment(variable); !prefix.empty()) {
+      prefixes.push_back(prefix);
+    }
+  }
+  if (const std::string home = environment("HOME"); !home.empty()) {
+    prefixes.push_back(fs::path(home) / ".local");
+  }
+  prefixes.push_back("/usr/local");
+  prefixes.push_back("/usr");
+  for (const fs::path& prefix : prefixes) {
+    for (const fs::path& python : subfolders(prefix / "lib", "python3")) {
+      for (const char* packages : {"site-packages", "dist-packages"}) {
+        // Since CUDA 13 one folder for all libraries, before one for each.
+        for (const fs::path& group : subfolders(python / packages / "nvidia", "")) {
+          folders.push_back(group / "lib");
+        }
+      }
+    }
+  }
+}
+
+}  // namespace
+
+OpenLibrary open_cuda_library(const std::string& name, const char* variable,
+                              const std::vector<std::string>& versions) {
+  const auto open = [](const std::string& path) {
+    return dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+  };
+  if (const std::string explicit_path = environment(variable); !explicit_path.empty()) {
+    if (void* handle = open(explicit_path)) return {handle, explicit_path};
+    const char* reason = dlerror();
+    fail("unavailable", text(variable, " names ", explicit_path, ", which cannot be opened: ",
+                             reason == nullptr ? "no reason given" : reason));
+  }
+  std::vector<fs::path> folders{""};  // the loader's own path
+  add_toolkits(folders);
+  add_python_packages(folders);
+  std::string broken;
+  for (const fs::path& folder : folders) {
+    for (const std::string& version : versions) {
+      const fs::path path = folder / text("lib", name, ".so.", version);
+      std::error_code ignored;
+      if (!folder.empty() && !fs::exists(path, ignored)) continue;
+      if (void* handle = open(path.string())) return {handle, path.string()};
+      const char* reason = dlerror();
+      if (!folder.empty() && reason != nullptr) broken = text(" (", reason, ")");
+    }
+  }
+  std::string searched = "the loader's path";
+  for (const fs::path& folder : folders) {
+    std::error_code ignored;
+    if (!folder.empty() && fs::is_directory(folder, ignored))
+      searched += text(", ", folder.string());
+  }
+  fail("unavailable", text("lib", name, ".so (", versions.front(), " to ", versions.back(),
+                           ") was not found in ", searched, broken,
+                           "; install the CUDA toolkit's cuBLAS or 'pip install nvidia-cublas', or "
+                           "name the file in ",
+                           variable));
+}
+
+}  // namespace leia

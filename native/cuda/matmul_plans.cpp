@@ -1,0 +1,128 @@
+#include "cuda/matmul_plans.h"
+
+#include <algorithm>
+#include <string>
+
+#include "core/error.h"
+
+namespace leia {
+
+namespace {
+
+// What NVIDIA recommends for compute capability 9.0 (cuBLAS documentation, "Workspace").
+constexpr size_t kWorkspaceBytes = size_t{32} << 20;
+
+uint32_t alignment_of(const void* data) {
+  const auto address = reinterpret_cast<uintptr_t>(data);
+  return static_cast<uint32_t>(std::min<uintptr_t>(256, address & (~address + 1)));
+}
+
+void check(const cublaslt::Library& library, cublaslt::Status status, const char* call) {
+  if (status == cublaslt::kSuccess) return;
+  fail("execution", text("cuBLASLt ", library.get_version(), ": ", call, ": ",
+                         library.get_status_string(status)));
+}
+
+cublaslt::DataType data_type(DType dtype) {
+  return dtype == DType::bfloat16 ? cublaslt::kBfloat16 : cublaslt::kFloat32;
+}
+
+}  // namespace
+
+MatmulPlans::~MatmulPlans() {
+  for (const auto& [key, plan] : plans_) {
+    library_->matmul_description_destroy(plan.description);
+    for (const cublaslt::Layout layout : {plan.a, plan.b, plan.output}) {
+      library_->matrix_layout_destroy(layout);
+    }
+  }
+  if (handle_ != nullptr) library_->destroy(handle_);
+  if (workspace_ != nullptr) allocator_.release(workspace_);
+}
+
+void MatmulPlans::open() {
+  library_ = &cublaslt::library();
+  check(*library_, library_->create(&handle_), "cublasLtCreate");
+  workspace_ = allocator_.allocate(kWorkspaceBytes);
+  if (workspace_ == nullptr) {
+    fail("execution", text("out of device memory: asked for ", kWorkspaceBytes,
+                           " bytes of workspace for matrix products"));
+  }
+}
+
+// cuBLASLt thinks in columns. A row-major matrix is the transpose of the column-major one in the
+// same memory, so it is asked for output^T = B^T A^T: the operands change places, nothing is
+// copied.
+MatmulPlans::Plan MatmulPlans::make_plan(const MatmulProblem& problem,
+                                         const Alignments& alignments) {
+  const auto layout = [&](DType dtype, int64_t rows, int64_t columns) {
+    cublaslt::Layout result;
+    check(*library_,
+          library_->matrix_layout_create(&result, data_type(dtype), static_cast<uint64_t>(columns),
+                                         static_cast<uint64_t>(rows), columns),
+          "cublasLtMatrixLayoutCreate");
+    return result;
+  };
+  Plan plan;
+  check(*library_,
+        library_->matmul_description_create(&plan.description, cublaslt::kComputeFloat32,
+                                            cublaslt::kFloat32),
+        "cublasLtMatmulDescCreate");
+  const auto set_transpose = [&](cublaslt::DescriptionAttribute attribute, bool transposed) {
+    const int32_t value = transposed ? cublaslt::kTransposed : cublaslt::kNormal;
+    check(*library_,
+          library_->matmul_description_set_attribute(plan.description, attribute, &value,
+                                                     sizeof(value)),
+          "cublasLtMatmulDescSetAttribute");
+  };
+  set_transpose(cublaslt::kTransposeA, problem.transpose_b);
+  set_transpose(cublaslt::kTransposeB, problem.transpose_a);
+  plan.a = problem.transpose_a ? layout(problem.dtype, problem.k, problem.m)
+                               : layout(problem.dtype, problem.m, problem.k);
+  plan.b = problem.transpose_b ? layout(problem.dtype, problem.n, problem.k)
+                               : layout(problem.dtype, problem.k, problem.n);
+  plan.output = layout(problem.output_dtype, problem.m, problem.n);
+
+  cublaslt::Preference preference;
+  check(*library_, library_->matmul_preference_create(&preference),
+        "cublasLtMatmulPreferenceCreate");
+  const auto prefer = [&](int attribute, auto value) {
+    check(*library_,
+          library_->matmul_preference_set_attribute(
+              preference, static_cast<cublaslt::PreferenceAttribute>(attribute), &value,
+              sizeof(value)),
+          "cublasLtMatmulPreferenceSetAttribute");
+  };
+  prefer(cublaslt::kMaxWorkspaceBytes, uint64_t{kWorkspaceBytes});
+  prefer(cublaslt::kReductionSchemes, cublaslt::kOrderedReductions);
+  prefer(cublaslt::kMinAlignmentA, alignments.b);
+  prefer(cublaslt::kMinAlignmentA + 1, alignments.a);
+  prefer(cublaslt::kMinAlignmentA + 2, alignments.output);
+  prefer(cublaslt::kMinAlignmentA + 3, alignments.output);
+  int found = 0;
+  const cublaslt::Status status =
+      library_->matmul_get_heuristic(handle_, plan.description, plan.b, plan.a, plan.output,
+                                     plan.output, preference, 1, &plan.choice, &found);
+  library_->matmul_preference_destroy(preference);
+  check(*library_, found == 0 && status == cublaslt::kSuccess ? cublaslt::kNotSupported : status,
+        "cublasLtMatmulAlgoGetHeuristic");
+  return plan;
+}
+
+void MatmulPlans::run(const MatmulProblem& problem, const void* a, const void* b, void* output,
+                      gpu::Stream stream) {
+  if (handle_ == nullptr) open();
+  const Alignments alignments{alignment_of(a), alignment_of(b), alignment_of(output)};
+  const auto key = std::tuple(problem, alignments);
+  auto found = plans_.find(key);
+  if (found == plans_.end()) found = plans_.emplace(key, make_plan(problem, alignments)).first;
+  const Plan& plan = found->second;
+  const float alpha = 1, beta = problem.accumulate ? 1 : 0;
+  check(*library_,
+        library_->matmul(handle_, plan.description, &alpha, b, plan.b, a, plan.a, &beta, output,
+                         plan.output, output, plan.output, &plan.choice.algorithm, workspace_,
+                         plan.choice.workspace_bytes, stream),
+        "cublasLtMatmul");
+}
+
+}  // namespace leia

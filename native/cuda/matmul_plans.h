@@ -1,0 +1,56 @@
+// Matrix products by cuBLASLt: the plan for each shape (layouts, algorithm, workspace) is made once
+// and kept.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <tuple>
+
+#include "core/dtype.h"
+#include "cuda/caching_allocator.h"
+#include "cuda/cublaslt.h"
+
+namespace leia {
+
+// output[m, n] = sum_k A[m, k] B[k, n] (+ output), row-major; A is `a` or its transpose, B is `b`
+// or its transpose.
+struct MatmulProblem {
+  int64_t m, n, k;
+  bool transpose_a, transpose_b, accumulate;
+  DType dtype, output_dtype;
+  auto operator<=>(const MatmulProblem&) const = default;
+};
+
+class MatmulPlans {
+ public:
+  explicit MatmulPlans(CachingAllocator& allocator) : allocator_(allocator) {}
+  ~MatmulPlans();
+  MatmulPlans(const MatmulPlans&) = delete;
+  MatmulPlans& operator=(const MatmulPlans&) = delete;
+
+  // Queues the product. Throws "unavailable" without cuBLASLt, "execution" for what it says.
+  void run(const MatmulProblem& problem, const void* a, const void* b, void* output,
+           gpu::Stream stream);
+
+ private:
+  // Least powers of two that the addresses are multiples of, at most 256.
+  struct Alignments {
+    uint32_t a, b, output;
+    auto operator<=>(const Alignments&) const = default;
+  };
+  struct Plan {
+    cublaslt::Description description;
+    cublaslt::Layout a, b, output;
+    cublaslt::HeuristicResult choice;
+  };
+  Plan make_plan(const MatmulProblem& problem, const Alignments& alignments);
+  void open();
+
+  CachingAllocator& allocator_;
+  const cublaslt::Library* library_ = nullptr;  // opened at the first product
+  cublaslt::Handle handle_ = nullptr;
+  void* workspace_ = nullptr;
+  std::map<std::tuple<MatmulProblem, Alignments>, Plan> plans_;
+};
+
+}  // namespace leia

@@ -1,0 +1,177 @@
+// The CUDA runtime behind cuda/runtime.h. Linked statically; it opens the driver, libcuda.so.1, at
+// its first call, so a machine without one loads this as well.
+#include <cuda_runtime_api.h>
+
+#include "core/error.h"
+#include "cuda/cublaslt.h"
+#include "cuda/runtime.h"
+
+namespace leia::gpu {
+
+namespace {
+
+void check(cudaError_t error, const char* call) {
+  if (error == cudaSuccess) return;
+  fail("execution", text(call, ": ", cudaGetErrorString(error)));
+}
+
+cudaStream_t native(Stream stream) {
+  return reinterpret_cast<cudaStream_t>(stream);
+}
+cudaEvent_t native(Event event) {
+  return reinterpret_cast<cudaEvent_t>(event);
+}
+
+int version(cudaError_t (*get)(int*)) {
+  int value = 0;
+  return get(&value) == cudaSuccess ? value : 0;
+}
+
+// "13.0" of 13000
+std::string version_text(int version) {
+  return text(version / 1000, ".", version % 1000 / 10);
+}
+
+}  // namespace
+
+const char* device_kind() {
+  return "cuda";
+}
+
+int device_count() {
+  int count = 0;
+  const cudaError_t error = cudaGetDeviceCount(&count);
+  if (error == cudaSuccess && count > 0) return count;
+  const int driver = version(cudaDriverGetVersion);
+  const std::string runtime = version_text(version(cudaRuntimeGetVersion));
+  if (driver == 0) {
+    fail(
+        "unavailable",
+        text("device 'cuda': no NVIDIA driver was found (libcuda.so.1); it needs a GPU and a driver for CUDA ",
+             runtime, " or newer; use 'cpu'"));
+  }
+  fail("unavailable",
+       text("device 'cuda': no usable GPU: ", cudaGetErrorString(error), "; the driver is for CUDA ",
+            version_text(driver), ", this build for ", runtime));
+}
+
+void use_device(int ordinal) {
+  check(cudaSetDevice(ordinal), "cudaSetDevice");
+}
+
+std::string describe_device(int ordinal) {
+  cudaDeviceProp properties;
+  check(cudaGetDeviceProperties(&properties, ordinal), "cudaGetDeviceProperties");
+  return text(std::string(properties.name), ", compute capability ", properties.major, ".",
+              properties.minor, ", driver for CUDA ", version_text(version(cudaDriverGetVersion)));
+}
+
+MemoryState memory_state() {
+  size_t free_bytes = 0, total_bytes = 0;
+  check(cudaMemGetInfo(&free_bytes, &total_bytes), "cudaMemGetInfo");
+  return {static_cast<int64_t>(free_bytes), static_cast<int64_t>(total_bytes)};
+}
+
+void* allocate(size_t bytes) {
+  void* data = nullptr;
+  const cudaError_t error = cudaMalloc(&data, bytes);
+  if (error == cudaErrorMemoryAllocation) {
+    (void)cudaGetLastError();  // or the next launch would report it
+    return nullptr;
+  }
+  check(error, "cudaMalloc");
+  return data;
+}
+
+void free(void* data) noexcept {
+  (void)cudaFree(data);
+}
+
+void* allocate_pinned(size_t bytes) {
+  void* data = nullptr;
+  check(cudaHostAlloc(&data, bytes, cudaHostAllocDefault), "cudaHostAlloc");
+  return data;
+}
+
+void free_pinned(void* data) noexcept {
+  (void)cudaFreeHost(data);
+}
+
+Stream create_stream() {
+  cudaStream_t stream = nullptr;
+  check(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), "cudaStreamCreate");
+  return reinterpret_cast<Stream>(stream);
+}
+
+void destroy(Stream stream) noexcept {
+  (void)cudaStreamSynchronize(native(stream));
+  (void)cudaStreamDestroy(native(stream));
+}
+
+void copy(void* to, const void* from, size_t bytes, Stream stream) {
+  check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDefault, native(stream)), "cudaMemcpyAsync");
+}
+
+void fill(void* to, int byte, size_t bytes, Stream stream) {
+  check(cudaMemsetAsync(to, byte, bytes, native(stream)), "cudaMemsetAsync");
+}
+
+Event create_event() {
+  cudaEvent_t event = nullptr;
+  check(cudaEventCreate(&event), "cudaEventCreate");
+  return reinterpret_cast<Event>(event);
+}
+
+void destroy(Event event) noexcept {
+  (void)cudaEventDestroy(native(event));
+}
+
+void record(Event event, Stream stream) {
+  check(cudaEventRecord(native(event), native(stream)), "cudaEventRecord");
+}
+
+void wait(Event event) {
+  check(cudaEventSynchronize(native(event)), "on the GPU");
+}
+
+float milliseconds_between(Event earlier, Event later) {
+  float milliseconds = 0;
+  check(cudaEventElapsedTime(&milliseconds, native(earlier), native(later)),
+        "cudaEventElapsedTime");
+  return milliseconds;
+}
+
+// Relaxed: other threads go on allocating memory meanwhile.
+void begin_capture(Stream stream) {
+  check(cudaStreamBeginCapture(native(stream), cudaStreamCaptureModeRelaxed),
+        "cudaStreamBeginCapture");
+}
+
+Graph end_capture(Stream stream) {
+  cudaGraph_t graph = nullptr;
+  check(cudaStreamEndCapture(native(stream), &graph), "cudaStreamEndCapture");
+  cudaGraphExec_t executable = nullptr;
+  const cudaError_t error = cudaGraphInstantiate(&executable, graph, 0);
+  (void)cudaGraphDestroy(graph);
+  check(error, "cudaGraphInstantiate");
+  return reinterpret_cast<Graph>(executable);
+}
+
+void destroy(Graph graph) noexcept {
+  (void)cudaGraphExecDestroy(reinterpret_cast<cudaGraphExec_t>(graph));
+}
+
+void launch(Graph graph, Stream stream) {
+  check(cudaGraphLaunch(reinterpret_cast<cudaGraphExec_t>(graph), native(stream)),
+        "cudaGraphLaunch");
+}
+
+}  // namespace leia::gpu
+
+namespace leia::cublaslt {
+
+const Library& library() {
+  return installed_library();
+}
+
+}  // namespace leia::cublaslt

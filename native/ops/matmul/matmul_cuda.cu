@@ -1,0 +1,23 @@
+// Matrix products are cuBLASLt's; here only what it leaves out: sums of nothing.
+#include "cuda/context.cuh"
+#include "cuda/matmul_plans.h"
+#include "ops/matmul/matmul.h"
+
+namespace leia {
+
+void execute_cuda(const Matmul& op, CudaContext& context) {
+  const MatmulProblem problem{op.m(),         op.n(),        op.k(),     op.transpose_a,
+                              op.transpose_b, op.accumulate, op.a.dtype, op.output.dtype};
+  if (problem.m == 0 || problem.n == 0) return;
+  std::byte* output = op.output.data<std::byte>();
+  if (problem.k == 0) {
+    if (!op.accumulate) gpu::fill(output, 0, op.output.bytes(), context.execution.stream);
+    return;
+  }
+  context.execution.matmul.run(problem, op.a.data<std::byte>(), op.b.data<std::byte>(), output,
+                               context.execution.stream);
+}
+
+LEIA_CUDA_EXECUTION(Matmul)
+
+}  // namespace leia

@@ -1,0 +1,77 @@
+// Where the CUDA library for matrix products is looked for, and what is said when it is not there.
+import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { runChild } from '../support/child.ts';
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'leia-libraries-'));
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+/** What a process with these variables finds; its error otherwise. */
+async function find(variables: Record<string, string>): Promise<string> {
+  const nowhere = { CUDA_HOME: '', CUDA_PATH: '', VIRTUAL_ENV: '', CONDA_PREFIX: '', HOME: folder };
+  const { output, errors } = await runChild('core/children/cublaslt.ts', {
+    ...nowhere,
+    ...variables,
+  });
+  expect(errors).toBe('');
+  return output.trim();
+}
+
+/** A library that is none of cuBLAS's, where cuBLAS would be. */
+async function plant(library: string): Promise<string> {
+  await mkdir(join(library, '..'), { recursive: true });
+  await cp(join(import.meta.dirname, '../../build/Release/leia.node'), library);
+  return library;
+}
+
+const isInstalled = (await find({})).startsWith('found');
+const absent = test.skipIf(isInstalled);
+
+test('a file that is named is taken, or said to be wrong', async () => {
+  const missing = join(folder, 'missing.so');
+  expect(await find({ LEIA_CUBLASLT: missing })).toMatch(
+    /^unavailable LEIA_CUBLASLT names .*missing\.so, which cannot be opened: .*No such file/,
+  );
+  const text = join(folder, 'text.so');
+  await writeFile(text, 'no library');
+  expect(await find({ LEIA_CUBLASLT: text })).toMatch(
+    /^unavailable LEIA_CUBLASLT names .*text\.so/,
+  );
+  const other = await plant(join(folder, 'other.so'));
+  expect(await find({ LEIA_CUBLASLT: other })).toBe(
+    `unavailable ${other} has no cublasLtGetVersion; expected cuBLASLt 11 or newer`,
+  );
+});
+
+absent.each([
+  ['the toolkit', 'CUDA_HOME', 'lib64/libcublasLt.so.12'],
+  [
+    "a virtual environment's packages",
+    'VIRTUAL_ENV',
+    'lib/python3.12/site-packages/nvidia/cu13/lib/libcublasLt.so.13',
+  ],
+  [
+    'packages of CUDA 12',
+    'CONDA_PREFIX',
+    'lib/python3.9/site-packages/nvidia/cublas/lib/libcublasLt.so.12',
+  ],
+])('it is found in %s', async (_, variable, path) => {
+  const root = join(folder, variable);
+  const library = await plant(join(root, path));
+  expect(await find({ [variable]: root })).toContain(`${library} has no cublasLtGetVersion`);
+});
+
+absent('where there is none, one line says what was searched and how to get it', async () => {
+  const root = join(folder, 'empty');
+  await mkdir(join(root, 'lib64'), { recursive: true });
+  const said = await find({ CUDA_HOME: root });
+  expect(said.split('\n')).toHaveLength(1);
+  expect(said).toContain("libcublasLt.so (13 to 11) was not found in the loader's path, ");
+  expect(said).toContain(join(root, 'lib64'));
+  expect(said).toContain("'pip install nvidia-cublas', or name the file in LEIA_CUBLASLT");
+});

@@ -1,0 +1,143 @@
+// What a stream does for a trainer, on every device: it keeps the order of work and copies, measures time,
+// replays what was captured, and takes memory back.
+import { describe, expect, test } from 'vitest';
+import { Device, ops, Tensor } from '../../lib/index.ts';
+import { deviceName } from '../ops/case.ts';
+
+const device = Device.open(deviceName);
+const here = { device };
+
+describe('copies', () => {
+  // Larger than the buffers that copies to a GPU go through, and no multiple of them.
+  const count = 5_000_001;
+
+  test('large ones arrive whole, in the order of the stream', async () => {
+    const values = Float32Array.from({ length: count }, (_, i) => i);
+    using tensor = Tensor.from(values, [count], here);
+    values.fill(-1);
+    using doubled = ops.residualAdd({ a: tensor, b: tensor }).output;
+    tensor.write(values);
+    const [before, after] = await Promise.all([doubled.readFloats(), tensor.readFloats()]);
+    expect(before.findIndex((value, i) => value !== Math.fround(2 * i))).toBe(-1);
+    expect(after.every((value) => value === -1)).toBe(true);
+  });
+
+  test('empty and single values', async () => {
+    using none = Tensor.from([], [0], here);
+    expect(await none.read()).toEqual(new Float32Array(0));
+    using one = Tensor.from(Int32Array.of(7), [1], here);
+    expect(await one.read()).toEqual(Int32Array.of(7));
+  });
+});
+
+describe('events', () => {
+  test('time passes between two of them, none at one', async () => {
+    const start = device.recordEvent();
+    using tensor = Tensor.zeros([1_000_000], here);
+    for (let i = 0; i < 10; i++) ops.fill({ output: tensor, value: i });
+    const end = device.recordEvent();
+    expect(await end.elapsedSince(start)).toBeGreaterThan(0);
+    expect(await end.elapsedSince(end)).toBe(0);
+    expect(await start.elapsedSince(end)).toBeLessThan(0);
+  });
+});
+
+describe('capture', () => {
+  test('records without running, and replays with what the tensors hold then', async () => {
+    using a = Tensor.from([1, 2], [2], here);
+    using b = Tensor.from([10, 20], [2], here);
+    using sum = Tensor.zeros([2], here);
+    using graph = device.capture(() => {
+      ops.residualAdd({ a, b, output: sum });
+      ops.residualAdd({ a: sum, b, output: a });
+    });
+    expect(await sum.read()).toEqual(Float32Array.of(0, 0));
+    graph.replay();
+    expect(await a.read()).toEqual(Float32Array.of(21, 42));
+    b.write([1, 1]);
+    graph.replay();
+    graph.replay();
+    expect(await a.read()).toEqual(Float32Array.of(25, 46));
+    expect(await sum.read()).toEqual(Float32Array.of(24, 45));
+  });
+
+  test('keeps the tensors it uses, until it is disposed', async () => {
+    await device.synchronize();
+    const before = device.liveBytes;
+    const output = Tensor.zeros([1000], here);
+    const view = output.view([1000]);
+    const graph = device.capture(() => ops.fill({ output, value: 4 }));
+    output.dispose();
+    graph.replay();
+    expect((await view.readFloats())[999]).toBe(4);
+    view.dispose();
+    expect(device.liveBytes).toBe(before + 4000);
+    graph.dispose();
+    await device.synchronize();
+    expect(device.liveBytes).toBe(before);
+    expect(() => graph.replay()).toThrow('this graph was disposed');
+  });
+
+  test('takes operations only, and ends when one is refused', async () => {
+    using tensor = Tensor.zeros([3], here);
+    const during = (call: () => unknown) => () => device.capture(() => void call());
+    expect(during(() => tensor.write([1, 2, 3]))).toThrow('write: not possible during a capture');
+    expect(during(() => device.recordEvent())).toThrow('recordEvent: not possible');
+    expect(during(() => device.capture(() => {}))).toThrow('capture: not possible');
+    expect(during(() => ops.fill({ output: tensor, value: Number.NaN }))).not.toThrow();
+    expect(() => device.capture(async () => {})).toThrow('does not wait for anything');
+    expect(await tensor.read()).toEqual(Float32Array.of(0, 0, 0));
+  });
+});
+
+describe('memory', () => {
+  test('comes back when it is disposed, also while work uses it', async () => {
+    await device.synchronize();
+    const before = device.liveBytes;
+    using last = Tensor.zeros([1 << 20], here);
+    for (let i = 1; i <= 20; i++) {
+      using next = Tensor.empty([1 << 20], here);
+      ops.fill({ output: next, value: i });
+      ops.residualAdd({ a: last, b: next, output: last });
+    }
+    const values = await last.readFloats();
+    expect(values.every((value) => value === 210)).toBe(true);
+    expect(device.liveBytes).toBe(before + last.shape[0]! * 4);
+  });
+
+  test('what is too much is said, and the device goes on', async () => {
+    expect(() => Tensor.empty([2 ** 45], here)).toThrow(
+      new RegExp(
+        `out of memory on ${deviceName}: asked for ${4 * 2 ** 45} bytes, \\d+ bytes are live`,
+      ),
+    );
+    using tensor = Tensor.from([1], [1], here);
+    expect(await tensor.read()).toEqual(Float32Array.of(1));
+  });
+
+  test('what the device is and has', () => {
+    const { description, freeBytes, totalBytes } = device.properties;
+    expect(description).not.toBe('');
+    expect(freeBytes).toBeGreaterThan(0);
+    expect(totalBytes).toBeGreaterThanOrEqual(freeBytes);
+  });
+});
+
+// The emulator always has two; not every machine with a GPU does.
+if (deviceName === 'emulated') {
+  test('several devices have tensors and streams of their own, and do not mix', async () => {
+    const second = Device.open('emulated:1');
+    using a = Tensor.from([1, 2], [2], { device: second });
+    using b = Tensor.from([3, 4], [2], { device: second });
+    using sum = ops.residualAdd({ a, b }).output;
+    expect(sum.device.name).toBe('emulated:1');
+    expect(await sum.read()).toEqual(Float32Array.of(4, 6));
+    using other = Tensor.from([5, 6], [2], here);
+    expect(() => ops.residualAdd({ a, b: other })).toThrow(
+      'residual_add: b is on emulated, but a is on emulated:1; copy one of them first',
+    );
+    expect(() => Device.open('emulated:2')).toThrow(
+      "device 'emulated:2': this machine has 2 of them, the last is 'emulated:1'",
+    );
+  });
+}
