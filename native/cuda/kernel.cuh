@@ -189,6 +189,7 @@ class Shared {
     emulator::Block& block = *emulator::Block::current().block;
     const size_t offset = address(i, sizeof(Vector), where);
     block.shared().check_read(offset, sizeof(Vector), block.accessor(), where);
+    block.note_access(offset, sizeof(Vector), where);
     Vector value;
     std::memcpy(&value, block.shared().data() + offset, sizeof(Vector));
     return value;
@@ -198,6 +199,7 @@ class Shared {
     emulator::Block& block = *emulator::Block::current().block;
     const size_t offset = address(i, sizeof(Vector), where);
     block.shared().check_write(offset, sizeof(Vector), block.accessor(), where);
+    block.note_access(offset, sizeof(Vector), where);
     std::memcpy(block.shared().data() + offset, &value, sizeof(Vector));
   }
   // The byte offset of `bytes` bytes from element i on.
@@ -343,6 +345,7 @@ struct Stream {
   ThreadPool& pool;
   uint64_t order = emulator::order_seed();
   gpu::Stream queue = nullptr;  // without one, kernels run at once
+  emulator::SharedTraffic* traffic = nullptr;
 };
 #endif
 
@@ -354,8 +357,14 @@ void launch(const char* name, void (*kernel)(Parameters...), const LaunchShape& 
   // More than this a kernel must ask for.
   constexpr size_t kSharedBytes = 48 * 1024;
   if (shape.shared_bytes > kSharedBytes) {
-    cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
-                         static_cast<int>(shape.shared_bytes));
+    const cudaError_t refused = cudaFuncSetAttribute(
+        kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shape.shared_bytes));
+    if (refused != cudaSuccess) {
+      cudaGetLastError();
+      fail("unsupported", text("kernel ", name, " needs ", shape.shared_bytes,
+                               " bytes of shared memory a block, which this GPU refuses: ",
+                               cudaGetErrorString(refused)));
+    }
   }
   kernel<<<dim3(shape.blocks, shape.blocks_y, shape.blocks_z), shape.threads, shape.shared_bytes,
            stream>>>(std::forward<Arguments>(arguments)...);
@@ -367,7 +376,8 @@ void launch(const char* name, void (*kernel)(Parameters...), const LaunchShape& 
       {shape.blocks, shape.blocks_y, shape.blocks_z}, {shape.threads, 1, 1}, shape.shared_bytes};
   auto run = [=, &pool = stream.pool,
               values = std::tuple<Parameters...>(std::forward<Arguments>(arguments)...)] {
-    emulator::run_grid(name, grid, stream.order, pool, [&] { std::apply(kernel, values); });
+    emulator::run_grid(name, grid, stream.order, stream.traffic, pool,
+                       [&] { std::apply(kernel, values); });
   };
   if (stream.queue == nullptr) {
     run();

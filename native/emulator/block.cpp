@@ -39,7 +39,7 @@ std::string coordinates(Dim3 index) {
 }  // namespace
 
 void Block::run(const char* kernel, Dim3 grid, Dim3 block, Dim3 index, size_t shared_bytes,
-                uint64_t order, void (*body)(void*), void* argument) {
+                uint64_t order, SharedTraffic* traffic, void (*body)(void*), void* argument) {
   kernel_ = kernel;
   grid_ = grid;
   size_ = block;
@@ -52,6 +52,7 @@ void Block::run(const char* kernel, Dim3 grid, Dim3 block, Dim3 index, size_t sh
   shared_.reset(shared_bytes);
   const uint32_t count = block.count();
   warps_.assign((count + kWarp - 1) / kWarp, Warp{});
+  conflicts_.start(traffic, warps_.size());
   while (threads_.size() < count) threads_.push_back(std::make_unique<Thread>());
   order_.resize(count);
   for (uint32_t i = 0; i < count; ++i) {
@@ -67,6 +68,7 @@ void Block::run(const char* kernel, Dim3 grid, Dim3 block, Dim3 index, size_t sh
   }
   while (run_ready_threads()) {
   }
+  conflicts_.settle_all();
 }
 
 // Gives every thread that can run its turn. False when all have finished.
@@ -116,6 +118,7 @@ void Block::release_barrier() {
     }
     thread.state = Thread::State::ready;
   }
+  conflicts_.settle_all();
   ++epoch_;
 }
 
@@ -204,6 +207,7 @@ void Block::meet(const char* name, uint32_t mask, void* operand, const Where& wh
     thread.fiber.yield();
     return;
   }
+  conflicts_.settle(thread.linear / kWarp);
   combine(warp.operands, mask);
   warp.meeting = nullptr;
   for (uint32_t i = 0; i < lanes; ++i) {
@@ -212,6 +216,7 @@ void Block::meet(const char* name, uint32_t mask, void* operand, const Where& wh
 }
 
 void Block::copy_async(const AsyncCopy& copy, const Where& where) {
+  note_access(copy.shared_offset, copy.bytes, where);
   shared_.begin_copy(copy.shared_offset, copy.bytes, accessor(), where);
   current_->open_group.push_back(copy);
 }

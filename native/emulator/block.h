@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "emulator/bank_conflicts.h"
 #include "emulator/fiber.h"
 #include "emulator/shared_memory.h"
 
@@ -52,13 +53,18 @@ class Block {
   static Thread& current() { return *current_; }
 
   // Runs body on every thread of the block. Throws Error "execution" for the first fault.
+  // Bank conflicts are counted where `traffic` is given.
   void run(const char* kernel, Dim3 grid, Dim3 block, Dim3 index, size_t shared_bytes,
-           uint64_t order, void (*body)(void*), void* argument);
+           uint64_t order, SharedTraffic* traffic, void (*body)(void*), void* argument);
 
   Dim3 grid() const { return grid_; }
   Dim3 size() const { return size_; }
   Dim3 index() const { return index_; }
   SharedMemory& shared() { return shared_; }
+  // The running thread's access to shared memory, for the count of bank conflicts.
+  void note_access(size_t offset, size_t bytes, const Where& where) {
+    conflicts_.note(current_->linear / kWarp, current_->linear % kWarp, offset, bytes, where);
+  }
   Accessor accessor() const;
 
   // __syncthreads
@@ -109,6 +115,7 @@ class Block {
   void (*body_)(void*) = nullptr;
   void* argument_ = nullptr;
   SharedMemory shared_;
+  BankConflicts conflicts_;
   std::vector<std::unique_ptr<Thread>> threads_;
   std::vector<Warp> warps_;
   std::vector<uint32_t> order_;

@@ -22,8 +22,8 @@ uint64_t order_seed() {
   return seed;
 }
 
-void run_grid(const char* kernel, const Grid& grid, uint64_t order, ThreadPool& pool,
-              const std::function<void()>& thread) {
+void run_grid(const char* kernel, const Grid& grid, uint64_t order, SharedTraffic* traffic,
+              ThreadPool& pool, const std::function<void()>& thread) {
   const uint32_t threads = grid.threads.count();
   if (threads == 0 || threads > kMaxThreads || grid.shared_bytes > kMaxSharedBytes ||
       grid.blocks.count() == 0 || grid.blocks.y > 65535 || grid.blocks.z > 65535) {
@@ -38,7 +38,7 @@ void run_grid(const char* kernel, const Grid& grid, uint64_t order, ThreadPool& 
     const auto linear = static_cast<uint32_t>(i);
     const Dim3 index{linear % grid.blocks.x, linear / grid.blocks.x % grid.blocks.y,
                      linear / grid.blocks.x / grid.blocks.y};
-    block.run(kernel, grid.blocks, grid.threads, index, grid.shared_bytes, order, call,
+    block.run(kernel, grid.blocks, grid.threads, index, grid.shared_bytes, order, traffic, call,
               const_cast<std::function<void()>*>(&thread));
   });
 }

@@ -19,8 +19,8 @@ struct Grid {
 };
 
 // Returns when the grid is done. Throws Error "execution" for the first fault found.
-void run_grid(const char* kernel, const Grid& grid, uint64_t order, ThreadPool& pool,
-              const std::function<void()>& thread);
+void run_grid(const char* kernel, const Grid& grid, uint64_t order, SharedTraffic* traffic,
+              ThreadPool& pool, const std::function<void()>& thread);
 
 // Does it on the stream's thread, after what was queued before; or adds it to what is captured.
 void queue(gpu::Stream stream, std::function<void()> task);

@@ -71,6 +71,7 @@ void load_matrix(uint32_t (&registers)[4], size_t offset, bool transposed, const
   Block& block = *Block::current().block;
   LoadMatrix mine{{}, transposed, registers};
   block.shared().check_read(offset, sizeof(mine.row), block.accessor(), where);
+  block.note_access(offset, sizeof(mine.row), where);
   std::memcpy(mine.row, block.shared().data() + offset, sizeof(mine.row));
   block.collective("ldmatrix", kAllLanes, mine, where, &give_out);
 }

@@ -10,6 +10,8 @@ interface EmulatorTests {
   runPlanted(name: string, faulty: boolean, order: number): Float32Array;
   multiply(a: Float32Array, b: Float32Array, byHand: boolean): Float32Array;
   matrixLanes(transposed: boolean): Float32Array;
+  /** Accesses and turns. */
+  bankConflicts(name: string): Float32Array;
 }
 
 const build = resolve(import.meta.dirname, '../..', process.env.LEIA_BUILD ?? 'build');
@@ -95,5 +97,30 @@ describe('tensor-core instructions', () => {
     [true, 31, [55, 63, 119, 127, 183, 191, 247, 255]],
   ] as const)('ldmatrix, transposed %s, lane %i', (transposed, lane, expected) => {
     expect([...addon.matrixLanes(transposed).subarray(8 * lane, 8 * lane + 8)]).toEqual(expected);
+  });
+});
+
+describe('bank conflicts', () => {
+  // 32 lanes' words go at once; of 16 bytes each, four times eight lanes' do.
+  test.each([
+    ['neighbours', 1, 1],
+    ['odd stride', 1, 1],
+    ['two words apart', 1, 2],
+    ['a column', 1, 32],
+    ['vectors', 4, 4],
+    ['vectors, a column', 4, 32],
+    ['same word', 2, 2],
+    ['in turn', 2, 2],
+  ])('%s: %i accesses take %i turns', (name, accesses, turns) => {
+    expect([...addon.bankConflicts(name)]).toEqual([accesses, turns]);
+  });
+
+  test.each([32, 64, 96, 128, 256])("attention's tiles of %i dims have none", (dims) => {
+    const [accesses, turns] = addon.bankConflicts(`tile of ${dims}`);
+    // What is copied, what four warps read as three kinds of fragments, what they write and read again.
+    const copied = (64 * dims) / 64;
+    const written = (64 * dims) / 64;
+    expect(accesses).toBe(copied + 4 * 3 * copied + written + copied);
+    expect(turns).toBe(accesses);
   });
 });

@@ -19,4 +19,7 @@ std::vector<float> multiply(const std::vector<float>& a, const std::vector<float
 // elements are numbered: both halves as numbers.
 std::vector<float> matrix_lanes(bool transposed);
 
+// Of the named kernel: accesses of shared memory, and the turns its banks took for them.
+std::vector<float> bank_conflicts(const std::string& name);
+
 }  // namespace leia::emulator_test
