@@ -39,7 +39,8 @@ export async function readSqlTable(
       const match = insert.exec(text);
       if (match === null) {
         const column = /^\s+`(\w+)`\s/.exec(text)?.[1];
-        if (column !== undefined && statements === 0) declared.push(column);
+        if (text.startsWith('CREATE TABLE')) declared.length = 0;
+        if (column !== undefined) declared.push(column);
         if (/^\/\*!\d+ ALTER TABLE .* (?:DIS|EN)ABLE KEYS \*\//.test(text)) {
           inRows = text.includes('DISABLE KEYS');
         }
@@ -76,14 +77,21 @@ function checkTable(
   where: string,
 ): void {
   if (name !== table.name) {
-    throw new LeiaError('format', `${where}: this is table '${name}', expected '${table.name}'`);
+    throw new LeiaError(
+      'format',
+      `${where}: this is table '${shorten(name)}', expected '${table.name}'`,
+    );
   }
   if (declared.length > 0 && declared.join() !== table.columns.join()) {
     throw new LeiaError(
       'format',
-      `${where}: the table has columns ${declared.join(', ')}, expected ${table.columns.join(', ')}`,
+      `${where}: the table has columns ${shorten(declared.join(', '))}, expected ${table.columns.join(', ')}`,
     );
   }
+}
+
+function shorten(text: string): string {
+  return text.length > 100 ? `${text.slice(0, 99)}…` : text;
 }
 
 const escapes: Readonly<Record<string, string>> = {

@@ -14,8 +14,7 @@ function toCodePoints(text: string, links: readonly Range[]): Anchor[] {
   let point = 0;
   const advance = (to: number): number => {
     for (; unit < to; unit++, point++) {
-      const code = text.charCodeAt(unit);
-      if (code >= 0xd800 && code < 0xdc00 && unit + 1 < text.length) unit++;
+      if (text.codePointAt(unit)! > 0xffff) unit++;
     }
     return point;
   };

@@ -32,24 +32,29 @@ const UNTIDY = /^\s|\s$|[ \t]{2}|\t/;
 function tidy(text: string, links: readonly Range[]): Line {
   // Positions of the links in the text as it is rewritten: starts and ends, in order.
   if (!UNTIDY.test(text)) return { text, links: links.map((link) => trimmed(text, link)) };
-  let result = '';
+  const pieces: string[] = [];
+  let length = 0;
+  let afterBlank = true; // also at the start of the line
   const places: number[] = [];
   let boundary = 0;
   let from = 0;
   const write = (piece: string): void => {
     let rest = piece.replace(/[ \t]+/g, ' ');
-    if (rest.startsWith(' ') && (result === '' || result.endsWith(' '))) rest = rest.slice(1);
-    result += rest;
+    if (afterBlank && rest.startsWith(' ')) rest = rest.slice(1);
+    if (rest === '') return;
+    pieces.push(rest);
+    length += rest.length;
+    afterBlank = rest.endsWith(' ');
   };
   while (boundary <= links.length * 2) {
     const link = links[boundary >> 1];
     const place = link ? (boundary % 2 === 0 ? link.start : link.end) : text.length;
     write(text.slice(from, place));
     from = place;
-    places.push(result.length);
+    places.push(length);
     boundary++;
   }
-  const end = result.trimEnd();
+  const end = pieces.join('').trimEnd();
   return {
     text: end,
     links: links.map(({ target }, i) =>

@@ -62,6 +62,12 @@ function normalisePrefix(prefix: string): string {
 /** Characters no title may have (https://www.mediawiki.org/wiki/Manual:Page_title). */
 const ILLEGAL = /[[\]{}|<>\p{Cc}\ufffd]/u;
 
+/**
+ * Longer targets name nothing: titles have at most 255 bytes, which percent signs make three times as long and
+ * character references eight times; a section may follow.
+ */
+const LONGEST_TARGET = 4_000;
+
 export class LinkResolver {
   readonly #wiki: Siteinfo;
   readonly #namespaces = new Map<string, number>(CANONICAL.map(([id, name]) => [name, id]));
@@ -75,6 +81,7 @@ export class LinkResolver {
 
   /** `raw` is the target as written, without the label; character references may be decoded or not. */
   resolve(raw: string): LinkTarget {
+    if (raw.length > LONGEST_TARGET) return { kind: 'text', label: '' };
     let target = raw.trim().replace(/^'{2,}|'{2,}$/g, '');
     // A leading colon shows a link to a category or image instead of using it.
     const shown = target.startsWith(':');
@@ -113,6 +120,7 @@ export class LinkResolver {
  * (https://www.mediawiki.org/wiki/Help:Links#Pipe_trick). The wiki usually expands it when saving.
  */
 export function pipeTrick(target: string): string {
+  if (target.length > LONGEST_TARGET) return '';
   const name = target.replace(/^\s*:?[^:]*:\s*/, '');
   const bare = name.replace(/\s*[(（][^()（）]*[)）]\s*$/, '');
   return bare === name ? name.replace(/\s*[,،，、].*$/s, '') : bare;

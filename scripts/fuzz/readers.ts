@@ -1,0 +1,343 @@
+// The readers of foreign input as the fuzzer sees them: real material to change, words that mean something to
+// the reader, and what must hold whatever comes: a result that is sound, or an error that names the file.
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { gunzipSync, gzipSync } from 'node:zlib';
+import { LeiaError } from '../../lib/core/error.ts';
+import { readAnnotatedText } from '../../lib/corpus/annotated-text.ts';
+import { openDump, readDump } from '../../lib/corpus/dump.ts';
+import { inputBytes } from '../../lib/corpus/input-bytes.ts';
+import { readItemsPerSite } from '../../lib/corpus/names/items-per-site.ts';
+import { readLanglinks } from '../../lib/corpus/names/langlinks.ts';
+import { readTitleTable } from '../../lib/corpus/names/title-table.ts';
+import { readWikidata } from '../../lib/corpus/names/wikidata.ts';
+import type { Siteinfo } from '../../lib/corpus/siteinfo.ts';
+import { ArticleExtractor } from '../../lib/corpus/wikitext/extract.ts';
+import { LinkResolver } from '../../lib/corpus/wikitext/links.ts';
+import { readWikitext } from '../../lib/corpus/wikitext/reader.ts';
+import { type Dice, mutateBytes, mutateText } from './mutate.ts';
+
+export interface FuzzedReader {
+  /** The input of a case. */
+  make(dice: Dice): Uint8Array;
+  /** Throws if what must hold does not. */
+  check(input: Uint8Array): Promise<void>;
+}
+
+const repository = resolve(import.meta.dirname, '../..');
+const dumps = [
+  join(repository, 'test/fixtures/dumps/ltgwiki-2017-pages-articles.xml.bz2'),
+  join(repository, 'examples/demo/jawiki-sample-pages-articles-multistream.xml.bz2'),
+];
+
+const words = (list: string): string[] =>
+  list.split(/\s+/).map((word) => word.replaceAll('␣', ' '));
+const bytesOf = (list: readonly string[]): Uint8Array[] => list.map((word) => Buffer.from(word));
+
+function holds(condition: boolean, what: string): void {
+  if (!condition) throw new Error(what);
+}
+
+/** A file for readers that take a path; the error of a bad one must name it and be one line. */
+class InputFile {
+  readonly #folder = mkdtempSync(join(tmpdir(), 'leia-fuzz-'));
+  readonly path = join(this.#folder, 'input');
+
+  constructor() {
+    process.once('exit', () => rmSync(this.#folder, { recursive: true, force: true }));
+  }
+
+  async read(input: Uint8Array, read: (path: string) => Promise<unknown>): Promise<void> {
+    writeFileSync(this.path, input);
+    await orNamedError(read(this.path), 'input');
+  }
+}
+
+async function orNamedError(work: Promise<unknown>, name: string): Promise<void> {
+  try {
+    await work;
+  } catch (error) {
+    if (!(error instanceof LeiaError) || error.code !== 'format') throw error;
+    holds(error.message.includes(name), `the error does not name the file: ${error.message}`);
+    holds(!error.message.includes('\n'), `the error has several lines: ${error.message}`);
+  }
+}
+
+// --- wikitext ---
+
+const wikitextTokens = [
+  ...words(`[[ ]] [ ] {{ }} {{{ }}} { } {| |} |- | ! || !! '' ''' ''''' ' <!-- --> <ref> </ref> <ref␣name="a"/>
+    <br> <b <nowiki> </nowiki> <math> </math> <table> </table> <gallery> </gallery> <div> </div> <pre> <!
+    -{ }- zh-hans: ; : == === * # ---- __TOC__ __ &nbsp; &#0; &#x10ffff; & < > http://x.org [http://x␣ 
+    ファイル: Category: en: w: .jpg #a | [[a| ]]s {{a| <syntaxhighlight> %C3%A9 _ #REDIRECT {{! <includeonly>
+    |thumb| [[File: [[:File: zh-tw: A|  T| => </table </nowiki ~~~~ ‎ 東 😀 é`),
+  '\n',
+  '\n\n',
+  '\n==',
+  '\n*',
+  '\n{|',
+  '\n|}',
+  '\n|',
+  ' ',
+  '\t',
+  '\ud800',
+  '\udc00',
+  '\0',
+  '\u0301',
+];
+
+async function wikitext(): Promise<FuzzedReader> {
+  const pages: string[] = [];
+  let wiki: Siteinfo | undefined;
+  for (const path of dumps) {
+    const dump = await openDump(path);
+    wiki = dump.siteinfo;
+    for await (const page of dump.pages()) {
+      if (page.text.length > 200) pages.push(page.text.slice(0, 60_000));
+    }
+  }
+  const site = { ...wiki!, language: 'zh' };
+  const resolver = new LinkResolver(site);
+  const extractor = new ArticleExtractor(site);
+  return {
+    // UTF-16, since a text may have halves of surrogate pairs.
+    make: (dice) => Buffer.from(mutateText(dice, pages, wikitextTokens), 'utf16le'),
+    check: async (input) => {
+      const text = Buffer.from(input).toString('utf16le');
+      const { steps } = readWikitext(text, resolver);
+      holds(steps <= text.length, `${steps} steps for ${text.length} characters`);
+      const article = extractor.extract({ id: 1, title: 'A', text });
+      const points = Array.from(article.text);
+      let previous = 0;
+      for (const { start, end, target } of article.anchors) {
+        holds(start >= previous && end > start, `anchors overlap or are empty at ${start}`);
+        previous = end;
+        const surface = points.slice(start, end).join('');
+        holds(surface === surface.trim() && !surface.includes('\n'), `anchor ${surface}`);
+        holds(target !== '' && !target.includes('#'), `target ${target}`);
+      }
+      holds(previous <= points.length, 'an anchor reaches beyond the text');
+      holds(
+        article.text === '' ||
+          article.text.split('\n').every((line) => line === line.trim() && line !== ''),
+        'a line is empty or has blanks at its ends',
+      );
+    },
+  };
+}
+
+// --- tables, JSON ---
+
+const SQL = `-- MySQL dump
+/*!40000 ALTER TABLE \`langlinks\` DISABLE KEYS */;
+CREATE TABLE \`langlinks\` (
+  \`ll_from\` int(8) unsigned NOT NULL DEFAULT 0,
+  \`ll_lang\` varbinary(35) NOT NULL DEFAULT '',
+  \`ll_title\` varbinary(255) NOT NULL DEFAULT ''
+);
+INSERT INTO \`langlinks\` VALUES (1,'en','O\\'Neill''s \\\\ (band)'),(2,'ja','東京'),(3,'en',''),(4,'en',NULL);
+INSERT INTO \`langlinks\` VALUES
+(5,'en','A'),
+(6,'de','B_c');
+/*!40000 ALTER TABLE \`langlinks\` ENABLE KEYS */;
+`;
+const ITEMS =
+  "INSERT INTO `wb_items_per_site` VALUES (1,31,'enwiki','Belgium'),(2,31,'jawiki','ベルギー'),(3,32,'jawiki','a');\n";
+
+function sql(): FuzzedReader {
+  const file = new InputFile();
+  const seeds = bytesOf([SQL, ITEMS, SQL.replaceAll('langlinks', 'page'), SQL.repeat(20)]);
+  const tokens = bytesOf([
+    ...words(
+      "( ) ' '' \\ \\' , ; ), ),( NULL -1 1e9 0x1 INSERT␣INTO VALUES `langlinks` /* */ -- `ll_from` enwiki 'en'",
+    ),
+    '\n',
+    "INSERT INTO `langlinks` VALUES (1,'en','",
+    '\\\n',
+  ]);
+  const wiki = { caseRule: 'first-letter', language: 'ja' } as const;
+  return {
+    make: (dice) => mutateBytes(dice, seeds, tokens),
+    check: async (input) => {
+      await file.read(input, readLanglinks);
+      await file.read(input, (path) => readItemsPerSite(path, 'ja', wiki));
+    },
+  };
+}
+
+async function wikidata(): Promise<FuzzedReader> {
+  const file = new InputFile();
+  const item = {
+    type: 'item',
+    id: 'Q31',
+    labels: { en: { language: 'en', value: 'Belgium' } },
+    claims: { P1: [{ mainsnak: { snaktype: 'value' } }] },
+    sitelinks: {
+      jawiki: { site: 'jawiki', title: 'ベルギー', badges: [] },
+      enwiki: { site: 'enwiki', title: 'Belgium' },
+    },
+  };
+  const line = JSON.stringify(item);
+  const seeds = bytesOf([
+    `[\n${line},\n${line.replace('"jawiki"', '"dewiki"')},\n{"type":"property","id":"P1"}\n]\n`,
+    `[\n${`${line},\n`.repeat(30)}${line}\n]\n`,
+  ]);
+  const tokens = bytesOf([
+    ...words(
+      `{ } [ ] " \\ , : null 1e999 "sitelinks" "sitelinks":[] "title" "enwiki" "jawiki":{ "id" \\u0000 \\ud800 }}`,
+    ),
+    '\n',
+    ',\n',
+    '\n]\n',
+    '\n[\n',
+  ]);
+  const wiki = { caseRule: 'first-letter', language: 'ja' } as const;
+  return {
+    make: (dice) => mutateBytes(dice, seeds, tokens),
+    check: (input) =>
+      file.read(input, async (path) => {
+        for (const [title, name] of await readWikidata(path, 'ja', wiki)) {
+          holds(typeof title === 'string' && typeof name === 'string', 'a name is no text');
+        }
+      }),
+  };
+}
+
+async function jsonl(): Promise<FuzzedReader> {
+  const file = new InputFile();
+  const line = JSON.stringify({
+    title: '東京',
+    text: '東京は😀日本の首都',
+    spans: [
+      { start: 0, end: 2, name: 'Tokyo', target: 'Q1490' },
+      { start: 4, end: 6, name: null },
+    ],
+  });
+  const seeds = bytesOf([`${line}\n`, `${line}\n{"text":"","spans":[]}\n`.repeat(5)]);
+  const tokens = bytesOf([
+    ...words(
+      `{ } [ ] " \\ , : null -1 1e999 0.5 "start" "end":9 "name" "spans":[] "text" \\ud800 \\u0000`,
+    ),
+    '\n',
+  ]);
+  return {
+    make: (dice) => mutateBytes(dice, seeds, tokens),
+    check: (input) =>
+      file.read(input, async (path) => {
+        for await (const { text, anchors } of readAnnotatedText(path)) {
+          const { length } = Array.from(text);
+          for (const { start, end } of anchors) {
+            holds(0 <= start && start < end && end <= length, `span [${start}, ${end})`);
+          }
+        }
+      }),
+  };
+}
+
+async function titles(): Promise<FuzzedReader> {
+  const file = new InputFile();
+  const seeds = [readFileSync(join(repository, 'examples/demo/titles.tsv')).subarray(0, 20_000)];
+  const tokens = bytesOf(['\t', '\n', '\r\n', '#', '\t\t', '\ufeff', '%C3', '&amp;', '_', '東']);
+  const wiki = { caseRule: 'first-letter', language: 'ja' } as const;
+  return {
+    make: (dice) => mutateBytes(dice, seeds, tokens),
+    check: (input) => file.read(input, (path) => readTitleTable(path, wiki)),
+  };
+}
+
+// --- dumps ---
+
+const HEAD = `<mediawiki xmlns="http://www.mediawiki.org/xml/export-0.11/" version="0.11" xml:lang="pt">
+  <siteinfo><sitename>W</sitename><dbname>ptwiki</dbname><case>first-letter</case>
+    <namespaces><namespace key="0" case="first-letter" /><namespace key="14">Categoria</namespace></namespaces>
+  </siteinfo>
+`;
+const PAGE = `  <page><title>A &amp; B</title><ns>0</ns><id>7</id><redirect title="C" />
+    <revision><id>9</id><model>wikitext</model><text bytes="9" xml:space="preserve">[[b]] &lt;ref/&gt; é😀</text></revision>
+  </page>
+`;
+const DUMP = `${HEAD}${PAGE}${PAGE.replace('<redirect title="C" />', '').replace('7', '8')}</mediawiki>\n`;
+
+async function consume(bytes: AsyncIterable<Uint8Array>): Promise<void> {
+  const dump = await readDump(bytes, 'input');
+  for await (const { id, title, text } of dump.pages()) {
+    holds(Number.isSafeInteger(id) && title !== '' && typeof text === 'string', 'half a page');
+  }
+}
+
+async function* pieces(input: Uint8Array): AsyncGenerator<Uint8Array> {
+  for (let from = 0; from < input.length; from += 65_536) yield input.subarray(from, from + 65_536);
+}
+
+async function xml(): Promise<FuzzedReader> {
+  const seeds = [
+    ...bytesOf([
+      DUMP,
+      `${HEAD}${PAGE.repeat(50)}</mediawiki>`,
+      `<?xml version="1.0" encoding="windows-1252"?>${HEAD}`,
+    ]),
+    Buffer.from(`\ufeff${DUMP}`, 'utf16le'),
+  ];
+  const tokens = bytesOf([
+    ...words(`< > </ /> & &lt; &#0; &#x110000; &x; <page> </page> <title> </title> <text> </text> <ns> <id> <revision>
+      </revision> <![CDATA[ ]]> <!-- --> <?xml ?> <!DOCTYPE␣a␣[<!ENTITY␣x␣"y">]> " ' = ␣xml:lang= encoding="utf-16" <siteinfo> </mediawiki>`),
+    '\n',
+    '\0',
+    '<a b="',
+  ]);
+  return {
+    make: (dice) => mutateBytes(dice, seeds, tokens),
+    check: (input) => orNamedError(consume(pieces(input)), 'input'),
+  };
+}
+
+/** Decompression: whatever comes, the decoded bytes are those of the whole file, or an error names it. */
+function compressed(seeds: readonly Uint8Array[], magic: Uint8Array): FuzzedReader {
+  const file = new InputFile();
+  const tokens = [
+    magic,
+    Uint8Array.of(0x31, 0x41, 0x59, 0x26, 0x53, 0x59),
+    Uint8Array.of(0, 0, 0, 0),
+  ];
+  return {
+    make: (dice) => mutateBytes(dice, seeds, tokens),
+    check: (input) =>
+      file.read(input, async (path) => {
+        let length = 0;
+        for await (const piece of inputBytes(path)) {
+          length += piece.length;
+          // Bombs are fine as long as they come piece by piece.
+          if (length > 200_000_000) return;
+        }
+      }),
+  };
+}
+
+async function bzip2(): Promise<FuzzedReader> {
+  const whole = readFileSync(dumps[1]!);
+  // The multistream dump's first streams, and from the middle of one.
+  const seeds = [
+    whole.subarray(0, 150_000),
+    whole.subarray(0, 5_000),
+    readFileSync(dumps[0]!).subarray(0, 200_000),
+  ];
+  return compressed(seeds, Buffer.from('BZh9'));
+}
+
+async function gzip(): Promise<FuzzedReader> {
+  const one = gzipSync(SQL.repeat(50));
+  holds(gunzipSync(one).length === Buffer.byteLength(SQL) * 50, 'gzip');
+  return compressed([one, Buffer.concat([one, one]), gzipSync('')], Uint8Array.of(0x1f, 0x8b, 8));
+}
+
+export const readers: Readonly<Record<string, () => FuzzedReader | Promise<FuzzedReader>>> = {
+  wikitext,
+  sql,
+  wikidata,
+  jsonl,
+  titles,
+  xml,
+  bzip2,
+  gzip,
+};

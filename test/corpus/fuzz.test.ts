@@ -1,0 +1,46 @@
+// A few seconds of what `npm run fuzz` does for minutes, always the same cases; and what it has found.
+import { expect, test } from 'vitest';
+import { Dice, mutateText } from '../../scripts/fuzz/mutate.ts';
+import { readers } from '../../scripts/fuzz/readers.ts';
+import { extract, marked, wiki } from './wikitext/wiki.ts';
+
+const cases = 60;
+
+test.each(Object.keys(readers))(`${cases} cases of %s`, async (name) => {
+  const reader = await readers[name]!();
+  for (let number = 0; number < cases; number++) {
+    const input = reader.make(new Dice(1, number));
+    try {
+      await reader.check(input);
+    } catch (error) {
+      throw new Error(`npm run fuzz -- ${name} --seed 1 --case ${number}`, { cause: error });
+    }
+  }
+});
+
+test('a case is decided by seed and number', () => {
+  const make = (seed: number, number: number): string =>
+    mutateText(new Dice(seed, number), ['some text', 'other words'], ['<', '>']);
+  expect(make(3, 7)).toBe(make(3, 7));
+  const different = new Set(Array.from({ length: 50 }, (_, i) => make(3, i)));
+  expect(different.size).toBeGreaterThan(40);
+});
+
+test('the checks see what is wrong', async () => {
+  const { check } = await readers.xml!();
+  await check(Buffer.from('<mediawiki><page></page></mediawiki>'));
+  const { check: checkTable } = await readers.titles!();
+  await checkTable(Buffer.from('no tab'));
+  // An error that is none of ours is a failure.
+  await expect(checkTable(null as unknown as Uint8Array)).rejects.toThrow(TypeError);
+});
+
+test('found: half of a surrogate pair before a link', () => {
+  expect(marked(extract('\ud800 [[s|b]] \udc00[[c]]'))).toBe('\ud800 <S:b> \udc00<C:c>');
+  expect(marked(extract('\ud83d [[s|😀]]'))).toBe('\ud83d <S:😀>');
+});
+
+test('found: many apostrophes in the target of a link', () => {
+  const text = `[[${"'".repeat(200_000)}x]] b`;
+  expect(extract(text, {}, wiki('zh')).anchors).toEqual([]);
+});
