@@ -51,36 +51,54 @@ function decoderFor(head: Uint8Array, file: string): TextDecoder {
   }
 }
 
-/** Decodes chunk by chunk; characters may be cut anywhere. Throws `format`. */
-export async function* decodeXml(
+/**
+ * The XML in UTF-8, whatever its encoding, without a byte order mark. What is UTF-8 already passes unchecked.
+ * Throws `format`.
+ */
+export async function* utf8Xml(
   bytes: AsyncIterable<Uint8Array>,
   file: string,
-): AsyncGenerator<string, void, undefined> {
+): AsyncGenerator<Uint8Array, void, undefined> {
   let decoder: TextDecoder | undefined;
   let offset = 0;
-  const invalid = (cause: unknown, end: number): LeiaError =>
-    new LeiaError(
-      'format',
-      `${file}: not valid ${decoder?.encoding ?? ''} between byte ${offset} and ${end} of the XML`,
-      { cause },
-    );
-  for await (const chunk of bytes) {
-    if (chunk.length === 0) continue;
-    decoder ??= decoderFor(chunk, file);
-    let text: string;
+  const encode = (chunk: Uint8Array, last: boolean): Uint8Array => {
     try {
-      text = decoder.decode(chunk, { stream: true });
+      return Buffer.from(decoder!.decode(chunk, { stream: !last }));
     } catch (cause) {
-      throw invalid(cause, offset + chunk.length);
+      const end = offset + chunk.length;
+      throw new LeiaError(
+        'format',
+        `${file}: not valid ${decoder!.encoding} between byte ${offset} and ${end} of the XML`,
+        { cause },
+      );
     }
+  };
+  for await (const chunk of beginningWith(4, bytes)) {
+    decoder ??= decoderFor(chunk, file);
+    if (decoder.encoding !== 'utf-8') yield encode(chunk, false);
+    else if (offset === 0 && chunk[0] === 0xef && chunk[1] === 0xbb) yield chunk.subarray(3);
+    else yield chunk;
     offset += chunk.length;
-    yield text;
   }
   if (!decoder) decoderFor(new Uint8Array(0), file);
-  try {
-    const rest = decoder?.decode();
-    if (rest) yield rest;
-  } catch (cause) {
-    throw invalid(cause, offset);
+  else if (decoder.encoding !== 'utf-8') yield encode(new Uint8Array(0), true);
+}
+
+/** The same bytes, the first piece of at least `length` unless there are no more. */
+async function* beginningWith(
+  length: number,
+  bytes: AsyncIterable<Uint8Array>,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  let head: Buffer | undefined = Buffer.alloc(0);
+  for await (const chunk of bytes) {
+    if (head === undefined) {
+      yield chunk;
+      continue;
+    }
+    head = Buffer.concat([head, chunk]);
+    if (head.length < length) continue;
+    yield head;
+    head = undefined;
   }
+  if (head !== undefined && head.length > 0) yield head;
 }

@@ -19,10 +19,13 @@ const NO_BYTES = new Uint8Array(0);
 class Source {
   readonly path: string;
   readonly #file: FileHandle;
+  readonly #onRead: ((bytes: number) => void) | undefined;
+  #position = 0;
 
-  constructor(path: string, file: FileHandle) {
+  constructor(path: string, file: FileHandle, onRead: ((bytes: number) => void) | undefined) {
     this.path = path;
     this.#file = file;
+    this.#onRead = onRead;
   }
 
   /** The next bytes, fewer than `READ_SIZE` only at the end. */
@@ -38,6 +41,8 @@ class Source {
     } catch (error) {
       throw fileError('read', this.path, error);
     }
+    this.#position += filled;
+    this.#onRead?.(this.#position);
     return buffer.subarray(0, filled);
   }
 
@@ -107,8 +112,14 @@ async function* decodeGzip(
   }
 }
 
-/** Pieces of the file's content in order. Throws `io`, or `format` for damaged compression. */
-export async function* inputBytes(path: string): AsyncGenerator<Uint8Array, void, undefined> {
+/**
+ * Pieces of the file's content in order. `onRead` hears how many bytes of the file have been read.
+ * Throws `io`, or `format` for damaged compression.
+ */
+export async function* inputBytes(
+  path: string,
+  onRead?: (bytes: number) => void,
+): AsyncGenerator<Uint8Array, void, undefined> {
   let file: FileHandle;
   try {
     file = await open(path);
@@ -116,7 +127,7 @@ export async function* inputBytes(path: string): AsyncGenerator<Uint8Array, void
     throw fileError('open', path, error);
   }
   try {
-    const source = new Source(path, file);
+    const source = new Source(path, file, onRead);
     const first = await source.next();
     const [a, b, c] = first;
     if (a === 0x42 && b === 0x5a && c === 0x68) yield* decodeBzip2(first, source);

@@ -326,7 +326,7 @@ describe('bad input ends in one line and no dataset', () => {
     ['a folder as dump', async (folder) => ['--dump', folder], /cannot read .*: it is a folder/],
     ['an empty dump', dumpFile(''), /bad\.xml\.bz2: .* got an empty file/],
     ['a web page', dumpFile(HTML), /got a web page/],
-    ['malformed XML', dumpFile(xml.replace('</title>', '</titel>')), /malformed XML at line \d+/],
+    ['malformed XML', dumpFile(xml.replace('</title>', '</titel>')), /malformed XML at byte \d+/],
     ['XML cut off', dumpFile(xml.slice(0, -200)), /the file is incomplete, download it again/],
     ['no pages', dumpFile(dumpXml([])), /without pages/],
     [

@@ -1,12 +1,14 @@
 // The dump reader on files as Wikimedia writes them, and on everything else that people download: each
 // wrong file is one clear error.
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { openDump, readDump } from '../../lib/corpus/dump.ts';
+import { openBatches, openDump, readDump } from '../../lib/corpus/dump.ts';
+import { readBatches } from '../../lib/corpus/page-batches.ts';
+import { readByTheRules, readQuickly } from '../../lib/corpus/page-reader.ts';
 import type { Page } from '../../lib/corpus/siteinfo.ts';
 
 const HEAD = `<mediawiki xmlns="http://www.mediawiki.org/xml/export-0.10/" version="0.10" xml:lang="pt">
@@ -167,19 +169,19 @@ describe('wrong files', () => {
       /stub dump/,
     ],
     [HEAD + page(1, 'A', 'a').replace(/<text.*<\/text>/, '') + END, /page 'A' has no text/],
-    [HEAD + page(1, '', 'a') + END, /page 1 .* has no title/],
+    [HEAD + page(1, '', 'a') + END, /page that ends at byte \d+ of the XML has no title/],
     [HEAD + page(1, 'A', 'a').replace('<id>1</id>', '') + END, /has no id/],
     [
       HEAD + page(1, 'A', 'a'),
-      /ends inside <mediawiki> at line \d+.*incomplete, download it again/,
+      /ends inside <mediawiki> at byte \d+ of the XML.*incomplete, download it again/,
     ],
     [(HEAD + page(1, 'A', 'abc')).slice(0, -60), /ends inside <mediawiki> <page>/],
     [
       HEAD + page(1, 'A', 'a <b> c') + END,
-      /malformed XML at line \d+, column \d+: unexpected close tag/,
+      /malformed XML at byte \d+ of the XML: unexpected close tag/,
     ],
-    [HEAD + page(1, 'A', 'a & b &lt;') + END, /malformed XML at line .*entity/],
-    [HEAD + page(1, 'A', 'a \u0001 b') + END, /malformed XML at line .*disallowed character/],
+    [HEAD + page(1, 'A', 'a & b &lt;') + END, /malformed XML at byte .*entity/],
+    [HEAD + page(1, 'A', 'a \u0001 b') + END, /malformed XML at byte .*disallowed character/],
     [`${HEAD + page(1, 'A', 'a') + END}<mediawiki>`, /malformed XML/],
     [`<?xml version="1.0" encoding="klingon"?>${HEAD}`, /unknown encoding 'klingon'/],
   ])('%#', async (text, message) => {
@@ -193,7 +195,7 @@ describe('wrong files', () => {
     const bytes = Buffer.from(HEAD + page(1, 'A', 'a?b') + END);
     bytes[bytes.indexOf('?b')] = 0xff;
     await expect(pagesOf(bytes)).rejects.toThrow(
-      /not valid utf-8 between byte 0 and \d+ of the XML/,
+      /not valid utf-8 between byte \d+ and \d+ of the XML/,
     );
     const cut = Buffer.from(`${HEAD}é`).subarray(0, -1);
     await failure(cut);
@@ -223,6 +225,124 @@ describe('wrong files', () => {
       }),
       { numRuns: 500 },
     );
+  });
+});
+
+describe('the quick reader', () => {
+  const category = { id: 14, name: 'Categoria', caseRule: 'first-letter' } as const;
+  const source = { file: 'x.xml', namespaces: new Map([[14, category]]) };
+  const both = (xml: string) => {
+    const rules = (() => {
+      try {
+        return readByTheRules(xml, 0, source);
+      } catch (error) {
+        return error as Error;
+      }
+    })();
+    let quick: Page[] | Error | undefined;
+    try {
+      quick = readQuickly(xml, 0, source);
+    } catch (error) {
+      quick = error as Error;
+    }
+    return { quick, rules };
+  };
+
+  test('reads what Wikimedia writes', async () => {
+    const demo = resolve(import.meta.dirname, '../../examples/demo');
+    const name = (await readdir(demo)).find((file) => file.endsWith('.xml.bz2'))!;
+    const { batches } = await openBatches(join(demo, name), { batchBytes: 300_000 });
+    let pages = 0;
+    for await (const { bytes } of batches()) {
+      const { quick, rules } = both(Buffer.from(bytes).toString());
+      expect(quick).toEqual(rules);
+      pages += (quick as Page[]).length;
+    }
+    expect(pages).toBe(119);
+  });
+
+  test('gives what the parser gives, or leaves it to it', () => {
+    const part = fc.constantFrom(
+      ...['<page>', '</page>', '<title>', '</title>', '<id>', '</id>', '<revision>', '</revision>'],
+      ...[
+        '<text bytes="3">',
+        '<text />',
+        '<text deleted="d" bytes="7"/>',
+        '</text>',
+        '<b a="1" a="2">',
+      ],
+      ...[
+        '&lt;',
+        '&amp;lt;',
+        '&#039;',
+        '&#65;',
+        '&nbsp;',
+        '&',
+        'x',
+        '7',
+        ']]>',
+        '<!-- -->',
+        '\r',
+        '\u0001',
+      ],
+      ...[
+        '<![CDATA[',
+        '<redirect title="A &amp; B" />',
+        '<redirect/>',
+        '<model>',
+        '</model>',
+        '>',
+        '"',
+        '<',
+      ],
+    );
+    const whole = page(1, 'A', 'a &lt; b', '<redirect title="B" />') + page(2, 'Categoria:C', 'c');
+    const edit = fc.tuple(fc.nat(whole.length), fc.nat(9), part);
+    const edited = fc
+      .array(edit, { maxLength: 3 })
+      .map((edits) =>
+        edits.reduce(
+          (xml, [at, cut, text]) => xml.slice(0, at) + text + xml.slice(at + cut),
+          whole,
+        ),
+      );
+    fc.assert(
+      fc.property(
+        fc.oneof(
+          edited,
+          fc.array(part).map((parts) => parts.join('')),
+        ),
+        (xml) => {
+          const { quick, rules } = both(xml);
+          if (quick === undefined) return;
+          if (quick instanceof Error) expect(rules).toMatchObject({ code: 'format' });
+          else expect(quick).toEqual(rules);
+        },
+      ),
+      { numRuns: 3000 },
+    );
+    expect(both(whole).quick).toHaveLength(2);
+  });
+
+  test('pieces are the same however the bytes come, and end where pages do', async () => {
+    const xml = `${HEAD}${page(1, 'A', 'a')}<!-- </page> -->${page(2, 'B', 'b').repeat(5)}${END}`;
+    const split = async (size: number): Promise<string[]> => {
+      const { batches } = await readBatches(inPieces(Buffer.from(xml), size), 'x', 500);
+      const texts: string[] = [];
+      for await (const { bytes, start } of batches()) {
+        texts.push(Buffer.from(bytes).toString());
+        expect(
+          Buffer.from(xml)
+            .subarray(start, start + 20)
+            .toString(),
+        ).toMatch(/^\s*</);
+      }
+      return texts;
+    };
+    const pieces = await split(1e6);
+    expect(pieces).toHaveLength(3);
+    expect(pieces.every((piece) => piece.endsWith('</page>'))).toBe(true);
+    for (const size of [1, 7, 100]) expect(await split(size)).toEqual(pieces);
   });
 });
 

@@ -1,0 +1,150 @@
+// Parts a dump into pieces of whole pages without reading the pages, which is left to as many threads as
+// there are. Where the pieces begin depends on the XML alone, so that a run that was interrupted can count
+// them. Only the head and the end are read here: a dump that is cut off or of another kind is noticed.
+import { LeiaError } from '../core/error.ts';
+import { utf8Xml } from './dump-text.ts';
+import { DOWNLOAD } from './page-draft.ts';
+import type { PageBatch } from './page-reader.ts';
+import { XmlPages } from './page-xml.ts';
+import type { Siteinfo } from './siteinfo.ts';
+
+/** A piece is a little larger than this, or one page. */
+export const defaultBatchBytes = 1 << 20;
+/** Wikis allow pages of 2 MiB; this is a guard against files that have none. */
+const maxPageBytes = 64 << 20;
+
+export interface DumpBatches {
+  siteinfo: Siteinfo;
+  /** To be read once. Throws `format` if the dump is cut off or has no page. */
+  batches(): AsyncGenerator<PageBatch, void, undefined>;
+}
+
+const PAGE = Buffer.from('<page');
+const PAGE_END = Buffer.from('</page>');
+
+/** Where the first page begins, or -1. */
+function findPage(bytes: Buffer): number {
+  for (let at = bytes.indexOf(PAGE); at >= 0; at = bytes.indexOf(PAGE, at + 1)) {
+    if (/[\s>]/.test(String.fromCharCode(bytes[at + PAGE.length] ?? 0x61))) return at;
+  }
+  return -1;
+}
+
+/** The first end of a page at `least` bytes or later, comments and CDATA aside; -1 if there is none yet. */
+function findPageEnd(bytes: Buffer, least: number): number {
+  const end = bytes.indexOf(PAGE_END, Math.max(0, least - PAGE_END.length)) + PAGE_END.length;
+  if (end < PAGE_END.length) return -1;
+  const special = bytes.indexOf('<!');
+  if (special < 0 || special > end) return end;
+  const parts = /<!--[\s\S]*?(?:-->|$)|<!\[CDATA\[[\s\S]*?(?:\]\]>|$)|<\/page>/g;
+  for (const match of bytes.toString('latin1').matchAll(parts)) {
+    const after = match.index + match[0].length;
+    if (match[0] === '</page>' && after >= least) return after;
+  }
+  return -1;
+}
+
+/** The bytes of a file that have not been handed on. */
+class Pending {
+  bytes: Buffer = Buffer.alloc(0);
+  /** Where in the whole XML they begin. */
+  start = 0;
+  readonly #pieces: AsyncIterator<Uint8Array>;
+
+  constructor(pieces: AsyncIterator<Uint8Array>) {
+    this.#pieces = pieces;
+  }
+
+  /** Reads on; false at the end of the file. */
+  async more(): Promise<boolean> {
+    const piece = await this.#pieces.next();
+    if (piece.done) return false;
+    this.bytes = Buffer.concat([this.bytes, piece.value]);
+    return true;
+  }
+
+  take(length: number): Uint8Array {
+    const taken = new Uint8Array(this.bytes.subarray(0, length));
+    this.bytes = this.bytes.subarray(length);
+    this.start += length;
+    return taken;
+  }
+}
+
+/** Reads the head of a dump from its bytes, in whatever encoding; `file` names it in errors. */
+export async function readBatches(
+  bytes: AsyncIterable<Uint8Array>,
+  file: string,
+  batchBytes: number = defaultBatchBytes,
+): Promise<DumpBatches> {
+  const pieces = utf8Xml(bytes, file)[Symbol.asyncIterator]();
+  const frame = new XmlPages(file);
+  const pending = new Pending(pieces);
+  const tooLong = (what: string): LeiaError =>
+    new LeiaError(
+      'format',
+      `${file}: no end of ${what} in ${maxPageBytes >> 20} MiB from byte ${pending.start} of the XML; ${DOWNLOAD}`,
+    );
+  const readFrame = (length: number): void => {
+    const { start } = pending;
+    const taken = pending.take(length);
+    let text: string;
+    try {
+      text = new TextDecoder('utf-8', { fatal: true }).decode(taken);
+    } catch (cause) {
+      throw new LeiaError(
+        'format',
+        `${file}: not valid utf-8 between byte ${start} and ${pending.start} of the XML`,
+        { cause },
+      );
+    }
+    frame.write(text, start);
+  };
+
+  let page = -1;
+  for (let more = true; page < 0 && more; ) {
+    more = await pending.more();
+    page = findPage(pending.bytes);
+    // What is complete is read at once: a file of another kind is soon found out.
+    const complete = pending.bytes.lastIndexOf('>') + 1;
+    if (page < 0 && more && complete > 0) readFrame(complete);
+    if (pending.bytes.length > maxPageBytes) throw tooLong('a tag');
+  }
+  readFrame(page < 0 ? pending.bytes.length : page);
+  if (page < 0) {
+    frame.end();
+    throw new LeiaError('format', `${file}: a MediaWiki export without pages; ${DOWNLOAD}`);
+  }
+
+  return {
+    siteinfo: frame.endHead(),
+    async *batches() {
+      try {
+        for (;;) {
+          const end = findPageEnd(pending.bytes, batchBytes);
+          if (end >= 0) {
+            const { start } = pending;
+            yield { bytes: pending.take(end), start };
+          } else {
+            if (pending.bytes.length > maxPageBytes + batchBytes) throw tooLong('a page');
+            if (!(await pending.more())) break;
+          }
+        }
+        for (let end = findPageEnd(pending.bytes, 0); end >= 0; ) {
+          const next = findPageEnd(pending.bytes, end + 1);
+          if (next >= 0) {
+            end = next;
+            continue;
+          }
+          const { start } = pending;
+          yield { bytes: pending.take(end), start };
+          break;
+        }
+        readFrame(pending.bytes.length);
+        frame.end();
+      } finally {
+        await pieces.return?.(undefined);
+      }
+    },
+  };
+}
