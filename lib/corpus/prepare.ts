@@ -133,7 +133,7 @@ async function readTitles({
 
 /** The second pass: articles of the main namespace in the order of the dump, but for the first `skip`. */
 async function* readArticles(
-  { dump: path, lists = 'keep' }: PrepareOptions,
+  { dump: path, lists = 'keep', onWarning }: PrepareOptions,
   skip: number,
   link: (article: Article) => LinkedArticle,
 ): AsyncGenerator<LinkedArticle, void, undefined> {
@@ -142,6 +142,9 @@ async function* readArticles(
   let articles = 0;
   for await (const page of dump.pages()) {
     if (page.namespace !== 0 || page.redirect !== undefined) continue;
-    if (++articles > skip) yield link(extractor.extract(page));
+    if (++articles <= skip) continue;
+    const article = extractor.extract(page);
+    if (article.oddity) onWarning?.(`page '${article.title.slice(0, 100)}': ${article.oddity}`);
+    yield link(article);
   }
 }

@@ -44,3 +44,7 @@ test('found: many apostrophes in the target of a link', () => {
   const text = `[[${"'".repeat(200_000)}x]] b`;
   expect(extract(text, {}, wiki('zh')).anchors).toEqual([]);
 });
+
+test('found: other blanks around a broken heading', () => {
+  expect(marked(extract('===\fa===\u3000h\n==\u3000[[b]] ==\nc'))).toBe('a.\nh\n<B:b>.\nc');
+});

@@ -107,6 +107,17 @@ describe('a dataset', () => {
   });
 });
 
+test('a page made to be slow is told, and harms no other', async () => {
+  const hostile = { title: 'Armadilha', text: `${'{{a|[[b|'.repeat(20_000)} [[Lisboa]]` };
+  const warnings: string[] = [];
+  const options = await makeOptions('titles', [...PAGES, hostile]);
+  await prepare({ ...options, onWarning: (text) => warnings.push(text) });
+  expect(warnings).toEqual([
+    expect.stringMatching(/^page 'Armadilha': \d+ templates, tables or links are never closed$/),
+  ]);
+  expect((await passages(options.output)).slice(0, 3)).toEqual(EXPECTED);
+});
+
 describe('an interruption', () => {
   /** Many articles, so that there are batches and shards to be interrupted between. */
   const many = Array.from({ length: 300 }, (_, i) => ({

@@ -8,6 +8,11 @@ import { readWikitext } from './reader.ts';
 
 export interface ExtractOptions extends Partial<LineOptions> {}
 
+/** More than an editor's mistakes. */
+const manyUnclosed = 500;
+/** MediaWiki saves no page of more than 2 MiB. */
+const longPage = 2 ** 21;
+
 /** UTF-16 offsets to code points; `links` in order and without overlaps. */
 function toCodePoints(text: string, links: readonly Range[]): Anchor[] {
   let unit = 0;
@@ -40,7 +45,15 @@ export class ArticleExtractor {
    * begin nor end in a blank. Never throws, whatever the text.
    */
   extract(page: Pick<Page, 'id' | 'title' | 'text'>): Article {
-    const { text, links } = toParagraphs(readWikitext(page.text, this.#resolver), this.#options);
-    return { id: page.id, title: page.title, text, anchors: toCodePoints(text, links) };
+    const passage = readWikitext(page.text, this.#resolver);
+    const { text, links } = toParagraphs(passage, this.#options);
+    const { id, title } = page;
+    const article: Article = { id, title, text, anchors: toCodePoints(text, links) };
+    if (passage.unclosed > manyUnclosed) {
+      article.oddity = `${passage.unclosed} templates, tables or links are never closed`;
+    } else if (page.text.length > longPage) {
+      article.oddity = `it is ${(page.text.length / 1e6).toFixed(1)} million characters long`;
+    }
+    return article;
   }
 }

@@ -34,13 +34,14 @@ function tidy(text: string, links: readonly Range[]): Line {
   if (!UNTIDY.test(text)) return { text, links: links.map((link) => trimmed(text, link)) };
   const pieces: string[] = [];
   let length = 0;
-  let afterBlank = true; // also at the start of the line
+  let afterBlank = false;
   const places: number[] = [];
   let boundary = 0;
   let from = 0;
   const write = (piece: string): void => {
     let rest = piece.replace(/[ \t]+/g, ' ');
-    if (afterBlank && rest.startsWith(' ')) rest = rest.slice(1);
+    if (length === 0) rest = rest.trimStart();
+    else if (afterBlank && rest.startsWith(' ')) rest = rest.slice(1);
     if (rest === '') return;
     pieces.push(rest);
     length += rest.length;

@@ -59,6 +59,16 @@ function normalisePrefix(prefix: string): string {
     .toLowerCase();
 }
 
+/** Without bold and italics around the whole. */
+function withoutQuotes(target: string): string {
+  let start = 0;
+  let end = target.length;
+  while (target[start] === "'") start++;
+  while (end > start && target[end - 1] === "'") end--;
+  // A single apostrophe is a letter of the title.
+  return target.slice(start < 2 ? 0 : start, target.length - end < 2 ? target.length : end);
+}
+
 /** Characters no title may have (https://www.mediawiki.org/wiki/Manual:Page_title). */
 const ILLEGAL = /[[\]{}|<>\p{Cc}\ufffd]/u;
 
@@ -82,7 +92,7 @@ export class LinkResolver {
   /** `raw` is the target as written, without the label; character references may be decoded or not. */
   resolve(raw: string): LinkTarget {
     if (raw.length > LONGEST_TARGET) return { kind: 'text', label: '' };
-    let target = raw.trim().replace(/^'{2,}|'{2,}$/g, '');
+    let target = withoutQuotes(raw.trim());
     // A leading colon shows a link to a category or image instead of using it.
     const shown = target.startsWith(':');
     if (shown) target = target.replace(/^[:\s]+/, '');
@@ -120,7 +130,7 @@ export class LinkResolver {
  * (https://www.mediawiki.org/wiki/Help:Links#Pipe_trick). The wiki usually expands it when saving.
  */
 export function pipeTrick(target: string): string {
-  if (target.length > LONGEST_TARGET) return '';
+  if (target.length > 1_000) return '';
   const name = target.replace(/^\s*:?[^:]*:\s*/, '');
   const bare = name.replace(/\s*[(（][^()（）]*[)）]\s*$/, '');
   return bare === name ? name.replace(/\s*[,،，、].*$/s, '') : bare;

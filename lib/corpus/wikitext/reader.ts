@@ -25,6 +25,8 @@ export interface Passage {
   links: Range[];
   /** From here on a table was opened and never closed: its row lines are no text. */
   openTable: number;
+  /** How many templates, tables and links were open at the end of the page. */
+  unclosed: number;
   /** Loop turns taken, for tests of linear time. */
   steps: number;
 }
@@ -541,13 +543,14 @@ class Reader {
 
   #finish(): Passage {
     let openTable = Number.POSITIVE_INFINITY;
+    const unclosed = this.#stack.length;
     while (this.#stack.length > 0) {
       const top = this.#top()!;
       if (top.kind === 'table' || top.kind === 'html-table') openTable = top.start;
       this.#abandon();
     }
     const { text, links, offset } = this.#pieces.finish(openTable);
-    return { text, links, openTable: offset, steps: this.#steps };
+    return { text, links, openTable: offset, unclosed, steps: this.#steps };
   }
 }
 

@@ -2,6 +2,7 @@
 // slow is read in one pass, too.
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { toParagraphs } from '../../../lib/corpus/wikitext/lines.ts';
 import { LinkResolver } from '../../../lib/corpus/wikitext/links.ts';
 import { readWikitext } from '../../../lib/corpus/wikitext/reader.ts';
 import { extract, wiki } from './wiki.ts';
@@ -136,4 +137,51 @@ test.each([
   const source = text.repeat(times) + ends;
   expect(readWikitext(source, resolver).steps).toBeLessThanOrEqual(source.length + 1);
   extract(source, {}, wiki('zh'));
+});
+
+// Each in time that grows with its length; were it its square, the test would not end within its limit.
+const fill = (text: string, length = 400_000): string =>
+  text.repeat(Math.ceil(length / text.length));
+const PAGES: readonly [string, string][] = [
+  ['megabytes of opening braces', fill('{', 4e6)],
+  ['braces nested and closed', `${fill('{{a|', 2e6)}${fill('}}', 1e6)} b`],
+  ['parameters nested and closed', `${fill('{{{', 1e6)}${fill('}}}', 1e6)}`],
+  ['100,000 links', fill('[[a|b]] ', 8e5)],
+  ['50,000 links with two blanks between', fill('[[a|b]]  ')],
+  ['100,000 links in one link', `[[a|${fill('[[b|c]]', 7e5)}]]`],
+  ['links nested', `${fill('[[a|')}${fill(']]', 2e5)}`],
+  ['a comment that is not closed', `a<!--${fill('<!-- - ')}`],
+  ['comments', fill('<!-- a -->')],
+  ['comments begun in comments', `${fill('<!--')}-->`],
+  ['nested quotes in one line', fill("''a '''b ")],
+  ['quotes of every length', fill("a''b'''c'''''d''''e''''''f ")],
+  ['tables nested', `${fill('\n{|\n|')}${fill('\n|}', 1e5)}`],
+  ['tables of the other kind nested', `${fill('<table><tr><td>')}${fill('</table>', 2e5)}`],
+  ['references nested', `${fill('<ref>')}${fill('</ref>')}`],
+  ['references that are not closed', fill('<ref>a[[b]] ')],
+  ['a long argument', `{{a|${fill('b [[c]] = ')}}}d`],
+  ['an image with a long caption', `[[Datei:a.jpg|mini|${fill('b [[c]] ')}]]d`],
+  ['a long heading', `== ${fill('a [[b]] ')} ==\nc`],
+  ['headings', fill('== a ==\n')],
+  ['a long target', `[[${fill('a_b ')}|c]]`],
+  ['a target of blanks and brackets', `[[${fill(' ( ')}|]]`],
+  ['variants nested', `${fill('-{zh-cn:a;')}${fill('}-', 1e5)}`],
+  ['entities', fill('&amp;&#x26;&b')],
+  ['blanks', `a${fill(' ')}b`],
+];
+
+test.each(PAGES)(
+  '%s',
+  (_, source) => {
+    const passage = readWikitext(source, new LinkResolver(wiki('zh')));
+    expect(passage.steps).toBeLessThanOrEqual(source.length + 1);
+    toParagraphs(passage, { lists: 'keep' });
+  },
+  60_000,
+);
+
+test('what is too odd for an editor is told', () => {
+  expect(extract('{{'.repeat(400)).oddity).toBeUndefined();
+  expect(extract('{{ '.repeat(600)).oddity).toBe('600 templates, tables or links are never closed');
+  expect(extract('a '.repeat(2 ** 20 + 1)).oddity).toBe('it is 2.1 million characters long');
 });
