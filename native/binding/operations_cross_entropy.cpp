@@ -18,6 +18,13 @@ void register_cross_entropy(Napi::Object exports) {
                                 .scale = a.real("scale"),
                                 .grad_logits = a.tensor("grad_logits")};
   });
+  add_operation(exports, "crossEntropy", [](Arguments& a) {
+    return CrossEntropy{.logits = a.tensor("logits"),
+                        .labels = a.tensor("labels"),
+                        .scale = a.real("scale"),
+                        .losses = a.tensor("losses"),
+                        .grad_logits = a.tensor("grad_logits")};
+  });
 }
 
 }  // namespace leia::binding

@@ -44,6 +44,13 @@ struct CudaContext {
   }
 };
 
+// Puts a bad input into the operation's error word; of several, the first stays.
+LEIA_DEVICE void report_bad_input(Global<uint64_t> error_word, int64_t position,
+                                  int32_t value LEIA_WHERE) {
+  atomic_min(error_word, 0,
+             static_cast<uint64_t>(position) << 32 | static_cast<uint32_t>(value) LEIA_HERE);
+}
+
 template <class T>
 Global<const T> input(const Tensor& tensor) {
   return {tensor.data<T>(), tensor.elements()};

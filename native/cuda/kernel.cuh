@@ -30,6 +30,8 @@
 
 #else
 
+#include <atomic>
+#include <bit>
 #include <cmath>
 #include <tuple>
 
@@ -311,6 +313,28 @@ LEIA_DEVICE uint32_t ballot(bool condition, uint32_t mask = kFullWarp LEIA_WHERE
         }
       });
   return mine.result;
+#endif
+}
+
+// How many bits are set.
+LEIA_DEVICE int count_bits(uint32_t bits) {
+#if defined(__CUDACC__)
+  return __popc(bits);
+#else
+  return std::popcount(bits);
+#endif
+}
+
+// Puts the value there if it is less than what is there, whatever other threads do meanwhile.
+LEIA_DEVICE void atomic_min(Global<uint64_t> target, int64_t i, uint64_t value LEIA_WHERE) {
+#if defined(__CUDACC__)
+  static_assert(sizeof(unsigned long long) == sizeof(uint64_t));
+  atomicMin(reinterpret_cast<unsigned long long*>(target.address(i)), value);
+#else
+  const std::atomic_ref<uint64_t> shared(*target.address(i, sizeof(uint64_t), where));
+  uint64_t before = shared.load();
+  while (value < before && !shared.compare_exchange_weak(before, value)) {
+  }
 #endif
 }
 

@@ -45,14 +45,18 @@ struct alignas(Width * sizeof(T)) Pack {
 };
 
 // Width elements from index i on; zeros from `end` on. With Width above 1, i is a multiple of Width
-// and the memory aligned to that many elements.
+// and the memory aligned to that many elements, or to 16 bytes where they are more.
 template <int Width, class T>
 LEIA_DEVICE void load_floats(float (&values)[Width], Global<const T> from, int64_t i,
                              int64_t end LEIA_WHERE) {
+  constexpr int kStep = Width < kPack<T> ? Width : kPack<T>;
   if (i + Width <= end) {
-    const auto pack = from.template load_vector<Pack<T, Width>>(i LEIA_HERE);
 #pragma unroll
-    for (int j = 0; j < Width; ++j) values[j] = as_float(pack.values[j]);
+    for (int first = 0; first < Width; first += kStep) {
+      const auto pack = from.template load_vector<Pack<T, kStep>>(i + first LEIA_HERE);
+#pragma unroll
+      for (int j = 0; j < kStep; ++j) values[first + j] = as_float(pack.values[j]);
+    }
     return;
   }
   for (int j = 0; j < Width; ++j) {
@@ -64,11 +68,15 @@ LEIA_DEVICE void load_floats(float (&values)[Width], Global<const T> from, int64
 template <int Width, class T>
 LEIA_DEVICE void store_floats(Global<T> to, int64_t i, int64_t end,
                               const float (&values)[Width] LEIA_WHERE) {
+  constexpr int kStep = Width < kPack<T> ? Width : kPack<T>;
   if (i + Width <= end) {
-    Pack<T, Width> pack;
 #pragma unroll
-    for (int j = 0; j < Width; ++j) pack.values[j] = rounded<T>(values[j]);
-    to.store_vector(i, pack LEIA_HERE);
+    for (int first = 0; first < Width; first += kStep) {
+      Pack<T, kStep> pack;
+#pragma unroll
+      for (int j = 0; j < kStep; ++j) pack.values[j] = rounded<T>(values[first + j]);
+      to.store_vector(i + first, pack LEIA_HERE);
+    }
     return;
   }
   for (int j = 0; j < Width; ++j) {

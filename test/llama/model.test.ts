@@ -6,6 +6,7 @@ import { parseLlamaConfig } from '../../lib/llama/config.ts';
 import { LlamaModel, type ModelDtype } from '../../lib/llama/llama-model.ts';
 import { SafetensorsFile } from '../../lib/llama/safetensors.ts';
 import { AdamW } from '../../lib/train/adamw.ts';
+import { deviceName } from '../ops/case.ts';
 import { fixtures, readJson, relativeError, rowsOf, tinyLlamas } from './fixtures.ts';
 
 interface Expected {
@@ -52,7 +53,7 @@ async function openFixture(name: string, dtype: ModelDtype) {
     file,
     expected: (await readJson(join(folder, 'expected.json'))) as unknown as Expected,
     allowed: await tolerances(folder, dtype),
-    model: await LlamaModel.load(folder, { device: 'cpu', dtype }),
+    model: await LlamaModel.load(folder, { device: deviceName, dtype }),
     ids: await rowsOf(file, 'input_ids'),
     labels: await rowsOf(file, 'labels'),
   };
@@ -181,7 +182,11 @@ describe('LlamaModel', () => {
     const folder = join(fixtures, 'tiny-llama');
     const { file, model, ids, labels } = await openFixture('tiny-llama', 'float32');
     await file.close();
-    using thrifty = await LlamaModel.load(folder, { dtype: 'float32', reuseLogits: true });
+    using thrifty = await LlamaModel.load(folder, {
+      device: deviceName,
+      dtype: 'float32',
+      reuseLogits: true,
+    });
     for (const each of [model, thrifty]) {
       each.forward(ids, labels);
       each.backward();
@@ -272,7 +277,8 @@ describe('LlamaModel', () => {
     await file.close();
     const row = [1, 17, 300, 4];
     const reference = await model.forward([row]).logits.readFloats();
-    for (const ids of [row, Int32Array.from(row), Tensor.from(Int32Array.from(row), [1, 4])]) {
+    using tensor = Tensor.from(Int32Array.from(row), [1, 4], { device: model.device });
+    for (const ids of [row, Int32Array.from(row), tensor]) {
       expect(await model.forward(ids).logits.readFloats()).toEqual(reference);
     }
     model.dispose();

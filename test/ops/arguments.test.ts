@@ -103,6 +103,17 @@ const faces: Record<string, Face> = {
     anchors: ['logits'],
     inPlace: [['gradLogits', 'logits']],
   },
+  crossEntropy: {
+    right: () => ({
+      logits: tensor([3, 4]),
+      labels: tensor([3], 'int32'),
+      scale: 0.5,
+      losses: tensor([3]),
+      gradLogits: tensor([3, 4]),
+    }),
+    anchors: ['logits'],
+    inPlace: [['gradLogits', 'logits']],
+  },
   embeddingForward: {
     right: () => ({
       ids: tensor([2, 3], 'int32'),

@@ -49,9 +49,32 @@ struct CrossEntropyBackward {
   }
 };
 
+// Both in one: each row is read while it is still in the cache from the first look.
+struct CrossEntropy {
+  static constexpr const char* kName = "cross_entropy";
+  Tensor logits;  // [rows, V], float32 or bfloat16
+  Tensor labels;  // [rows], int32
+  float scale;
+  Tensor losses;       // [rows], float32
+  Tensor grad_logits;  // shape and dtype of logits; overwritten; may be logits
+
+  template <class Visit>
+  void tensors(Visit&& visit) const {
+    visit("logits", logits);
+    visit("labels", labels);
+    visit("losses", losses);
+    visit("grad_logits", grad_logits);
+  }
+};
+
+// What is said of a label that is neither in the vocabulary nor ignored.
+std::string bad_label(const Tensor& labels, int64_t element, int32_t value, int64_t vocabulary);
+
 void validate(const CrossEntropyForward& operation);
 void validate(const CrossEntropyBackward& operation);
+void validate(const CrossEntropy& operation);
 void execute_cpu(const CrossEntropyForward& operation, CpuContext& context);
 void execute_cpu(const CrossEntropyBackward& operation, CpuContext& context);
+void execute_cpu(const CrossEntropy& operation, CpuContext& context);
 
 }  // namespace leia

@@ -13,9 +13,7 @@ void check_labels(const Tensor& labels, int64_t vocabulary) {
   const int32_t* label = labels.data<int32_t>();
   for (int64_t i = 0; i < labels.elements(); ++i) {
     if ((label[i] >= 0 && label[i] < vocabulary) || label[i] == kIgnoredLabel) continue;
-    fail("argument",
-         text("label ", label[i], " at position ", position_of(labels.shape, i), ", expected 0 to ",
-              vocabulary - 1, ", or ", kIgnoredLabel, " for a row to ignore"));
+    fail("argument", bad_label(labels, i, label[i], vocabulary));
   }
 }
 
@@ -29,6 +27,11 @@ void execute_cpu(const CrossEntropyForward& op, CpuContext& context) {
 void execute_cpu(const CrossEntropyBackward& op, CpuContext& context) {
   check_labels(op.labels, op.logits.shape[1]);
   LEIA_DISPATCH(cross_entropy_backward)(op, context);
+}
+
+void execute_cpu(const CrossEntropy& op, CpuContext& context) {
+  check_labels(op.labels, op.logits.shape[1]);
+  LEIA_DISPATCH(cross_entropy)(op, context);
 }
 
 }  // namespace leia

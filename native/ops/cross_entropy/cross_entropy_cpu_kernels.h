@@ -40,6 +40,30 @@ ExponentialSum exponential_sum(const T* logits, int64_t vocabulary) {
   return running;
 }
 
+// A row's gradient from its logits, which may be the same memory. The logsumexp is reference +
+// log_sum: large logits take no digits from the exponents.
+template <class T>
+void gradient_of_row(const T* logits, int32_t label, float reference, float log_sum, float scale,
+                     T* grad_logits, int64_t vocabulary) {
+  if (label == kIgnoredLabel) {
+    std::memset(grad_logits, 0, static_cast<size_t>(vocabulary) * sizeof(T));
+    return;
+  }
+  const double label_exponent = static_cast<double>(to_float(logits[label])) - reference - log_sum;
+  for_vectors(vocabulary, [&](int64_t i, int64_t count) {
+    const Floats x = load_count(logits + i, count);
+    store_count(grad_logits + i, exponential(x - reference - log_sum) * scale, count);
+  });
+  grad_logits[label] = from_float<T>(static_cast<float>(scale * std::expm1(label_exponent)));
+}
+
+// logsumexp - x[label], and 0 where ignored.
+template <class T>
+float loss_of_row(const T* logits, int32_t label, double logsumexp) {
+  if (label == kIgnoredLabel) return 0.0f;
+  return static_cast<float>(logsumexp - to_float(logits[label]));
+}
+
 inline void cross_entropy_forward(const CrossEntropyForward& op, CpuContext& context) {
   const int64_t rows = op.logits.shape[0], vocabulary = op.logits.shape[1];
   const int32_t* labels = op.labels.data<int32_t>();
@@ -48,33 +72,37 @@ inline void cross_entropy_forward(const CrossEntropyForward& op, CpuContext& con
     context.parallel_for(rows, [&](int64_t row) {
       const T* logits = op.logits.data<T>() + row * vocabulary;
       const double logsumexp = exponential_sum(logits, vocabulary).logarithm();
-      const bool ignored = labels[row] == kIgnoredLabel;
       op.logsumexp.data<float>()[row] = static_cast<float>(logsumexp);
-      op.losses.data<float>()[row] =
-          ignored ? 0.0f : static_cast<float>(logsumexp - to_float(logits[labels[row]]));
+      op.losses.data<float>()[row] = loss_of_row(logits, labels[row], logsumexp);
     });
   });
 }
 
 inline void cross_entropy_backward(const CrossEntropyBackward& op, CpuContext& context) {
   const int64_t rows = op.logits.shape[0], vocabulary = op.logits.shape[1];
+  const int32_t* labels = op.labels.data<int32_t>();
+  dispatch_float(op.logits.dtype, [&](auto type) {
+    using T = decltype(type);
+    context.parallel_for(rows, [&](int64_t row) {
+      gradient_of_row(op.logits.data<T>() + row * vocabulary, labels[row],
+                      op.logsumexp.data<float>()[row], 0.0f, op.scale,
+                      op.grad_logits.data<T>() + row * vocabulary, vocabulary);
+    });
+  });
+}
+
+inline void cross_entropy(const CrossEntropy& op, CpuContext& context) {
+  const int64_t rows = op.logits.shape[0], vocabulary = op.logits.shape[1];
+  const int32_t* labels = op.labels.data<int32_t>();
   dispatch_float(op.logits.dtype, [&](auto type) {
     using T = decltype(type);
     context.parallel_for(rows, [&](int64_t row) {
       const T* logits = op.logits.data<T>() + row * vocabulary;
-      T* grad_logits = op.grad_logits.data<T>() + row * vocabulary;
-      const int32_t label = op.labels.data<int32_t>()[row];
-      if (label == kIgnoredLabel) {
-        std::memset(grad_logits, 0, static_cast<size_t>(vocabulary) * sizeof(T));
-        return;
-      }
-      const float logsumexp = op.logsumexp.data<float>()[row];
-      const double label_exponent = static_cast<double>(to_float(logits[label])) - logsumexp;
-      for_vectors(vocabulary, [&](int64_t i, int64_t count) {
-        const Floats x = load_count(logits + i, count);
-        store_count(grad_logits + i, exponential(x - logsumexp) * op.scale, count);
-      });
-      grad_logits[label] = from_float<T>(static_cast<float>(op.scale * std::expm1(label_exponent)));
+      const ExponentialSum sum = exponential_sum(logits, vocabulary);
+      op.losses.data<float>()[row] = loss_of_row(logits, labels[row], sum.logarithm());
+      gradient_of_row(logits, labels[row], ExponentialSum::finite(sum.maximum),
+                      static_cast<float>(std::log(sum.sum)), op.scale,
+                      op.grad_logits.data<T>() + row * vocabulary, vocabulary);
     });
   });
 }

@@ -19,6 +19,11 @@ void check_tables(const char* operation, const Tensor& ids, const char* table_na
 
 }  // namespace
 
+std::string bad_id(const Tensor& ids, int64_t element, int32_t value, int64_t vocabulary) {
+  return text("id ", value, " at position ", position_of(ids.shape, element),
+              " is not a row of the table, expected 0 to ", vocabulary - 1);
+}
+
 void validate(const EmbeddingForward& op) {
   check_tables(op.kName, op.ids, "weight", op.weight, "output", op.output);
   check_dtype(op.kName, "output", op.output, op.weight.dtype);

@@ -42,6 +42,9 @@ struct EmbeddingBackward {
   }
 };
 
+// What is said of an id that is no row of the table.
+std::string bad_id(const Tensor& ids, int64_t element, int32_t value, int64_t vocabulary);
+
 void validate(const EmbeddingForward& operation);
 void validate(const EmbeddingBackward& operation);
 void execute_cpu(const EmbeddingForward& operation, CpuContext& context);

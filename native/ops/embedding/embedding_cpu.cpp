@@ -13,8 +13,7 @@ void check_ids(const Tensor& ids, int64_t vocabulary) {
   const int32_t* id = ids.data<int32_t>();
   for (int64_t i = 0; i < ids.elements(); ++i) {
     if (id[i] >= 0 && id[i] < vocabulary) continue;
-    fail("argument", text("id ", id[i], " at position ", position_of(ids.shape, i),
-                          " is not a row of the table, expected 0 to ", vocabulary - 1));
+    fail("argument", bad_id(ids, i, id[i], vocabulary));
   }
 }
 

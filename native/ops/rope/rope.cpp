@@ -37,6 +37,11 @@ void check(const char* operation, Named input, const Tensor& cos, const Tensor& 
 
 }  // namespace
 
+std::string bad_position(const Tensor& positions, int64_t element, int32_t value, int64_t rows) {
+  return text("position ", value, " at ", position_of(positions.shape, element),
+              " is not a row of cos and sin, expected 0 to ", rows - 1);
+}
+
 void validate(const RopeForward& op) {
   check(op.kName, {"input", op.input}, op.cos, op.sin, op.positions, {"output", op.output});
 }

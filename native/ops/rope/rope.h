@@ -48,6 +48,9 @@ struct RopeBackward {
   }
 };
 
+// What is said of a position that is no row of the tables.
+std::string bad_position(const Tensor& positions, int64_t element, int32_t value, int64_t rows);
+
 void validate(const RopeForward& operation);
 void validate(const RopeBackward& operation);
 void execute_cpu(const RopeForward& operation, CpuContext& context);

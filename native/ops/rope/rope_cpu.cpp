@@ -12,8 +12,7 @@ void check_positions(const Tensor& positions, int64_t rows) {
   const int32_t* position = positions.data<int32_t>();
   for (int64_t i = 0; i < positions.elements(); ++i) {
     if (position[i] >= 0 && position[i] < rows) continue;
-    fail("argument", text("position ", position[i], " at ", position_of(positions.shape, i),
-                          " is not a row of cos and sin, expected 0 to ", rows - 1));
+    fail("argument", bad_position(positions, i, position[i], rows));
   }
 }
 

@@ -112,6 +112,33 @@ function backwardCase(
   };
 }
 
+function bothCase({ rows, vocabulary, scale, dtype }: Problem, inPlace: boolean): OperationCase {
+  const random = randomSource(rows * 41 + vocabulary);
+  return {
+    name: `crossEntropy ${rows}x${vocabulary} ${dtype} scale ${scale}${inPlace ? ' in place' : ''}`,
+    inputs: {
+      logits: randomValues([rows, vocabulary], dtype, random, scale),
+      labels: randomLabels(rows, vocabulary, random),
+    },
+    run: ({ logits, labels }, output) =>
+      ops.crossEntropy({
+        logits: logits!,
+        labels: labels!,
+        scale: 0.25,
+        losses: output([rows]),
+        gradLogits: inPlace ? logits! : output([rows, vocabulary], dtype),
+      }),
+    reference: ({ logits, labels }) => {
+      const { losses, logsumexp } = crossEntropyReference(logits!.data, labels!.data);
+      const gradient = crossEntropyBackwardReference(logits!.data, labels!.data, logsumexp, 0.25);
+      return { losses, ...gradient };
+    },
+    tolerance: { losses: 6e-8, gradLogits: dtype === 'float32' ? 3e-7 : 3e-3 },
+    bytes: 2 * rows * vocabulary * size(dtype),
+    flops: 7 * rows * vocabulary,
+  };
+}
+
 const problems = [
   { rows: 1, vocabulary: 1, scale: 1 },
   { rows: 7, vocabulary: 33, scale: 2 },
@@ -124,6 +151,8 @@ export const cases: OperationCase[] = problems.flatMap((problem) => [
   forwardCase(problem),
   backwardCase(problem, false),
   backwardCase(problem, true),
+  bothCase(problem, false),
+  bothCase(problem, true),
 ]);
 
 export function randomCase(seed: number): OperationCase {
@@ -134,7 +163,10 @@ export function randomCase(seed: number): OperationCase {
     scale: random() < 0.5 ? 1 : 20,
     dtype: randomFloatType(random),
   };
-  return random() < 0.5 ? forwardCase(problem) : backwardCase(problem, random() < 0.5);
+  const inPlace = random() < 0.5;
+  const which = random();
+  if (which < 1 / 3) return forwardCase(problem);
+  return which < 2 / 3 ? backwardCase(problem, inPlace) : bothCase(problem, inPlace);
 }
 
 function gradientChecks(): GradientCheck[] {
