@@ -29,7 +29,7 @@ const PROJECTS =
   /^(?:w|wikt|wiktionary|b|wikibooks|n|wikinews|q|wikiquote|s|wikisource|v|wikiversity|voy|wikivoyage|c|commons|d|wikidata|m|meta|mw|species|wikispecies|wmf|foundation|phab|bugzilla|mailarchive|otrs|tools|toollabs|toolforge|incubator|outreach|doi|hdl|rfc|pmid|arxiv|wikia|google|imdbname|imdbtitle|imdbcharacter|imdbcompany|dict|openlibrary|oeis)$/;
 /** Editions with codes that are not those of languages. */
 const EDITIONS =
-  /^(?:simple|nah|als|zh-(?:classical|min-nan|yue|cn|tw|cfr)|bat-smg|be-(?:x-old|tarask)|cbk-zam|eml|epo|fiu-vro|map-bms|minnan|mo|nds-nl|roa-(?:rup|tara)|cz|dk|jp|sh|bh|nb|ext|tokipona)$/;
+  /^(?:simple|nah|als|nrm|pih|lbe|zh-(?:classical|min-nan|yue|cn|tw|cfr)|bat-smg|be-(?:x-old|tarask)|cbk-zam|eml|epo|fiu-vro|map-bms|minnan|mo|nds-nl|roa-(?:rup|tara)|cz|dk|jp|sh|bh|nb|ext|tokipona)$/;
 /** Names of the namespaces File and Category where a dump's head is not that of its pages. */
 const FOREIGN_CATEGORY =
   /^(?:[ck]at[eéèi]g[oòóô]r\p{L}*|категор\p{L}*|κατηγορ\p{L}*|تصنيف|श्रेणी|वर्ग|分类|分類|カテゴリ|분류)$/u;
