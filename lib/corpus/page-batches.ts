@@ -30,18 +30,35 @@ function findPage(bytes: Buffer): number {
   return -1;
 }
 
-/** The first end of a page at `least` bytes or later, comments and CDATA aside; -1 if there is none yet. */
+/** What may hide the end of a page, and that end. */
+const parts = /<!--[\s\S]*?(?:-->|$)|<!\[CDATA\[[\s\S]*?(?:\]\]>|$)|<\/page>/g;
+
+/** Ends of pages, comments and CDATA aside, of the whole in one pass. */
+function* pageEnds(bytes: Buffer): Generator<number, void, undefined> {
+  for (const match of bytes.toString('latin1').matchAll(parts)) {
+    if (match[0] === '</page>') yield match.index + match[0].length;
+  }
+}
+
+/** The first end of a page at `least` bytes or later; -1 if there is none yet. */
 function findPageEnd(bytes: Buffer, least: number): number {
   const end = bytes.indexOf(PAGE_END, Math.max(0, least - PAGE_END.length)) + PAGE_END.length;
   if (end < PAGE_END.length) return -1;
   const special = bytes.indexOf('<!');
   if (special < 0 || special > end) return end;
-  const parts = /<!--[\s\S]*?(?:-->|$)|<!\[CDATA\[[\s\S]*?(?:\]\]>|$)|<\/page>/g;
-  for (const match of bytes.toString('latin1').matchAll(parts)) {
-    const after = match.index + match[0].length;
-    if (match[0] === '</page>' && after >= least) return after;
-  }
+  for (const after of pageEnds(bytes)) if (after >= least) return after;
   return -1;
+}
+
+/** The last end of a page; -1 if there is none. */
+function findLastPageEnd(bytes: Buffer): number {
+  if (!bytes.includes('<!')) {
+    const last = bytes.lastIndexOf(PAGE_END);
+    return last < 0 ? -1 : last + PAGE_END.length;
+  }
+  let last = -1;
+  for (const end of pageEnds(bytes)) last = end;
+  return last;
 }
 
 /** The bytes of a file that have not been handed on. */
@@ -130,15 +147,10 @@ export async function readBatches(
             if (!(await pending.more())) break;
           }
         }
-        for (let end = findPageEnd(pending.bytes, 0); end >= 0; ) {
-          const next = findPageEnd(pending.bytes, end + 1);
-          if (next >= 0) {
-            end = next;
-            continue;
-          }
+        const end = findLastPageEnd(pending.bytes);
+        if (end >= 0) {
           const { start } = pending;
           yield { bytes: pending.take(end), start };
-          break;
         }
         readFrame(pending.bytes.length);
         frame.end();

@@ -48,3 +48,8 @@ test('found: many apostrophes in the target of a link', () => {
 test('found: other blanks around a broken heading', () => {
   expect(marked(extract('===\fa===\u3000h\n==\u3000[[b]] ==\nc'))).toBe('a.\nh\n<B:b>.\nc');
 });
+
+test('found: many ends of pages after a comment', async () => {
+  const { check } = await readers.xml!();
+  await check(Buffer.from(`<mediawiki><!-- --><page>${'</page>'.repeat(100_000)}</mediawiki>`));
+});
