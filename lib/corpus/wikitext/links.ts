@@ -70,7 +70,7 @@ function withoutQuotes(target: string): string {
 }
 
 /** Characters no title may have (https://www.mediawiki.org/wiki/Manual:Page_title). */
-const ILLEGAL = /[[\]{}|<>\p{Cc}\ufffd]/u;
+const ILLEGAL = /[[\]{}|<>\p{Cc}\ufffd]|~~~|(?:^|\/)\.{1,2}(?:\/|$)/u;
 
 /**
  * Longer targets name nothing: titles have at most 255 bytes, which percent signs make three times as long and

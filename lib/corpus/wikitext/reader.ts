@@ -55,8 +55,8 @@ interface Plain {
 }
 type Frame = Brace | Link | Variant | Plain;
 
-const SPECIAL = /<|\[|\]|\{|\}|\||''|&|__|\n|-\{/g;
-const SPECIAL_IN_VARIANT = /<|\[|\]|\{|\}|\||''|&|__|\n|-\{|[;:]/g;
+const SPECIAL = /<|\[|\]|\{|\}|\||''|&|__|＿＿|\n|-\{/g;
+const SPECIAL_IN_VARIANT = /<|\[|\]|\{|\}|\||''|&|__|＿＿|\n|-\{|[;:]/g;
 class Reader {
   readonly #source: string;
   readonly #resolver: LinkResolver;
@@ -136,6 +136,7 @@ class Reader {
         this.#entity();
         break;
       case 0x5f: // _
+      case 0xff3f: // ＿
         this.#switch();
         break;
       case 0x0a:

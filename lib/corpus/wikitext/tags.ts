@@ -53,6 +53,8 @@ export const TAG = /<(?:(\/)\s*)?([a-zA-Z][a-zA-Z0-9-]*)(?=[\s/>]|$)([^<>]*)(>?)
 
 /** Behaviour switches such as `__NOTOC__` and `__目次__`, in any language. */
 const SWITCH = /__([\p{L}\p{M}\p{N}\p{Cf}'’-]{2,40}(?:_[\p{L}\p{M}\p{N}\p{Cf}'’-]{1,40}){0,5})__/uy;
+/** The Japanese may use wide underscores. */
+const WIDE_SWITCH = /＿＿([\p{sc=Han}\p{sc=Hira}\p{sc=Kana}]{2,20})＿＿/uy;
 const ENGLISH_SWITCHES = new Set(
   `notoc forcetoc toc noeditsection newsectionlink nonewsectionlink nogallery hiddencat expectedunusedcategory
   expectunusedcategory nocontentconvert nocc notitleconvert notc start end index noindex staticredirect
@@ -61,6 +63,10 @@ const ENGLISH_SWITCHES = new Set(
 
 /** The index after the behaviour switch that begins at `start`, or -1. Names like `__init__` are text. */
 export function switchEnd(text: string, start: number): number {
+  if (text[start] === '＿') {
+    WIDE_SWITCH.lastIndex = start;
+    return WIDE_SWITCH.test(text) ? WIDE_SWITCH.lastIndex : -1;
+  }
   SWITCH.lastIndex = start;
   const name = SWITCH.exec(text)?.[1];
   if (name === undefined) return -1;
