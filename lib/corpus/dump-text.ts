@@ -1,7 +1,7 @@
 // Bytes of an XML file to text, in the encoding that the file declares, strictly: a byte that is no
 // character is an error, not a replacement character in someone's training data.
-import { TextDecoder } from 'node:util';
 import { LeiaError } from '../core/error.ts';
+import { encodingHead, encodingOf, type XmlDecoder, xmlDecoder } from './xml-encoding.ts';
 
 /** Files that people take for dumps, by how they begin. */
 const MAGIC: readonly [string, string][] = [
@@ -17,19 +17,7 @@ const OTHER_TEXT: readonly [RegExp, string][] = [
   [/^\s*<!doctype html|^\s*<html/i, 'a web page'],
 ];
 
-/** The encoding of XML that begins with these bytes (https://www.w3.org/TR/xml/#sec-guessing). */
-function encodingOf(head: Uint8Array): string {
-  const [a, b, c] = head;
-  if (a === 0xff && b === 0xfe) return 'utf-16le';
-  if (a === 0xfe && b === 0xff) return 'utf-16be';
-  if (a === 0xef && b === 0xbb && c === 0xbf) return 'utf-8';
-  if (a === 0x3c && b === 0) return 'utf-16le';
-  if (a === 0 && b === 0x3c) return 'utf-16be';
-  const declaration = Buffer.from(head.subarray(0, 200)).toString('latin1');
-  return /^\s*<\?xml[^>]*\bencoding\s*=\s*["']([\w.:-]+)["']/.exec(declaration)?.[1] ?? 'utf-8';
-}
-
-function decoderFor(head: Uint8Array, file: string): TextDecoder {
+function decoderFor(head: Uint8Array, file: string): XmlDecoder {
   const start = Buffer.from(head.subarray(0, 64)).toString('latin1');
   const magic = Buffer.from(start, 'latin1').toString('hex');
   const kind =
@@ -45,7 +33,7 @@ function decoderFor(head: Uint8Array, file: string): TextDecoder {
     );
   }
   try {
-    return new TextDecoder(encoding, { fatal: true });
+    return xmlDecoder(encoding);
   } catch (cause) {
     throw new LeiaError('format', `${file}: unknown encoding '${encoding}'`, { cause });
   }
@@ -59,7 +47,7 @@ export async function* utf8Xml(
   bytes: AsyncIterable<Uint8Array>,
   file: string,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  let decoder: TextDecoder | undefined;
+  let decoder: XmlDecoder | undefined;
   let offset = 0;
   const encode = (chunk: Uint8Array, last: boolean): Uint8Array => {
     try {
@@ -73,7 +61,7 @@ export async function* utf8Xml(
       );
     }
   };
-  for await (const chunk of beginningWith(4, bytes)) {
+  for await (const chunk of beginningWith(encodingHead, bytes)) {
     decoder ??= decoderFor(chunk, file);
     if (decoder.encoding !== 'utf-8') yield encode(chunk, false);
     else if (offset === 0 && chunk[0] === 0xef && chunk[1] === 0xbb) yield chunk.subarray(3);
