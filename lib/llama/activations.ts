@@ -170,21 +170,29 @@ export function allocateActivations(config: LlamaConfig, options: ActivationOpti
   };
 }
 
-/** What a training step needs beside the layers' activations. */
-export interface LossWorkspace extends Disposable {
+/** The logits of all rows, for who wants to see them and go back later. */
+export interface KeptLogits {
   /** [rows, vocab]. */
   readonly logits: Tensor;
   /** The same as [batch, sequence, vocab]. */
-  readonly logitsByPosition: Tensor;
-  /** [rows, vocab]: `logits` itself unless they shall outlive the backward pass. */
+  readonly byPosition: Tensor;
+  /** [rows], float32. */
+  readonly logsumexp: Tensor;
+  /** [rows, vocab]. */
   readonly gradLogits: Tensor;
+}
+
+/** What a training step needs beside the layers' activations. */
+export interface LossWorkspace extends Disposable {
+  /** [chunk, vocab], or all of them: `kept`. */
+  readonly logitsChunk?: Tensor;
+  readonly kept?: KeptLogits;
   /** [rows], int32: the next token's label, -100 where none is asked for. */
   readonly labels: Tensor;
   /** [rows], float32. */
   readonly losses: Tensor;
   /** The same as [1, rows]. */
   readonly lossRow: Tensor;
-  readonly logsumexp: Tensor;
   /** [rows, 1], float32: what each row's loss counts; with `losses` it gives the mean by one product. */
   readonly rowWeights: Tensor;
   /** [1, 1], float32. */
@@ -195,33 +203,51 @@ export interface LossWorkspace extends Disposable {
   readonly bytes: number;
 }
 
+/** Enough rows of logits at once to keep a GPU's matrix units busy, and few enough for any vocabulary. */
+const logitsChunkBytes = 2 ** 27;
+const logitsChunkStep = 128;
+
+function logitsChunkRows(rows: number, vocabSize: number, dtype: DType): number {
+  const fitting = logitsChunkBytes / (vocabSize * bytesPerElement(dtype));
+  const whole = Math.floor(fitting / logitsChunkStep) * logitsChunkStep;
+  return Math.min(rows, Math.max(logitsChunkStep, whole));
+}
+
 export function allocateLossWorkspace(
   config: LlamaConfig,
   options: ActivationOptions & { readonly keepLogits: boolean },
 ): LossWorkspace {
-  const { batch, sequence } = options;
+  const { batch, sequence, dtype } = options;
+  const { vocabSize, hiddenSize } = config;
   const rows = batch * sequence;
-  const pool = new Pool(options.dtype, options.device);
-  const logits = pool.tensor([rows, config.vocabSize]);
+  const pool = new Pool(dtype, options.device);
   const heads = (count: number) => pool.heads(batch, sequence, count, config.headDim);
   const losses = pool.tensor([rows], 'float32');
   const loss = pool.tensor([1, 1], 'float32');
-  const residual = pool.tensor([rows, config.hiddenSize]);
+  const residual = pool.tensor([rows, hiddenSize]);
+  const keep = (): KeptLogits => {
+    const logits = pool.tensor([rows, vocabSize]);
+    return {
+      logits,
+      byPosition: pool.view(logits, [batch, sequence, vocabSize]),
+      logsumexp: pool.tensor([rows], 'float32'),
+      gradLogits: pool.tensor([rows, vocabSize]),
+    };
+  };
   return {
-    logits,
-    logitsByPosition: pool.view(logits, [batch, sequence, config.vocabSize]),
-    gradLogits: options.keepLogits ? pool.tensor([rows, config.vocabSize]) : logits,
+    ...(options.keepLogits
+      ? { kept: keep() }
+      : { logitsChunk: pool.tensor([logitsChunkRows(rows, vocabSize, dtype), vocabSize]) }),
     labels: pool.tensor([rows], 'int32'),
     losses,
     lossRow: pool.view(losses, [1, rows]),
-    logsumexp: pool.tensor([rows], 'float32'),
     rowWeights: pool.tensor([rows, 1], 'float32'),
     loss,
     lossValue: pool.view(loss, [1]),
     gradients: {
       residual,
-      embedded: pool.view(residual, [batch, sequence, config.hiddenSize]),
-      branch: pool.tensor([rows, config.hiddenSize]),
+      embedded: pool.view(residual, [batch, sequence, hiddenSize]),
+      branch: pool.tensor([rows, hiddenSize]),
       attention: heads(config.numAttentionHeads),
       query: heads(config.numAttentionHeads),
       key: heads(config.numKeyValueHeads),

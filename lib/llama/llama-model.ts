@@ -9,6 +9,7 @@ import {
   type Activations,
   allocateActivations,
   allocateLossWorkspace,
+  type KeptLogits,
   type LossWorkspace,
 } from './activations.ts';
 import {
@@ -23,7 +24,15 @@ import {
 import { Checkpoint, type CheckpointView } from './checkpoint.ts';
 import type { LlamaConfig } from './config.ts';
 import { initializeWeights, loadWeights } from './load-weights.ts';
-import { backward, forwardLoss, forwardTrunk, linear, type PassContext } from './model.ts';
+import {
+  backwardLoss,
+  backwardTrunk,
+  forwardLoss,
+  forwardTrunk,
+  linear,
+  lossWithGradient,
+  type PassContext,
+} from './model.ts';
 import { llamaParameters, type TrainableParameter } from './parameters.ts';
 import { ropeTables } from './rope.ts';
 import { saveCheckpoint } from './save-checkpoint.ts';
@@ -36,11 +45,6 @@ export interface ModelOptions {
   readonly device?: Device | string;
   /** What weights and activations are stored in. Gradients, norms, softmax and losses are float32 always. */
   readonly dtype?: ModelDtype;
-  /**
-   * Lets the backward pass overwrite the logits, which saves as much memory as they take. They must then
-   * be read before `backward`.
-   */
-  readonly reuseLogits?: boolean;
 }
 
 export interface ForwardOptions {
@@ -65,6 +69,9 @@ export interface LossResult extends ForwardResult {
   readonly loss: Tensor;
 }
 
+/** What memory is planned for: logits alone, `forward` and then `backward`, or both in one. */
+type Purpose = 'logits' | 'forward' | 'step';
+
 /** The last forward pass with labels, until its backward. */
 interface PendingBackward {
   readonly context: PassContext;
@@ -78,9 +85,8 @@ export class LlamaModel implements Disposable {
   readonly weights: LlamaWeights;
   /** The folder this was loaded from, whose tokenizer goes along when the model is saved. */
   readonly folder: string | undefined;
-  readonly #reuseLogits: boolean;
   #gradients: LlamaWeights | undefined;
-  #activations: (Activations & { readonly training: boolean }) | undefined;
+  #activations: (Activations & { readonly purpose: Purpose }) | undefined;
   #loss: LossWorkspace | undefined;
   #logits: Tensor | undefined;
   #ids: Tensor | undefined;
@@ -91,14 +97,13 @@ export class LlamaModel implements Disposable {
   private constructor(
     config: LlamaConfig,
     weights: LlamaWeights,
-    options: { device: Device; dtype: ModelDtype; reuseLogits: boolean; folder?: string },
+    options: { device: Device; dtype: ModelDtype; folder?: string },
   ) {
     this.config = config;
     this.weights = weights;
     this.device = options.device;
     this.dtype = options.dtype;
     this.folder = options.folder;
-    this.#reuseLogits = options.reuseLogits;
   }
 
   /**
@@ -118,8 +123,7 @@ export class LlamaModel implements Disposable {
     const device = openDevice(options.device);
     const dtype = options.dtype ?? (config.dtype === 'bfloat16' ? 'bfloat16' : 'float32');
     const weights = await loadWeights(source, { dtype, device });
-    const { reuseLogits = false } = options;
-    return new LlamaModel(config, weights, { device, dtype, reuseLogits, folder });
+    return new LlamaModel(config, weights, { device, dtype, folder });
   }
 
   /** A model with random weights; see {@link initializeWeights}. */
@@ -128,9 +132,9 @@ export class LlamaModel implements Disposable {
     options: ModelOptions & { readonly seed: number },
   ): LlamaModel {
     const device = openDevice(options.device);
-    const { dtype = 'float32', seed, reuseLogits = false } = options;
+    const { dtype = 'float32', seed } = options;
     const weights = initializeWeights(config, { dtype, device, seed });
-    return new LlamaModel(config, weights, { device, dtype, reuseLogits });
+    return new LlamaModel(config, weights, { device, dtype });
   }
 
   /** One parameter by its Hugging Face name: [out, in] or [hidden], dtype of the model. */
@@ -169,7 +173,7 @@ export class LlamaModel implements Disposable {
    */
   reserve({ batch, sequence }: { batch: number; sequence: number }): void {
     this.checkLength(sequence);
-    this.#plan(batch, sequence, true);
+    this.#plan(batch, sequence, 'step');
     this.ropeTables(sequence);
     void this.gradients;
   }
@@ -198,28 +202,25 @@ export class LlamaModel implements Disposable {
     labels?: TokenRows,
     options: ForwardOptions = {},
   ): ForwardResult | LossResult {
-    const ids = this.#checkIds(inputIds);
-    const { batch, sequence } = ids;
-    const training = labels !== undefined;
-    const packed = training ? packLabels(labels, ids, this.config.vocabSize) : undefined;
-    const labelTokens = training ? checkLabelTokens(labels, options.labelTokens) : 0;
-    const starts = options.documentStarts && packDocumentStarts(options.documentStarts, ids);
-
-    this.#pending = undefined;
-    const activations = this.#plan(batch, sequence, training);
-    const context = this.#context(ids, inputIds, starts);
-    forwardTrunk(context, this.weights, activations);
-    if (packed === undefined) {
+    if (labels === undefined) {
+      const ids = this.#checkIds(inputIds);
+      const starts = options.documentStarts && packDocumentStarts(options.documentStarts, ids);
+      const activations = this.#plan(ids.batch, ids.sequence, 'logits');
+      forwardTrunk(this.#context(ids, inputIds, starts), this.weights, activations);
       const logits = this.#logits as Tensor;
       linear(activations.final, this.weights.head, logits);
       return { logits };
     }
-    const work = this.#loss as LossWorkspace;
-    work.labels.write(shiftLabels(packed));
-    ops.fill({ output: work.rowWeights, value: 1 / labelTokens });
-    forwardLoss(this.weights, activations, work);
+    const { context, activations, loss, labelTokens } = this.#forwardTrunk(
+      'forward',
+      inputIds,
+      labels,
+      options,
+    );
+    const kept = loss.kept as KeptLogits;
+    forwardLoss(this.weights, activations, loss, kept);
     this.#pending = { context, labelTokens };
-    return { logits: work.logitsByPosition, loss: work.lossValue };
+    return { logits: kept.byPosition, loss: loss.lossValue };
   }
 
   /**
@@ -229,15 +230,59 @@ export class LlamaModel implements Disposable {
   backward({ scale = 1 }: { scale?: number } = {}): void {
     const pending = this.#pending;
     const activations = this.#activations;
-    if (pending === undefined || activations === undefined || this.#loss === undefined) {
+    const loss = this.#loss;
+    if (pending === undefined || activations === undefined || loss?.kept === undefined) {
       throw new LeiaError(
         'argument',
         'backward: call forward with labels first, once for each backward',
       );
     }
     this.#pending = undefined;
+    const { weights, gradients } = this;
     const perToken = scale / pending.labelTokens;
-    backward(pending.context, this.weights, this.gradients, activations, this.#loss, perToken);
+    backwardLoss(weights, gradients, activations, loss, loss.kept, perToken);
+    backwardTrunk(pending.context, weights, gradients, activations, loss.gradients);
+  }
+
+  /**
+   * `forward` with labels and `backward` in one, for training: the same loss and gradients, but the logits
+   * exist for some rows at a time only, so that a large vocabulary does not fill the memory.
+   *
+   * @throws LeiaError as {@link LlamaModel.forward}.
+   */
+  forwardBackward(
+    inputIds: TokenRows | Tensor,
+    labels: TokenRows,
+    options: ForwardOptions & { readonly scale?: number } = {},
+  ): { readonly loss: Tensor } {
+    const { scale = 1 } = options;
+    const step = this.#forwardTrunk('step', inputIds, labels, options);
+    const { context, activations, loss, labelTokens } = step;
+    const { weights, gradients } = this;
+    const logits = loss.logitsChunk as Tensor;
+    lossWithGradient(weights, gradients, activations, loss, logits, scale / labelTokens);
+    backwardTrunk(context, weights, gradients, activations, loss.gradients);
+    return { loss: loss.lossValue };
+  }
+
+  /** Everything up to `activations.final`, with the labels in place. */
+  #forwardTrunk(
+    purpose: 'forward' | 'step',
+    inputIds: TokenRows | Tensor,
+    labels: TokenRows,
+    options: ForwardOptions,
+  ) {
+    const ids = this.#checkIds(inputIds);
+    const packed = packLabels(labels, ids, this.config.vocabSize);
+    const labelTokens = checkLabelTokens(labels, options.labelTokens);
+    const starts = options.documentStarts && packDocumentStarts(options.documentStarts, ids);
+    const activations = this.#plan(ids.batch, ids.sequence, purpose);
+    const context = this.#context(ids, inputIds, starts);
+    forwardTrunk(context, this.weights, activations);
+    const loss = this.#loss as LossWorkspace;
+    loss.labels.write(shiftLabels(packed));
+    ops.fill({ output: loss.rowWeights, value: 1 / labelTokens });
+    return { context, activations, loss, labelTokens };
   }
 
   /**
@@ -333,23 +378,21 @@ export class LlamaModel implements Disposable {
   }
 
   /** The memory for this shape: what is there if it fits exactly, otherwise new. */
-  #plan(batch: number, sequence: number, training: boolean): Activations {
+  #plan(batch: number, sequence: number, purpose: Purpose): Activations {
+    this.#pending = undefined;
     const current = this.#activations;
-    if (
-      current?.batch === batch &&
-      current.sequence === sequence &&
-      current.training === training
-    ) {
+    if (current?.batch === batch && current.sequence === sequence && current.purpose === purpose) {
       return current;
     }
     this.#freePlan();
     const { device, dtype } = this;
+    const training = purpose !== 'logits';
     const options = { batch, sequence, dtype, device, training };
-    const activations = { ...allocateActivations(this.config, options), training };
+    const activations = { ...allocateActivations(this.config, options), purpose };
     this.#activations = activations;
     this.#ids = Tensor.empty([batch, sequence], { dtype: 'int32', device });
     if (training) {
-      const keepLogits = !this.#reuseLogits;
+      const keepLogits = purpose === 'forward';
       this.#loss = allocateLossWorkspace(this.config, { ...options, keepLogits });
     } else {
       this.#logits = Tensor.empty([batch, sequence, this.config.vocabSize], { dtype, device });

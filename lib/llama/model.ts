@@ -8,6 +8,7 @@ import type { Tensor } from '../core/tensor.ts';
 import type {
   Activations,
   GradientWorkspace,
+  KeptLogits,
   LayerActivations,
   LossWorkspace,
 } from './activations.ts';
@@ -99,45 +100,75 @@ export function forwardLoss(
   weights: LlamaWeights,
   activations: Activations,
   loss: LossWorkspace,
+  { logits, logsumexp }: KeptLogits,
 ): void {
-  linear(activations.final, weights.head, loss.logits);
-  ops.crossEntropyForward({
-    logits: loss.logits,
-    labels: loss.labels,
-    losses: loss.losses,
-    logsumexp: loss.logsumexp,
-  });
+  const { labels, losses } = loss;
+  linear(activations.final, weights.head, logits);
+  ops.crossEntropyForward({ logits, labels, losses, logsumexp });
   ops.matmul({ a: loss.lossRow, b: loss.rowWeights, output: loss.loss });
 }
 
-/**
- * From `scale` times the sum of all losses back to the embedding, adding to `gradients`. The activations
- * are used up: where a gradient has the shape of what it belongs to, it takes its place.
- */
-export function backward(
-  context: PassContext,
+/** From `scale` times the sum of all losses back to `activations.final`, whose gradient `branch` becomes. */
+export function backwardLoss(
   weights: LlamaWeights,
   gradients: LlamaWeights,
   activations: Activations,
   loss: LossWorkspace,
+  { logits, logsumexp, gradLogits }: KeptLogits,
   scale: number,
 ): void {
-  const { residual, embedded, branch } = loss.gradients;
-  ops.crossEntropyBackward({
-    logits: loss.logits,
-    labels: loss.labels,
-    logsumexp: loss.logsumexp,
-    scale,
-    gradLogits: loss.gradLogits,
-  });
-  linearGradWeight(loss.gradLogits, activations.final, gradients.head);
-  linearGradInput(loss.gradLogits, weights.head, branch);
+  ops.crossEntropyBackward({ logits, labels: loss.labels, logsumexp, scale, gradLogits });
+  linearGradWeight(gradLogits, activations.final, gradients.head);
+  linearGradInput(gradLogits, weights.head, loss.gradients.branch);
+}
+
+/**
+ * {@link forwardLoss} and {@link backwardLoss} in one, a chunk of rows after the other: the logits, by far the
+ * widest of all activations, exist for one chunk at a time and turn into their gradient where they are.
+ */
+export function lossWithGradient(
+  weights: LlamaWeights,
+  gradients: LlamaWeights,
+  activations: Activations,
+  loss: LossWorkspace,
+  logitsChunk: Tensor,
+  scale: number,
+): void {
+  const { branch } = loss.gradients;
+  const rows = loss.labels.shape[0] as number;
+  const chunk = logitsChunk.shape[0] as number;
+  for (let start = 0; start < rows; start += chunk) {
+    const end = Math.min(start + chunk, rows);
+    using final = activations.final.slice(start, end);
+    using labels = loss.labels.slice(start, end);
+    using losses = loss.losses.slice(start, end);
+    using gradFinal = branch.slice(start, end);
+    using logits = logitsChunk.slice(0, end - start);
+    linear(final, weights.head, logits);
+    ops.crossEntropy({ logits, labels, scale, losses, gradLogits: logits });
+    linearGradWeight(logits, final, gradients.head);
+    linearGradInput(logits, weights.head, gradFinal);
+  }
+  ops.matmul({ a: loss.lossRow, b: loss.rowWeights, output: loss.loss });
+}
+
+/**
+ * From the gradient of `activations.final`, in `work.branch`, back to the embedding, adding to `gradients`. The
+ * activations are used up: where a gradient has the shape of what it belongs to, it takes its place.
+ */
+export function backwardTrunk(
+  context: PassContext,
+  weights: LlamaWeights,
+  gradients: LlamaWeights,
+  activations: Activations,
+  work: GradientWorkspace,
+): void {
   ops.rmsNormBackward({
-    gradOutput: branch,
+    gradOutput: work.branch,
     input: activations.output,
     weight: weights.finalNorm,
     inverseRms: activations.finalInverseRms,
-    gradInput: residual,
+    gradInput: work.residual,
     gradWeight: gradients.finalNorm,
   });
   for (let index = weights.layers.length - 1; index >= 0; index--) {
@@ -146,11 +177,11 @@ export function backward(
       weights.layers[index] as LayerWeights,
       gradients.layers[index] as LayerWeights,
       activations.layers[index] as LayerActivations,
-      loss.gradients,
+      work,
     );
   }
   ops.embeddingBackward({
-    gradOutput: embedded,
+    gradOutput: work.embedded,
     ids: context.ids,
     gradWeight: gradients.embedding,
   });

@@ -82,7 +82,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   checkMemory(plan, settings.device);
   await checkDisk(output, plan);
   const { device, dtype, microBatchSize: batch, sequenceLength: sequence } = settings;
-  using model = await LlamaModel.load(adapted, { device, dtype, reuseLogits: true });
+  using model = await LlamaModel.load(adapted, { device, dtype });
   model.reserve({ batch, sequence });
   using optimizer = new AdamW(model.trainableParameters(), settings);
   if (dtype === 'bfloat16' && adapted.config.dtype !== 'bfloat16') {

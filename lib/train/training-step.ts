@@ -65,7 +65,7 @@ export class TrainingStep implements Disposable {
     batch: readonly Sequence[],
     beforeMicroBatch: (sequences: number) => void,
   ): Promise<number> {
-    const { microBatchSize, lossAverage } = this.#settings;
+    const { microBatchSize, lossAverage, documentMask } = this.#settings;
     const model = this.#model;
     const ofMicroBatches = lossAverage === 'micro-batches';
     const scale = ofMicroBatches ? microBatchSize / batch.length : 1;
@@ -76,26 +76,20 @@ export class TrainingStep implements Disposable {
     for (let at = 0; at < batch.length; at += microBatchSize) {
       beforeMicroBatch(at);
       const rows = batch.slice(at, at + microBatchSize);
-      const loss = this.#forward(rows, ofMicroBatches ? undefined : labelTokens).readFloats();
-      model.backward({ scale });
+      const { loss: micro } = model.forwardBackward(
+        rows.map(({ inputIds }) => inputIds),
+        rows.map(({ labels }) => labels),
+        {
+          scale,
+          ...(!ofMicroBatches && { labelTokens }),
+          ...(documentMask && { documentStarts: rows.map((row) => row.documentStarts) }),
+        },
+      );
+      const loss = micro.readFloats();
       if (previous !== undefined) sum += (await previous)[0]! * scale;
       previous = loss;
     }
     return sum + (await previous!)[0]! * scale;
-  }
-
-  #forward(rows: readonly Sequence[], labelTokens: number | undefined): Tensor {
-    const { loss } = this.#model.forward(
-      rows.map(({ inputIds }) => inputIds),
-      rows.map(({ labels }) => labels),
-      {
-        ...(labelTokens !== undefined && { labelTokens }),
-        ...(this.#settings.documentMask && {
-          documentStarts: rows.map(({ documentStarts }) => documentStarts),
-        }),
-      },
-    );
-    return loss;
   }
 
   [Symbol.dispose](): void {

@@ -30,7 +30,7 @@ const llama2 = parseLlamaConfig(
 
 test.each(['float32', 'bfloat16'] as const)('the plan in %s is what a run allocates', (dtype) => {
   const plan = planMemory(tiny, { dtype, microBatchSize: 3, sequenceLength: 17 });
-  using model = LlamaModel.initialize(tiny, { dtype, seed: 1, reuseLogits: true });
+  using model = LlamaModel.initialize(tiny, { dtype, seed: 1 });
   const parameters = model.bytes;
   model.reserve({ batch: 3, sequence: 17 });
   using optimizer = new AdamW(model.trainableParameters());
