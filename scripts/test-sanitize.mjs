@@ -41,7 +41,12 @@ function foundReports() {
 }
 
 const build = join(folder, 'cmake');
-const options = ['-DCMAKE_BUILD_TYPE=Release', '-DLEIA_SANITIZE=ON', '-DLEIA_CUDA=OFF', `-DLEIA_OUTPUT=${output}`];
+const options = [
+  '-DCMAKE_BUILD_TYPE=Release',
+  '-DLEIA_SANITIZE=ON',
+  '-DLEIA_CUDA=OFF',
+  `-DLEIA_OUTPUT=${output}`,
+];
 run('cmake', ['-S', root, '-B', build, ...options]);
 run('cmake', ['--build', build, '--parallel']);
 run('cmake', ['--build', build, '--target', 'tests', '--parallel']);

@@ -35,6 +35,15 @@ export class Pieces {
     return this.#pieces.slice(place).join('');
   }
 
+  /** Whether the pieces since the list was this long have a '[' near the end that no ']' follows. */
+  hasOpenBracket(start: number): boolean {
+    for (let i = this.length - 1; i >= start && i >= this.length - 8; i--) {
+      if (this.#pieces[i] === '[') return true;
+      if (this.#pieces[i] === ']') return false;
+    }
+    return false;
+  }
+
   push(piece: string): void {
     this.#pieces.push(piece);
   }

@@ -6,6 +6,7 @@
 // the whole text would not.
 import { type ElementAction, Elements } from './elements.ts';
 import { entityAt } from './entities.ts';
+import { type Brace, type Link, OpenFrames } from './frames.ts';
 import { LINK_TRAIL, type LinkResolver, type LinkTarget, pipeTrick } from './links.ts';
 import { Pieces, type Range } from './pieces.ts';
 import { EXTERNAL_LINK, switchEnd, TAG, TAGS } from './tags.ts';
@@ -31,39 +32,14 @@ export interface Passage {
   steps: number;
 }
 
-interface Brace {
-  kind: 'brace';
-  start: number;
-  /** Opening braces not yet matched. */
-  count: number;
-  lineStart: boolean;
-}
-interface Link {
-  kind: 'link';
-  start: number;
-  /** What the target is, once the first '|' has been seen. */
-  target: LinkTarget | undefined;
-  written: string;
-  /** A template stood in the target, so nobody knows where it leads. */
-  opaque: boolean;
-  /** Links finished before this one began. */
-  links: number;
-}
-interface Plain {
-  kind: 'external' | 'table' | 'html-table';
-  start: number;
-}
-type Frame = Brace | Link | Variant | Plain;
-
 const SPECIAL = /<|\[|\]|\{|\}|\||''|&|__|＿＿|\n|-\{/g;
 const SPECIAL_IN_VARIANT = /<|\[|\]|\{|\}|\||''|&|__|＿＿|\n|-\{|[;:]/g;
 class Reader {
   readonly #source: string;
   readonly #resolver: LinkResolver;
   readonly #pieces = new Pieces();
-  readonly #stack: Frame[] = [];
+  readonly #open = new OpenFrames(this.#pieces);
   readonly #elements: Elements;
-  #braces = 0;
   #nextVariantEnd = -1;
   /** Only blanks and indentation stood in this line so far. */
   #lineStart = true;
@@ -82,7 +58,7 @@ class Reader {
     this.#heading = source.startsWith('=');
     while (this.#at < source.length) {
       this.#steps++;
-      const special = this.#top()?.kind === 'variant' ? SPECIAL_IN_VARIANT : SPECIAL;
+      const special = this.#open.top()?.kind === 'variant' ? SPECIAL_IN_VARIANT : SPECIAL;
       special.lastIndex = this.#at;
       const found = special.exec(source);
       const next = found ? found.index : source.length;
@@ -91,10 +67,6 @@ class Reader {
       if (found) this.#special(source.charCodeAt(next));
     }
     return this.#finish();
-  }
-
-  #top(): Frame | undefined {
-    return this.#stack[this.#stack.length - 1];
   }
 
   #plain(text: string): void {
@@ -170,35 +142,13 @@ class Reader {
     else this.#at = end;
   }
 
-  // --- the stack ---
-
-  #pop(): Frame {
-    const frame = this.#stack.pop()!;
-    if (frame.kind === 'brace') this.#braces--;
-    return frame;
-  }
-
-  /** Ends inline constructs that cannot go on here; their content stays as text. */
-  #abandonInline(): void {
-    for (let top = this.#top(); top; top = this.#top()) {
-      if (top.kind !== 'link' && top.kind !== 'external' && top.kind !== 'variant') return;
-      this.#abandon();
-    }
-  }
-
-  #abandon(): void {
-    const frame = this.#pop();
-    // An image whose end is missing: what there was of it is parameters and caption.
-    if (frame.kind === 'link' && frame.target?.kind === 'hidden') this.#pieces.cut(frame.start);
-  }
-
   // --- lines ---
 
   #newline(): void {
     const source = this.#source;
     const following = source.charAt(this.#at + 1);
     const breaksLabel = following === '' || '\n*#:;={|!'.includes(following);
-    for (let top = this.#top(); top; top = this.#top()) {
+    for (let top = this.#open.top(); top; top = this.#open.top()) {
       const ends =
         top.kind === 'external' ||
         (top.kind === 'variant' && following === '\n') ||
@@ -206,7 +156,7 @@ class Reader {
           (top.target === undefined ||
             (top.target.kind === 'hidden' ? following === '\n' : breaksLabel)));
       if (!ends) break;
-      this.#abandon();
+      this.#open.abandon();
     }
     this.#break();
     this.#at++;
@@ -216,7 +166,7 @@ class Reader {
 
   /** A line break, except in a link's label. */
   #break(): void {
-    if (this.#top()?.kind === 'link') {
+    if (this.#open.top()?.kind === 'link') {
       this.#pieces.push(' ');
       return;
     }
@@ -228,7 +178,7 @@ class Reader {
     let end = this.#at;
     while (source.charCodeAt(end) === 0x27) end++;
     const length = end - this.#at;
-    const top = this.#top();
+    const top = this.#open.top();
     const inTarget = top?.kind === 'link' && top.target === undefined;
     if (!inTarget) {
       const before = /[^\n]{0,2}$/.exec(source.slice(Math.max(0, this.#at - 2), this.#at))![0];
@@ -247,8 +197,8 @@ class Reader {
     while (source.charCodeAt(end) === 0x7b) end++;
     const count = end - this.#at;
     if (this.#lineStart && source.charCodeAt(end) === 0x7c && count === 1) {
-      this.#abandonInline();
-      this.#stack.push({ kind: 'table', start: this.#pieces.length });
+      this.#open.abandonInline();
+      this.#open.push({ kind: 'table', start: this.#pieces.length });
       // The rest of the line is attributes, not text even if the table is never closed.
       const attributes = /(?:(?!\{\{).)*/y;
       attributes.lastIndex = end + 1;
@@ -262,8 +212,7 @@ class Reader {
       return;
     }
     const start = this.#pieces.length;
-    this.#stack.push({ kind: 'brace', start, count, lineStart: this.#lineStart });
-    this.#braces++;
+    this.#open.push({ kind: 'brace', start, count, lineStart: this.#lineStart });
     this.#at = end;
     this.#lineStart = false;
   }
@@ -273,27 +222,27 @@ class Reader {
     let end = this.#at;
     while (source.charCodeAt(end) === 0x7d) end++;
     let left = end - this.#at;
-    const endsVariant = () => source[end] === '-' && this.#top()?.kind === 'variant';
+    const endsVariant = () => source[end] === '-' && this.#open.top()?.kind === 'variant';
     if (left === 1 && !endsVariant()) {
       this.#literal(1);
       return;
     }
-    while (left >= 2 && this.#braces > 0) {
-      while (this.#top()!.kind !== 'brace') this.#pop();
-      const frame = this.#top() as Brace;
+    while (left >= 2 && this.#open.braces > 0) {
+      while (this.#open.top()!.kind !== 'brace') this.#open.pop();
+      const frame = this.#open.top() as Brace;
       this.#pieces.cut(frame.start);
       const matched = Math.min(frame.count, left, 3);
       left -= matched;
       frame.count -= matched;
       if (frame.count >= 2) continue;
-      this.#pop();
+      this.#open.pop();
       this.#lineStart = frame.lineStart;
-      const outer = this.#top();
+      const outer = this.#open.top();
       if (outer?.kind === 'link' && outer.target === undefined) outer.opaque = true;
     }
     this.#at = end;
     if (left > 0 && endsVariant()) {
-      closeVariant(this.#pop() as Variant, this.#pieces);
+      closeVariant(this.#open.pop() as Variant, this.#pieces);
       this.#at = end + 1;
     } else if (left === 1) {
       this.#pieces.push('}');
@@ -306,17 +255,17 @@ class Reader {
     const source = this.#source;
     if (this.#lineStart && source[this.#at + 1] === '}') {
       const endsTemplate =
-        source[this.#at + 2] === '}' && source[this.#at + 3] !== '}' && this.#braces > 0;
+        source[this.#at + 2] === '}' && source[this.#at + 3] !== '}' && this.#open.braces > 0;
       if (!endsTemplate) {
-        this.#abandonInline();
-        if (this.#top()?.kind === 'table') {
-          this.#pieces.cut(this.#pop().start);
+        this.#open.abandonInline();
+        if (this.#open.top()?.kind === 'table') {
+          this.#pieces.cut(this.#open.pop().start);
           this.#at += 2;
           return;
         }
       }
     }
-    const top = this.#top();
+    const top = this.#open.top();
     if (top?.kind === 'link') {
       if (top.target === undefined) this.#endTarget(top);
       // Of several parts the last is the label.
@@ -338,8 +287,8 @@ class Reader {
     if (address !== undefined && (!double || address.includes('//'))) {
       // Also for `[[http://…]]`: a frequent mistake for a single bracket.
       this.#at += address.length + (double ? 2 : 1);
-      if (this.#top()?.kind !== 'external') {
-        this.#stack.push({ kind: 'external', start: this.#pieces.length });
+      if (this.#open.top()?.kind !== 'external') {
+        this.#open.push({ kind: 'external', start: this.#pieces.length });
       }
       this.#lineStart = false;
       return;
@@ -358,9 +307,9 @@ class Reader {
       return;
     }
     // A target cannot contain a link, so the one before was none.
-    const top = this.#top();
-    if (top?.kind === 'link' && top.target === undefined) this.#abandon();
-    this.#stack.push({
+    const top = this.#open.top();
+    if (top?.kind === 'link' && top.target === undefined) this.#open.abandon();
+    this.#open.push({
       kind: 'link',
       start: this.#pieces.length,
       target: undefined,
@@ -375,10 +324,10 @@ class Reader {
   #closeBracket(): void {
     const source = this.#source;
     const double = source[this.#at + 1] === ']';
-    if (this.#top()?.kind === 'external') {
-      this.#pop();
+    if (this.#open.top()?.kind === 'external') {
+      this.#open.pop();
       // The second bracket of `[[http://… label]]` goes with the first, but not `[http://… [[page]]]`.
-      const inLink = this.#top()?.kind === 'link';
+      const inLink = this.#open.top()?.kind === 'link';
       this.#at += double && !inLink ? 2 : 1;
       return;
     }
@@ -386,14 +335,14 @@ class Reader {
       this.#literal(1);
       return;
     }
-    for (let depth = 0; depth < 2 && this.#top()?.kind === 'variant'; depth++) {
-      if (this.#stack[this.#stack.length - 2]?.kind !== 'link') break;
-      this.#pop();
+    for (let depth = 0; depth < 2 && this.#open.top()?.kind === 'variant'; depth++) {
+      if (this.#open.parent()?.kind !== 'link') break;
+      this.#open.pop();
     }
     // `[[page|[1]]]`: the first bracket is the label's.
-    const top = this.#top();
+    const top = this.#open.top();
     if (top?.kind === 'link' && top.target && source[this.#at + 2] === ']') {
-      if (this.#openInLabel(top)) {
+      if (this.#pieces.hasOpenBracket(top.start)) {
         this.#literal(1);
         return;
       }
@@ -402,22 +351,13 @@ class Reader {
     if (top?.kind === 'link') this.#closeLink(top);
   }
 
-  /** Whether the label has a '[' that its last piece does not close. */
-  #openInLabel(link: Link): boolean {
-    for (let i = this.#pieces.length - 1; i >= link.start && i >= this.#pieces.length - 8; i--) {
-      if (this.#pieces.at(i) === '[') return true;
-      if (this.#pieces.at(i) === ']') return false;
-    }
-    return false;
-  }
-
   #endTarget(link: Link): void {
     link.written = this.#pieces.textFrom(link.start);
     link.target = link.opaque ? { kind: 'text', label: '' } : this.#resolver.resolve(link.written);
   }
 
   #closeLink(link: Link): void {
-    this.#pop();
+    this.#open.pop();
     const labelled = link.target !== undefined;
     if (!labelled) this.#endTarget(link);
     const target = link.target!;
@@ -467,14 +407,14 @@ class Reader {
       return;
     }
     this.#at += 2;
-    this.#stack.push(openVariant(this.#pieces.length, this.#at));
+    this.#open.push(openVariant(this.#pieces.length, this.#at));
   }
 
   /** A '|', ':' or ';' in a variant: a separator, or text. */
   #variantSign(
     read: (variant: Variant, source: string, at: number, pieces: Pieces) => boolean,
   ): void {
-    if (read(this.#top() as Variant, this.#source, this.#at, this.#pieces)) this.#at++;
+    if (read(this.#open.top() as Variant, this.#source, this.#at, this.#pieces)) this.#at++;
     else this.#literal(1);
   }
 
@@ -517,17 +457,17 @@ class Reader {
   }
 
   #blockTag(): void {
-    if (!this.#heading && this.#top()?.kind !== 'link') this.#break();
+    if (!this.#heading && this.#open.top()?.kind !== 'link') this.#break();
   }
 
   #htmlTable(closing: boolean): void {
     if (!closing) {
-      this.#stack.push({ kind: 'html-table', start: this.#pieces.length });
+      this.#open.push({ kind: 'html-table', start: this.#pieces.length });
       return;
     }
-    this.#abandonInline();
-    const kind = this.#top()?.kind;
-    if (kind === 'html-table' || kind === 'table') this.#pieces.cut(this.#pop().start);
+    this.#open.abandonInline();
+    const kind = this.#open.top()?.kind;
+    if (kind === 'html-table' || kind === 'table') this.#pieces.cut(this.#open.pop().start);
   }
 
   /** An element whose content is not wikitext. Without an end tag only its start is dropped. */
@@ -544,11 +484,11 @@ class Reader {
 
   #finish(): Passage {
     let openTable = Number.POSITIVE_INFINITY;
-    const unclosed = this.#stack.length;
-    while (this.#stack.length > 0) {
-      const top = this.#top()!;
+    const unclosed = this.#open.size;
+    while (this.#open.size > 0) {
+      const top = this.#open.top()!;
       if (top.kind === 'table' || top.kind === 'html-table') openTable = top.start;
-      this.#abandon();
+      this.#open.abandon();
     }
     const { text, links, offset } = this.#pieces.finish(openTable);
     return { text, links, openTable: offset, unclosed, steps: this.#steps };

@@ -1,0 +1,86 @@
+// What is open at a place in the wikitext: templates, tables, links, one in the other. A frame remembers how
+// long the list of pieces was when it began; its end cuts the list back or makes a link of what came since.
+import type { LinkTarget } from './links.ts';
+import type { Pieces } from './pieces.ts';
+import type { Variant } from './variants.ts';
+
+export interface Brace {
+  kind: 'brace';
+  start: number;
+  /** Opening braces not yet matched. */
+  count: number;
+  lineStart: boolean;
+}
+
+export interface Link {
+  kind: 'link';
+  start: number;
+  /** What the target is, once the first '|' has been seen. */
+  target: LinkTarget | undefined;
+  written: string;
+  /** A template stood in the target, so nobody knows where it leads. */
+  opaque: boolean;
+  /** Links finished before this one began. */
+  links: number;
+}
+
+interface Plain {
+  kind: 'external' | 'table' | 'html-table';
+  start: number;
+}
+
+export type Frame = Brace | Link | Variant | Plain;
+
+export class OpenFrames {
+  readonly #pieces: Pieces;
+  readonly #frames: Frame[] = [];
+  #braces = 0;
+
+  constructor(pieces: Pieces) {
+    this.#pieces = pieces;
+  }
+
+  get size(): number {
+    return this.#frames.length;
+  }
+
+  /** How many of them are templates. */
+  get braces(): number {
+    return this.#braces;
+  }
+
+  top(): Frame | undefined {
+    return this.#frames[this.#frames.length - 1];
+  }
+
+  /** The one around the top. */
+  parent(): Frame | undefined {
+    return this.#frames[this.#frames.length - 2];
+  }
+
+  push(frame: Frame): void {
+    this.#frames.push(frame);
+    if (frame.kind === 'brace') this.#braces++;
+  }
+
+  pop(): Frame {
+    const frame = this.#frames.pop()!;
+    if (frame.kind === 'brace') this.#braces--;
+    return frame;
+  }
+
+  /** Ends the top without its end; its content stays as text. */
+  abandon(): void {
+    const frame = this.pop();
+    // An image whose end is missing: what there was of it is parameters and caption.
+    if (frame.kind === 'link' && frame.target?.kind === 'hidden') this.#pieces.cut(frame.start);
+  }
+
+  /** Ends inline constructs that cannot go on here. */
+  abandonInline(): void {
+    for (let top = this.top(); top; top = this.top()) {
+      if (top.kind !== 'link' && top.kind !== 'external' && top.kind !== 'variant') return;
+      this.abandon();
+    }
+  }
+}
