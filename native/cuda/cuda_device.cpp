@@ -194,7 +194,7 @@ class CudaDevice final : public Device {
       try {
         for (const Work& work : graph->work()) execute(work, *graph->errors);
       } catch (...) {
-        gpu::destroy(gpu::end_capture(stream_));
+        gpu::abandon_capture(stream_);
         graph->errors.reset();
         throw;
       }

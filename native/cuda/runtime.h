@@ -49,6 +49,7 @@ float milliseconds_between(Event earlier, Event later);
 using Graph = struct GraphHandle*;
 void begin_capture(Stream stream);
 Graph end_capture(Stream stream);
+void abandon_capture(Stream stream) noexcept;
 void destroy(Graph graph) noexcept;
 void launch(Graph graph, Stream stream);
 

@@ -157,6 +157,12 @@ Graph end_capture(Stream stream) {
   return reinterpret_cast<Graph>(executable);
 }
 
+void abandon_capture(Stream stream) noexcept {
+  cudaGraph_t graph = nullptr;
+  if (cudaStreamEndCapture(native(stream), &graph) == cudaSuccess) (void)cudaGraphDestroy(graph);
+  (void)cudaGetLastError();  // of a capture that had become invalid
+}
+
 void destroy(Graph graph) noexcept {
   (void)cudaGraphExecDestroy(reinterpret_cast<cudaGraphExec_t>(graph));
 }

@@ -170,6 +170,10 @@ Graph end_capture(Stream stream) {
   return stream->capture.release();
 }
 
+void abandon_capture(Stream stream) noexcept {
+  stream->capture.reset();
+}
+
 void destroy(Graph graph) noexcept {
   delete graph;
 }

@@ -78,6 +78,22 @@ describe('capture', () => {
     expect(() => graph.replay()).toThrow('this graph was disposed');
   });
 
+  test('reports a bad value at every replay, and goes on', async () => {
+    using ids = Tensor.from(Int32Array.of(1, 9), [2], here);
+    using weight = Tensor.from([0, 1, 2, 3], [4, 1], here);
+    using output = Tensor.zeros([2, 1], here);
+    using graph = device.capture(() => ops.embeddingForward({ ids, weight, output }));
+    for (let i = 0; i < 2; i++) {
+      graph.replay();
+      await expect(device.synchronize()).rejects.toThrow(
+        'output: float32[2, 1]): id 9 at position [1] is not a row of the table, expected 0 to 3',
+      );
+    }
+    ids.write(Int32Array.of(3, 2));
+    graph.replay();
+    expect(await output.read()).toEqual(Float32Array.of(3, 2));
+  });
+
   test('takes operations only, and ends when one is refused', async () => {
     using tensor = Tensor.zeros([3], here);
     const during = (call: () => unknown) => () => device.capture(() => void call());
@@ -87,6 +103,33 @@ describe('capture', () => {
     expect(during(() => ops.fill({ output: tensor, value: Number.NaN }))).not.toThrow();
     expect(() => device.capture(async () => {})).toThrow('does not wait for anything');
     expect(await tensor.read()).toEqual(Float32Array.of(0, 0, 0));
+  });
+});
+
+describe('values that only a kernel sees', () => {
+  const bad = (id: number) => {
+    using ids = Tensor.from(Int32Array.of(0, id, 7), [3], here);
+    using weight = Tensor.zeros([4, 2], here);
+    ops.embeddingForward({ ids, weight }).output.dispose();
+  };
+
+  test('the first bad one of the first bad operation is said, once', async () => {
+    bad(-5);
+    bad(6);
+    const said = 'id -5 at position [1] is not a row of the table, expected 0 to 3';
+    await expect(device.synchronize()).rejects.toThrow(said);
+    await expect(device.synchronize()).resolves.toBeUndefined();
+  });
+
+  test('also of more operations than there is room to remember', async () => {
+    using ids = Tensor.from(Int32Array.of(0), [1], here);
+    using weight = Tensor.zeros([4, 2], here);
+    using output = Tensor.empty([1, 2], here);
+    for (let i = 0; i < 3000; i++) {
+      if (i === 5) bad(8);
+      ops.embeddingForward({ ids, weight, output });
+    }
+    await expect(device.synchronize()).rejects.toThrow('id 8 at position [1]');
   });
 });
 

@@ -3,12 +3,13 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { type GenerateOptions, generate, sampler } from '../../lib/llama/generate.ts';
 import { Decoder, LogitsReader } from '../../lib/llama/inference.ts';
 import { LlamaModel } from '../../lib/llama/llama-model.ts';
+import { deviceName } from '../ops/case.ts';
 import { expectError, fixtures, readJson, relativeError } from './fixtures.ts';
 
 let model: LlamaModel;
 
 beforeAll(async () => {
-  model = await LlamaModel.load(join(fixtures, 'tiny-llama'));
+  model = await LlamaModel.load(join(fixtures, 'tiny-llama'), { device: deviceName });
   return () => model.dispose();
 });
 
