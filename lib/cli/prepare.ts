@@ -2,14 +2,14 @@ import type { Command } from 'commander';
 import { z } from 'zod';
 import { LeiaError } from '../core/error.ts';
 import { prepareText } from '../corpus/annotated-text.ts';
-import type { PrepareStage } from '../corpus/make-dataset.ts';
+import type { ByteProgress, PrepareStage } from '../corpus/make-dataset.ts';
 import type { NameSource } from '../corpus/names/name-source.ts';
 import { prepare } from '../corpus/prepare.ts';
 import { Tokenizer } from '../tokenizer/tokenizer.ts';
 import { formatStatistics } from './data.ts';
 import { interruptible } from './interrupt.ts';
 import { addSettings, readSettings } from './options.ts';
-import { formatDuration, Progress } from './progress.ts';
+import { formatBytes, formatDuration, Progress } from './progress.ts';
 
 const schema = z.strictObject({
   dump: z
@@ -43,6 +43,12 @@ const schema = z.strictObject({
     .max(1024)
     .default(128)
     .describe("MiB of each of the dataset's files; what at most is done again when interrupted"),
+  workers: z
+    .int()
+    .positive()
+    .max(1024)
+    .optional()
+    .describe('threads that read a dump; the result is the same (default: one a core)'),
 });
 type Settings = z.output<typeof schema>;
 
@@ -75,7 +81,7 @@ export function registerPrepare(program: Command): void {
 }
 
 async function run(settings: Settings): Promise<void> {
-  const { language, output, lists, shardSize } = settings;
+  const { language, output, lists, shardSize, workers } = settings;
   const input = inputOf(settings);
   const tokenizer = await Tokenizer.load(settings.tokenizer);
   const progress = new StageProgress();
@@ -89,7 +95,7 @@ async function run(settings: Settings): Promise<void> {
     const work =
       'text' in input
         ? prepareText({ ...common, ...input })
-        : prepare({ ...common, ...input, lists });
+        : prepare({ ...common, ...input, lists, ...(workers ? { workers } : {}) });
     return work.finally(() => progress.done());
   });
   console.log(formatStatistics(manifest));
@@ -124,26 +130,44 @@ function inputOf(options: Settings): { dump: string; names: NameSource } | { tex
   return { dump: dump!, names: { kind, path: options[kind]! } };
 }
 
-/** A line of progress per stage, with the rate and, where the total is known, the time left. */
+/** A line of progress per stage: how many, how much of the file, rates, and the time left. */
 export class StageProgress {
   readonly #line = new Progress();
   #stage: PrepareStage | undefined;
   #began = 0;
   #first = 0;
+  #firstByte = 0;
 
-  readonly update = (stage: PrepareStage, done: number, total?: number): void => {
+  readonly update = (
+    stage: PrepareStage,
+    done: number,
+    total?: number,
+    bytes?: ByteProgress,
+  ): void => {
     if (stage !== this.#stage) {
       this.#line.done();
       this.#stage = stage;
       this.#began = performance.now();
       this.#first = done;
+      this.#firstByte = bytes?.done ?? 0;
     }
-    const rate = (done - this.#first) / ((performance.now() - this.#began) / 1000);
-    const count = total === undefined ? String(done) : `${done}/${total}`;
-    const speed = rate > 0 && Number.isFinite(rate) ? `, ${Math.round(rate)}/s` : '';
+    const seconds = (performance.now() - this.#began) / 1000;
+    const rate = (done - this.#first) / seconds;
+    const byteRate = bytes ? (bytes.done - this.#firstByte) / seconds : 0;
+    const parts = [stages[stage]];
+    if (done > 0) parts[0] = `${total === undefined ? done : `${done}/${total}`} ${stages[stage]}`;
+    if (rate > 0 && Number.isFinite(rate)) parts.push(`${Math.round(rate)}/s`);
+    if (bytes) parts.push(`${formatBytes(bytes.done)} of ${formatBytes(bytes.total)}`);
+    if (byteRate > 0 && Number.isFinite(byteRate)) parts.push(`${formatBytes(byteRate)}/s`);
+    // Articles are counted when they are done, bytes when they are read, a little before.
     const left =
-      total !== undefined && rate > 0 ? `, ${formatDuration((total - done) / rate)} left` : '';
-    this.#line.update(done === 0 ? stages[stage] : `${count} ${stages[stage]}${speed}${left}`);
+      total !== undefined && rate > 0
+        ? (total - done) / rate
+        : bytes && byteRate > 0
+          ? (bytes.total - bytes.done) / byteRate
+          : undefined;
+    if (left !== undefined && Number.isFinite(left)) parts.push(`${formatDuration(left)} left`);
+    this.#line.update(parts.join(', '));
   };
 
   done(): void {

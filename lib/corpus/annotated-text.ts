@@ -6,13 +6,8 @@
 import { z } from 'zod';
 import { LeiaError } from '../core/error.ts';
 import type { Manifest, PassageAnchor } from '../leia/dataset-format.ts';
-import {
-  type DatasetOptions,
-  describeFile,
-  type LinkedArticle,
-  makeDataset,
-  type PrepareCounts,
-} from './make-dataset.ts';
+import { encodeOneByOne, type LinkedArticle, type PrepareCounts } from './encode-articles.ts';
+import { type DatasetOptions, describeFile, makeDataset } from './make-dataset.ts';
 import { readLines } from './names/lines.ts';
 
 export interface PrepareTextOptions extends DatasetOptions {
@@ -44,11 +39,11 @@ type AnnotatedLine = z.infer<typeof lineSchema>;
  *   `mismatch` (no span in it at all), `usage` (the folder holds another dataset), `io`, `interrupted`.
  */
 export async function prepareText(options: PrepareTextOptions): Promise<Manifest> {
-  const { text, signal, onProgress } = options;
+  const { text, tokenizer, onProgress } = options;
   onProgress?.('checksums', 0);
-  const source = { text: await describeFile(text, signal) };
+  const source = { text: await describeFile(text, options) };
   return makeDataset(options, source, async () => ({
-    read: (skip) => readAnnotatedText(text, skip),
+    batches: (done) => encodeOneByOne(readAnnotatedText(text, done), tokenizer, done),
     report: {},
     whyUseless: (counts) => whyUseless(counts, text),
   }));

@@ -1,5 +1,5 @@
-// From articles with named links to a dataset, wherever the articles come from: tokenised by the batch,
-// written shard by shard; a killed run goes on after the last whole shard.
+// From batches of encoded articles to a dataset, wherever they come from: written shard by shard; a killed
+// run goes on after the last whole shard.
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
@@ -9,12 +9,24 @@ import { z } from 'zod';
 import { LeiaError } from '../core/error.ts';
 import { fileError } from '../core/files.ts';
 import { Dataset } from '../leia/dataset.ts';
-import type { DatasetMeta, Json, Manifest, PassageAnchor } from '../leia/dataset-format.ts';
+import type { DatasetMeta, Json, Manifest } from '../leia/dataset-format.ts';
 import { DatasetWriter } from '../leia/dataset-writer.ts';
-import { ArticleTokenizer } from '../leia/tokenize-article.ts';
 import type { Tokenizer } from '../tokenizer/tokenizer.ts';
+import {
+  type ArticleBatch,
+  addCounts,
+  noCounts,
+  type PrepareCounts,
+  prepareCounts,
+} from './encode-articles.ts';
 
 export type PrepareStage = 'checksums' | 'titles' | 'names' | 'articles';
+
+/** How far a file is read. */
+export interface ByteProgress {
+  done: number;
+  total: number;
+}
 
 /** What all kinds of input have in common. */
 export interface DatasetOptions {
@@ -27,52 +39,26 @@ export interface DatasetOptions {
   shardBytes?: number;
   signal?: AbortSignal;
   /** Hears of every stage and, now and then, how far it is. */
-  onProgress?: (stage: PrepareStage, done: number, total?: number) => void;
+  onProgress?: (stage: PrepareStage, done: number, total?: number, bytes?: ByteProgress) => void;
   /** Hears what looks wrong but does not stop the work. */
   onWarning?: (message: string) => void;
 }
 
-/** An article with the names of what its links lead to. */
-export interface LinkedArticle {
-  title: string;
-  text: string;
-  anchors: PassageAnchor[];
-  /** How many links lost their name because it is no entity's. */
-  filtered: number;
-}
-
 /** Articles to make a dataset of. */
 export interface Articles {
-  /** All but the first `skip`, always the same ones in the same order. */
-  read(skip: number): AsyncIterable<LinkedArticle>;
+  /** All from a `position` on that a batch has named, 0 at first; always the same ones in the same order. */
+  batches(position: number): AsyncIterable<ArticleBatch>;
   /** How many there are in all, if that is known before. */
   total?: number;
+  /** Hears how far the input is read, in bytes. */
+  progress?: () => ByteProgress;
   /** Further figures for the dataset's report. */
   report: Record<string, Json>;
   /** Why there is nothing to learn from the dataset, if so. */
   whyUseless(counts: PrepareCounts): string | undefined;
 }
 
-const counts = z.strictObject({
-  /** Articles read: of a dump, pages of the article namespace that are no redirects. */
-  articles: z.int(),
-  /** Left out: no text remains, or no link. */
-  withoutLinks: z.int(),
-  anchors: z.int(),
-  /** Anchors that have a name: their page has an English page. */
-  linked: z.int(),
-  /** Of these, left out because that page is no entity (a list, a category …). */
-  filtered: z.int(),
-  /** Of the rest, left out because an end is inside a token, or inside the one before. */
-  misaligned: z.record(z.string(), z.int()),
-});
-export type PrepareCounts = z.infer<typeof counts>;
-
-const cursorSchema = z.strictObject({ pages: z.int(), counts });
-
-/** Articles tokenised at once: enough to use all cores, little enough to bound the memory. */
-const batchSize = 128;
-const batchCharacters = 1_000_000;
+const cursorSchema = z.strictObject({ position: z.int(), counts: prepareCounts });
 
 /**
  * Makes a dataset, or goes on with one that was interrupted. A dataset that is already there and was made
@@ -94,85 +80,25 @@ export async function makeDataset(
   const writer = await DatasetWriter.create(output, meta, shardBytes ? { shardBytes } : {});
   const articles = await open();
   const cursor = writer.cursor === null ? undefined : cursorSchema.parse(writer.cursor);
-  const work = new Preparation(writer, new ArticleTokenizer(tokenizer), cursor?.counts);
-  let pages = cursor?.pages ?? 0;
-  for await (const article of articles.read(pages)) {
-    pages++;
-    await work.add(article, pages);
-    onProgress?.('articles', pages, articles.total);
+  const counts = cursor?.counts ?? noCounts();
+  const report = () =>
+    onProgress?.('articles', counts.articles, articles.total, articles.progress?.());
+  report();
+  for await (const batch of articles.batches(cursor?.position ?? 0)) {
+    const { encoded, counts: more, oddities, position } = batch;
+    for (const oddity of oddities) options.onWarning?.(oddity);
+    addCounts(counts, more);
+    const reached = { position, counts: structuredClone(counts) };
+    if (encoded.ends.length > 0) await writer.appendEncoded(encoded, reached);
+    report();
     checkInterrupted(signal);
   }
-  await work.flush();
-  const useless = articles.whyUseless(work.counts);
+  const useless = articles.whyUseless(counts);
   if (useless !== undefined) {
     await writer.discard();
     throw new LeiaError('mismatch', useless);
   }
-  return writer.finish({ ...articles.report, ...work.counts });
-}
-
-/** Collects articles, tokenises them by the batch and appends them to the dataset. */
-class Preparation {
-  readonly counts: PrepareCounts;
-  readonly #writer: DatasetWriter;
-  readonly #tokenizer: ArticleTokenizer;
-  #batch: (LinkedArticle & { pages: number })[] = [];
-  #characters = 0;
-
-  constructor(writer: DatasetWriter, tokenizer: ArticleTokenizer, counted?: PrepareCounts) {
-    this.#writer = writer;
-    this.#tokenizer = tokenizer;
-    this.counts = counted ?? {
-      articles: 0,
-      withoutLinks: 0,
-      anchors: 0,
-      linked: 0,
-      filtered: 0,
-      misaligned: {},
-    };
-  }
-
-  async add(article: LinkedArticle, pages: number): Promise<void> {
-    this.#batch.push({ ...article, pages });
-    this.#characters += article.text.length;
-    if (this.#batch.length < batchSize && this.#characters < batchCharacters) return;
-    await this.flush();
-  }
-
-  async flush(): Promise<void> {
-    const batch = this.#batch;
-    this.#batch = [];
-    this.#characters = 0;
-    const tokenized = await this.#tokenizer.tokenize(
-      batch.map(({ text, anchors }) => ({
-        text: anchors.length > 0 ? text : '',
-        spans: anchors.flatMap(({ start, end, name }) =>
-          name === null ? [] : [{ start, end, name }],
-        ),
-      })),
-    );
-    for (const [i, { title, text, anchors, filtered, pages }] of batch.entries()) {
-      this.#count(anchors, filtered);
-      if (text.trim() === '' || anchors.length === 0) {
-        this.counts.withoutLinks++;
-        continue;
-      }
-      const { article, misaligned } = tokenized[i]!;
-      for (const { reason } of misaligned) {
-        this.counts.misaligned[reason] = (this.counts.misaligned[reason] ?? 0) + 1;
-      }
-      const cursor = { pages, counts: structuredClone(this.counts) };
-      await this.#writer.append({ title, text, anchors, ...article }, cursor);
-    }
-  }
-
-  #count(anchors: readonly PassageAnchor[], filtered: number): void {
-    const named = anchors.filter(({ name }) => name !== null).length;
-    this.counts.articles++;
-    this.counts.anchors += anchors.length;
-    this.counts.linked += named + filtered;
-    this.counts.filtered += filtered;
-  }
+  return writer.finish({ ...articles.report, ...counts });
 }
 
 /** The manifest of a finished dataset in the folder, if there is one. */
@@ -189,13 +115,16 @@ async function finished(folder: string): Promise<Manifest | undefined> {
 /** A file's name, size and checksum. */
 export async function describeFile(
   path: string,
-  signal: AbortSignal | undefined,
+  { signal, onProgress }: Pick<DatasetOptions, 'signal' | 'onProgress'>,
 ): Promise<{ file: string; bytes: number; sha256: string }> {
   try {
     const { size } = await stat(path);
     const hash = createHash('sha256');
+    let done = 0;
     for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) {
       hash.update(chunk as Buffer);
+      done += (chunk as Buffer).length;
+      onProgress?.('checksums', 0, undefined, { done, total: size });
       checkInterrupted(signal);
     }
     return { file: basename(path), bytes: size, sha256: hash.digest('hex') };

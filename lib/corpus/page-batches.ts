@@ -15,8 +15,11 @@ const maxPageBytes = 64 << 20;
 
 export interface DumpBatches {
   siteinfo: Siteinfo;
-  /** To be read once. Throws `format` if the dump is cut off or has no page. */
-  batches(): AsyncGenerator<PageBatch, void, undefined>;
+  /**
+   * To be read once, from a byte of the XML on where a piece has ended, or from the beginning. Throws
+   * `format` if the dump is cut off.
+   */
+  batches(from?: number): AsyncGenerator<PageBatch, void, undefined>;
 }
 
 const PAGE = Buffer.from('<page');
@@ -135,8 +138,12 @@ export async function readBatches(
 
   return {
     siteinfo: frame.endHead(),
-    async *batches() {
+    async *batches(from = 0) {
       try {
+        while (pending.start < from) {
+          pending.take(Math.min(pending.bytes.length, from - pending.start));
+          if (pending.start < from && !(await pending.more())) break;
+        }
         for (;;) {
           const end = findPageEnd(pending.bytes, batchBytes);
           if (end >= 0) {

@@ -130,6 +130,53 @@ export function encodeArticle({ inputIds, entities }: TokenizedArticle): Int32Ar
   return record;
 }
 
+/** Articles as the files of a shard hold them. */
+export interface EncodedArticles {
+  /** Records, one behind the other. */
+  records: Int32Array;
+  /** Lines of passages, one behind the other. */
+  lines: Uint8Array;
+  /** By article, where its record ends (in int32s) and its line (in bytes). */
+  ends: Uint32Array;
+  tokens: number;
+  entities: number;
+}
+
+/**
+ * Encodes articles.
+ *
+ * @throws LeiaError `format` if an id is outside the vocabulary or entities overlap.
+ */
+export function encodeArticles(
+  articles: readonly (Passage & TokenizedArticle)[],
+  vocabSize: number,
+): EncodedArticles {
+  const ends = new Uint32Array(2 * articles.length);
+  const records: Int32Array[] = [];
+  const lines: Buffer[] = [];
+  let [recordLength, lineLength, tokens, entities] = [0, 0, 0, 0];
+  for (const [i, article] of articles.entries()) {
+    const { title, text, anchors } = article;
+    const record = encodeArticle(article);
+    decodeArticle(record, vocabSize, `article "${title}"`);
+    const line = Buffer.from(`${JSON.stringify({ title, text, anchors })}\n`);
+    records.push(record);
+    lines.push(line);
+    recordLength += record.length;
+    lineLength += line.length;
+    tokens += article.inputIds.length;
+    entities += article.entities.length;
+    ends.set([recordLength, lineLength], 2 * i);
+  }
+  const joined = new Int32Array(recordLength);
+  const text = new Uint8Array(lineLength);
+  for (const [i, record] of records.entries()) {
+    joined.set(record, ends[2 * i]! - record.length);
+    text.set(lines[i]!, ends[2 * i + 1]! - lines[i]!.length);
+  }
+  return { records: joined, lines: text, ends, tokens, entities };
+}
+
 /**
  * The article of a record. The result's arrays are views of it.
  *

@@ -11,8 +11,8 @@ import { LeiaError } from '../core/error.ts';
 import { fileError, makeFolder, writeFileAtomically } from '../core/files.ts';
 import {
   type DatasetMeta,
-  decodeArticle,
-  encodeArticle,
+  type EncodedArticles,
+  encodeArticles,
   type Json,
   type Manifest,
   manifestFile,
@@ -114,10 +114,12 @@ export class DatasetWriter {
    * @throws LeiaError `format` if an id is outside the vocabulary or entities overlap; `io` if the disk is full.
    */
   async append(article: Passage & TokenizedArticle, cursor: Json = null): Promise<void> {
-    const { title, text, anchors } = article;
-    const record = encodeArticle(article);
-    decodeArticle(record, this.#meta.tokenizer.vocabSize, `article "${title}"`);
-    this.#current.add(record, { title, text, anchors }, article.entities.length);
+    await this.appendEncoded(encodeArticles([article], this.#meta.tokenizer.vocabSize), cursor);
+  }
+
+  /** The same for articles encoded before, by another thread maybe. They come into one shard. */
+  async appendEncoded(articles: EncodedArticles, cursor: Json = null): Promise<void> {
+    this.#current.add(articles);
     this.#lastCursor = cursor;
     if (this.#current.bytes >= this.#shardBytes) await this.#flush();
   }
@@ -163,11 +165,17 @@ export class DatasetWriter {
     const contents = this.#current.contents();
     const files = {} as Shard['files'];
     for (const file of shardFiles) {
-      const content = contents[file];
       const path = join(this.folder, shardFileName(file, this.#shards.length));
-      await writeFileAtomically(path, content);
-      const sha256 = createHash('sha256').update(content).digest('hex');
-      files[file] = { bytes: content.byteLength, sha256 };
+      const hash = createHash('sha256');
+      let bytes = 0;
+      await writeFileAtomically(path, async (handle) => {
+        for (const piece of contents[file]) {
+          await handle.writeFile(piece);
+          hash.update(piece);
+          bytes += piece.length;
+        }
+      });
+      files[file] = { bytes, sha256: hash.digest('hex') };
     }
     const { articles, tokens, entities } = this.#current;
     this.#shards.push({ articles, tokens, entities, files });
@@ -188,7 +196,7 @@ export class DatasetWriter {
   }
 }
 
-/** A shard in memory. */
+/** A shard in memory, as the pieces it came in. */
 class OpenShard {
   articles = 0;
   tokens = 0;
@@ -196,29 +204,30 @@ class OpenShard {
   bytes = 0;
   readonly #records: Uint8Array[] = [];
   readonly #lines: Uint8Array[] = [];
-  readonly #index: number[] = [0, 0];
+  readonly #index: Uint32Array[] = [new Uint32Array(2)];
   #recordLength = 0;
   #lineLength = 0;
 
-  add(record: Int32Array, passage: Passage, entities: number): void {
-    const line = Buffer.from(`${JSON.stringify(passage)}\n`);
-    this.#records.push(new Uint8Array(record.buffer, record.byteOffset, record.byteLength));
-    this.#lines.push(line);
-    this.#recordLength += record.length;
-    this.#lineLength += line.length;
-    this.#index.push(this.#recordLength, this.#lineLength);
-    this.articles += 1;
-    this.tokens += record[0] ?? 0;
+  add({ records, lines, ends, tokens, entities }: EncodedArticles): void {
+    const index = Uint32Array.from(ends, (end, i) =>
+      i % 2 === 0 ? end + this.#recordLength : end + this.#lineLength,
+    );
+    this.#records.push(new Uint8Array(records.buffer, records.byteOffset, records.byteLength));
+    this.#lines.push(lines);
+    this.#index.push(index);
+    this.#recordLength += records.length;
+    this.#lineLength += lines.length;
+    this.articles += ends.length / 2;
+    this.tokens += tokens;
     this.entities += entities;
-    this.bytes += record.byteLength + line.length;
+    this.bytes += records.byteLength + lines.length;
   }
 
-  contents(): Record<ShardFile, Uint8Array> {
-    const index = Uint32Array.from(this.#index);
+  contents(): Record<ShardFile, readonly Uint8Array[]> {
     return {
-      articles: Buffer.concat(this.#records),
-      passages: Buffer.concat(this.#lines),
-      index: new Uint8Array(index.buffer),
+      articles: this.#records,
+      passages: this.#lines,
+      index: this.#index.map((part) => new Uint8Array(part.buffer)),
     };
   }
 }

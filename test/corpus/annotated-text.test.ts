@@ -7,7 +7,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { LeiaError } from '../../lib/core/error.ts';
 import { prepareText, readAnnotatedText } from '../../lib/corpus/annotated-text.ts';
-import type { LinkedArticle } from '../../lib/corpus/make-dataset.ts';
+import type { LinkedArticle } from '../../lib/corpus/encode-articles.ts';
 import { Dataset } from '../../lib/leia/dataset.ts';
 import { Tokenizer } from '../../lib/tokenizer/tokenizer.ts';
 import { fixtures, temporaryFolder } from '../llama/fixtures.ts';

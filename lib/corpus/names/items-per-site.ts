@@ -5,6 +5,7 @@
 import { LeiaError } from '../../core/error.ts';
 import type { Siteinfo } from '../siteinfo.ts';
 import { normaliseTitle } from '../title.ts';
+import { type Names, noNames } from './names.ts';
 import { pageTitle, readSqlTable, type SqlTable } from './sql-table.ts';
 import { wikipediaSite } from './wikipedia-site.ts';
 
@@ -18,12 +19,13 @@ const table: SqlTable = {
  * readings.
  * @throws LeiaError `format` naming the line if the file is another table or damaged, `io`.
  */
-export async function readItemsPerSite(
+export async function readItemsPerSite<Into extends Names<string> = Map<string, string>>(
   path: string,
   language: string,
   wiki: Pick<Siteinfo, 'caseRule' | 'language'>,
   onRow: (rows: number) => void = () => {},
-): Promise<Map<string, string>> {
+  names: Into = noNames<string>() as Names<string> as Into,
+): Promise<Into> {
   let rows = 0;
   const readSite = (site: string, onPage: (item: number, title: string) => void): Promise<void> =>
     readSqlTable(path, table, ([, item, rowSite, page], where) => {
@@ -36,7 +38,6 @@ export async function readItemsPerSite(
 
   const titles = new Map<number, string>();
   await readSite(wikipediaSite(language), (item, title) => titles.set(item, title));
-  const names = new Map<string, string>();
   if (titles.size === 0) return names;
   await readSite('enwiki', (item, name) => {
     const title = titles.get(item);

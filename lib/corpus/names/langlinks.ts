@@ -1,6 +1,7 @@
 // English titles from a wiki's own `langlinks` table (`xxwiki-…-langlinks.sql.gz`), which says for a page
 // id what the page is called in other languages (https://www.mediawiki.org/wiki/Manual:Langlinks_table).
 import { LeiaError } from '../../core/error.ts';
+import { type Names, noNames } from './names.ts';
 import { pageTitle, readSqlTable, type SqlTable } from './sql-table.ts';
 
 const table: SqlTable = { name: 'langlinks', columns: ['ll_from', 'll_lang', 'll_title'] };
@@ -9,11 +10,11 @@ const table: SqlTable = { name: 'langlinks', columns: ['ll_from', 'll_lang', 'll
  * English titles by page id. `onRow` hears the number of rows read so far.
  * @throws LeiaError `format` naming the line if the file is another table or damaged, `io`.
  */
-export async function readLanglinks(
+export async function readLanglinks<Into extends Names<number> = Map<number, string>>(
   path: string,
   onRow: (rows: number) => void = () => {},
-): Promise<Map<number, string>> {
-  const names = new Map<number, string>();
+  names: Into = noNames<number>() as Names<number> as Into,
+): Promise<Into> {
   let rows = 0;
   await readSqlTable(path, table, ([page, language, title], where) => {
     if (typeof page !== 'number' || typeof title !== 'string') {

@@ -3,6 +3,7 @@ import { LeiaError } from '../../core/error.ts';
 import type { Siteinfo } from '../siteinfo.ts';
 import { readItemsPerSite } from './items-per-site.ts';
 import { readLanglinks } from './langlinks.ts';
+import type { NameIndex } from './names.ts';
 import { readTitleTable } from './title-table.ts';
 import { readWikidata } from './wikidata.ts';
 
@@ -15,21 +16,20 @@ interface Wiki {
   /** Language code of the edition, as in its domain name. */
   language: string;
   siteinfo: Siteinfo;
-  /** Titles of articles by page id, for tables that know pages by number. */
-  pages: ReadonlyMap<number, string>;
 }
 
 /**
- * English page titles by normalised title of the wiki.
+ * Puts English page titles into an index, by normalised title of the wiki or by page number.
  * @throws LeiaError `format` if the file is damaged, of another kind, or names no page at all; `io`.
  */
-export async function readNames(
+export async function readNamesInto(
+  into: NameIndex,
   source: NameSource,
   wiki: Wiki,
   onProgress: (count: number) => void = () => {},
-): Promise<Map<string, string>> {
-  const names = await readSource(source, wiki, onProgress);
-  if (names.size > 0) return names;
+): Promise<void> {
+  await readSource(source, wiki, into, onProgress);
+  if (into.names.size > 0) return;
   throw new LeiaError(
     'mismatch',
     `${source.path} gives no English name for any page in '${wiki.language}'; is it of this language's edition?`,
@@ -38,17 +38,31 @@ export async function readNames(
 
 async function readSource(
   { kind, path }: NameSource,
-  { language, siteinfo, pages }: Wiki,
+  { language, siteinfo }: Wiki,
+  { names, pageNames }: NameIndex,
   onProgress: (count: number) => void,
+): Promise<void> {
+  if (kind === 'titles') await readTitleTable(path, siteinfo, names);
+  else if (kind === 'wikidata') await readWikidata(path, language, siteinfo, onProgress, names);
+  else if (kind === 'itemsPerSite') {
+    await readItemsPerSite(path, language, siteinfo, onProgress, names);
+  } else await readLanglinks(path, onProgress, pageNames);
+}
+
+/**
+ * The same as a Map, for small wikis. `pages`: titles of articles by page number, for tables that know pages
+ * by it.
+ */
+export async function readNames(
+  source: NameSource,
+  { pages, ...wiki }: Wiki & { pages: ReadonlyMap<number, string> },
+  onProgress?: (count: number) => void,
 ): Promise<Map<string, string>> {
-  if (kind === 'titles') return readTitleTable(path, siteinfo);
-  if (kind === 'wikidata') return readWikidata(path, language, siteinfo, onProgress);
-  if (kind === 'itemsPerSite') return readItemsPerSite(path, language, siteinfo, onProgress);
-  const byPage = await readLanglinks(path, onProgress);
   const names = new Map<string, string>();
-  for (const [page, name] of byPage) {
+  const set = (page: number, name: string): void => {
     const title = pages.get(page);
     if (title !== undefined) names.set(title, name);
-  }
+  };
+  await readNamesInto({ names, pageNames: { size: 0, set } }, source, wiki, onProgress);
   return names;
 }

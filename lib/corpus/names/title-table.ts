@@ -5,16 +5,17 @@ import { ownCopy } from '../own-copy.ts';
 import type { Siteinfo } from '../siteinfo.ts';
 import { normaliseTitle } from '../title.ts';
 import { readLines } from './lines.ts';
+import { type Names, noNames } from './names.ts';
 
 /**
  * English titles by normalised title; of two lines for one title the last counts.
  * @throws LeiaError `format` naming the line, `io`.
  */
-export async function readTitleTable(
+export async function readTitleTable<Into extends Names<string> = Map<string, string>>(
   path: string,
   wiki: Pick<Siteinfo, 'caseRule' | 'language'>,
-): Promise<Map<string, string>> {
-  const names = new Map<string, string>();
+  names: Into = noNames<string>() as Names<string> as Into,
+): Promise<Into> {
   for await (const { text, number } of readLines(path)) {
     if (text.trim() === '' || text.startsWith('#')) continue;
     const [title = '', name = ''] = text.split('\t').map((column) => column.trim());

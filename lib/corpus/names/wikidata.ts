@@ -6,6 +6,7 @@ import { LeiaError } from '../../core/error.ts';
 import type { Siteinfo } from '../siteinfo.ts';
 import { normaliseTitle } from '../title.ts';
 import { readLines } from './lines.ts';
+import { type Names, noNames } from './names.ts';
 import { wikipediaSite } from './wikipedia-site.ts';
 
 const sitelink = z.object({ title: z.string() });
@@ -19,14 +20,14 @@ const entity = z.object({
  * English titles by normalised title in `language`. `onEntity` hears the number of entities read so far.
  * @throws LeiaError `format` naming the line if the file is no entity dump or damaged, `io`.
  */
-export async function readWikidata(
+export async function readWikidata<Into extends Names<string> = Map<string, string>>(
   path: string,
   language: string,
   wiki: Pick<Siteinfo, 'caseRule' | 'language'>,
   onEntity: (entities: number) => void = () => {},
-): Promise<Map<string, string>> {
+  names: Into = noNames<string>() as Names<string> as Into,
+): Promise<Into> {
   const site = wikipediaSite(language);
-  const names = new Map<string, string>();
   let entities = 0;
   let closed = false;
   for await (const { text, number } of readLines(path)) {

@@ -1,0 +1,178 @@
+// Work for several threads: tasks go out in order and their results come back in order, with a bounded
+// number under way. A thread that fails or runs out of memory is one error, never a hang.
+import { createRequire } from 'node:module';
+import { pathToFileURL } from 'node:url';
+import { parentPort, type Transferable, Worker, workerData } from 'node:worker_threads';
+import { LeiaError, type LeiaErrorCode } from './error.ts';
+
+export interface PoolOptions {
+  /** The module that calls {@link serve}. */
+  script: URL;
+  workers: number;
+  /** What every worker gets to begin with. */
+  data: unknown;
+  /** Says where a task comes from, for the message when its thread fails. */
+  where?: (task: unknown) => string;
+  /** Memory for a worker's JavaScript, in MiB; one that needs more fails instead of taking the machine's. */
+  heapMiB?: number;
+}
+
+/** Tasks a worker has at a time, so that it need not wait for the next. */
+const tasksPerWorker = 2;
+
+interface Message {
+  id: number;
+  result?: unknown;
+  error?: { code: LeiaErrorCode; message: string };
+}
+
+interface Pending {
+  task: unknown;
+  resolve(result: unknown): void;
+  reject(error: Error): void;
+}
+
+export class WorkerPool<Task, Result> {
+  readonly #options: PoolOptions;
+  readonly #threads: Thread[] = [];
+
+  constructor(options: PoolOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * The results of all tasks, in their order. `transfer` names what of a task moves to the worker instead of
+   * being copied. Throws what a task threw, when its turn comes.
+   */
+  async *map(
+    tasks: AsyncIterable<Task>,
+    transfer: (task: Task) => Transferable[] = () => [],
+  ): AsyncGenerator<Result, void, undefined> {
+    const source = tasks[Symbol.asyncIterator]();
+    const underWay: Promise<Result>[] = [];
+    const limit = this.#options.workers * tasksPerWorker + 1;
+    let ended = false;
+    try {
+      for (;;) {
+        while (!ended && underWay.length < limit) {
+          const next = await source.next();
+          if (next.done) ended = true;
+          else {
+            const result = this.#thread().run(next.value, transfer(next.value)) as Promise<Result>;
+            result.catch(() => {}); // thrown when it is awaited
+            underWay.push(result);
+          }
+        }
+        const first = underWay.shift();
+        if (first === undefined) return;
+        yield await first;
+      }
+    } finally {
+      await source.return?.();
+    }
+  }
+
+  /** Ends the threads; what they were doing is lost. */
+  async close(): Promise<void> {
+    await Promise.all(this.#threads.splice(0).map((thread) => thread.stop()));
+  }
+
+  /** The thread with least to do; a new one while all have something. */
+  #thread(): Thread {
+    let least: Thread | undefined;
+    for (const thread of this.#threads) if (!least || thread.load < least.load) least = thread;
+    if (least && (least.load === 0 || this.#threads.length >= this.#options.workers)) return least;
+    const thread = new Thread(this.#options);
+    this.#threads.push(thread);
+    return thread;
+  }
+}
+
+class Thread {
+  readonly #worker: Worker;
+  readonly #pending = new Map<number, Pending>();
+  #next = 0;
+  #failure: LeiaError | undefined;
+
+  readonly #where: PoolOptions['where'];
+
+  constructor({ script, data, where, heapMiB = 768 }: PoolOptions) {
+    this.#where = where;
+    this.#worker = startWorker(script, data, heapMiB);
+    this.#worker.on('message', ({ id, result, error }: Message) => {
+      const task = this.#pending.get(id);
+      this.#pending.delete(id);
+      if (error) task?.reject(new LeiaError(error.code, error.message));
+      else task?.resolve(result);
+    });
+    this.#worker.on('error', (error: Error & { code?: string }) => {
+      this.#fail(
+        error.code === 'ERR_WORKER_OUT_OF_MEMORY'
+          ? `a worker thread needed more than ${heapMiB} MiB of memory`
+          : `a worker thread failed: ${error.message.replace(/\s+/g, ' ')}`,
+        error,
+      );
+    });
+    this.#worker.on('exit', (code) => {
+      this.#fail(`a worker thread ended before its work was done (exit code ${code})`);
+    });
+  }
+
+  get load(): number {
+    return this.#pending.size;
+  }
+
+  run(task: unknown, transfer: Transferable[]): Promise<unknown> {
+    if (this.#failure) return Promise.reject(this.#failure);
+    return new Promise((resolve, reject) => {
+      const id = this.#next++;
+      this.#pending.set(id, { task, resolve, reject });
+      this.#worker.postMessage({ id, task }, transfer);
+    });
+  }
+
+  async stop(): Promise<void> {
+    await this.#worker.terminate();
+  }
+
+  #fail(message: string, cause?: Error): void {
+    const [first] = this.#pending.values();
+    const place = first && this.#where ? ` in ${this.#where(first.task)}` : '';
+    this.#failure ??= new LeiaError('execution', `${message}${place}`, { cause });
+    for (const task of this.#pending.values()) task.reject(this.#failure);
+    this.#pending.clear();
+  }
+}
+
+/** A worker of a module of ours, also where modules are still TypeScript: Node 20 needs tsx's help then. */
+function startWorker(script: URL, data: unknown, heapMiB: number): Worker {
+  const options = { workerData: data, resourceLimits: { maxOldGenerationSizeMb: heapMiB } };
+  if (!script.pathname.endsWith('.ts')) return new Worker(script, options);
+  const tsx = createRequire(import.meta.url)
+    .resolve('tsx/esm/api')
+    .replace(/\.cjs$/, '.mjs');
+  const [loader, module] = [pathToFileURL(tsx).href, script.href].map((url) => JSON.stringify(url));
+  const code = `import(${loader}).then(({ register }) => { register(); return import(${module}); });`;
+  return new Worker(code, { ...options, eval: true, execArgv: [] });
+}
+
+/** In a worker: the data it was started with, and a function for each task. */
+export async function serve<Data, Task>(
+  start: (
+    data: Data,
+  ) => Promise<(task: Task) => Promise<{ result: unknown; transfer: Transferable[] }>>,
+): Promise<void> {
+  const port = parentPort!;
+  const ready = start(workerData as Data);
+  port.on('message', async ({ id, task }: { id: number; task: Task }) => {
+    try {
+      const { result, transfer } = await (await ready)(task);
+      port.postMessage({ id, result } satisfies Message, transfer);
+    } catch (error) {
+      if (!(error instanceof LeiaError)) throw error;
+      const { code, message } = error;
+      port.postMessage({ id, error: { code, message } } satisfies Message);
+    }
+  });
+  await ready;
+}

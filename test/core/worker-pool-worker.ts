@@ -1,0 +1,20 @@
+// What the threads of worker-pool.test.ts do: as each task says.
+import { setTimeout } from 'node:timers/promises';
+import { LeiaError } from '../../lib/core/error.ts';
+import { serve } from '../../lib/core/worker-pool.ts';
+
+export interface Task {
+  value: number;
+  wait?: number;
+  fate?: 'refuse' | 'break' | 'exit' | 'fill memory';
+}
+
+await serve(async (base: number) => async ({ value, wait = 0, fate }: Task) => {
+  await setTimeout(wait);
+  if (fate === 'refuse') throw new LeiaError('format', `${value} is refused`);
+  if (fate === 'break') throw new TypeError('not a function');
+  if (fate === 'exit') process.exit(7);
+  const kept: number[][] = [];
+  while (fate === 'fill memory') kept.push(Array.from({ length: 1000 }, (_, i) => i + 0.5));
+  return { result: base + value, transfer: [] };
+});

@@ -1,0 +1,63 @@
+// Threads that do tasks in order, and whatever can go wrong in one of them.
+import { describe, expect, test } from 'vitest';
+import { WorkerPool } from '../../lib/core/worker-pool.ts';
+import type { Task } from './worker-pool-worker.ts';
+
+const script = new URL('worker-pool-worker.ts', import.meta.url);
+
+async function run(tasks: readonly Task[], workers = 2, heapMiB?: number): Promise<number[]> {
+  const pool = new WorkerPool<Task, number>({
+    script,
+    workers,
+    data: 100,
+    where: (task) => `task ${(task as Task).value}`,
+    ...(heapMiB ? { heapMiB } : {}),
+  });
+  const results: number[] = [];
+  const source = async function* () {
+    yield* tasks;
+  };
+  try {
+    for await (const result of pool.map(source())) results.push(result);
+    return results;
+  } finally {
+    await pool.close();
+  }
+}
+
+describe('a pool of threads', () => {
+  test('gives results in the order of the tasks, whichever is done first', async () => {
+    const tasks = Array.from({ length: 12 }, (_, i) => ({ value: i, wait: i % 3 === 0 ? 30 : 0 }));
+    const expected = tasks.map(({ value }) => 100 + value);
+    expect(await run(tasks, 3)).toEqual(expected);
+    expect(await run([], 3)).toEqual([]);
+  });
+
+  test('throws what a task throws when its turn comes', async () => {
+    const done: number[] = [];
+    const pool = new WorkerPool<Task, number>({ script, workers: 2, data: 0 });
+    const tasks = async function* (): AsyncGenerator<Task> {
+      yield { value: 1, wait: 50 };
+      yield { value: 2, fate: 'refuse' };
+      yield { value: 3 };
+    };
+    const work = async () => {
+      for await (const result of pool.map(tasks())) done.push(result);
+    };
+    await expect(work()).rejects.toMatchObject({ code: 'format', message: '2 is refused' });
+    expect(done).toEqual([1]);
+    await pool.close();
+  });
+
+  test.each([
+    ['break', 'a worker thread failed: not a function in task 5'],
+    ['exit', 'a worker thread ended before its work was done (exit code 7) in task 5'],
+    ['fill memory', 'a worker thread needed more than 30 MiB of memory in task 5'],
+  ] as const)('a thread that must %s is one error', async (fate, message) => {
+    await expect(run([{ value: 5, fate }, { value: 6 }], 1, 30)).rejects.toMatchObject({
+      name: 'LeiaError',
+      code: 'execution',
+      message,
+    });
+  });
+});
