@@ -18,6 +18,7 @@ import {
 } from './make-dataset.ts';
 import { type NameSource, readNamesInto } from './names/name-source.ts';
 import { wikipediaSite } from './names/wikipedia-site.ts';
+import { defaultBatchBytes } from './page-batches.ts';
 import type { Siteinfo } from './siteinfo.ts';
 import { TitleIndexBuilder } from './title-index.ts';
 import type { LineOptions } from './wikitext/lines.ts';
@@ -30,7 +31,7 @@ export interface PrepareOptions extends DatasetOptions {
   lists?: LineOptions['lists'];
   /** Threads to read pages with; the result does not depend on it. Default: one a core. */
   workers?: number;
-  /** XML that a thread works on at a time, in bytes. Default 1 MiB. */
+  /** XML that a thread works on at a time, in bytes. Default 1 MiB, less if shards are small. */
   batchBytes?: number;
 }
 
@@ -55,7 +56,7 @@ export async function prepare(options: PrepareOptions): Promise<Manifest> {
 /** The first pass, and what the second will read. */
 async function openArticles(options: PrepareOptions, bytes: number): Promise<Articles> {
   const { dump, language, names, lists = 'keep', tokenizer, signal, onProgress } = options;
-  const { workers = availableParallelism(), batchBytes } = options;
+  const { workers = availableParallelism(), batchBytes = batchBytesFor(options) } = options;
   const index = new TitleIndexBuilder();
   const { siteinfo, articles } = await readTitles(options, index, bytes);
   // The code of the text may be another than that of the edition: `nb` in the edition `no`.
@@ -87,6 +88,11 @@ async function openArticles(options: PrepareOptions, bytes: number): Promise<Art
   };
 }
 
+/** A shard ends where a piece does, so it should have several. */
+function batchBytesFor({ shardBytes = Number.POSITIVE_INFINITY }: PrepareOptions): number {
+  return Math.min(defaultBatchBytes, Math.ceil(shardBytes / 8));
+}
+
 /** Why there is nothing to learn from the dataset, if so. */
 function whyUseless(
   { articles, withoutLinks, linked, anchors }: PrepareCounts,
@@ -103,8 +109,8 @@ async function readTitles(
   index: TitleIndexBuilder,
   bytes: number,
 ): Promise<{ siteinfo: Siteinfo; articles: number }> {
-  const { dump, names, signal, onProgress, batchBytes } = options;
-  const { workers = availableParallelism() } = options;
+  const { dump, names, signal, onProgress } = options;
+  const { workers = availableParallelism(), batchBytes = batchBytesFor(options) } = options;
   const progress: ByteProgress = { done: 0, total: bytes };
   const onRead = (done: number): void => {
     progress.done = done;

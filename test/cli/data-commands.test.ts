@@ -228,6 +228,7 @@ describe('an interrupted run', () => {
   const shards = ['--shard-size', '0.2'];
   let whole = new Map<string, Buffer>();
   let dump = '';
+  let wholeTime = 0;
   beforeAll(async () => {
     const { folder, output, prepare } = await smallWiki(keep);
     const pages = Array.from({ length: 300 }, (_, i) => ({
@@ -236,7 +237,9 @@ describe('an interrupted run', () => {
     }));
     dump = join(folder, 'ptwiki-long.xml');
     await writeFile(dump, dumpXml(pages));
+    const began = performance.now();
     expect(await prepare(['--dump', dump, ...shards])).toMatchObject({ code: 0 });
+    wholeTime = performance.now() - began;
     whole = await contents(output);
     expect(whole.size).toBeGreaterThan(3 * 5);
   });
@@ -273,6 +276,28 @@ describe('an interrupted run', () => {
 
     expect(await small.prepare(['--dump', dump, ...shards])).toMatchObject({ code: 0 });
     expect(await contents(small.output)).toEqual(whole);
+  });
+
+  test('killed again and again, at any time and with any number of threads, it ends in the same bytes', async () => {
+    const small = await smallWiki();
+    const began = performance.now();
+    let kills = 0;
+    for (const workers of ['1', '3', '2', '1', '2']) {
+      // A run begun anew takes as long as the whole one, so some are killed before the first shard is written.
+      const wait = Math.random() * 1.2 * wholeTime;
+      const { code } = await small.prepare(['--dump', dump, ...shards, '--workers', workers], {
+        onStart: (child) => {
+          const timer = globalThis.setTimeout(() => child.kill('SIGKILL'), wait);
+          child.on('exit', () => clearTimeout(timer));
+        },
+      });
+      if (code === 0) break;
+      expect(code).toBe(null);
+      kills++;
+    }
+    const message = `${kills} kills in ${performance.now() - began} ms`;
+    expect(await small.prepare(['--dump', dump, ...shards]), message).toMatchObject({ code: 0 });
+    expect(await contents(small.output), message).toEqual(whole);
   });
 
   test('other input is refused and the difference named', async () => {

@@ -1,0 +1,140 @@
+// One stage of `leia prepare` on one input with so many threads, timed: a process of its own for each, so
+// that the peak of its memory is its own. Prints one line of JSON.
+import { mkdtemp, open, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { addon } from '../../lib/core/addon.ts';
+import { WorkerPool } from '../../lib/core/worker-pool.ts';
+import { openBatches, openDump } from '../../lib/corpus/dump.ts';
+import { workOn } from '../../lib/corpus/dump-work.ts';
+import type { PageBatch } from '../../lib/corpus/page-reader.ts';
+import { prepare } from '../../lib/corpus/prepare.ts';
+import { ArticleExtractor } from '../../lib/corpus/wikitext/extract.ts';
+import { Dataset } from '../../lib/leia/dataset.ts';
+import { ArticleTokenizer } from '../../lib/leia/tokenize-article.ts';
+import { Tokenizer } from '../../lib/tokenizer/tokenizer.ts';
+import type { TextResult } from './text-worker.ts';
+
+export const stages = ['bzip2', 'titles', 'text', 'tokens', 'prepare'] as const;
+export type Stage = (typeof stages)[number];
+
+export interface Request {
+  stage: Stage;
+  /** Dump, plain or .bz2; for `bzip2` .bz2. */
+  dump: string;
+  workers: number;
+  tokenizer: string;
+  /** Table of langlinks, for `prepare`. */
+  names: string;
+}
+
+export interface Measured {
+  seconds: number;
+  /** Processor time of all threads. */
+  cpuSeconds: number;
+  /** Of XML. */
+  bytes: number;
+  articles: number;
+  tokens: number;
+  peakMiB: number;
+}
+
+type Counts = Pick<Measured, 'bytes' | 'articles' | 'tokens'>;
+
+async function unpack(path: string, threads: number): Promise<number> {
+  const file = await open(path);
+  const decoder = new (addon().NativeBzip2Decoder)(threads);
+  let bytes = 0;
+  for (let last = false; !last; ) {
+    const buffer = new Uint8Array(4 << 20);
+    const { bytesRead } = await file.read(buffer, 0, buffer.length);
+    last = bytesRead < buffer.length;
+    let input = buffer.subarray(0, bytesRead);
+    for (let more = true; more; ) {
+      const decoded = await decoder.decode(input, last, 1 << 20);
+      bytes += decoded.bytes.length;
+      more = decoded.more;
+      input = new Uint8Array(0);
+    }
+  }
+  await file.close();
+  return bytes;
+}
+
+/** The pieces as they pass, their bytes counted. */
+async function* counted(
+  batches: AsyncIterable<PageBatch>,
+  counts: Counts,
+): AsyncGenerator<PageBatch, void, undefined> {
+  for await (const batch of batches) {
+    counts.bytes += batch.bytes.length;
+    yield batch;
+  }
+}
+
+async function run({ stage, dump, workers, tokenizer, names }: Request): Promise<Measured> {
+  const counts: Counts = { bytes: 0, articles: 0, tokens: 0 };
+  const texts: { text: string; spans: { start: number; end: number; name: string }[] }[] = [];
+  const model = stage === 'tokens' ? await Tokenizer.load(tokenizer) : undefined;
+  if (stage === 'tokens') {
+    const { siteinfo, pages } = await openDump(dump);
+    const extractor = new ArticleExtractor(siteinfo);
+    for await (const page of pages()) {
+      if (page.namespace !== 0 || page.redirect !== undefined) continue;
+      const { text, anchors } = extractor.extract(page);
+      counts.bytes += Buffer.byteLength(page.text);
+      texts.push({
+        text,
+        spans: anchors.map(({ start, end, target }) => ({ start, end, name: target })),
+      });
+    }
+  }
+  const cpu = process.cpuUsage();
+  const began = performance.now();
+  if (stage === 'bzip2') counts.bytes = await unpack(dump, workers);
+  else if (stage === 'titles') {
+    const { siteinfo, batches } = await openBatches(dump);
+    const job = { kind: 'titles', file: 'bench', siteinfo, byPage: true } as const;
+    for await (const { articles } of workOn(counted(batches(), counts), job, workers)) {
+      counts.articles += articles;
+    }
+  } else if (stage === 'text') {
+    const { siteinfo, batches } = await openBatches(dump);
+    const script = new URL('text-worker.ts', import.meta.url);
+    const pool = new WorkerPool<PageBatch, TextResult>({ script, workers, data: siteinfo });
+    const pieces = counted(batches(), counts);
+    for await (const result of pool.map(pieces, ({ bytes }) => [bytes.buffer as ArrayBuffer])) {
+      counts.articles += result.articles;
+    }
+    await pool.close();
+  } else if (stage === 'tokens') {
+    const work = new ArticleTokenizer(model!);
+    for (let from = 0; from < texts.length; from += 128) {
+      const batch = await work.tokenize(texts.slice(from, from + 128));
+      counts.articles += batch.length;
+      for (const { article } of batch) counts.tokens += article.inputIds.length;
+    }
+  } else {
+    const folder = await mkdtemp(join(tmpdir(), 'leia-bench-'));
+    const output = join(folder, 'data');
+    await prepare({
+      ...{ dump, language: 'xx', names: { kind: 'langlinks', path: names }, output, workers },
+      tokenizer: await Tokenizer.load(tokenizer),
+    });
+    const { manifest } = await Dataset.open(output);
+    counts.articles = manifest.articles;
+    counts.tokens = manifest.tokens;
+    const { batches } = await openBatches(dump);
+    for await (const { bytes } of batches()) counts.bytes += bytes.length;
+    await rm(folder, { recursive: true });
+  }
+  const { user, system } = process.cpuUsage(cpu);
+  return {
+    seconds: (performance.now() - began) / 1000,
+    cpuSeconds: (user + system) / 1e6,
+    ...counts,
+    peakMiB: process.resourceUsage().maxRSS / 1024,
+  };
+}
+
+console.log(JSON.stringify(await run(JSON.parse(process.argv[2]!) as Request)));

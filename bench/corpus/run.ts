@@ -1,0 +1,141 @@
+// `npm run bench:corpus -- [--dump FILE] [--tokenizer FOLDER] [--repeat N,…] [--workers N,…] [--runs N]`: how
+// fast each stage of `leia prepare` is and what memory it takes, and how both grow with the threads and with
+// the input, which is the dump repeated with other titles. Runs alternate and the best counts, since other
+// work on the machine only makes them slower. Compression is that of the bzip2 command, where there is one.
+import { execFile, execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { availableParallelism, cpus, loadavg, tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { parseArgs, promisify } from 'node:util';
+import { openDump } from '../../lib/corpus/dump.ts';
+import { writeLargeWiki } from './large-wiki.ts';
+import type { Measured, Request, Stage } from './measure.ts';
+
+const demo = resolve(import.meta.dirname, '../../examples/demo');
+const cores = availableParallelism();
+
+const { values } = parseArgs({
+  options: {
+    dump: {
+      type: 'string',
+      default: join(demo, 'jawiki-sample-pages-articles-multistream.xml.bz2'),
+    },
+    tokenizer: { type: 'string', default: join(demo, 'tokenizer') },
+    repeat: { type: 'string', default: '1,4' },
+    workers: { type: 'string', default: [...new Set([1, cores])].join() },
+    runs: { type: 'string', default: '3' },
+  },
+});
+const numbers = (text: string): number[] => text.split(',').map(Number);
+
+interface Input {
+  name: string;
+  xml: string;
+  names: string;
+  bz2: string | undefined;
+}
+
+async function articlesOf(dump: string): Promise<number> {
+  let count = 0;
+  for await (const page of (await openDump(dump)).pages()) {
+    if (page.namespace === 0 && page.redirect === undefined) count++;
+  }
+  return count;
+}
+
+async function makeInput(folder: string, repeat: number, articles: number): Promise<Input> {
+  const xml = join(folder, `${repeat}.xml`);
+  const names = join(folder, `${repeat}.sql`);
+  const { xmlBytes } = await writeLargeWiki(values.dump, repeat * articles, { xml, names });
+  let bz2: string | undefined;
+  try {
+    execFileSync('bzip2', ['--keep', xml]);
+    bz2 = `${xml}.bz2`;
+  } catch {
+    console.log('no bzip2 command: nothing is measured from .bz2');
+  }
+  return { name: `${(xmlBytes / 1e6).toFixed(1)} MB`, xml, names, bz2 };
+}
+
+const best = new Map<
+  string,
+  { request: Request; input: Input; from: string; measured: Measured }
+>();
+
+async function measure(stage: Stage, input: Input, from: 'xml' | 'bz2', workers: number) {
+  const dump = input[from];
+  if (dump === undefined) return;
+  const request: Request = {
+    stage,
+    dump,
+    workers,
+    tokenizer: values.tokenizer,
+    names: input.names,
+  };
+  const script = resolve(import.meta.dirname, 'measure.ts');
+  const { stdout } = await promisify(execFile)(
+    process.execPath,
+    ['--import', 'tsx', script, JSON.stringify(request)],
+    // The tokenizer's own threads.
+    { env: { ...process.env, RAYON_NUM_THREADS: String(workers) } },
+  );
+  const measured = JSON.parse(stdout) as Measured;
+  const key = `${stage} ${dump} ${workers}`;
+  const before = best.get(key);
+  if (!before || measured.seconds < before.measured.seconds) {
+    best.set(key, { request, input, from, measured });
+  }
+}
+
+function print(): void {
+  const rate = (value: number, unit: string) =>
+    value > 0 ? `${value.toPrecision(3)} ${unit}` : '';
+  const rows = [
+    ['stage', 'from', 'input', 'threads', 'XML', 'per core', 'articles', 'tokens', 'peak'],
+  ];
+  for (const { request, input, from, measured } of best.values()) {
+    const { seconds, cpuSeconds, bytes, articles, tokens, peakMiB } = measured;
+    rows.push([
+      request.stage,
+      from,
+      input.name,
+      String(request.workers),
+      rate(bytes / seconds / 1e6, 'MB/s'),
+      rate(bytes / cpuSeconds / 1e6, 'MB/s'),
+      rate(articles / seconds, '/s'),
+      rate(tokens / seconds / 1e6, 'M/s'),
+      `${Math.round(peakMiB)} MiB`,
+    ]);
+  }
+  const widths = rows[0]!.map((_, i) => Math.max(...rows.map((row) => row[i]!.length)));
+  for (const row of rows) console.log(row.map((cell, i) => cell.padEnd(widths[i]!)).join('  '));
+}
+
+const folder = mkdtempSync(join(tmpdir(), 'leia-bench-'));
+try {
+  const articles = await articlesOf(values.dump);
+  const inputs: Input[] = [];
+  for (const repeat of numbers(values.repeat))
+    inputs.push(await makeInput(folder, repeat, articles));
+  const load = () => loadavg()[0]!.toFixed(1);
+  console.log(
+    `${cores} × ${cpus()[0]?.model.trim()}, load ${load()}; rates include starting threads`,
+  );
+  for (let i = 0; i < Number(values.runs); i++) {
+    for (const input of inputs) {
+      for (const workers of numbers(values.workers)) {
+        await measure('bzip2', input, 'bz2', workers);
+        await measure('text', input, 'bz2', workers);
+        await measure('text', input, 'xml', workers);
+        await measure('titles', input, 'xml', workers);
+        await measure('tokens', input, 'xml', workers);
+        await measure('prepare', input, 'bz2', workers);
+        await measure('prepare', input, 'xml', workers);
+      }
+    }
+  }
+  print();
+  console.log(`load at the end ${load()}`);
+} finally {
+  rmSync(folder, { recursive: true });
+}
