@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { addon } from '../../lib/core/addon.ts';
 import { WorkerPool } from '../../lib/core/worker-pool.ts';
 import { openBatches, openDump } from '../../lib/corpus/dump.ts';
-import { workOn } from '../../lib/corpus/dump-work.ts';
+import { dumpWorkers, workOn } from '../../lib/corpus/dump-work.ts';
 import type { PageBatch } from '../../lib/corpus/page-reader.ts';
 import { prepare } from '../../lib/corpus/prepare.ts';
 import { ArticleExtractor } from '../../lib/corpus/wikitext/extract.ts';
@@ -95,17 +95,20 @@ async function run({ stage, dump, workers, tokenizer, names }: Request): Promise
   else if (stage === 'titles') {
     const { siteinfo, batches } = await openBatches(dump);
     const job = { kind: 'titles', file: 'bench', siteinfo, byPage: true } as const;
-    for await (const { articles } of workOn(counted(batches(), counts), job, workers)) {
+    const pool = dumpWorkers(workers);
+    for await (const { articles } of workOn(counted(batches(), counts), job, pool)) {
       counts.articles += articles;
     }
+    await pool.close();
   } else if (stage === 'text') {
     const { siteinfo, batches } = await openBatches(dump);
     const script = new URL('text-worker.ts', import.meta.url);
-    const pool = new WorkerPool<PageBatch, TextResult>({ script, workers, data: siteinfo });
+    const pool = new WorkerPool({ script, workers });
     const pieces = counted(batches(), counts);
-    for await (const result of pool.map(pieces, ({ bytes }) => [bytes.buffer as ArrayBuffer])) {
-      counts.articles += result.articles;
-    }
+    const results = pool.map<PageBatch, TextResult>(siteinfo, pieces, ({ bytes }) => [
+      bytes.buffer as ArrayBuffer,
+    ]);
+    for await (const { articles } of results) counts.articles += articles;
     await pool.close();
   } else if (stage === 'tokens') {
     const work = new ArticleTokenizer(model!);

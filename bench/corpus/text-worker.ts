@@ -9,7 +9,7 @@ export interface TextResult {
   lines: Uint8Array;
 }
 
-await serve(async (siteinfo: Siteinfo) => {
+serve(async (siteinfo: Siteinfo) => {
   const extractor = new ArticleExtractor(siteinfo);
   const source = { file: 'bench', namespaces: siteinfo.namespaces };
   return async (batch: PageBatch) => {

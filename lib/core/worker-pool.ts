@@ -2,15 +2,13 @@
 // number under way. A thread that fails or runs out of memory is one error, never a hang.
 import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';
-import { parentPort, type Transferable, Worker, workerData } from 'node:worker_threads';
+import { parentPort, type Transferable, Worker } from 'node:worker_threads';
 import { LeiaError, type LeiaErrorCode } from './error.ts';
 
 export interface PoolOptions {
   /** The module that calls {@link serve}. */
   script: URL;
   workers: number;
-  /** What every worker gets to begin with. */
-  data: unknown;
   /** Says where a task comes from, for the message when its thread fails. */
   where?: (task: unknown) => string;
   /** Memory for a worker's JavaScript, in MiB; one that needs more fails instead of taking the machine's. */
@@ -32,8 +30,14 @@ interface Pending {
   reject(error: Error): void;
 }
 
-export class WorkerPool<Task, Result> {
+interface Job {
+  number: number;
+  data: unknown;
+}
+
+export class WorkerPool {
   readonly #options: PoolOptions;
+  #job: Job | undefined;
   readonly #threads: Thread[] = [];
 
   constructor(options: PoolOptions) {
@@ -41,10 +45,12 @@ export class WorkerPool<Task, Result> {
   }
 
   /**
-   * The results of all tasks, in their order. `transfer` names what of a task moves to the worker instead of
-   * being copied. Throws what a task threw, when its turn comes.
+   * The results of all tasks of a job, in their order. Every worker gets the job's data once. `transfer` names
+   * what of a task moves to the worker instead of being copied. Throws what a task threw, when its turn comes.
+   * One job at a time.
    */
-  async *map(
+  async *map<Task, Result>(
+    job: unknown,
     tasks: AsyncIterable<Task>,
     transfer: (task: Task) => Transferable[] = () => [],
   ): AsyncGenerator<Result, void, undefined> {
@@ -52,13 +58,16 @@ export class WorkerPool<Task, Result> {
     const underWay: Promise<Result>[] = [];
     const limit = this.#options.workers * tasksPerWorker + 1;
     let ended = false;
+    this.#job = { number: (this.#job?.number ?? 0) + 1, data: job };
     try {
       for (;;) {
         while (!ended && underWay.length < limit) {
           const next = await source.next();
           if (next.done) ended = true;
           else {
-            const result = this.#thread().run(next.value, transfer(next.value)) as Promise<Result>;
+            const thread = this.#thread();
+            thread.begin(this.#job);
+            const result = thread.run(next.value, transfer(next.value)) as Promise<Result>;
             result.catch(() => {}); // thrown when it is awaited
             underWay.push(result);
           }
@@ -92,13 +101,14 @@ class Thread {
   readonly #worker: Worker;
   readonly #pending = new Map<number, Pending>();
   #next = 0;
+  #job = 0;
   #failure: LeiaError | undefined;
 
   readonly #where: PoolOptions['where'];
 
-  constructor({ script, data, where, heapMiB = 768 }: PoolOptions) {
+  constructor({ script, where, heapMiB = 768 }: PoolOptions) {
     this.#where = where;
-    this.#worker = startWorker(script, data, heapMiB);
+    this.#worker = startWorker(script, heapMiB);
     this.#worker.on('message', ({ id, result, error }: Message) => {
       const task = this.#pending.get(id);
       this.#pending.delete(id);
@@ -120,6 +130,13 @@ class Thread {
 
   get load(): number {
     return this.#pending.size;
+  }
+
+  /** Gives the worker a job's data, unless it has them. */
+  begin({ number, data }: Job): void {
+    if (number === this.#job || this.#failure) return;
+    this.#job = number;
+    this.#worker.postMessage({ job: data });
   }
 
   run(task: unknown, transfer: Transferable[]): Promise<unknown> {
@@ -145,8 +162,8 @@ class Thread {
 }
 
 /** A worker of a module of ours, also where modules are still TypeScript: Node 20 needs tsx's help then. */
-function startWorker(script: URL, data: unknown, heapMiB: number): Worker {
-  const options = { workerData: data, resourceLimits: { maxOldGenerationSizeMb: heapMiB } };
+function startWorker(script: URL, heapMiB: number): Worker {
+  const options = { resourceLimits: { maxOldGenerationSizeMb: heapMiB } };
   if (!script.pathname.endsWith('.ts')) return new Worker(script, options);
   const tsx = createRequire(import.meta.url)
     .resolve('tsx/esm/api')
@@ -156,17 +173,21 @@ function startWorker(script: URL, data: unknown, heapMiB: number): Worker {
   return new Worker(code, { ...options, eval: true, execArgv: [] });
 }
 
-/** In a worker: the data it was started with, and a function for each task. */
-export async function serve<Data, Task>(
-  start: (
-    data: Data,
-  ) => Promise<(task: Task) => Promise<{ result: unknown; transfer: Transferable[] }>>,
-): Promise<void> {
+type Work<Task> = (task: Task) => Promise<{ result: unknown; transfer: Transferable[] }>;
+type Order<Job, Task> = { job: Job } | { id: number; task: Task };
+
+/** In a worker: makes of each job's data the function that does its tasks. */
+export function serve<Job, Task>(start: (job: Job) => Promise<Work<Task>>): void {
   const port = parentPort!;
-  const ready = start(workerData as Data);
-  port.on('message', async ({ id, task }: { id: number; task: Task }) => {
+  let work: Promise<Work<Task>> | undefined;
+  port.on('message', async (order: Order<Job, Task>) => {
+    if ('job' in order) {
+      work = start(order.job);
+      return;
+    }
+    const { id, task } = order;
     try {
-      const { result, transfer } = await (await ready)(task);
+      const { result, transfer } = await (await work!)(task);
       port.postMessage({ id, result } satisfies Message, transfer);
     } catch (error) {
       if (!(error instanceof LeiaError)) throw error;
@@ -174,5 +195,4 @@ export async function serve<Data, Task>(
       port.postMessage({ id, error: { code, message } } satisfies Message);
     }
   });
-  await ready;
 }

@@ -101,11 +101,21 @@ function link({ title, text, anchors }: Article, index: TitleIndex): LinkedArtic
   return { title, text, anchors: linked, filtered };
 }
 
-/** The results of a job over all pieces, in order, by `workers` threads. */
+/** Threads for jobs on dumps; they start when there is something to do. */
+export function dumpWorkers(workers: number): WorkerPool {
+  const script = import.meta.url.endsWith('.ts') ? 'dump-worker.ts' : 'dump-worker.js';
+  return new WorkerPool({
+    script: new URL(script, import.meta.url),
+    workers,
+    where: (batch) => `the page(s) at byte ${(batch as PageBatch).start} of the XML`,
+  });
+}
+
+/** The results of a job over all pieces, in order. */
 export async function* workOn<Job extends DumpJob>(
   batches: AsyncGenerator<PageBatch, void, undefined>,
   job: Job,
-  workers: number,
+  pool: WorkerPool,
   tokenizer?: Tokenizer,
 ): AsyncGenerator<Job extends TitleJob ? TitleBatch : ArticleBatch, void, undefined> {
   type Result = Job extends TitleJob ? TitleBatch : ArticleBatch;
@@ -122,18 +132,5 @@ export async function* workOn<Job extends DumpJob>(
     yield second.value;
     yield* batches;
   };
-  const pool = new WorkerPool<PageBatch, Result>({
-    script: new URL(
-      import.meta.url.endsWith('.ts') ? 'dump-worker.ts' : 'dump-worker.js',
-      import.meta.url,
-    ),
-    workers,
-    data: job,
-    where: (batch) => `${job.file} at byte ${(batch as PageBatch).start} of the XML`,
-  });
-  try {
-    yield* pool.map(all(), ({ bytes }) => [bytes.buffer as ArrayBuffer]);
-  } finally {
-    await pool.close();
-  }
+  yield* pool.map<PageBatch, Result>(job, all(), ({ bytes }) => [bytes.buffer as ArrayBuffer]);
 }

@@ -2,4 +2,4 @@
 import { serve } from '../core/worker-pool.ts';
 import { type DumpJob, startWork } from './dump-work.ts';
 
-await serve((job: DumpJob) => startWork(job));
+serve((job: DumpJob) => startWork(job));

@@ -4,9 +4,10 @@
 // run goes on after the last whole one.
 import { availableParallelism } from 'node:os';
 import { basename } from 'node:path';
+import type { WorkerPool } from '../core/worker-pool.ts';
 import type { Manifest } from '../leia/dataset-format.ts';
 import { openBatches } from './dump.ts';
-import { workOn } from './dump-work.ts';
+import { dumpWorkers, workOn } from './dump-work.ts';
 import type { PrepareCounts } from './encode-articles.ts';
 import {
   type Articles,
@@ -50,15 +51,24 @@ export async function prepare(options: PrepareOptions): Promise<Manifest> {
     lists,
     names: { kind: names.kind, ...(await describeFile(names.path, options)) },
   };
-  return makeDataset(options, source, () => openArticles(options, source.dump.bytes));
+  const pool = dumpWorkers(options.workers ?? availableParallelism());
+  try {
+    return await makeDataset(options, source, () => openArticles(options, source.dump.bytes, pool));
+  } finally {
+    await pool.close();
+  }
 }
 
 /** The first pass, and what the second will read. */
-async function openArticles(options: PrepareOptions, bytes: number): Promise<Articles> {
+async function openArticles(
+  options: PrepareOptions,
+  bytes: number,
+  pool: WorkerPool,
+): Promise<Articles> {
   const { dump, language, names, lists = 'keep', tokenizer, signal, onProgress } = options;
-  const { workers = availableParallelism(), batchBytes = batchBytesFor(options) } = options;
+  const { batchBytes = batchBytesFor(options) } = options;
   const index = new TitleIndexBuilder();
-  const { siteinfo, articles } = await readTitles(options, index, bytes);
+  const { siteinfo, articles } = await readTitles(options, index, bytes, pool);
   // The code of the text may be another than that of the edition: `nb` in the edition `no`.
   const written = siteinfo.language;
   if (written !== '' && wikipediaSite(written) !== wikipediaSite(language)) {
@@ -79,7 +89,7 @@ async function openArticles(options: PrepareOptions, bytes: number): Promise<Art
       const { batches } = await openBatches(dump, { batchBytes, onRead });
       const job = { kind: 'articles', file, siteinfo, lists, titles } as const;
       const data = { ...job, tokenizer: tokenizer.folder };
-      yield* workOn(batches(position), data, workers, tokenizer);
+      yield* workOn(batches(position), data, pool, tokenizer);
     },
     total: articles,
     progress: () => progress,
@@ -108,9 +118,10 @@ async function readTitles(
   options: PrepareOptions,
   index: TitleIndexBuilder,
   bytes: number,
+  pool: WorkerPool,
 ): Promise<{ siteinfo: Siteinfo; articles: number }> {
   const { dump, names, signal, onProgress } = options;
-  const { workers = availableParallelism(), batchBytes = batchBytesFor(options) } = options;
+  const { batchBytes = batchBytesFor(options) } = options;
   const progress: ByteProgress = { done: 0, total: bytes };
   const onRead = (done: number): void => {
     progress.done = done;
@@ -119,7 +130,7 @@ async function readTitles(
   const byPage = names.kind === 'langlinks';
   const job = { kind: 'titles', file: basename(dump), siteinfo, byPage } as const;
   let [pages, articles] = [0, 0];
-  for await (const batch of workOn(batches(), job, workers)) {
+  for await (const batch of workOn(batches(), job, pool)) {
     pages += batch.pages;
     articles += batch.articles;
     for (const [from, to] of batch.redirects) index.redirect(from, to);

@@ -34,7 +34,9 @@ export class Tokenizer {
   /** See `textHash`: equal hashes turn the same text into the same ids. */
   readonly hash: string;
   readonly #text: NativeTokenizer;
-  readonly #all: NativeTokenizer;
+  /** With control tokens, for decoding; made when it is needed, since it takes as much memory again. */
+  #all: NativeTokenizer | undefined;
+  readonly #json: string;
   readonly #ids: ReadonlyMap<string, number>;
 
   private constructor(folder: string, json: TokenizerJson, special: { bos: string; eos: string }) {
@@ -43,9 +45,9 @@ export class Tokenizer {
     this.#ids = tokenIds(json);
     this.vocabSize = idLimit(json);
     this.hash = textHash(json);
-    this.#all = construct(json, path);
+    this.#json = JSON.stringify(json);
     const text = textOnly(json);
-    this.#text = construct(text, path);
+    this.#text = construct(JSON.stringify(text), path);
     for (const { content, id } of text.added_tokens) {
       if (this.#text.tokenToId(content) === id) continue;
       throw new LeiaError(
@@ -117,6 +119,7 @@ export class Tokenizer {
         `decode: ${id} is no token id, expected 0 to ${this.vocabSize - 1}`,
       );
     }
+    this.#all ??= construct(this.#json, join(this.folder, 'tokenizer.json'));
     return await this.#all.decode(list, skipSpecialTokens);
   }
 
@@ -143,9 +146,9 @@ export class Tokenizer {
   }
 }
 
-function construct(json: TokenizerJson, path: string): NativeTokenizer {
+function construct(json: string, path: string): NativeTokenizer {
   try {
-    return NativeTokenizer.fromString(JSON.stringify(json));
+    return NativeTokenizer.fromString(json);
   } catch (error) {
     throw new LeiaError('format', `${path}: ${(error as Error).message}`, { cause: error });
   }

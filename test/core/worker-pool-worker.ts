@@ -9,7 +9,7 @@ export interface Task {
   fate?: 'refuse' | 'break' | 'exit' | 'fill memory';
 }
 
-await serve(async (base: number) => async ({ value, wait = 0, fate }: Task) => {
+serve(async (base: number) => async ({ value, wait = 0, fate }: Task) => {
   await setTimeout(wait);
   if (fate === 'refuse') throw new LeiaError('format', `${value} is refused`);
   if (fate === 'break') throw new TypeError('not a function');

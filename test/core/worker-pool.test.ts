@@ -6,10 +6,9 @@ import type { Task } from './worker-pool-worker.ts';
 const script = new URL('worker-pool-worker.ts', import.meta.url);
 
 async function run(tasks: readonly Task[], workers = 2, heapMiB?: number): Promise<number[]> {
-  const pool = new WorkerPool<Task, number>({
+  const pool = new WorkerPool({
     script,
     workers,
-    data: 100,
     where: (task) => `task ${(task as Task).value}`,
     ...(heapMiB ? { heapMiB } : {}),
   });
@@ -18,7 +17,7 @@ async function run(tasks: readonly Task[], workers = 2, heapMiB?: number): Promi
     yield* tasks;
   };
   try {
-    for await (const result of pool.map(source())) results.push(result);
+    for await (const result of pool.map<Task, number>(100, source())) results.push(result);
     return results;
   } finally {
     await pool.close();
@@ -35,17 +34,24 @@ describe('a pool of threads', () => {
 
   test('throws what a task throws when its turn comes', async () => {
     const done: number[] = [];
-    const pool = new WorkerPool<Task, number>({ script, workers: 2, data: 0 });
+    const pool = new WorkerPool({ script, workers: 2 });
     const tasks = async function* (): AsyncGenerator<Task> {
       yield { value: 1, wait: 50 };
       yield { value: 2, fate: 'refuse' };
       yield { value: 3 };
     };
     const work = async () => {
-      for await (const result of pool.map(tasks())) done.push(result);
+      for await (const result of pool.map<Task, number>(0, tasks())) done.push(result);
     };
     await expect(work()).rejects.toMatchObject({ code: 'format', message: '2 is refused' });
     expect(done).toEqual([1]);
+    // Another job for the same threads.
+    const more: number[] = [];
+    const one = async function* (): AsyncGenerator<Task> {
+      yield { value: 4 };
+    };
+    for await (const result of pool.map<Task, number>(1000, one())) more.push(result);
+    expect(more).toEqual([1004]);
     await pool.close();
   });
 
