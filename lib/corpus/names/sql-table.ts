@@ -32,7 +32,9 @@ export async function readSqlTable(
   let inRows = false;
   /** In a statement that goes on in the next line. */
   let inStatement = false;
+  let last = 0;
   for await (const { text, number } of readLines(path)) {
+    last = number;
     const where = `${path}: line ${number}`;
     let at = 0;
     if (!inStatement) {
@@ -60,7 +62,10 @@ export async function readSqlTable(
     });
   }
   if (inRows || inStatement) {
-    throw new LeiaError('format', `${path}: it ends before the end of the table: cut off?`);
+    throw new LeiaError(
+      'format',
+      `${path}: it ends with line ${last}, before the end of the table: cut off?`,
+    );
   }
   if (statements === 0) {
     throw new LeiaError(

@@ -30,7 +30,9 @@ export async function readWikidata<Into extends Names<string> = Map<string, stri
   const site = wikipediaSite(language);
   let entities = 0;
   let closed = false;
+  let last = 0;
   for await (const { text, number } of readLines(path)) {
+    last = number;
     const line = text.trim().replace(/,$/, '');
     if (line === '' || line === '[') continue;
     if (line === ']') {
@@ -53,7 +55,12 @@ export async function readWikidata<Into extends Names<string> = Map<string, stri
     }
   }
   if (entities === 0) throw new LeiaError('format', `${path}: no Wikidata entity in it`);
-  if (!closed) throw new LeiaError('format', `${path}: it ends before the closing "]": cut off?`);
+  if (!closed) {
+    throw new LeiaError(
+      'format',
+      `${path}: it ends with line ${last}, before the closing "]": cut off?`,
+    );
+  }
   return names;
 }
 

@@ -173,7 +173,7 @@ describe('langlinks', () => {
     ['nothing here\n', 'is it a langlinks.sql?'],
     [
       "/*!40000 ALTER TABLE `langlinks` DISABLE KEYS */;\nINSERT INTO `langlinks` VALUES (1,'en','a');\n",
-      'it ends before the end of the table: cut off?',
+      'it ends with line 2, before the end of the table: cut off?',
     ],
     ["INSERT INTO `page` VALUES (1,'a','b');\n", "this is table 'page'"],
     ["INSERT INTO `langlinks` VALUES (1,'en','cut\n", 'expected a string that ends'],
