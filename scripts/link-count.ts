@@ -32,7 +32,7 @@ const EDITIONS =
   /^(?:simple|nah|als|nrm|pih|lbe|zh-(?:classical|min-nan|yue|cn|tw|cfr)|bat-smg|be-(?:x-old|tarask)|cbk-zam|eml|epo|fiu-vro|map-bms|minnan|mo|nds-nl|roa-(?:rup|tara)|cz|dk|jp|sh|bh|nb|ext|tokipona)$/;
 /** Names of the namespaces File and Category where a dump's head is not that of its pages. */
 const FOREIGN_CATEGORY =
-  /^(?:[ck]at[eéèi]g[oòóô]r\p{L}*|категор\p{L}*|κατηγορ\p{L}*|تصنيف|श्रेणी|वर्ग|分类|分類|カテゴリ|분류)$/u;
+  /^(?:[ck]at[eéèi]g[oòóô]r\p{L}*|категор\p{L}*|κατηγορ\p{L}*|تصنيف|श्रेणी|वर्ग|分类|分類|カテゴリ|분류|kaarangay)$/u;
 const MEDIA = /\.(?:jpe?g|png|svg|gif|tiff?|webp|og[gav]|webm|mp3|wav|flac|midi?|pdf|djvu)\s*$/i;
 
 /** Codes of languages, as the platform knows them. */
