@@ -91,6 +91,8 @@ export interface Addon
   cublasLtDescription(): { path: string; version: number };
   NativeDevice: new (name: string) => NativeDevice;
   NativeTensor: new (device: NativeDevice, dtype: DType, shape: readonly number[]) => NativeTensor;
+  /** The first `size` bytes of an open file as memory; writing to it does not change the file. */
+  mapFile(descriptor: number, size: number): ArrayBuffer;
   NativeBzip2Decoder: new (threads: number) => NativeBzip2Decoder;
 }
 

@@ -68,7 +68,7 @@ async function openArticles(
   const { dump, language, names, lists = 'keep', tokenizer, signal, onProgress } = options;
   const { batchBytes = batchBytesFor(options) } = options;
   const index = new TitleIndexBuilder();
-  const { siteinfo, articles } = await readTitles(options, index, bytes, pool);
+  const { siteinfo, pages, articles } = await readTitles(options, index, bytes, pool);
   // The code of the text may be another than that of the edition: `nb` in the edition `no`.
   const written = siteinfo.language;
   if (written !== '' && wikipediaSite(written) !== wikipediaSite(language)) {
@@ -93,7 +93,7 @@ async function openArticles(
     },
     total: articles,
     progress: () => progress,
-    report: { redirects: index.redirects },
+    report: { pages, redirects: index.redirects, names: index.names.size },
     whyUseless: (counts) => whyUseless(counts, options),
   };
 }
@@ -119,7 +119,7 @@ async function readTitles(
   index: TitleIndexBuilder,
   bytes: number,
   pool: WorkerPool,
-): Promise<{ siteinfo: Siteinfo; articles: number }> {
+): Promise<{ siteinfo: Siteinfo; pages: number; articles: number }> {
   const { dump, names, signal, onProgress } = options;
   const { batchBytes = batchBytesFor(options) } = options;
   const progress: ByteProgress = { done: 0, total: bytes };
@@ -138,5 +138,5 @@ async function readTitles(
     onProgress?.('titles', pages, undefined, progress);
     checkInterrupted(signal);
   }
-  return { siteinfo, articles };
+  return { siteinfo, pages, articles };
 }

@@ -1,12 +1,14 @@
 /**
- * A tokenised dataset, opened for reading: any article at any time, nothing but the index in memory
- * (8 bytes an article). Every article is checked when it is read, so a damaged file cannot become training
- * data; {@link Dataset.verify} checks the whole beforehand.
+ * A tokenised dataset, opened for reading: any article at any time. Shards are mapped into memory, where what
+ * was read stays while there is room; only the index takes memory of its own (8 bytes an article). Every
+ * article is checked when it is read, so a damaged file cannot become training data; {@link Dataset.verify}
+ * checks the whole beforehand.
  */
 import { createHash } from 'node:crypto';
-import { closeSync, createReadStream, openSync, readSync } from 'node:fs';
+import { closeSync, createReadStream, fstatSync, openSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { addon } from '../core/addon.ts';
 import { LeiaError } from '../core/error.ts';
 import { fileError } from '../core/files.ts';
 import {
@@ -135,7 +137,7 @@ class ShardReader {
   readonly #shard: Shard;
   readonly #index: Uint32Array;
   readonly #vocabSize: number;
-  readonly #handles = new Map<ShardFile, number>();
+  readonly #maps = new Map<ShardFile, ArrayBuffer>();
 
   private constructor(
     folder: string,
@@ -183,8 +185,7 @@ class ShardReader {
   article(index: number): TokenizedArticle {
     const at = 2 * (index - this.first);
     const [begin, end] = [this.#index[at]!, this.#index[at + 2]!];
-    const record = new Int32Array(end - begin);
-    this.#read('articles', 4 * begin, new Uint8Array(record.buffer));
+    const record = new Int32Array(this.#map('articles'), 4 * begin, end - begin);
     const where = `${this.#path('articles')}: article ${index}`;
     return decodeArticle(record, this.#vocabSize, where);
   }
@@ -192,8 +193,7 @@ class ShardReader {
   passage(index: number): Passage {
     const at = 2 * (index - this.first) + 1;
     const [begin, end] = [this.#index[at]!, this.#index[at + 2]!];
-    const bytes = Buffer.alloc(end - begin);
-    this.#read('passages', begin, bytes);
+    const bytes = Buffer.from(this.#map('passages'), begin, end - begin);
     const where = `${this.#path('passages')}: article ${index}`;
     return parseChecked(passageSchema, bytes.toString('utf8'), where);
   }
@@ -211,24 +211,30 @@ class ShardReader {
   }
 
   close(): void {
-    for (const handle of this.#handles.values()) closeSync(handle);
-    this.#handles.clear();
+    this.#maps.clear();
   }
 
   #path(file: ShardFile): string {
     return join(this.#folder, shardFileName(file, this.#number));
   }
 
-  #read(file: ShardFile, position: number, into: Uint8Array): void {
+  /** The file as memory. */
+  #map(file: ShardFile): ArrayBuffer {
+    const there = this.#maps.get(file);
+    if (there) return there;
     const path = this.#path(file);
+    const { bytes } = this.#shard.files[file];
     try {
-      const handle = this.#handles.get(file) ?? openSync(path, 'r');
-      this.#handles.set(file, handle);
-      let done = 0;
-      while (done < into.length) {
-        const count = readSync(handle, into, done, into.length - done, position + done);
-        if (count === 0) throw new LeiaError('format', `${path} became shorter while it was read`);
-        done += count;
+      const handle = openSync(path, 'r');
+      try {
+        // Using memory beyond the end of a file ends the process.
+        const { size } = fstatSync(handle);
+        if (size < bytes) throw new LeiaError('format', `${path} has become shorter`);
+        const map = addon().mapFile(handle, bytes);
+        this.#maps.set(file, map);
+        return map;
+      } finally {
+        closeSync(handle);
       }
     } catch (error) {
       throw fileError('read', path, error);

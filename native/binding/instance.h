@@ -27,5 +27,6 @@ void register_device(Napi::Env env, Napi::Object exports);
 void register_tensor(Napi::Env env, Napi::Object exports);
 void register_operations(Napi::Env env, Napi::Object exports);
 void register_bzip2(Napi::Env env, Napi::Object exports);
+void register_file_map(Napi::Env env, Napi::Object exports);
 
 }  // namespace leia::binding

@@ -44,7 +44,9 @@ describe('a dataset', () => {
     const manifest = await prepare(options);
     expect(await passages(options.output)).toEqual(EXPECTED);
     expect(manifest.report).toEqual({
+      pages: PAGES.length,
       redirects: 3,
+      names: expect.any(Number),
       articles: 5,
       withoutLinks: 2,
       anchors: 9,

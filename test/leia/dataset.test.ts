@@ -104,6 +104,29 @@ describe('a dataset', () => {
     }
   });
 
+  it('is mapped: what was read outlives it, and writing into that changes no file', async () => {
+    await write(three);
+    const dataset = await Dataset.open(folder);
+    const { inputIds } = dataset.article(1);
+    const before = [...inputIds];
+    dataset.close();
+    expect([...inputIds]).toEqual(before);
+    inputIds.fill(0);
+    using again = await Dataset.open(folder);
+    expect([...again.article(1).inputIds]).toEqual(before);
+    await again.verify();
+  });
+
+  it('is not read when a file has become shorter since it was opened', async () => {
+    await write(three);
+    using dataset = await Dataset.open(folder);
+    const path = join(folder, 'articles-00000.bin');
+    await writeFile(path, (await readFile(path)).subarray(0, 40));
+    expect(() => dataset.article(1)).toThrow(/articles-00000\.bin has become shorter/);
+    await rm(path);
+    expect(() => dataset.article(1)).toThrow(/cannot read .*articles-00000\.bin: no such file/);
+  });
+
   it('knows the tokenizer it was made with', async () => {
     await write(three);
     using dataset = await Dataset.open(folder);
