@@ -1,0 +1,55 @@
+// The bundle does what it is for: unpacked in an empty folder of a machine without Node, it says what the
+// machine has, proves an operation and measures one.
+import { execFile } from 'node:child_process';
+import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { plainEnvironment } from '../support/child.ts';
+
+const execute = promisify(execFile);
+const root = resolve(import.meta.dirname, '../..');
+const timeout = 600_000;
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'leia-bundle-test-'));
+  const archive = join(folder, 'bundle.tar.xz');
+  await execute('node', ['scripts/bundle.mjs', archive], { cwd: root });
+  await execute('tar', ['-xf', archive, '-C', folder]);
+}, timeout);
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+/** Runs it where nothing but the shell's own tools is on PATH. */
+function run(...args: string[]) {
+  const { LEIA_ADDON, NODE_OPTIONS, ...environment } = plainEnvironment;
+  const env = { ...environment, NO_COLOR: '1', PATH: '/nowhere', HOME: folder };
+  return execute('/bin/sh', [join(folder, 'leia-bundle/run'), ...args], { cwd: folder, env });
+}
+
+test('is one folder in an archive of at most 60 MB', async () => {
+  const entries = await readdir(folder);
+  expect(entries.sort()).toEqual(['bundle.tar.xz', 'leia-bundle']);
+  expect((await stat(join(folder, 'bundle.tar.xz'))).size).toBeLessThan(60e6);
+});
+
+test('says how it is used, and what the machine has', { timeout }, async () => {
+  expect((await run()).stdout).toContain('bench [op ...]');
+  const { stdout } = await run('doctor');
+  expect(stdout).toMatch(/native core +works: /);
+  expect(stdout).toContain('device cuda');
+});
+
+test('runs the tests of an operation on every device', { timeout }, async () => {
+  const { stdout } = await run('test', 'operations', '-t', 'fill on');
+  expect(stdout).toMatch(/Test Files +2 passed/);
+  expect(stdout).not.toMatch(/failed/);
+});
+
+test('has the benchmarks', { timeout }, async () => {
+  const refused = run('bench', 'no-such-operation');
+  await expect(refused).rejects.toMatchObject({
+    stderr: expect.stringMatching(/no-such-operation.*rms-norm/s),
+  });
+});
