@@ -14,13 +14,13 @@
 namespace leia {
 
 // Starts copying 16 bytes from global to shared memory, past the L1 cache; zeros where `valid` is
-// false.
+// false: then nothing is read, wherever `from` is.
 template <class T>
 LEIA_DEVICE void copy_async_16(Shared<T> target, int64_t to, Global<const T> source, int64_t from,
                                bool valid = true LEIA_WHERE) {
 #if defined(__CUDACC__)
   asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(target.address(to)),
-               "l"(source.address(valid ? from : 0)), "r"(valid ? 16 : 0)
+               "l"(source.address(from)), "r"(valid ? 16 : 0)
                : "memory");
 #else
   const void* address = valid ? source.address(from, 16, where) : nullptr;

@@ -63,7 +63,7 @@ __global__ void __launch_bounds__(ForwardTiles<T, Dims>::kWarps* kWarpSize)
     value_tile.template start_copy<kThreads>(value, column);
     copy_async_commit();
     Sums<M, N> scores;
-    multiply_transposed<M, N, Dims / 16>(scores, query_tile, warp_row, key_tile, 0);
+    multiply_transposed<M, N, Tiles::kUnroll>(scores, query_tile, warp_row, key_tile, 0);
     const Span all = spans.all();
     if (column < all.first || column + kColumns > all.last) {
       spans.template mask<M, N>(scores, warp_row, column);

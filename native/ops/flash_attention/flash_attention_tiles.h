@@ -23,6 +23,9 @@ struct ForwardTiles<bfloat16, Dims> {
   // Sums a thread, of output and scores: 128 + 64 at 128 dims, 64 + 128 at 64. Shared memory: 65
   // and 49 KB, two blocks a multiprocessor on 8.0 and three on 9.0 (by registers, two).
   static constexpr int kColumns = Dims <= 64 ? 128 : 64;
+  // Steps of 16 dims of the scores' product in line: one has 32 products at up to 64 dims, four
+  // have 64 at 128. More would spill.
+  static constexpr int kUnroll = Dims <= 64 ? 1 : 4;
 };
 
 // Backward, in both of its kernels: a block owns kRows positions of one side (queries for dQ, keys
@@ -49,7 +52,7 @@ struct BackwardTiles<bfloat16, Dims> {
 // float32 is there to compare with, not to be fast: small tiles that fit at 256 dims.
 template <int Dims>
 struct ForwardTiles<float, Dims> {
-  static constexpr int kWarps = 2, kRows = 32, kColumns = 32;
+  static constexpr int kWarps = 2, kRows = 32, kColumns = 32, kUnroll = 1;
 };
 
 template <int Dims>
