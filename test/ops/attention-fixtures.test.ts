@@ -62,4 +62,19 @@ describe(deviceName, () => {
       }
     });
   }
+
+  test.each([
+    [[0, 0, 1, 1], 'document_starts[1, 2] is 1, expected the start of the document before or 2'],
+    [[-1, -1, 2, 3], 'document_starts[1, 0] is -1, expected the start of the document before or 0'],
+    [[0, 1, 2, 9], 'document_starts[1, 3] is 9, expected the start of the document before or 3'],
+  ])('document starts %j are refused', async (starts, message) => {
+    const heads = () => Tensor.from(new Float32Array(2 * 4 * 8), [2, 4, 1, 8], { device });
+    const { output } = ops.flashAttentionForward({
+      query: heads(),
+      key: heads(),
+      value: heads(),
+      documentStarts: Tensor.from(Int32Array.of(0, 0, 2, 2, ...starts), [2, 4], { device }),
+    });
+    await expect(output.read()).rejects.toThrow(message);
+  });
 });

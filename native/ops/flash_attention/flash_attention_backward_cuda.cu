@@ -327,7 +327,7 @@ void launch_backward(const FlashAttentionBackward& op, CudaContext& context) {
       grad_value.rows(),
       totals.logsumexp.read_only(),
       totals.product.read_only(),
-      visibility_of(op),
+      visibility_of(op, context),
       static_cast<int32_t>(heads),
       static_cast<int32_t>(kv_heads),
       padded,

@@ -120,7 +120,7 @@ void execute_cuda(const FlashAttentionForward& op, CudaContext& context) {
         rows_in<T, kDims>(op.kName, context, op.value),
         rows_out.rows(),
         output<float>(op.logsumexp),
-        visibility_of(op),
+        visibility_of(op, context),
         static_cast<int32_t>(shape[2]),
         static_cast<int32_t>(op.key.shape[2]),
         scale.scale};

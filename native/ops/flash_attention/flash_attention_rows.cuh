@@ -7,6 +7,7 @@
 #include "cuda/context.cuh"
 #include "ops/flash_attention/flash_attention.h"
 #include "ops/flash_attention/flash_attention_softmax.cuh"
+#include "ops/flash_attention/visible_keys.h"
 
 namespace leia {
 
@@ -107,9 +108,29 @@ class RowsOut {
   Global<T> rows_;
 };
 
+// A thread a start.
+__global__ void check_document_starts(Global<const int32_t> starts, int64_t count,
+                                      int32_t positions, Global<uint64_t> error_word) {
+  const int64_t i = first_element(1);
+  if (i >= count) return;
+  const int32_t start = starts.load(i), position = static_cast<int32_t>(i % positions);
+  const bool continues = position > 0 && start == starts.load(i - 1);
+  if (start != position && !continues) report_bad_input(error_word, i, start);
+}
+
+// Queues a check of the document starts, if there are any, as part of what they mean.
 template <class Operation>
-Visibility visibility_of(const Operation& op) {
+Visibility visibility_of(const Operation& op, CudaContext& context) {
   const Tensor& starts = op.document_starts;
+  if (starts) {
+    const int64_t positions = op.query.shape[1];
+    const auto message = [positions](int64_t element, int32_t value) {
+      return bad_document_start(positions, element, value);
+    };
+    launch(op.kName, check_document_starts, over_elements(starts.elements(), 1), context.stream,
+           input<int32_t>(starts), starts.elements(), static_cast<int32_t>(positions),
+           context.error_word(message));
+  }
   return {starts ? input<int32_t>(starts) : Global<const int32_t>(nullptr, 0),
           static_cast<int32_t>(op.query.shape[1]), static_cast<int32_t>(op.key.shape[1]),
           static_cast<bool>(starts), op.options.causal};

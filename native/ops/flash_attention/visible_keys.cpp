@@ -4,6 +4,11 @@
 
 namespace leia {
 
+std::string bad_document_start(int64_t positions, int64_t element, int32_t value) {
+  return text("document_starts[", element / positions, ", ", element % positions, "] is ", value,
+              ", expected the start of the document before or ", element % positions);
+}
+
 VisibleKeys::VisibleKeys(const Tensor& document_starts, int64_t batch, int64_t queries,
                          int64_t keys, bool causal)
     : first(static_cast<size_t>(queries), 0),
@@ -16,8 +21,7 @@ VisibleKeys::VisibleKeys(const Tensor& document_starts, int64_t batch, int64_t q
       const bool begins = starts[i] == i;
       const bool continues = i > 0 && starts[i] == starts[i - 1];
       if (!begins && !continues) {
-        fail("execution", text("document_starts[", batch, ", ", i, "] is ", starts[i],
-                               ", expected the start of the document before or ", i));
+        fail("execution", bad_document_start(queries, batch * queries + i, starts[i]));
       }
       first[at] = starts[i];
       last[at] = end;

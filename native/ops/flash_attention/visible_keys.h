@@ -3,11 +3,16 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "ops/flash_attention/flash_attention.h"
 
 namespace leia {
+
+// What is wrong with a start, of the [batch, positions] of them, that is neither its own position
+// nor the start before.
+std::string bad_document_start(int64_t positions, int64_t element, int32_t value);
 
 struct VisibleKeys {
   std::vector<int32_t> first, last;  // per query: keys [first, last)
