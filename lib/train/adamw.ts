@@ -28,18 +28,38 @@ export interface AdamWState {
   readonly remainder: Tensor | undefined;
 }
 
+/** Parameters that one call updates: of one dtype, all with weight decay or all without. */
+interface Group {
+  readonly decay: boolean;
+  readonly parameters: readonly TrainableParameter[];
+}
+
+function groupsOf(parameters: readonly TrainableParameter[]): Group[] {
+  return (['float32', 'bfloat16'] as const)
+    .flatMap((dtype) => [true, false].map((decay) => ({ dtype, decay })))
+    .map(({ dtype, decay }) => ({
+      decay,
+      parameters: parameters.filter(
+        (item) => item.parameter.dtype === dtype && item.decay === decay,
+      ),
+    }))
+    .filter((group) => group.parameters.length > 0);
+}
+
 export class AdamW implements Disposable {
   /** Steps taken so far; set it together with the state's tensors to resume. */
   stepCount = 0;
   readonly parameters: readonly TrainableParameter[];
   readonly #options: Required<AdamWOptions>;
   readonly #states: ReadonlyMap<string, AdamWState>;
+  readonly #groups: readonly Group[];
 
   /** Defaults are the paper's (Yamada & Ri 2024, table 6). */
   constructor(parameters: readonly TrainableParameter[], options: AdamWOptions = {}) {
     const { beta1 = 0.9, beta2 = 0.95, epsilon = 1e-6, weightDecay = 0.1 } = options;
     this.#options = { beta1, beta2, epsilon, weightDecay };
     this.parameters = parameters;
+    this.#groups = groupsOf(parameters);
     this.#states = new Map(
       parameters.map(({ name, parameter: { device, dtype, shape } }) => [
         name,
@@ -61,14 +81,15 @@ export class AdamW implements Disposable {
   step(args: { readonly learningRate: number; readonly gradientScale?: Tensor }): void {
     this.stepCount++;
     const { weightDecay, ...moments } = this.#options;
-    for (const { name, parameter, gradient, decay } of this.parameters) {
-      const { firstMoment, secondMoment, remainder } = this.state(name);
+    for (const { decay, parameters } of this.#groups) {
+      const states = parameters.map(({ name }) => this.state(name));
+      const remainders = states.flatMap(({ remainder }) => remainder ?? []);
       ops.adamw({
-        parameter,
-        gradient,
-        firstMoment,
-        secondMoment,
-        ...(remainder && { remainder }),
+        parameters: parameters.map(({ parameter }) => parameter),
+        gradients: parameters.map(({ gradient }) => gradient),
+        firstMoments: states.map(({ firstMoment }) => firstMoment),
+        secondMoments: states.map(({ secondMoment }) => secondMoment),
+        ...(remainders.length > 0 && { remainders }),
         ...moments,
         ...args,
         weightDecay: decay ? weightDecay : 0,

@@ -65,7 +65,16 @@ Tensor Arguments::optional_tensor(const char* name) {
 }
 
 std::vector<Tensor> Arguments::tensors(const char* name) {
+  return to_tensors(name, value());
+}
+
+std::vector<Tensor> Arguments::optional_tensors(const char* name) {
   const Napi::Value value = this->value();
+  if (value.IsUndefined() || value.IsNull()) return {};
+  return to_tensors(name, value);
+}
+
+std::vector<Tensor> Arguments::to_tensors(const char* name, const Napi::Value& value) const {
   if (!value.IsArray()) wrong(name, "an array of Tensors", value);
   const auto array = value.As<Napi::Array>();
   std::vector<Tensor> result;

@@ -20,8 +20,9 @@ class Arguments {
   Arguments(const Napi::CallbackInfo& info, const char* call) : info_(info), call_(call) {}
 
   Tensor tensor(const char* name);
-  Tensor optional_tensor(const char* name);       // undefined or null: an empty tensor
-  std::vector<Tensor> tensors(const char* name);  // an array of them
+  Tensor optional_tensor(const char* name);                // undefined or null: an empty tensor
+  std::vector<Tensor> tensors(const char* name);           // an array of them
+  std::vector<Tensor> optional_tensors(const char* name);  // undefined or null: none
   double number(const char* name);
   float real(const char* name) { return static_cast<float>(number(name)); }
   int64_t integer(const char* name);
@@ -33,6 +34,7 @@ class Arguments {
  private:
   [[noreturn]] void wrong(const char* name, const char* expected, const Napi::Value& value) const;
   Tensor to_tensor(const char* name, const Napi::Value& value) const;
+  std::vector<Tensor> to_tensors(const char* name, const Napi::Value& value) const;
 
   const Napi::CallbackInfo& info_;
   const char* call_;

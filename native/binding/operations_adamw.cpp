@@ -6,11 +6,11 @@ namespace leia::binding {
 
 void register_adamw(Napi::Object exports) {
   add_operation(exports, "adamw", [](Arguments& a) {
-    return AdamW{.parameter = a.tensor("parameter"),
-                 .remainder = a.optional_tensor("remainder"),
-                 .gradient = a.tensor("gradient"),
-                 .first_moment = a.tensor("first_moment"),
-                 .second_moment = a.tensor("second_moment"),
+    return AdamW{.parameters = a.tensors("parameters"),
+                 .remainders = a.optional_tensors("remainders"),
+                 .gradients = a.tensors("gradients"),
+                 .first_moments = a.tensors("first_moments"),
+                 .second_moments = a.tensors("second_moments"),
                  .gradient_scale = a.optional_tensor("gradient_scale"),
                  .learning_rate = a.number("learning_rate"),
                  .beta1 = a.number("beta1"),

@@ -1,5 +1,7 @@
 #include "core/tensor.h"
 
+#include <algorithm>
+
 #include "core/device.h"
 
 namespace leia {
@@ -60,6 +62,17 @@ void check_apart(const char* operation, const char* name, const Tensor& tensor,
                  const char* other_name, const Tensor& other) {
   require(!overlap(tensor, other), operation, ": ", name, " shares memory with ", other_name,
           ", expected memory of its own");
+}
+
+void check_all_apart(const char* operation, std::vector<NamedTensor> tensors) {
+  std::erase_if(tensors, [](const NamedTensor& item) { return item.tensor.bytes() == 0; });
+  std::ranges::sort(tensors, {}, [](const NamedTensor& item) {
+    return std::pair(item.tensor.storage.get(), item.tensor.byte_offset);
+  });
+  for (size_t i = 1; i < tensors.size(); ++i) {
+    const NamedTensor &before = tensors[i - 1], &item = tensors[i];
+    check_apart(operation, item.name.c_str(), item.tensor, before.name.c_str(), before.tensor);
+  }
 }
 
 void check_same_or_apart(const char* operation, const char* name, const Tensor& tensor,

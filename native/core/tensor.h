@@ -7,6 +7,7 @@
 #include <initializer_list>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "core/dtype.h"
 
@@ -101,6 +102,19 @@ void check_apart(const char* operation, const char* name, const Tensor& tensor,
 // otherwise.
 void check_same_or_apart(const char* operation, const char* name, const Tensor& tensor,
                          const char* other_name, const Tensor& other);
+
+struct NamedTensor {
+  std::string name;
+  Tensor tensor;
+};
+// No two of these may share memory: check_apart for many, in the time that sorting them takes.
+void check_all_apart(const char* operation, std::vector<NamedTensor> tensors);
+
+// Visits the tensors of an argument that is a list of them: "gradients[0]", ...
+template <class Visit>
+void visit_list(const char* name, const std::vector<Tensor>& list, Visit&& visit) {
+  for (size_t i = 0; i < list.size(); ++i) visit(text(name, "[", i, "]").c_str(), list[i]);
+}
 
 // The indices of a flat element index: "[1, 17]".
 std::string position_of(const Shape& shape, int64_t element);

@@ -11,6 +11,8 @@ type Arguments = Record<string, Value>;
 interface Face {
   /** Arguments that are right: the sizes 2, 3, 4, 6, 8 stand each for one thing. */
   right(): Arguments;
+  /** Arguments that are lists of tensors: given here is the one tensor of the list. */
+  lists?: readonly string[];
   /** Arguments that another argument is held against: a wrong one is named or the other is. */
   anchors: readonly string[];
   /** Dimensions that may have any size; all of them if empty. */
@@ -52,11 +54,11 @@ const angles = () => ({
 const faces: Record<string, Face> = {
   adamw: {
     right: () => ({
-      parameter: tensor([3, 4], 'bfloat16'),
-      remainder: tensor([3, 4], 'bfloat16'),
-      gradient: tensor([3, 4]),
-      firstMoment: tensor([3, 4]),
-      secondMoment: tensor([3, 4]),
+      parameters: tensor([3, 4], 'bfloat16'),
+      remainders: tensor([3, 4], 'bfloat16'),
+      gradients: tensor([3, 4]),
+      firstMoments: tensor([3, 4]),
+      secondMoments: tensor([3, 4]),
       gradientScale: tensor([1]),
       learningRate: 1e-3,
       beta1: 0.9,
@@ -65,7 +67,8 @@ const faces: Record<string, Face> = {
       weightDecay: 0.1,
       step: 1,
     }),
-    anchors: ['parameter'],
+    lists: ['parameters', 'remainders', 'gradients', 'firstMoments', 'secondMoments'],
+    anchors: ['parameters'],
     numbers: [
       ['learningRate', -1, 'learning_rate is -1, expected a finite number of 0 or more'],
       ['beta1', 1, 'beta1 is 1, expected 0 or more and less than 1'],
@@ -285,10 +288,10 @@ const outputs = new Set([
   'inverseRms',
   'norm',
   'scale',
-  'parameter',
-  'remainder',
-  'firstMoment',
-  'secondMoment',
+  'parameters',
+  'remainders',
+  'firstMoments',
+  'secondMoments',
 ]);
 
 function isOutput(operation: string, name: string): boolean {
@@ -302,7 +305,11 @@ function snake(name: string): string {
 
 function call(name: string, args: Arguments): void {
   const functions = ops as unknown as Record<string, (args: Arguments) => unknown>;
-  functions[name]!(args);
+  const { lists } = faces[name]!;
+  const values = Object.entries(args).map(([key, value]): [string, Value] =>
+    lists?.includes(key) && !Array.isArray(value) ? [key, [value as Tensor]] : [key, value],
+  );
+  functions[name]!(Object.fromEntries(values));
 }
 
 /** The error of a call, which must be a LeiaError. */
@@ -391,7 +398,8 @@ describe.each(Object.entries(faces))('%s', (operation, face) => {
       const args = face.right();
       (args[name] as Tensor).dispose();
       const error = refusal(operation, args);
-      const what = `${snake(operation)}: ${snake(name)}`;
+      const item = face.lists?.includes(name) ? '[0]' : '';
+      const what = `${snake(operation)}: ${snake(name)}${item}`;
       expect(error.message).toBe(`${what} was disposed, expected a tensor with memory`);
       expect(error.code).toBe('usage');
       const { device, dtype, shape } = face.right()[name] as Tensor;
@@ -418,7 +426,7 @@ describe.each(Object.entries(faces))('%s', (operation, face) => {
         const { code, message } = refusal(operation, args);
         expect(code, message).toBe('argument');
         expect(message).toMatch(
-          / (shares memory with|overlaps) \w+, expected .*memory of its own$/,
+          / (shares memory with|overlaps) [\w[\]]+, expected .*memory of its own$/,
         );
         for (const name of pair) expect(message).toMatch(new RegExp(`\\b${snake(name)}\\b`));
         if (!same) continue;
@@ -438,11 +446,24 @@ describe.each(Object.entries(faces))('%s', (operation, face) => {
 test.each([
   [
     'adamw',
-    'parameter is bfloat16, expected a remainder with its lower 16 bits',
-    'remainder',
+    'parameters are bfloat16, expected remainders with their lower 16 bits',
+    'remainders',
     undefined,
   ],
-  ['adamw', 'remainder given with a float32 parameter, expected none', 'parameter', tensor([3, 4])],
+  [
+    'adamw',
+    'remainders given with float32 parameters, expected none',
+    'parameters',
+    tensor([3, 4]),
+  ],
+  ['adamw', 'parameters is empty, expected at least one tensor', 'parameters', []],
+  ['adamw', 'gradients has 0 tensors, expected 1, one for each of parameters', 'gradients', []],
+  [
+    'adamw',
+    'remainders has 2 tensors, expected 1, one for each of parameters',
+    'remainders',
+    [tensor([3, 4], 'bfloat16'), tensor([3, 4], 'bfloat16')],
+  ],
   [
     'flashAttentionForward',
     'query has head size 7, expected an even number up to 256',

@@ -159,11 +159,11 @@ const checks: Record<string, (fixture: Fixture, dtype: DType) => Promise<void>> 
       values.get(name)!.subarray(step * size, (step + 1) * size);
     for (let step = 0; step < steps; step++) {
       ops.adamw({
-        parameter,
-        gradient: gradients.slice(step, step + 1).view([size]),
-        firstMoment,
-        secondMoment,
-        ...(remainder && { remainder }),
+        parameters: [parameter],
+        gradients: [gradients.slice(step, step + 1).view([size])],
+        firstMoments: [firstMoment],
+        secondMoments: [secondMoment],
+        ...(remainder && { remainders: [remainder] }),
         learningRate: values.get('lr')![step]!,
         beta1,
         beta2,

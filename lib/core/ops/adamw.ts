@@ -3,11 +3,11 @@ import type { Tensor } from '../tensor.ts';
 
 export interface NativeAdamw {
   adamw(
-    parameter: Handle,
-    remainder: OptionalHandle,
-    gradient: Handle,
-    firstMoment: Handle,
-    secondMoment: Handle,
+    parameters: readonly Handle[],
+    remainders: readonly Handle[] | undefined,
+    gradients: readonly Handle[],
+    firstMoments: readonly Handle[],
+    secondMoments: readonly Handle[],
     gradientScale: OptionalHandle,
     learningRate: number,
     beta1: number,
@@ -19,20 +19,20 @@ export interface NativeAdamw {
 }
 
 export interface Adamw {
-  /** Any shape, updated in place: float32, or bfloat16 with a remainder. */
-  parameter: Tensor;
+  /** At least one, any shapes, updated in place: all float32, or all bfloat16 with remainders. */
+  parameters: readonly Tensor[];
   /**
-   * Shape of parameter: the lower 16 bits of the float32 parameter whose upper 16 bits, rounded to
-   * nearest and halves up, are `parameter` (see {@link splitFloat32}). The dtype is bfloat16, but
-   * these are bits, not values. Zeros where the bfloat16 values are exact.
+   * For each bfloat16 parameter, of its shape: the lower 16 bits of the float32 parameter whose
+   * upper 16 bits, rounded to nearest and halves up, are `parameter` (see {@link splitFloat32}). The
+   * dtype is bfloat16, but these are bits, not values. Zeros where the bfloat16 values are exact.
    */
-  remainder?: Tensor;
-  /** Shape of parameter, float32. */
-  gradient: Tensor;
-  /** Shape of parameter, float32, zeros before the first step; updated. */
-  firstMoment: Tensor;
-  /** Shape of parameter, float32, zeros before the first step; updated. */
-  secondMoment: Tensor;
+  remainders?: readonly Tensor[];
+  /** For each parameter, of its shape, float32. */
+  gradients: readonly Tensor[];
+  /** For each parameter, of its shape, float32, zeros before the first step; updated. */
+  firstMoments: readonly Tensor[];
+  /** For each parameter, of its shape, float32, zeros before the first step; updated. */
+  secondMoments: readonly Tensor[];
   learningRate: number;
   /** 0 or more and less than 1, like beta2. */
   beta1: number;
@@ -46,17 +46,21 @@ export interface Adamw {
   gradientScale?: Tensor;
 }
 
+function handles(tensors: readonly Tensor[]): Handle[] {
+  return tensors.map((tensor) => tensor.handle);
+}
+
 /**
  * One step of AdamW (Loshchilov & Hutter 2019) in the order of torch.optim.AdamW, in float32 and in
- * one pass over memory.
+ * one pass over memory: on a GPU one launch for all parameters.
  */
 export function adamw(args: Adamw): void {
   addon().adamw(
-    args.parameter.handle,
-    args.remainder?.handle,
-    args.gradient.handle,
-    args.firstMoment.handle,
-    args.secondMoment.handle,
+    handles(args.parameters),
+    args.remainders && handles(args.remainders),
+    handles(args.gradients),
+    handles(args.firstMoments),
+    handles(args.secondMoments),
     args.gradientScale?.handle,
     args.learningRate,
     args.beta1,

@@ -22,36 +22,47 @@ void check_numbers(const AdamW& op) {
   require(op.step >= 1, op.kName, ": step is ", op.step, ", expected 1 or more");
 }
 
+// One tensor of that dtype for every parameter, of its shape.
+void check_list(const AdamW& op, const char* list, const std::vector<Tensor>& tensors,
+                DType dtype) {
+  require(tensors.size() == op.parameters.size(), op.kName, ": ", list, " has ", tensors.size(),
+          " tensors, expected ", op.parameters.size(), ", one for each of parameters");
+  for (size_t i = 0; i < tensors.size(); ++i) {
+    const std::string name = text(list, "[", i, "]");
+    check_shape(op.kName, name.c_str(), tensors[i], op.parameters[i].shape);
+    check_dtype(op.kName, name.c_str(), tensors[i], dtype);
+  }
+}
+
 }  // namespace
 
 void validate(const AdamW& op) {
-  check_float(op.kName, "parameter", op.parameter);
-  const Shape& shape = op.parameter.shape;
-  if (op.parameter.dtype == DType::bfloat16) {
-    require(static_cast<bool>(op.remainder), op.kName,
-            ": parameter is bfloat16, expected a remainder with its lower 16 bits");
-    check_shape(op.kName, "remainder", op.remainder, shape);
-    check_dtype(op.kName, "remainder", op.remainder, DType::bfloat16);
-  } else {
-    require(!op.remainder, op.kName, ": remainder given with a float32 parameter, expected none");
+  require(!op.parameters.empty(), op.kName, ": parameters is empty, expected at least one tensor");
+  const DType dtype = op.parameters[0].dtype;
+  const bool split = dtype == DType::bfloat16;
+  for (size_t i = 0; i < op.parameters.size(); ++i) {
+    const std::string name = text("parameters[", i, "]");
+    check_float(op.kName, name.c_str(), op.parameters[i]);
+    check_dtype(op.kName, name.c_str(), op.parameters[i], dtype);
   }
-  const std::pair<const char*, const Tensor&> floats[] = {{"gradient", op.gradient},
-                                                          {"first_moment", op.first_moment},
-                                                          {"second_moment", op.second_moment}};
-  for (const auto& [name, tensor] : floats) {
-    check_shape(op.kName, name, tensor, shape);
-    check_dtype(op.kName, name, tensor, DType::float32);
-  }
+  require(split || op.remainders.empty(), op.kName,
+          ": remainders given with float32 parameters, expected none");
+  require(!split || !op.remainders.empty(), op.kName,
+          ": parameters are bfloat16, expected remainders with their lower 16 bits");
+  if (split) check_list(op, "remainders", op.remainders, DType::bfloat16);
+  check_list(op, "gradients", op.gradients, DType::float32);
+  check_list(op, "first_moments", op.first_moments, DType::float32);
+  check_list(op, "second_moments", op.second_moments, DType::float32);
   if (op.gradient_scale) {
     check_shape(op.kName, "gradient_scale", op.gradient_scale, {1});
     check_dtype(op.kName, "gradient_scale", op.gradient_scale, DType::float32);
   }
   check_numbers(op);
+  std::vector<NamedTensor> all;
   op.tensors([&](const char* name, const Tensor& tensor) {
-    op.tensors([&](const char* other_name, const Tensor& other) {
-      if (&tensor != &other) check_apart(op.kName, name, tensor, other_name, other);
-    });
+    if (tensor) all.push_back({name, tensor});
   });
+  check_all_apart(op.kName, std::move(all));
 }
 
 }  // namespace leia

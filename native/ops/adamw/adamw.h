@@ -1,4 +1,5 @@
-// One step of AdamW (Loshchilov & Hutter 2019), in float32 and in the order of torch.optim.AdamW:
+// One step of AdamW (Loshchilov & Hutter 2019) for many parameters at once, in float32 and in the
+// order of torch.optim.AdamW:
 //
 //   g = gradient * gradient_scale                     p = p * (1 - learning_rate * weight_decay)
 //   m = beta1 * m + (1 - beta1) * g                   v = beta2 * v + (1 - beta2) * g * g
@@ -12,6 +13,8 @@
 // both; a NaN is stored as the quiet NaN 0x7fc0 with remainder 0.
 #pragma once
 
+#include <vector>
+
 #include "core/tensor.h"
 
 namespace leia {
@@ -20,22 +23,22 @@ struct CpuContext;
 
 struct AdamW {
   static constexpr const char* kName = "adamw";
-  Tensor parameter;       // any shape, float32, or bfloat16 with a remainder
-  Tensor remainder;       // shape of parameter, bfloat16 as 16 bits; absent for float32
-  Tensor gradient;        // shape of parameter, float32
-  Tensor first_moment;    // shape of parameter, float32
-  Tensor second_moment;   // shape of parameter, float32
-  Tensor gradient_scale;  // [1], float32; optional: 1
+  // As many of each as there are parameters; each of the shape of its parameter.
+  std::vector<Tensor> parameters;  // at least one; any shapes; all float32 or all bfloat16
+  std::vector<Tensor> remainders;  // bfloat16 as 16 bits; none for float32
+  std::vector<Tensor> gradients;   // float32
+  std::vector<Tensor> first_moments, second_moments;  // float32
+  Tensor gradient_scale;                              // [1], float32; optional: 1
   double learning_rate, beta1, beta2, epsilon, weight_decay;
   int64_t step;  // 1 for the first
 
   template <class Visit>
   void tensors(Visit&& visit) const {
-    visit("parameter", parameter);
-    visit("remainder", remainder);
-    visit("gradient", gradient);
-    visit("first_moment", first_moment);
-    visit("second_moment", second_moment);
+    visit_list("parameters", parameters, visit);
+    visit_list("remainders", remainders, visit);
+    visit_list("gradients", gradients, visit);
+    visit_list("first_moments", first_moments, visit);
+    visit_list("second_moments", second_moments, visit);
     visit("gradient_scale", gradient_scale);
   }
 };

@@ -25,11 +25,8 @@ struct SplitParameters {
 };
 
 template <class Parameters>
-void adamw_range(Parameters parameters, const AdamW& op, const AdamWFactors& f, int64_t first,
-                 int64_t last) {
-  const float* gradient = op.gradient.data<float>();
-  float *first_moment = op.first_moment.data<float>(),
-        *second_moment = op.second_moment.data<float>();
+void adamw_range(Parameters parameters, const float* gradient, float* first_moment,
+                 float* second_moment, const AdamWFactors& f, int64_t first, int64_t last) {
   for_vectors(last - first, [&](int64_t offset, int64_t count) {
     const int64_t i = first + offset;
     const Floats g = load_count(gradient + i, count) * f.scale;
@@ -44,14 +41,22 @@ void adamw_range(Parameters parameters, const AdamW& op, const AdamWFactors& f, 
 }
 
 inline void adamw(const AdamW& op, const AdamWFactors& factors, CpuContext& context) {
-  context.parallel_ranges(op.parameter.elements(), 1 << 14, [&](int64_t first, int64_t last) {
-    if (op.remainder) {
-      const SplitParameters split{op.parameter.data<uint16_t>(), op.remainder.data<uint16_t>()};
-      adamw_range(split, op, factors, first, last);
-    } else {
-      adamw_range(SingleParameters{op.parameter.data<float>()}, op, factors, first, last);
-    }
-  });
+  for (size_t i = 0; i < op.parameters.size(); ++i) {
+    const Tensor& parameter = op.parameters[i];
+    const auto update = [&](auto values, int64_t first, int64_t last) {
+      adamw_range(values, op.gradients[i].data<float>(), op.first_moments[i].data<float>(),
+                  op.second_moments[i].data<float>(), factors, first, last);
+    };
+    context.parallel_ranges(parameter.elements(), 1 << 14, [&](int64_t first, int64_t last) {
+      if (op.remainders.empty()) {
+        update(SingleParameters{parameter.data<float>()}, first, last);
+      } else {
+        const auto* remainder = &op.remainders[i];
+        update(SplitParameters{parameter.data<uint16_t>(), remainder->data<uint16_t>()}, first,
+               last);
+      }
+    });
+  }
 }
 
 }  // namespace leia::LEIA_ISA

@@ -1,13 +1,27 @@
-// One pass: each byte of parameter, state and gradient is read once, and what changes is written
-// once.
-#include "cuda/context.cuh"
+// One launch for all parameters, one pass: each byte of parameter, state and gradient is read once,
+// and what changes is written once. A thread has two groups of elements on their way at a time,
+// each read and written 16 bytes at a time.
+#include "cuda/tensor_list.cuh"
 #include "ops/adamw/adamw_factors.h"
 
 namespace leia {
 
 namespace {
 
-constexpr int kWidth = kPack<float>;
+constexpr int kThreads = 256;
+constexpr int kGroups = 2;
+constexpr int64_t kChunk = 8192;
+static_assert(kChunk % (kThreads * kGroups * kPack<float>) == 0);
+
+// One parameter and its state.
+struct Entry {
+  void* parameter;
+  uint16_t* remainder;
+  const float* gradient;
+  float *first_moment, *second_moment;
+  int64_t count;
+  bool aligned;
+};
 
 LEIA_DEVICE uint32_t bits_of(float value) {
 #if defined(__CUDACC__)
@@ -27,6 +41,9 @@ LEIA_DEVICE float from_bits(uint32_t bits) {
 
 // float32 parameters as they are.
 struct SingleParameters {
+  LEIA_DEVICE explicit SingleParameters(const Entry& entry)
+      : values(static_cast<float*>(entry.parameter), entry.count) {}
+
   Global<float> values;
 
   template <int Width>
@@ -41,6 +58,10 @@ struct SingleParameters {
 
 // Upper halves rounded up from 0x8000, and the lower halves they were rounded by (adamw.h).
 struct SplitParameters {
+  LEIA_DEVICE explicit SplitParameters(const Entry& entry)
+      : upper(static_cast<uint16_t*>(entry.parameter), entry.count),
+        lower(entry.remainder, entry.count) {}
+
   Global<uint16_t> upper, lower;
 
   template <int Width>
@@ -50,7 +71,9 @@ struct SplitParameters {
       high = upper.template load_vector<Pack<uint16_t, Width>>(i);
       low = lower.template load_vector<Pack<uint16_t, Width>>(i);
     } else {
-      for (int j = 0; i + j < count; ++j) {
+#pragma unroll
+      for (int j = 0; j < Width; ++j) {
+        if (i + j >= count) continue;
         high.values[j] = upper.load(i + j);
         low.values[j] = lower.load(i + j);
       }
@@ -77,64 +100,103 @@ struct SplitParameters {
       lower.store_vector(i, low);
       return;
     }
-    for (int j = 0; i + j < count; ++j) {
+#pragma unroll
+    for (int j = 0; j < Width; ++j) {
+      if (i + j >= count) continue;
       upper.store(i + j, high.values[j]);
       lower.store(i + j, low.values[j]);
     }
   }
 };
 
-template <int Width, class Parameters>
-__global__ void adamw(Parameters parameters, Global<const float> gradient,
-                      Global<float> first_moment, Global<float> second_moment,
-                      Global<const float> gradient_scale, bool scaled, AdamWFactors f,
-                      int64_t count) {
-  const int64_t i = first_element(Width);
-  if (i >= count) return;
-  const float scale = scaled ? gradient_scale.load(0) : f.scale;
-  float g[Width], m[Width], v[Width], p[Width];
-  load_floats(g, gradient, i, count);
-  load_floats(m, first_moment.read_only(), i, count);
-  load_floats(v, second_moment.read_only(), i, count);
-  parameters.get(p, i, count);
+struct Factors {
+  AdamWFactors numbers;
+  Global<const float> scale;
+  bool scaled;
+};
+
+// Updates the elements of one parameter from begin to end.
+template <class Parameters, int Width>
+LEIA_DEVICE void update(const Entry& entry, const AdamWFactors& f, float scale, int64_t begin,
+                        int64_t end) {
+  const Parameters parameters(entry);
+  const Global<const float> gradient(entry.gradient, entry.count);
+  const Global<float> first_moment(entry.first_moment, entry.count),
+      second_moment(entry.second_moment, entry.count);
+  constexpr int64_t kStride = int64_t{kThreads} * Width;
+  for (int64_t i = begin + static_cast<int64_t>(threadIdx.x) * Width; i < end;
+       i += kGroups * kStride) {
+    float g[kGroups][Width], m[kGroups][Width], v[kGroups][Width], p[kGroups][Width];
 #pragma unroll
-  for (int j = 0; j < Width; ++j) {
-    g[j] *= scale;
-    m[j] = f.first < 0.5f ? m[j] + f.first * (g[j] - m[j]) : g[j] - f.keep_first * (g[j] - m[j]);
-    v[j] = v[j] * f.keep + f.second * g[j] * g[j];
-    p[j] = p[j] * f.decay - f.rate * (m[j] / (sqrtf(v[j]) / f.correction + f.epsilon));
+    for (int group = 0; group < kGroups; ++group) {
+      const int64_t at = i + group * kStride;
+      load_floats(g[group], gradient, at, end);
+      load_floats(m[group], first_moment.read_only(), at, end);
+      load_floats(v[group], second_moment.read_only(), at, end);
+      parameters.get(p[group], at, end);
+    }
+#pragma unroll
+    for (int group = 0; group < kGroups; ++group) {
+      const int64_t at = i + group * kStride;
+#pragma unroll
+      for (int j = 0; j < Width; ++j) {
+        const float scaled = g[group][j] * scale;
+        float mean = m[group][j], square = v[group][j];
+        mean = f.first < 0.5f ? mean + f.first * (scaled - mean)
+                              : scaled - f.keep_first * (scaled - mean);
+        square = square * f.keep + f.second * scaled * scaled;
+        m[group][j] = mean;
+        v[group][j] = square;
+        p[group][j] =
+            p[group][j] * f.decay - f.rate * (mean / (sqrtf(square) / f.correction + f.epsilon));
+      }
+      store_floats(first_moment, at, end, m[group]);
+      store_floats(second_moment, at, end, v[group]);
+      parameters.set(p[group], at, end);
+    }
   }
-  store_floats(first_moment, i, count, m);
-  store_floats(second_moment, i, count, v);
-  parameters.set(p, i, count);
+}
+
+template <class Parameters>
+__global__ void __launch_bounds__(kThreads) adamw(TensorList<Entry> list, Factors factors) {
+  const Shared<int> found(0, 1);
+  const ChunkOfTensor own = chunk_of_block(list, found);
+  const Entry entry = list.entries.load(own.tensor);
+  const float scale = factors.scaled ? factors.scale.load(0) : factors.numbers.scale;
+  const int64_t begin = own.chunk * kChunk;
+  const int64_t end = begin + kChunk < entry.count ? begin + kChunk : entry.count;
+  if (entry.aligned) {
+    update<Parameters, kPack<float>>(entry, factors.numbers, scale, begin, end);
+  } else {
+    update<Parameters, 1>(entry, factors.numbers, scale, begin, end);
+  }
 }
 
 }  // namespace
 
 void execute_cuda(const AdamW& op, CudaContext& context) {
-  const int64_t count = op.parameter.elements();
-  const bool scaled = static_cast<bool>(op.gradient_scale);
-  const Global<const float> scale =
-      scaled ? input<float>(op.gradient_scale) : Global<const float>(nullptr, 0);
-  const bool wide =
-      aligned(op.parameter, op.remainder, op.gradient, op.first_moment, op.second_moment);
-  const auto run = [&](auto width, auto parameters) {
-    launch(op.kName, adamw<width, decltype(parameters)>, over_elements(count, width),
-           context.stream, parameters, input<float>(op.gradient), output<float>(op.first_moment),
-           output<float>(op.second_moment), scale, scaled, AdamWFactors(op), count);
-  };
-  const auto with_parameters = [&](auto width) {
-    if (op.remainder) {
-      run(width, SplitParameters{output<uint16_t>(op.parameter), output<uint16_t>(op.remainder)});
-    } else {
-      run(width, SingleParameters{output<float>(op.parameter)});
-    }
-  };
-  if (wide) {
-    with_parameters(std::integral_constant<int, kWidth>{});
-  } else {
-    with_parameters(std::integral_constant<int, 1>{});
+  const bool split = !op.remainders.empty();
+  TensorListBuilder<Entry> list(kChunk);
+  for (size_t i = 0; i < op.parameters.size(); ++i) {
+    const Tensor remainder = split ? op.remainders[i] : Tensor{};
+    list.add(op.parameters[i].elements(),
+             {.parameter = op.parameters[i].data<void>(),
+              .remainder = split ? remainder.data<uint16_t>() : nullptr,
+              .gradient = op.gradients[i].data<float>(),
+              .first_moment = op.first_moments[i].data<float>(),
+              .second_moment = op.second_moments[i].data<float>(),
+              .count = op.parameters[i].elements(),
+              .aligned = aligned(op.parameters[i], remainder, op.gradients[i], op.first_moments[i],
+                                 op.second_moments[i])});
   }
+  if (list.chunks() == 0) return;
+  const bool scaled = static_cast<bool>(op.gradient_scale);
+  const Factors factors{AdamWFactors(op),
+                        scaled ? input<float>(op.gradient_scale) : Global<const float>(nullptr, 0),
+                        scaled};
+  launch(op.kName, split ? adamw<SplitParameters> : adamw<SingleParameters>,
+         {.blocks = list.chunks(), .threads = kThreads, .shared_bytes = sizeof(int)},
+         context.stream, list.on_device(op.kName, context), factors);
 }
 
 LEIA_CUDA_EXECUTION(AdamW)

@@ -24,9 +24,7 @@ struct GradientNorm {
 
   template <class Visit>
   void tensors(Visit&& visit) const {
-    for (size_t i = 0; i < gradients.size(); ++i) {
-      visit(text("gradients[", i, "]").c_str(), gradients[i]);
-    }
+    visit_list("gradients", gradients, visit);
     visit("norm", norm);
     visit("scale", scale);
   }

@@ -1,7 +1,8 @@
-// Every block adds up the squares of one chunk in float32; the chunks' sums, of all gradients
-// together, are then added in float64 by one block, in an order that depends on their number alone.
-#include "cuda/context.cuh"
+// One launch for all gradients, in which every block adds up the squares of one chunk in float32;
+// the chunks' sums are then added in float64 by one block, in an order that depends on their number
+// alone.
 #include "cuda/reduce.cuh"
+#include "cuda/tensor_list.cuh"
 #include "ops/gradient_norm/gradient_norm.h"
 
 namespace leia {
@@ -12,12 +13,14 @@ constexpr uint32_t kThreads = 256;
 constexpr int kWarps = kThreads / kWarpSize;
 constexpr int64_t kChunk = 4096;
 
+struct Entry {
+  const float* gradient;
+  int64_t count;
+  bool aligned;
+};
+
 template <int Width>
-__global__ void chunk_sums(Global<const float> gradient, Global<float> sums, int64_t first_sum,
-                           int64_t count) {
-  const Shared<float> partial(0, kWarps);
-  const int64_t begin = int64_t{blockIdx.x} * kChunk;
-  const int64_t end = begin + kChunk < count ? begin + kChunk : count;
+LEIA_DEVICE float sum_of_squares(Global<const float> gradient, int64_t begin, int64_t end) {
   float squares = 0.0f;
   for (int64_t i = begin + threadIdx.x * Width; i < end; i += int64_t{kThreads} * Width) {
     float g[Width];
@@ -25,8 +28,21 @@ __global__ void chunk_sums(Global<const float> gradient, Global<float> sums, int
 #pragma unroll
     for (int j = 0; j < Width; ++j) squares += g[j] * g[j];
   }
+  return squares;
+}
+
+__global__ void chunk_sums(TensorList<Entry> list, Global<float> sums) {
+  const Shared<float> partial(0, kWarps);
+  const Shared<int> found(kWarps * sizeof(float), 1);
+  const ChunkOfTensor own = chunk_of_block(list, found);
+  const Entry entry = list.entries.load(own.tensor);
+  const Global<const float> gradient(entry.gradient, entry.count);
+  const int64_t begin = own.chunk * kChunk;
+  const int64_t end = begin + kChunk < entry.count ? begin + kChunk : entry.count;
+  const float squares = entry.aligned ? sum_of_squares<kPack<float>>(gradient, begin, end)
+                                      : sum_of_squares<1>(gradient, begin, end);
   const float sum = block_sum(squares, partial);
-  if (threadIdx.x == 0) sums.store(first_sum + blockIdx.x, sum);
+  if (threadIdx.x == 0) sums.store(blockIdx.x, sum);
 }
 
 __global__ void norm_and_scale(Global<const float> sums, int64_t count, double max_norm,
@@ -48,32 +64,25 @@ __global__ void norm_and_scale(Global<const float> sums, int64_t count, double m
   scale.store(0, factor < 1.0 ? static_cast<float>(factor) : 1.0f);
 }
 
-int64_t chunks_of(const Tensor& gradient) {
-  return (gradient.elements() + kChunk - 1) / kChunk;
-}
-
 }  // namespace
 
 void execute_cuda(const GradientNorm& op, CudaContext& context) {
-  int64_t chunks = 0;
-  for (const Tensor& gradient : op.gradients) chunks += chunks_of(gradient);
-  const Global<float> sums = context.scratch<float>(chunks);
-  int64_t first = 0;
+  TensorListBuilder<Entry> list(kChunk);
   for (const Tensor& gradient : op.gradients) {
-    const int64_t own = chunks_of(gradient);
-    if (own == 0) continue;
-    const LaunchShape shape{.blocks = static_cast<uint32_t>(own),
-                            .threads = kThreads,
-                            .shared_bytes = kWarps * sizeof(float)};
-    with_width<float>(aligned(gradient), [&](auto width) {
-      launch(op.kName, chunk_sums<width>, shape, context.stream, input<float>(gradient), sums,
-             first, gradient.elements());
-    });
-    first += own;
+    list.add(gradient.elements(),
+             {gradient.data<const float>(), gradient.elements(), aligned(gradient)});
+  }
+  const Global<float> sums = context.scratch<float>(list.chunks());
+  if (list.chunks() > 0) {
+    launch(op.kName, chunk_sums,
+           {.blocks = list.chunks(),
+            .threads = kThreads,
+            .shared_bytes = kWarps * sizeof(float) + sizeof(int)},
+           context.stream, list.on_device(op.kName, context), sums);
   }
   launch(op.kName, norm_and_scale, {.threads = kThreads, .shared_bytes = kThreads * sizeof(double)},
-         context.stream, sums.read_only(), chunks, op.max_norm, output<float>(op.norm),
-         output<float>(op.scale));
+         context.stream, sums.read_only(), int64_t{list.chunks()}, op.max_norm,
+         output<float>(op.norm), output<float>(op.scale));
 }
 
 LEIA_CUDA_EXECUTION(GradientNorm)

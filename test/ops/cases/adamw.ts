@@ -44,63 +44,88 @@ export function adamwReference(
 }
 
 export function adamwCase(
-  shape: readonly number[],
+  shapes: readonly (readonly number[])[],
   settings: AdamwSettings,
   split: boolean,
   gradientScale: number | undefined,
 ): OperationCase {
-  const random = randomSource(elements(shape) + settings.step);
+  const count = shapes.reduce((sum, shape) => sum + elements(shape), 0);
+  const random = randomSource(count + settings.step);
   const first = settings.step === 1 ? 0 : 1;
-  const single = randomValues(shape, 'float32', random);
-  const halves = splitFloat32(Float32Array.from(single.data));
-  const bits = (half: Uint16Array): Values => ({
-    shape,
-    dtype: 'bfloat16',
-    data: Float64Array.from(joinFloat32(half, new Uint16Array(half.length))),
-  });
-  const moments = randomValues(shape, 'float32', random, first).data.map((v) => v * v);
+  const single: Float64Array[] = [];
+  const inputs: Record<string, Values> = {};
+  for (const [i, shape] of shapes.entries()) {
+    const parameter = randomValues(shape, 'float32', random);
+    const halves = splitFloat32(Float32Array.from(parameter.data));
+    const bits = (half: Uint16Array): Values => ({
+      shape,
+      dtype: 'bfloat16',
+      data: Float64Array.from(joinFloat32(half, new Uint16Array(half.length))),
+    });
+    const moments = randomValues(shape, 'float32', random, first).data.map((v) => v * v);
+    single.push(parameter.data);
+    inputs[`parameters.${i}`] = split ? bits(halves.upper) : parameter;
+    if (split) inputs[`remainders.${i}`] = bits(halves.lower);
+    inputs[`gradients.${i}`] = randomValues(shape, 'float32', random);
+    inputs[`firstMoments.${i}`] = randomValues(shape, 'float32', random, first);
+    inputs[`secondMoments.${i}`] = rounded({ shape, dtype: 'float32', data: moments });
+  }
+  if (gradientScale !== undefined) {
+    const data = Float64Array.of(gradientScale);
+    inputs.gradientScale = { shape: [1], dtype: 'float32', data };
+  }
+  const tolerances = {
+    parameters: split ? 3e-3 : 8e-8,
+    firstMoments: 9e-8,
+    secondMoments: 7.5e-8,
+  };
+  const sizes = shapes.map((shape) => shape.join('x'));
   return {
-    name: `adamw ${shape.join('x')} step ${settings.step}${split ? ' split' : ''}${
-      gradientScale === undefined ? '' : ' scaled'
-    }`,
-    inputs: {
-      ...(split
-        ? { parameter: bits(halves.upper), remainder: bits(halves.lower) }
-        : { parameter: single }),
-      gradient: randomValues(shape, 'float32', random),
-      firstMoment: randomValues(shape, 'float32', random, first),
-      secondMoment: rounded({ shape, dtype: 'float32', data: moments }),
-      ...(gradientScale !== undefined && {
-        gradientScale: { shape: [1], dtype: 'float32', data: Float64Array.of(gradientScale) },
-      }),
-    },
+    name: `adamw ${sizes.length > 9 ? `${sizes.length} parameters` : sizes.join(' ')} step ${
+      settings.step
+    }${split ? ' split' : ''}${gradientScale === undefined ? '' : ' scaled'}`,
+    inputs,
     run: (tensors) => {
-      const { parameter, remainder, gradient, firstMoment, secondMoment, gradientScale } = tensors;
+      const list = (name: string) => shapes.map((_, i) => tensors[`${name}.${i}`]!);
+      const { gradientScale } = tensors;
       ops.adamw({
-        parameter: parameter!,
-        gradient: gradient!,
-        firstMoment: firstMoment!,
-        secondMoment: secondMoment!,
-        ...(remainder && { remainder }),
+        parameters: list('parameters'),
+        gradients: list('gradients'),
+        firstMoments: list('firstMoments'),
+        secondMoments: list('secondMoments'),
+        ...(split && { remainders: list('remainders') }),
         ...(gradientScale && { gradientScale }),
         ...settings,
       });
-      return { parameter: parameter!, firstMoment: firstMoment!, secondMoment: secondMoment! };
+      return Object.fromEntries(
+        Object.entries(tensors).filter(([name]) => name.split('.')[0]! in tolerances),
+      );
     },
-    reference: ({ gradient, firstMoment, secondMoment }) => ({
-      ...adamwReference(
-        {
-          parameter: single.data,
-          firstMoment: firstMoment!.data,
-          secondMoment: secondMoment!.data,
-        },
-        gradient!.data.map((g) => g * (gradientScale ?? 1)),
-        settings,
+    reference: (values) => {
+      const expected: Record<string, Float64Array> = {};
+      for (const [i, parameter] of single.entries()) {
+        const after = adamwReference(
+          {
+            parameter,
+            firstMoment: values[`firstMoments.${i}`]!.data,
+            secondMoment: values[`secondMoments.${i}`]!.data,
+          },
+          values[`gradients.${i}`]!.data.map((g) => g * (gradientScale ?? 1)),
+          settings,
+        );
+        expected[`parameters.${i}`] = after.parameter;
+        expected[`firstMoments.${i}`] = after.firstMoment;
+        expected[`secondMoments.${i}`] = after.secondMoment;
+      }
+      return expected;
+    },
+    tolerance: Object.fromEntries(
+      shapes.flatMap((_, i) =>
+        Object.entries(tolerances).map(([name, tolerance]) => [`${name}.${i}`, tolerance]),
       ),
-    }),
-    tolerance: { parameter: split ? 3e-3 : 8e-8, firstMoment: 9e-8, secondMoment: 7.5e-8 },
-    bytes: 28 * elements(shape),
-    flops: 14 * elements(shape),
+    ),
+    bytes: 28 * count,
+    flops: 14 * count,
   };
 }
 
@@ -112,18 +137,27 @@ export const usual = {
   weightDecay: 0.1,
 };
 const plain = { learningRate: 1e-3, beta1: 0, beta2: 0.999, epsilon: 1e-8, weightDecay: 0 };
+// More than one copy to a GPU takes.
+const many = Array.from({ length: 1000 }, (_, i) => [(i % 8) * 3]);
 
-export const cases: OperationCase[] = [[], [1], [0, 2], [7, 33], [20001]].flatMap((shape) =>
-  [true, false].flatMap((split) => [
-    adamwCase(shape, { ...usual, step: 1 }, split, undefined),
-    adamwCase(shape, { ...usual, step: 1000 }, split, 0.25),
-    adamwCase(shape, { ...plain, step: 3 }, split, 0.5),
-  ]),
-);
+export const cases: OperationCase[] = [
+  ...[[[]], [[1]], [[0, 2]], [[7, 33]], [[20001]], [[3], [0], [8192], [8193, 1], [2, 5]]].flatMap(
+    (shapes) =>
+      [true, false].flatMap((split) => [
+        adamwCase(shapes, { ...usual, step: 1 }, split, undefined),
+        adamwCase(shapes, { ...usual, step: 1000 }, split, 0.25),
+        adamwCase(shapes, { ...plain, step: 3 }, split, 0.5),
+      ]),
+  ),
+  adamwCase(many, { ...usual, step: 2 }, true, 0.25),
+];
 
 export function randomCase(seed: number): OperationCase {
   const random = randomSource(seed);
   const settings = { ...(random() < 0.5 ? usual : plain), step: randomInteger(random, 1, 30) };
   const scale = random() < 0.5 ? undefined : 2 ** -randomInteger(random, 0, 4);
-  return adamwCase(randomShape(random, 3, 8), settings, random() < 0.5, scale);
+  const shapes = Array.from({ length: randomInteger(random, 1, 4) }, () =>
+    randomShape(random, 3, 8),
+  );
+  return adamwCase(shapes, settings, random() < 0.5, scale);
 }
