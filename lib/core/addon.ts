@@ -16,6 +16,7 @@ import type { NativeRandomNormal } from './ops/random-normal.ts';
 import type { NativeResidualAdd } from './ops/residual-add.ts';
 import type { NativeRmsNorm } from './ops/rms-norm.ts';
 import type { NativeRope } from './ops/rope.ts';
+import type { NativeSampleToken } from './ops/sample-token.ts';
 import type { NativeSwiglu } from './ops/swiglu.ts';
 
 export type DType = 'float32' | 'bfloat16' | 'int32';
@@ -82,6 +83,7 @@ export interface Addon
     NativeResidualAdd,
     NativeRmsNorm,
     NativeRope,
+    NativeSampleToken,
     NativeSwiglu {
   setErrorClass(errorClass: typeof LeiaError): void;
   cpuDescription(): { isa: string; bfloat16Dot: boolean; threads: number };

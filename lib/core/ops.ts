@@ -14,4 +14,5 @@ export * from './ops/random-normal.ts';
 export * from './ops/residual-add.ts';
 export * from './ops/rms-norm.ts';
 export * from './ops/rope.ts';
+export * from './ops/sample-token.ts';
 export * from './ops/swiglu.ts';

@@ -34,36 +34,44 @@ export function forwardTrunk(
   activations: Activations,
 ): void {
   const { layers, embedded, output, branch, final } = activations;
+  const epsilon = context.config.rmsNormEps;
   ops.embeddingForward({ ids: context.ids, weight: weights.embedding, output: embedded });
   for (const [index, layer] of weights.layers.entries()) {
     const own = layers[index] as LayerActivations;
-    forwardLayer(context, layer, own, branch, layers[index + 1]?.input ?? output);
+    const before = layers[index - 1];
+    // What a layer adds to the residual stream is added in the pass of the norm that comes next.
+    ops.rmsNormForward({
+      ...(before
+        ? { input: branch, residual: before.middle, sum: own.input }
+        : { input: own.input }),
+      weight: layer.attentionNorm,
+      epsilon,
+      output: own.attentionInput,
+      inverseRms: own.attentionInverseRms,
+    });
+    forwardLayer(context, layer, own, branch);
   }
   ops.rmsNormForward({
-    input: output,
+    input: branch,
+    residual: (layers.at(-1) as LayerActivations).middle,
+    sum: output,
     weight: weights.finalNorm,
-    epsilon: context.config.rmsNormEps,
+    epsilon,
     output: final,
     inverseRms: activations.finalInverseRms,
   });
 }
 
-/** One decoder layer: `output = middle + mlp(norm(middle))`, `middle = input + attention(norm(input))`. */
+/**
+ * One decoder layer: `middle = input + attention(norm(input))`, `output = middle + mlp(norm(middle))`. The first
+ * norm was taken before; mlp(norm(middle)) is left in `branch`.
+ */
 function forwardLayer(
   { config, cos, sin, documentStarts }: PassContext,
   weights: LayerWeights,
   own: LayerActivations,
   branch: Tensor,
-  output: Tensor,
 ): void {
-  const epsilon = config.rmsNormEps;
-  ops.rmsNormForward({
-    input: own.input,
-    weight: weights.attentionNorm,
-    epsilon,
-    output: own.attentionInput,
-    inverseRms: own.attentionInverseRms,
-  });
   linear(own.attentionInput, weights.query, own.query.rows);
   linear(own.attentionInput, weights.key, own.key.rows);
   linear(own.attentionInput, weights.value, own.value.rows);
@@ -79,12 +87,13 @@ function forwardLayer(
     logsumexp: own.logsumexp,
   });
   linear(own.attention.rows, weights.attentionOutput, branch);
-  ops.residualAdd({ a: own.input, b: branch, output: own.middle });
 
   ops.rmsNormForward({
-    input: own.middle,
+    input: branch,
+    residual: own.input,
+    sum: own.middle,
     weight: weights.mlpNorm,
-    epsilon,
+    epsilon: config.rmsNormEps,
     output: own.mlpInput,
     inverseRms: own.mlpInverseRms,
   });
@@ -92,7 +101,6 @@ function forwardLayer(
   linear(own.mlpInput, weights.up, own.up);
   ops.swigluForward({ gate: own.gate, up: own.up, output: own.activated });
   linear(own.activated, weights.down, branch);
-  ops.residualAdd({ a: own.middle, b: branch, output });
 }
 
 /** Logits of every position and the weighted sum of their losses: `loss = sum(rowWeights * losses)`. */
@@ -216,10 +224,10 @@ function backwardLayer(
     input: own.middle,
     weight: weights.mlpNorm,
     inverseRms: own.mlpInverseRms,
-    gradInput: branch,
+    gradSum: residual,
+    gradInput: residual,
     gradWeight: gradients.mlpNorm,
   });
-  ops.residualAdd({ a: residual, b: branch, output: residual });
 
   linearGradWeight(residual, own.attention.rows, gradients.attentionOutput);
   linearGradInput(residual, weights.attentionOutput, attention.rows);
@@ -249,10 +257,10 @@ function backwardLayer(
     input: own.input,
     weight: weights.attentionNorm,
     inverseRms: own.attentionInverseRms,
-    gradInput: branch,
+    gradSum: residual,
+    gradInput: residual,
     gradWeight: gradients.attentionNorm,
   });
-  ops.residualAdd({ a: residual, b: branch, output: residual });
 }
 
 /** `output = input weight^T`; input [rows, in], weight [out, in]. */

@@ -17,6 +17,7 @@ void register_operations(Napi::Env, Napi::Object exports) {
   register_residual_add(exports);
   register_rms_norm(exports);
   register_rope(exports);
+  register_sample_token(exports);
   register_swiglu(exports);
 }
 

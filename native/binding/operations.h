@@ -18,6 +18,7 @@ void register_random_normal(Napi::Object exports);
 void register_residual_add(Napi::Object exports);
 void register_rms_norm(Napi::Object exports);
 void register_rope(Napi::Object exports);
+void register_sample_token(Napi::Object exports);
 void register_swiglu(Napi::Object exports);
 
 }  // namespace leia::binding

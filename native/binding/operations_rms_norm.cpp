@@ -8,6 +8,8 @@ void register_rms_norm(Napi::Object exports) {
   add_operation(exports, "rmsNormForward", [](Arguments& a) {
     return RmsNormForward{.input = a.tensor("input"),
                           .weight = a.tensor("weight"),
+                          .residual = a.optional_tensor("residual"),
+                          .sum = a.optional_tensor("sum"),
                           .output = a.tensor("output"),
                           .inverse_rms = a.tensor("inverse_rms"),
                           .epsilon = a.real("epsilon")};
@@ -17,6 +19,7 @@ void register_rms_norm(Napi::Object exports) {
                            .input = a.tensor("input"),
                            .weight = a.tensor("weight"),
                            .inverse_rms = a.tensor("inverse_rms"),
+                           .grad_sum = a.optional_tensor("grad_sum"),
                            .grad_input = a.tensor("grad_input"),
                            .grad_weight = a.tensor("grad_weight")};
   });

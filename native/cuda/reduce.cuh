@@ -1,6 +1,7 @@
 // Sums and maxima over a block, in an order that depends on its size alone.
 #pragma once
 
+#include "core/error.h"
 #include "cuda/kernel.cuh"
 
 namespace leia {

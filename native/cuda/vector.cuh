@@ -7,6 +7,22 @@
 
 namespace leia {
 
+LEIA_DEVICE uint32_t bits_of(float value) {
+#if defined(__CUDACC__)
+  return __float_as_uint(value);
+#else
+  return std::bit_cast<uint32_t>(value);
+#endif
+}
+
+LEIA_DEVICE float from_bits(uint32_t bits) {
+#if defined(__CUDACC__)
+  return __uint_as_float(bits);
+#else
+  return std::bit_cast<float>(bits);
+#endif
+}
+
 LEIA_DEVICE float as_float(float value) {
   return value;
 }

@@ -217,12 +217,18 @@ const faces: Record<string, Face> = {
     right: () => ({
       input: tensor([2, 3, 4]),
       weight: tensor([4]),
+      residual: tensor([2, 3, 4]),
+      sum: tensor([2, 3, 4]),
       epsilon: 1e-6,
       output: tensor([2, 3, 4]),
       inverseRms: tensor([6]),
     }),
     anchors: ['input'],
-    inPlace: [['output', 'input']],
+    inPlace: [
+      ['output', 'input'],
+      ['sum', 'input'],
+      ['sum', 'residual'],
+    ],
     numbers: [
       ['epsilon', -1, 'epsilon is -1, expected 0 or more'],
       ['epsilon', Number.NaN, 'epsilon is nan, expected 0 or more'],
@@ -234,11 +240,13 @@ const faces: Record<string, Face> = {
       input: tensor([2, 3, 4]),
       weight: tensor([4]),
       inverseRms: tensor([6]),
+      gradSum: tensor([2, 3, 4]),
       gradInput: tensor([2, 3, 4]),
       gradWeight: tensor([4]),
     }),
     anchors: ['input'],
     inPlace: [
+      ['gradInput', 'gradSum'],
       ['gradInput', 'gradOutput'],
       ['gradInput', 'input'],
     ],
@@ -256,6 +264,22 @@ const faces: Record<string, Face> = {
     }),
     anchors: ['gradOutput', 'cos'],
     inPlace: [['gradInput', 'gradOutput']],
+  },
+  sampleToken: {
+    right: () => ({ logits: tensor([3, 4]), tokens: tensor([3], 'int32'), topK: 2, seed: 1 }),
+    anchors: ['logits'],
+    free: { logits: [1] },
+    anyFloat: ['logits'],
+    numbers: [
+      ['temperature', -1, 'temperature is -1, expected a finite number of 0 or more'],
+      ['temperature', Infinity, 'temperature is inf, expected a finite number of 0 or more'],
+      ['topK', 0, 'top_k is 0, expected 1 or more'],
+      ['topK', 1.5, 'top_k is 1.5, expected an integer'],
+      ['topP', 0, 'top_p is 0, expected more than 0 and at most 1'],
+      ['topP', 1.5, 'top_p is 1.5, expected more than 0 and at most 1'],
+      ['seed', Number.NaN, 'seed is nan, expected an integer'],
+      ['position', -1, 'position is -1, expected 0 or more'],
+    ],
   },
   swigluForward: {
     right: () => ({ gate: tensor([3, 4]), up: tensor([3, 4]), output: tensor([3, 4]) }),
@@ -288,6 +312,8 @@ const outputs = new Set([
   'inverseRms',
   'norm',
   'scale',
+  'sum',
+  'tokens',
   'parameters',
   'remainders',
   'firstMoments',
@@ -296,7 +322,7 @@ const outputs = new Set([
 
 function isOutput(operation: string, name: string): boolean {
   if (!operation.endsWith('Backward')) return outputs.has(name);
-  return name.startsWith('grad') && name !== 'gradOutput';
+  return name.startsWith('grad') && name !== 'gradOutput' && name !== 'gradSum';
 }
 
 function snake(name: string): string {
@@ -488,6 +514,7 @@ test.each([
     'input',
     tensor([2, 0]),
   ],
+  ['rmsNormForward', 'expected residual and sum both, or neither', 'residual', undefined],
   [
     'crossEntropyForward',
     'logits has shape [3, 0], expected at least one logit a row',

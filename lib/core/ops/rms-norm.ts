@@ -1,4 +1,4 @@
-import { addon, type Handle } from '../addon.ts';
+import { addon, type Handle, type OptionalHandle } from '../addon.ts';
 import { Tensor } from '../tensor.ts';
 import { like, rowCount } from './outputs.ts';
 
@@ -6,6 +6,8 @@ export interface NativeRmsNorm {
   rmsNormForward(
     input: Handle,
     weight: Handle,
+    residual: OptionalHandle,
+    sum: OptionalHandle,
     output: Handle,
     inverseRms: Handle,
     epsilon: number,
@@ -15,6 +17,7 @@ export interface NativeRmsNorm {
     input: Handle,
     weight: Handle,
     inverseRms: Handle,
+    gradSum: OptionalHandle,
     gradInput: Handle,
     gradWeight: Handle,
   ): void;
@@ -27,6 +30,10 @@ export interface RmsNormForward {
   weight: Tensor;
   /** Added to the mean square, 0 or more. */
   epsilon: number;
+  /** Shape and dtype of input; what the norm is of is then `sum = input + residual`. */
+  residual?: Tensor;
+  /** Shape and dtype of input; may be input or residual itself. Only with residual. */
+  sum?: Tensor;
   /** Shape and dtype of input; may be input itself. */
   output?: Tensor;
   /** [rows], float32: saved for backward. */
@@ -35,24 +42,41 @@ export interface RmsNormForward {
 
 /**
  * RMSNorm (Zhang & Sennrich 2019) over the innermost dimension:
- * `output = input * inverseRms * weight`, `inverseRms = 1 / sqrt(mean(input²) + epsilon)`.
+ * `output = sum * inverseRms * weight`, `inverseRms = 1 / sqrt(mean(sum²) + epsilon)`, where `sum` is
+ * the input, or the input and the residual added, in the same pass.
  */
-export function rmsNormForward(args: RmsNormForward): { output: Tensor; inverseRms: Tensor } {
-  const { input, weight, epsilon } = args;
+export function rmsNormForward(args: RmsNormForward): {
+  output: Tensor;
+  inverseRms: Tensor;
+  sum: Tensor;
+} {
+  const { input, weight, residual, epsilon } = args;
+  const sum = args.sum ?? (residual && like(input));
   const output = args.output ?? like(input);
   const inverseRms =
     args.inverseRms ?? Tensor.empty([rowCount(input.shape)], { device: input.device });
-  addon().rmsNormForward(input.handle, weight.handle, output.handle, inverseRms.handle, epsilon);
-  return { output, inverseRms };
+  addon().rmsNormForward(
+    input.handle,
+    weight.handle,
+    residual?.handle,
+    sum?.handle,
+    output.handle,
+    inverseRms.handle,
+    epsilon,
+  );
+  return { output, inverseRms, sum: sum ?? input };
 }
 
 export interface RmsNormBackward {
   /** Shape and dtype of input. */
   gradOutput: Tensor;
+  /** What the norm was of: `sum`, where a residual was added. */
   input: Tensor;
   weight: Tensor;
   inverseRms: Tensor;
-  /** Shape and dtype of input; overwritten; may be gradOutput or input itself. */
+  /** Shape and dtype of input: the gradient of `sum` from elsewhere, added to gradInput. */
+  gradSum?: Tensor;
+  /** Shape and dtype of input; overwritten; may be gradOutput, input or gradSum itself. */
   gradInput?: Tensor;
   /** [hidden], float32; added to. Zeros if not given. */
   gradWeight?: Tensor;
@@ -68,6 +92,7 @@ export function rmsNormBackward(args: RmsNormBackward): { gradInput: Tensor; gra
     input.handle,
     weight.handle,
     inverseRms.handle,
+    args.gradSum?.handle,
     gradInput.handle,
     gradWeight.handle,
   );

@@ -13,8 +13,8 @@ constexpr int kGroups = 2;
 constexpr int64_t kChunk = 8192;
 static_assert(kChunk % (kThreads * kGroups * kPack<float>) == 0);
 
-// One parameter and its state.
-struct Entry {
+// Aligned to its size, for it is read as a whole.
+struct alignas(64) Entry {
   void* parameter;
   uint16_t* remainder;
   const float* gradient;
@@ -22,22 +22,6 @@ struct Entry {
   int64_t count;
   bool aligned;
 };
-
-LEIA_DEVICE uint32_t bits_of(float value) {
-#if defined(__CUDACC__)
-  return __float_as_uint(value);
-#else
-  return std::bit_cast<uint32_t>(value);
-#endif
-}
-
-LEIA_DEVICE float from_bits(uint32_t bits) {
-#if defined(__CUDACC__)
-  return __uint_as_float(bits);
-#else
-  return std::bit_cast<float>(bits);
-#endif
-}
 
 // float32 parameters as they are.
 struct SingleParameters {

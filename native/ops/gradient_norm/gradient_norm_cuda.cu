@@ -13,7 +13,8 @@ constexpr uint32_t kThreads = 256;
 constexpr int kWarps = kThreads / kWarpSize;
 constexpr int64_t kChunk = 4096;
 
-struct Entry {
+// Aligned to its size, for it is read as a whole.
+struct alignas(32) Entry {
   const float* gradient;
   int64_t count;
   bool aligned;

@@ -15,20 +15,27 @@ void check_inputs(const char* name, const Tensor& input, const Tensor& weight,
   check_dtype(name, "inverse_rms", inverse_rms, DType::float32);
 }
 
-void check_like_input(const char* name, const char* argument, const Tensor& tensor,
-                      const Tensor& input) {
-  check_shape(name, argument, tensor, input.shape);
-  check_dtype(name, argument, tensor, input.dtype);
-}
-
 }  // namespace
 
 void validate(const RmsNormForward& op) {
   check_inputs(op.kName, op.input, op.weight, op.inverse_rms);
-  check_like_input(op.kName, "output", op.output, op.input);
+  check_like(op.kName, "output", op.output, op.input);
   require(op.epsilon >= 0, op.kName, ": epsilon is ", op.epsilon, ", expected 0 or more");
   check_same_or_apart(op.kName, "output", op.output, "input", op.input);
   check_apart(op.kName, "output", op.output, "weight", op.weight);
+  require(static_cast<bool>(op.residual) == static_cast<bool>(op.sum), op.kName,
+          ": expected residual and sum both, or neither");
+  if (op.sum) {
+    check_like(op.kName, "residual", op.residual, op.input);
+    check_like(op.kName, "sum", op.sum, op.input);
+    check_same_or_apart(op.kName, "sum", op.sum, "input", op.input);
+    check_same_or_apart(op.kName, "sum", op.sum, "residual", op.residual);
+    check_apart(op.kName, "sum", op.sum, "weight", op.weight);
+    check_apart(op.kName, "output", op.output, "sum", op.sum);
+    check_apart(op.kName, "output", op.output, "residual", op.residual);
+    check_apart(op.kName, "inverse_rms", op.inverse_rms, "residual", op.residual);
+    check_apart(op.kName, "inverse_rms", op.inverse_rms, "sum", op.sum);
+  }
   check_apart(op.kName, "inverse_rms", op.inverse_rms, "input", op.input);
   check_apart(op.kName, "inverse_rms", op.inverse_rms, "weight", op.weight);
   check_apart(op.kName, "inverse_rms", op.inverse_rms, "output", op.output);
@@ -36,12 +43,16 @@ void validate(const RmsNormForward& op) {
 
 void validate(const RmsNormBackward& op) {
   check_inputs(op.kName, op.input, op.weight, op.inverse_rms);
-  check_like_input(op.kName, "grad_output", op.grad_output, op.input);
-  check_like_input(op.kName, "grad_input", op.grad_input, op.input);
+  check_like(op.kName, "grad_output", op.grad_output, op.input);
+  check_like(op.kName, "grad_input", op.grad_input, op.input);
   check_shape(op.kName, "grad_weight", op.grad_weight, {op.input.shape[-1]});
   check_dtype(op.kName, "grad_weight", op.grad_weight, DType::float32);
   check_same_or_apart(op.kName, "grad_input", op.grad_input, "grad_output", op.grad_output);
   check_same_or_apart(op.kName, "grad_input", op.grad_input, "input", op.input);
+  if (op.grad_sum) {
+    check_like(op.kName, "grad_sum", op.grad_sum, op.input);
+    check_same_or_apart(op.kName, "grad_input", op.grad_input, "grad_sum", op.grad_sum);
+  }
   check_apart(op.kName, "grad_input", op.grad_input, "weight", op.weight);
   check_apart(op.kName, "grad_input", op.grad_input, "inverse_rms", op.inverse_rms);
   op.tensors([&](const char* name, const Tensor& tensor) {

@@ -8,6 +8,10 @@
 //   grad_input[r, i]  = inverse_rms[r] * (g[r, i] - x[r, i] * mean_j(g[r, j] * x[r, j]))
 //   grad_weight[i]   += sum_r grad_output[r, i] * x[r, i]
 //
+// A norm that follows a residual connection adds first: sum = input + residual, rounded to its
+// dtype, takes the place of input above and is kept, as the residual stream and for backward. In
+// backward, `input` is that sum, and grad_sum, its gradient from elsewhere, is added to grad_input.
+//
 // Sums are float32 in an order that depends on the shape alone. Saved for backward: inverse_rms.
 #pragma once
 
@@ -21,6 +25,8 @@ struct RmsNormForward {
   static constexpr const char* kName = "rms_norm_forward";
   Tensor input;        // [..., H], float32 or bfloat16
   Tensor weight;       // [H], dtype of input
+  Tensor residual;     // shape and dtype of input; optional, together with sum
+  Tensor sum;          // shape and dtype of input; may be input or residual
   Tensor output;       // shape and dtype of input; may be input
   Tensor inverse_rms;  // [rows], float32
   float epsilon;
@@ -29,6 +35,8 @@ struct RmsNormForward {
   void tensors(Visit&& visit) const {
     visit("input", input);
     visit("weight", weight);
+    visit("residual", residual);
+    visit("sum", sum);
     visit("output", output);
     visit("inverse_rms", inverse_rms);
   }
@@ -40,7 +48,8 @@ struct RmsNormBackward {
   Tensor input;        // [..., H], float32 or bfloat16
   Tensor weight;       // [H], dtype of input
   Tensor inverse_rms;  // [rows], float32
-  Tensor grad_input;   // shape and dtype of input; overwritten; may be grad_output or input
+  Tensor grad_sum;     // shape and dtype of input; optional
+  Tensor grad_input;   // as input; overwritten; may be grad_output, input or grad_sum
   Tensor grad_weight;  // [H], float32; added to
 
   template <class Visit>
@@ -49,6 +58,7 @@ struct RmsNormBackward {
     visit("input", input);
     visit("weight", weight);
     visit("inverse_rms", inverse_rms);
+    visit("grad_sum", grad_sum);
     visit("grad_input", grad_input);
     visit("grad_weight", grad_weight);
   }

@@ -2,14 +2,24 @@
 // not fill a vector is loaded as zeros, which add nothing to any sum.
 namespace leia::LEIA_ISA {
 
+// `residual` and `sum` may be nullptr, both.
 template <class T>
-void rms_norm_row(const T* input, const T* weight, T* output, float* inverse_rms, int64_t hidden,
-                  float epsilon) {
+void rms_norm_row(const T* input, const T* residual, T* sum, const T* weight, T* output,
+                  float* inverse_rms, int64_t hidden, float epsilon) {
   Floats squares{};
-  for_vectors(hidden, [&](int64_t i, int64_t count) {
-    const Floats x = load_count(input + i, count);
-    squares += x * x;
-  });
+  if (sum == nullptr) {
+    for_vectors(hidden, [&](int64_t i, int64_t count) {
+      const Floats x = load_count(input + i, count);
+      squares += x * x;
+    });
+  } else {
+    for_vectors(hidden, [&](int64_t i, int64_t count) {
+      store_count(sum + i, load_count(input + i, count) + load_count(residual + i, count), count);
+      const Floats x = load_count(sum + i, count);
+      squares += x * x;
+    });
+    input = sum;
+  }
   const float scale =
       1.0f / __builtin_sqrtf(reduce_sum(squares) / static_cast<float>(hidden) + epsilon);
   *inverse_rms = scale;
@@ -19,9 +29,10 @@ void rms_norm_row(const T* input, const T* weight, T* output, float* inverse_rms
   });
 }
 
+// `grad_sum` may be nullptr.
 template <class T>
 void rms_norm_row_backward(const T* grad_output, const T* input, const T* weight, float inverse_rms,
-                           T* grad_input, float* grad_weight, int64_t hidden) {
+                           const T* grad_sum, T* grad_input, float* grad_weight, int64_t hidden) {
   Floats products{};
   for_vectors(hidden, [&](int64_t i, int64_t count) {
     const Floats dy = load_count(grad_output + i, count);
@@ -33,8 +44,16 @@ void rms_norm_row_backward(const T* grad_output, const T* input, const T* weight
   for_vectors(hidden, [&](int64_t i, int64_t count) {
     const Floats g = load_count(grad_output + i, count) * load_count(weight + i, count);
     const Floats x = load_count(input + i, count) * inverse_rms;
-    store_count(grad_input + i, (g - x * mean) * inverse_rms, count);
+    Floats gradient = (g - x * mean) * inverse_rms;
+    if (grad_sum != nullptr) gradient += load_count(grad_sum + i, count);
+    store_count(grad_input + i, gradient, count);
   });
+}
+
+// The tensor's values from that one on, or nullptr if it was not given.
+template <class T>
+T* values_from(const Tensor& tensor, int64_t element) {
+  return tensor ? tensor.data<T>() + element : nullptr;
 }
 
 constexpr int64_t kRowsPerTask = 16;
@@ -45,7 +64,8 @@ inline void rms_norm_forward(const RmsNormForward& op, CpuContext& context) {
     using T = decltype(type);
     context.parallel_ranges(op.input.rows(), kRowsPerTask, [&](int64_t first, int64_t last) {
       for (int64_t row = first; row < last; ++row) {
-        rms_norm_row(op.input.data<T>() + row * hidden, op.weight.data<T>(),
+        rms_norm_row(op.input.data<T>() + row * hidden, values_from<T>(op.residual, row * hidden),
+                     values_from<T>(op.sum, row * hidden), op.weight.data<T>(),
                      op.output.data<T>() + row * hidden, op.inverse_rms.data<float>() + row, hidden,
                      op.epsilon);
       }
@@ -66,6 +86,7 @@ inline void rms_norm_backward(const RmsNormBackward& op, CpuContext& context) {
         rms_norm_row_backward(op.grad_output.data<T>() + row * hidden,
                               op.input.data<T>() + row * hidden, op.weight.data<T>(),
                               op.inverse_rms.data<float>()[row],
+                              values_from<T>(op.grad_sum, row * hidden),
                               op.grad_input.data<T>() + row * hidden, own, hidden);
       }
     });

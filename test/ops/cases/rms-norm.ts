@@ -7,6 +7,7 @@ import {
   randomInteger,
   randomSource,
   randomValues,
+  rounded,
   type Values,
 } from '../case.ts';
 
@@ -49,30 +50,48 @@ export function rmsNormBackwardReference(dy: Float64Array, x: Float64Array, weig
   return { gradInput, gradWeight };
 }
 
+/** What a sum of so many numbers in float32 is further off, added one after the other. */
+function long(count: number): number {
+  return Math.max(1, Math.sqrt(count / 257));
+}
+
 export function forwardCase(
   rows: number,
   hidden: number,
   dtype: 'float32' | 'bfloat16',
+  adds = false,
 ): OperationCase {
   const random = randomSource(rows * 1009 + hidden);
+  const shape = [rows, hidden];
   return {
-    name: `rmsNormForward ${rows}x${hidden} ${dtype}`,
+    name: `rmsNormForward ${rows}x${hidden} ${dtype}${adds ? ' of a sum' : ''}`,
     inputs: {
-      input: randomValues([rows, hidden], dtype, random, 2),
+      input: randomValues(shape, dtype, random, 2),
       weight: randomValues([hidden], dtype, random),
+      ...(adds && { residual: randomValues(shape, dtype, random, 2) }),
     },
-    run: ({ input, weight }, output) =>
+    run: ({ input, weight, residual }, output) =>
       ops.rmsNormForward({
         input: input!,
         weight: weight!,
         epsilon,
-        output: output([rows, hidden], dtype),
+        ...(residual && { residual, sum: output(shape, dtype) }),
+        output: output(shape, dtype),
         inverseRms: output([rows]),
       }),
-    reference: ({ input, weight }) => rmsNormReference(input!.data, weight!.data),
-    tolerance: { output: dtype === 'float32' ? 1.2e-7 : 3e-3, inverseRms: 1e-7 },
-    bytes: (2 * rows * hidden + hidden) * (dtype === 'float32' ? 4 : 2) + 4 * rows,
-    flops: 4 * rows * hidden,
+    reference: ({ input, weight, residual }) => {
+      const data = input!.data.map((x, i) => x + (residual?.data[i] ?? 0));
+      // The norm is of what the sum was rounded to.
+      const sum = residual ? rounded({ shape, dtype, data }).data : data;
+      return { ...rmsNormReference(sum, weight!.data), sum };
+    },
+    tolerance: {
+      output: dtype === 'float32' ? 1.2e-7 * long(hidden) : 3e-3,
+      inverseRms: 1e-7 * long(hidden),
+      sum: 0,
+    },
+    bytes: ((adds ? 4 : 2) * rows * hidden + hidden) * (dtype === 'float32' ? 4 : 2) + 4 * rows,
+    flops: (adds ? 5 : 4) * rows * hidden,
   };
 }
 
@@ -80,6 +99,7 @@ export function backwardCase(
   rows: number,
   hidden: number,
   dtype: 'float32' | 'bfloat16',
+  adds = false,
 ): OperationCase {
   const random = randomSource(rows * 2003 + hidden);
   const input = randomValues([rows, hidden], dtype, random, 2);
@@ -87,25 +107,41 @@ export function backwardCase(
   const inverse = rmsNormReference(input.data, weight.data).inverseRms;
   const inverseRms: Values = { shape: [rows], dtype: 'float32', data: inverse };
   return {
-    name: `rmsNormBackward ${rows}x${hidden} ${dtype}`,
-    inputs: { gradOutput: randomValues([rows, hidden], dtype, random), input, weight, inverseRms },
+    name: `rmsNormBackward ${rows}x${hidden} ${dtype}${adds ? ' of a sum' : ''}`,
+    inputs: {
+      gradOutput: randomValues([rows, hidden], dtype, random),
+      input,
+      weight,
+      inverseRms,
+      ...(adds && { gradSum: randomValues([rows, hidden], dtype, random) }),
+    },
     run: (tensors, output) => {
-      const { gradOutput, input, weight, inverseRms } = tensors;
+      const { gradOutput, input, weight, inverseRms, gradSum } = tensors;
       const gradWeight = ops.fill({ output: output([hidden]), value: 0 }).output;
       return ops.rmsNormBackward({
         gradOutput: gradOutput!,
         input: input!,
         weight: weight!,
         inverseRms: inverseRms!,
+        ...(gradSum && { gradSum }),
         gradInput: output([rows, hidden], dtype),
         gradWeight,
       });
     },
-    reference: ({ gradOutput, input, weight }) =>
-      rmsNormBackwardReference(gradOutput!.data, input!.data, weight!.data),
-    tolerance: { gradInput: dtype === 'float32' ? 1.6e-7 : 3e-3, gradWeight: 2.3e-7 },
-    bytes: 3 * rows * hidden * (dtype === 'float32' ? 4 : 2),
-    flops: 9 * rows * hidden,
+    reference: ({ gradOutput, input, weight, gradSum }) => {
+      const gradients = rmsNormBackwardReference(gradOutput!.data, input!.data, weight!.data);
+      if (gradSum)
+        gradients.gradInput.forEach((g, i, all) => {
+          all[i] = g + gradSum.data[i]!;
+        });
+      return gradients;
+    },
+    tolerance: {
+      gradInput: dtype === 'float32' ? 1.6e-7 * long(hidden) : 3e-3,
+      gradWeight: 2.3e-7 * long(rows),
+    },
+    bytes: (adds ? 4 : 3) * rows * hidden * (dtype === 'float32' ? 4 : 2),
+    flops: (adds ? 10 : 9) * rows * hidden,
   };
 }
 
@@ -115,19 +151,26 @@ const shapes = [
   [7, 64],
   [33, 100],
   [130, 257],
+  [3, 2056],
+  [2, 4104],
+  [2, 8200],
+  [1030, 8],
 ] as const;
 
 export const cases: OperationCase[] = shapes.flatMap(([rows, hidden]) =>
-  (['float32', 'bfloat16'] as const).flatMap((dtype) => [
-    forwardCase(rows, hidden, dtype),
-    backwardCase(rows, hidden, dtype),
-  ]),
+  (['float32', 'bfloat16'] as const).flatMap((dtype) =>
+    [false, true].flatMap((adds) => [
+      forwardCase(rows, hidden, dtype, adds),
+      backwardCase(rows, hidden, dtype, adds),
+    ]),
+  ),
 );
 
 export function randomCase(seed: number): OperationCase {
   const random = randomSource(seed);
   const make = random() < 0.5 ? forwardCase : backwardCase;
-  return make(randomInteger(random, 1, 40), randomInteger(random, 8, 300), randomFloatType(random));
+  const hidden = randomInteger(random, 8, 300);
+  return make(randomInteger(random, 1, 40), hidden, randomFloatType(random), random() < 0.5);
 }
 
 function gradientChecks(): GradientCheck[] {
