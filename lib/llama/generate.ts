@@ -44,16 +44,16 @@ export async function* generate(
       `generate: maxNewTokens is ${maxNewTokens}, expected 1 or more`,
     );
   }
-  const choose = sampling ? sampler(sampling) : likeliest;
+  if (sampling) checkSampling(sampling);
+  const choice = sampling ?? { temperature: 0 };
   // The last new token is never fed.
   using decoder = new Decoder(model, prompt.length + maxNewTokens - 1);
-  let logits = await decoder.feed(prompt);
-  for (let count = 1; ; count++) {
-    const id = choose(logits);
+  let fed = prompt;
+  for (let position = 0; position < maxNewTokens; position++) {
+    const id = await decoder.next(fed, { ...choice, position });
     if (stopIds.includes(id)) return;
     yield id;
-    if (count === maxNewTokens) return;
-    logits = await decoder.feed([id]);
+    fed = [id];
   }
 }
 
@@ -66,47 +66,12 @@ export function likeliest(logits: Float32Array): number {
   return best;
 }
 
-/** A function that draws one token from logits, with a random sequence of its own. */
-export function sampler(options: SamplingOptions): (logits: Float32Array) => number {
-  const { temperature = 1, topK = Number.POSITIVE_INFINITY, topP = 1, seed } = options;
+function checkSampling({ temperature = 1, topK = 1, topP = 1, seed }: SamplingOptions): void {
   const refuse = (name: string, value: number, expected: string) => {
     throw new LeiaError('argument', `generate: ${name} is ${value}, expected ${expected}`);
   };
   if (!(temperature > 0)) refuse('temperature', temperature, 'a positive number');
-  if (!(topK >= 1)) refuse('topK', topK, '1 or more');
+  if (!Number.isInteger(topK) || topK < 1) refuse('topK', topK, '1 or more');
   if (!(topP > 0 && topP <= 1)) refuse('topP', topP, 'more than 0 and at most 1');
-  const random = randomNumbers(seed);
-  return (logits) => {
-    const ids = Array.from(logits.keys()).sort(
-      (a, b) => (logits[b] as number) - (logits[a] as number) || a - b,
-    );
-    const highest = logits[ids[0] as number] as number;
-    const weights = ids
-      .slice(0, Math.min(topK, ids.length))
-      .map((id) => Math.exp(((logits[id] as number) - highest) / temperature));
-    const total = weights.reduce((sum, weight) => sum + weight, 0);
-    let kept = 0;
-    let mass = 0;
-    while (kept < weights.length && (kept === 0 || mass < topP * total)) {
-      mass += weights[kept++] as number;
-    }
-    let left = random() * mass;
-    for (let i = 0; i < kept; i++) {
-      left -= weights[i] as number;
-      if (left < 0) return ids[i] as number;
-    }
-    return ids[kept - 1] as number;
-  };
-}
-
-/** Uniform numbers in [0, 1): the SplitMix64 sequence of a seed, 53 bits each (Steele et al. 2014). */
-function randomNumbers(seed: number): () => number {
-  let state = BigInt.asUintN(64, BigInt(seed));
-  return () => {
-    state = BigInt.asUintN(64, state + 0x9e3779b97f4a7c15n);
-    let z = state;
-    z = BigInt.asUintN(64, (z ^ (z >> 30n)) * 0xbf58476d1ce4e5b9n);
-    z = BigInt.asUintN(64, (z ^ (z >> 27n)) * 0x94d049bb133111ebn);
-    return Number((z ^ (z >> 31n)) >> 11n) / 2 ** 53;
-  };
+  if (!Number.isSafeInteger(seed)) refuse('seed', seed, 'a whole number');
 }

@@ -59,6 +59,7 @@ export class Decoder implements Disposable {
   readonly #keys: readonly Tensor[];
   readonly #values: readonly Tensor[];
   readonly #logits: Tensor;
+  readonly #token: Tensor;
   #activations: Activations | undefined;
 
   /** @throws LeiaError `argument` when the capacity is beyond the model's positions. */
@@ -74,10 +75,24 @@ export class Decoder implements Disposable {
     this.#keys = cache();
     this.#values = cache();
     this.#logits = Tensor.empty([1, config.vocabSize], { device, dtype });
+    this.#token = Tensor.empty([1], { device, dtype: 'int32' });
   }
 
   /** Feeds tokens and returns the logits [vocab] of the one that comes next. */
   async feed(ids: readonly number[]): Promise<Float32Array> {
+    this.#advance(ids);
+    return await this.#logits.readFloats();
+  }
+
+  /** Feeds tokens and chooses the one that comes next on the device: one number is read, no logits. */
+  async next(ids: readonly number[], choice: Omit<ops.SampleToken, 'logits'>): Promise<number> {
+    this.#advance(ids);
+    ops.sampleToken({ ...choice, logits: this.#logits, tokens: this.#token });
+    const [token] = await this.#token.read();
+    return token as number;
+  }
+
+  #advance(ids: readonly number[]): void {
     const { config, weights, device, dtype } = this.#model;
     const { values, sequence: count } = packIds(ids, config.vocabSize);
     const start = this.length;
@@ -124,11 +139,11 @@ export class Decoder implements Disposable {
     linear(keep(activations.final.slice(count - 1, count)), weights.head, this.#logits);
     for (const view of views) view.dispose();
     this.length = end;
-    return await this.#logits.readFloats();
   }
 
   [Symbol.dispose](): void {
     this.#activations?.[Symbol.dispose]();
-    for (const tensor of [...this.#keys, ...this.#values, this.#logits]) tensor.dispose();
+    for (const tensor of [...this.#keys, ...this.#values, this.#logits, this.#token])
+      tensor.dispose();
   }
 }

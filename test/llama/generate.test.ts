@@ -1,6 +1,8 @@
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { type GenerateOptions, generate, sampler } from '../../lib/llama/generate.ts';
+import * as ops from '../../lib/core/ops.ts';
+import { Tensor } from '../../lib/core/tensor.ts';
+import { type GenerateOptions, generate, type SamplingOptions } from '../../lib/llama/generate.ts';
 import { Decoder, LogitsReader } from '../../lib/llama/inference.ts';
 import { LlamaModel } from '../../lib/llama/llama-model.ts';
 import { deviceName } from '../ops/case.ts';
@@ -71,31 +73,33 @@ test('LogitsReader gives the chosen rows, padding or not', async () => {
 
 describe('sampling', () => {
   const logits = Float32Array.from([0, 3, 1, 2, -50]);
-  const draw = (options: Parameters<typeof sampler>[0], count = 4000) => {
-    const next = sampler(options);
+  const draw = async (options: SamplingOptions, count = 4000) => {
+    const rows = Array.from({ length: count }, () => [...logits]).flat();
+    using table = Tensor.from(rows, [count, logits.length]);
+    using tokens = ops.sampleToken({ ...options, logits: table }).tokens;
     const counts = new Array<number>(logits.length).fill(0);
-    for (let i = 0; i < count; i++) counts[next(logits)]!++;
+    for (const token of await tokens.read()) counts[token]!++;
     return counts.map((n) => n / count);
   };
 
-  test('follows the distribution', () => {
+  test('follows the distribution', async () => {
     const total = Math.exp(0) + Math.exp(3) + Math.exp(1) + Math.exp(2);
-    for (const [i, share] of draw({ seed: 1 }).entries()) {
+    for (const [i, share] of (await draw({ seed: 1 })).entries()) {
       expect(Math.abs(share - Math.exp(logits[i]!) / total)).toBeLessThan(0.03);
     }
-    const cold = draw({ seed: 1, temperature: 0.5 });
+    const cold = await draw({ seed: 1, temperature: 0.5 });
     const squares = Math.exp(0) + Math.exp(6) + Math.exp(2) + Math.exp(4);
     expect(Math.abs(cold[1]! - Math.exp(6) / squares)).toBeLessThan(0.03);
   });
 
-  test('keeps to the top k and the top p', () => {
-    expect(draw({ seed: 2, topK: 1 })).toEqual([0, 1, 0, 0, 0]);
-    const two = draw({ seed: 2, topK: 2 });
+  test('keeps to the top k and the top p', async () => {
+    expect(await draw({ seed: 2, topK: 1 })).toEqual([0, 1, 0, 0, 0]);
+    const two = await draw({ seed: 2, topK: 2 });
     expect([two[0], two[2], two[4]]).toEqual([0, 0, 0]);
     expect(two[3]).toBeGreaterThan(0.2);
     // The likeliest has 0.64, the two likeliest 0.88.
-    expect(draw({ seed: 2, topP: 0.6 })).toEqual([0, 1, 0, 0, 0]);
-    const most = draw({ seed: 2, topP: 0.7 });
+    expect(await draw({ seed: 2, topP: 0.6 })).toEqual([0, 1, 0, 0, 0]);
+    const most = await draw({ seed: 2, topP: 0.7 });
     expect(most[1]! + most[3]!).toBe(1);
     expect(most[3]).toBeGreaterThan(0.2);
   });
@@ -115,7 +119,8 @@ describe('sampling', () => {
     [{ topP: 0 }, 'topP is 0'],
     [{ topP: 1.5 }, 'topP is 1.5'],
   ])('refuses %j', async (options, text) => {
-    await expectError(() => sampler({ seed: 1, ...options }), 'argument', text);
+    const sampling = { seed: 1, ...options };
+    await expectError(() => run([1], { maxNewTokens: 1, sampling }), 'argument', text);
   });
 });
 
