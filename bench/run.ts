@@ -1,169 +1,233 @@
-// `npm run bench -- [--json] [operation ...]`: times operations on the CPU device, after checking that what
-// is timed is right. Best and median over the samples that benchmark.js takes; with --json, the table also goes to
-// bench/results, in a file named by the device. Numbers of a shared machine vary: compare alternately.
-import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
-import { cpus } from 'node:os';
-import { parseArgs } from 'node:util';
-import Benchmark from 'benchmark';
+// `npm run bench`: times the operations of a device after checking that what is timed is right, and says how near each
+// comes to what that device can do; beside PyTorch if asked. See README.md in this folder. Numbers of a machine that
+// has other work vary: compare what was measured in one run, in turns.
 import { addon } from '../lib/core/addon.ts';
-import { Device, Tensor } from '../lib/index.ts';
-import { type OutputAllocator, relativeError } from '../test/ops/case.ts';
-import type { BenchCase } from './bench-case.ts';
+import { Device, LeiaError } from '../lib/index.ts';
+import { largeCopy, largeProduct } from './ceiling.ts';
+import { measureHostCosts } from './host-costs.ts';
+import * as adamw from './operations/adamw.ts';
+import * as crossEntropy from './operations/cross-entropy.ts';
+import * as flashAttention from './operations/flash-attention.ts';
+import * as layer from './operations/layer.ts';
+import * as matmul from './operations/matmul.ts';
+import * as rmsNorm from './operations/rms-norm.ts';
+import * as swiglu from './operations/swiglu.ts';
+import { help, type Options, parseOptions } from './options.ts';
+import {
+  type Ceiling,
+  describeEnvironment,
+  type Results,
+  type Row,
+  writeResults,
+} from './results.ts';
+import { TorchRival } from './rival.ts';
+import * as table from './table.ts';
+import { onDevice, type Timing, timeInTurns } from './timer.ts';
+import type { Float, Prepared, Sizes, Workload } from './workload.ts';
 
-interface Row {
-  name: string;
-  unit: string;
-  best: number;
-  median: number;
-  bestMilliseconds: number;
-  medianMilliseconds: number;
-  /** ‖output - reference‖ / ‖reference‖, the largest of all outputs. */
-  error: number;
-}
+const operations: Record<string, { workloads(sizes: Sizes): Workload[] }> = {
+  matmul,
+  'flash-attention': flashAttention,
+  adamw,
+  'rms-norm': rmsNorm,
+  swiglu,
+  'cross-entropy': crossEntropy,
+  layer,
+};
+/** Not an operation, but what a call of one costs. */
+const host = 'host';
 
-const device = Device.open('cpu');
-const folder = new URL('./', import.meta.url);
+class Run {
+  readonly #options: Options;
+  readonly #device: Device;
+  readonly #say: (line: string) => void;
+  readonly results: Results;
+  #rival: TorchRival | undefined;
 
-function operationNames(): string[] {
-  const own = ['run.ts', 'bench-case.ts'];
-  const files = readdirSync(folder).filter((name) => name.endsWith('.ts') && !own.includes(name));
-  return files.map((name) => name.replace('.ts', '')).sort();
-}
+  constructor(options: Options, say: (line: string) => void) {
+    this.#options = options;
+    this.#say = say;
+    this.#device = Device.open(options.device);
+    const environment = describeEnvironment(options.device);
+    this.results = { environment, ceilings: [], rows: [], host: [], failures: [] };
+  }
 
-/** Allocates at the first run, and gives the same tensors in the same order in all others. */
-function outputsOf(): { allocate: OutputAllocator; restart(): void; dispose(): void } {
-  const tensors: Tensor[] = [];
-  let next = 0;
-  return {
-    allocate: (shape, dtype = 'float32') => {
-      tensors[next] ??= Tensor.empty(shape, { dtype, device });
-      return tensors[next++]!;
-    },
-    restart: () => {
-      next = 0;
-    },
-    dispose: () => {
-      for (const tensor of tensors) tensor.dispose();
-    },
-  };
-}
-
-/** The largest error of a result; throws if one is above the case's tolerance. */
-async function check({ operation, part }: BenchCase, outputs: Record<string, Tensor>) {
-  const values = new Map<string, ArrayLike<number>>();
-  for (const [name, tensor] of Object.entries(outputs)) values.set(name, await tensor.read());
-  const parts = part
-    ? part(operation.inputs, values)
-    : Object.fromEntries(
-        Object.entries(operation.reference(operation.inputs)).map(([name, expected]) => [
-          name,
-          { actual: values.get(name)!, expected },
-        ]),
-      );
-  let worst = 0;
-  for (const [name, { actual, expected }] of Object.entries(parts)) {
-    const error = relativeError(actual, expected);
-    const tolerance = operation.tolerance[name] ?? 0;
-    if (!(error <= tolerance)) {
-      throw new Error(`${operation.name}: ${name} is off by ${error}, expected ${tolerance}`);
+  async all(): Promise<Results> {
+    const { operations: names, match = '', sizes } = this.#options;
+    const chosen = names.length > 0 ? names : [...Object.keys(operations), host];
+    const workloads = chosen.flatMap((operation) =>
+      (operations[operation]?.workloads(sizes) ?? [])
+        .filter(({ name }) => name.includes(match))
+        .map((workload) => ({ operation, workload })),
+    );
+    this.#say(table.environmentLine(this.results.environment));
+    await this.#startRival();
+    try {
+      await this.#measureCeilings(workloads.map(({ workload }) => workload));
+      if (workloads.length > 0) this.#say(`\n${table.header()}`);
+      for (const { operation, workload } of workloads) await this.#measureRow(operation, workload);
+      if (chosen.includes(host)) await this.#measureHost();
+    } finally {
+      this.#rival?.close();
     }
-    worst = Math.max(worst, error);
+    return this.results;
   }
-  return worst;
-}
 
-/** Seconds of each sample. */
-function time(run: () => void): Promise<number[]> {
-  return new Promise((resolve, reject) => {
-    const benchmark = new Benchmark({
-      defer: true,
-      minSamples: 9,
-      maxTime: 1,
-      fn: (deferred: Benchmark.Deferred) => {
-        run();
-        device.synchronize().then(() => deferred.resolve(), reject);
-      },
-      onComplete: () => resolve(benchmark.stats.sample),
-      onError: () => reject(benchmark.error),
-    });
-    benchmark.run({ async: true });
-  });
-}
+  async #startRival(): Promise<void> {
+    const { against, python, device } = this.#options;
+    if (against === undefined) return;
+    const { threads } = addon().cpuDescription();
+    try {
+      // PyTorch has no emulator: there the CPU stands for it.
+      const rivalDevice = device === 'emulated' ? 'cpu' : device;
+      this.#rival = await TorchRival.start({ python, device: rivalDevice, threads });
+      this.results.rival = this.#rival.description;
+      const { torch, cuda, cudnn, python: version } = this.#rival.description;
+      const parts = [cuda && `CUDA ${cuda}`, cudnn && `cuDNN ${cudnn}`, `Python ${version}`];
+      this.#say(`against torch ${torch}, ${parts.filter(Boolean).join(', ')}`);
+    } catch (error) {
+      this.results.rival = { name: 'torch', missing: this.#fail('torch', error) };
+    }
+  }
 
-async function measure(item: BenchCase): Promise<Row> {
-  const { operation, unit } = item;
-  const inputs = Object.fromEntries(
-    Object.entries(operation.inputs).map(([name, { data, shape, dtype }]) => [
-      name,
-      Tensor.from(Float32Array.from(data), shape, { dtype, device }),
-    ]),
-  );
-  const outputs = outputsOf();
-  const run = () => {
-    outputs.restart();
-    return operation.run(inputs, outputs.allocate);
-  };
-  const error = await check(item, run());
-  const seconds = (await time(run)).sort((a, b) => a - b);
-  outputs.dispose();
-  for (const tensor of Object.values(inputs)) tensor.dispose();
-  const best = seconds[0]!;
-  const median = seconds[Math.floor(seconds.length / 2)]!;
-  const work = (unit === 'GB/s' ? operation.bytes : operation.flops) / 1e9;
-  return {
-    name: operation.name,
-    unit,
-    best: work / best,
-    median: work / median,
-    bestMilliseconds: best * 1e3,
-    medianMilliseconds: median * 1e3,
-    error,
-  };
-}
+  async #measureCeilings(workloads: readonly Workload[]): Promise<void> {
+    const { sizes } = this.#options;
+    const bounds = new Set(
+      workloads.map(({ bound, dtype }) => (bound === 'memory' ? bound : dtype)),
+    );
+    for (const bound of bounds) {
+      const workload = bound === 'memory' ? largeCopy(sizes) : largeProduct(sizes, bound as Float);
+      const timings = await this.#time(workload);
+      if (timings === undefined) continue;
+      const by: Record<string, number> = {};
+      for (const [name, { best }] of timings.all) by[name] = rateOf(workload, best);
+      const rate = Math.max(...Object.values(by));
+      const ceiling: Ceiling = { name: workload.name, ...about(workload), rate, by };
+      this.results.ceilings.push(ceiling);
+    }
+    for (const line of table.ceilingLines(this.results)) this.#say(line);
+  }
 
-function describeDevice() {
-  const { isa, bfloat16Dot, threads } = addon().cpuDescription();
-  return { model: cpus()[0]?.model.trim() ?? 'unknown CPU', isa, bfloat16Dot, threads };
-}
+  async #measureRow(operation: string, workload: Workload): Promise<void> {
+    const timings = await this.#time(workload);
+    const own = timings?.all.get('leia');
+    if (timings === undefined || own === undefined) return;
+    const rate = rateOf(workload, own.median);
+    const { unit, dtype } = about(workload);
+    const ceiling = this.results.ceilings.find(
+      (item) => item.unit === unit && (unit === 'GB/s' || item.dtype === dtype),
+    );
+    const row: Row = {
+      operation,
+      name: workload.name,
+      unit,
+      flops: workload.flops,
+      bytes: workload.bytes,
+      milliseconds: own,
+      rate,
+      ...(ceiling && { ofCeiling: rate / ceiling.rate }),
+      ...(timings.error !== undefined && { error: timings.error }),
+      rivals: [...timings.all]
+        .filter(([name]) => name !== 'leia')
+        .map(([name, milliseconds]) => ({
+          name,
+          milliseconds,
+          ratio: milliseconds.median / own.median,
+        })),
+    };
+    this.results.rows.push(row);
+    for (const line of table.rowLines(row)) this.#say(line);
+  }
 
-function line(name: string, cells: readonly string[]): string {
-  return name.padEnd(82) + cells.map((cell) => cell.padStart(10)).join('');
-}
+  /** Undefined when it could not be measured, which has been said. */
+  async #time(
+    workload: Workload,
+  ): Promise<{ all: Map<string, Timing>; error: number | undefined } | undefined> {
+    let prepared: Prepared | undefined;
+    try {
+      prepared = workload.prepare(this.#device);
+      const error = await prepared.check();
+      const contestants = [onDevice(this.#device, prepared.run), ...(await this.#rivals(workload))];
+      const all = await timeInTurns(contestants, this.#options);
+      return { all, error };
+    } catch (error) {
+      this.#fail(workload.name, error);
+      // The error stays with the device until someone has asked.
+      await this.#device.synchronize().catch(() => undefined);
+      return undefined;
+    } finally {
+      prepared?.dispose();
+    }
+  }
 
-const { values, positionals } = parseArgs({
-  options: { json: { type: 'boolean', default: false } },
-  allowPositionals: true,
-});
-const known = operationNames();
-const unknown = positionals.filter((name) => !known.includes(name));
-if (unknown.length > 0) {
-  console.error(
-    `bench: no benchmark '${unknown.join("', '")}', expected any of ${known.join(', ')}`,
-  );
-  process.exit(2);
-}
+  /** PyTorch's ways of doing the same. If it fails, it is out for the rest of the run. */
+  async #rivals(workload: Workload) {
+    try {
+      await this.#rival?.drop();
+      const answer = await this.#rival?.prepare(workload.rival);
+      for (const [variant, reason] of Object.entries(answer?.failures ?? {})) {
+        this.#fail(`torch ${variant}, ${workload.name}`, reason);
+      }
+      return answer?.contestants ?? [];
+    } catch (error) {
+      this.#fail('torch', error);
+      this.#rival?.close();
+      this.#rival = undefined;
+      return [];
+    }
+  }
 
-const about = describeDevice();
-console.log(
-  `${about.model}, ${about.isa}${about.bfloat16Dot ? ' with bfloat16 products' : ''}, ${about.threads} threads\n`,
-);
-console.log(line('', ['best', 'median', '', 'ms', 'error']));
-const rows: Row[] = [];
-for (const name of positionals.length > 0 ? positionals : known) {
-  const { cases } = (await import(new URL(`${name}.ts`, folder).href)) as { cases: BenchCase[] };
-  for (const item of cases) {
-    const row = await measure(item);
-    rows.push(row);
-    const rates = [row.best.toFixed(1), row.median.toFixed(1), row.unit];
-    const rest = [row.medianMilliseconds.toFixed(2), row.error.toExponential(1)];
-    console.log(line(row.name, [...rates, ...rest]));
+  async #measureHost(): Promise<void> {
+    try {
+      this.results.host = await measureHostCosts(
+        this.#device,
+        this.#options.roundMilliseconds / 50,
+      );
+      this.#say('');
+      for (const line of table.hostLines(this.results.host)) this.#say(line);
+    } catch (error) {
+      this.#fail(host, error);
+    }
+  }
+
+  #fail(name: string, error: unknown): string {
+    const text = error instanceof Error ? error.message : String(error);
+    const reason = text.split('\n')[0] ?? '';
+    this.results.failures.push({ name, reason });
+    console.error(`bench: ${name}: ${reason}`);
+    return reason;
   }
 }
-if (values.json) {
-  const slug = `${about.model} ${about.isa} ${about.threads}`.toLowerCase();
-  const results = new URL('results/', folder);
-  mkdirSync(results, { recursive: true });
-  const file = new URL(`${slug.replace(/[^a-z0-9]+/g, '-')}.json`, results);
-  writeFileSync(file, `${JSON.stringify({ device: about, rows }, null, 2)}\n`);
-  console.log(`\nwrote ${file.pathname}`);
+
+function about({ bound, dtype }: Workload): { unit: 'TFLOP/s' | 'GB/s'; dtype: Float } {
+  return { unit: bound === 'memory' ? 'GB/s' : 'TFLOP/s', dtype };
+}
+
+/** TFLOP/s or GB/s at so many milliseconds. */
+function rateOf({ bound, flops, bytes }: Workload, milliseconds: number): number {
+  return bound === 'memory' ? bytes / milliseconds / 1e6 : flops / milliseconds / 1e9;
+}
+
+async function main(): Promise<void> {
+  const known = [...Object.keys(operations), host];
+  const options = parseOptions(process.argv.slice(2), known);
+  if (options === 'help') {
+    console.log(help.replace('OPERATIONS', known.join(', ')));
+    return;
+  }
+  // With --json, standard output is for that alone.
+  const say = options.json ? console.error : console.log;
+  const results = await new Run(options, say).all();
+  if (options.json) console.log(JSON.stringify(results, null, 2));
+  if (options.output !== undefined) say(`\nwrote ${await writeResults(results, options.output)}`);
+  // What a comparison lacks is no failure of ours.
+  if (results.failures.some(({ name }) => !name.startsWith('torch'))) process.exitCode = 1;
+}
+
+try {
+  await main();
+} catch (error) {
+  if (!(error instanceof LeiaError)) throw error;
+  console.error(`bench: ${error.message}`);
+  process.exitCode = error.code === 'usage' ? 2 : 1;
 }

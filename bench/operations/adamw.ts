@@ -1,0 +1,91 @@
+// AdamW over one large parameter: a stream, judged by bandwidth. 28 bytes a parameter either way: with float32
+// parameters, or bfloat16 ones with their 16-bit remainder. Large is as much as a layer of LLaMA-7B.
+import { joinFloat32 } from '../../lib/core/bfloat16.ts';
+import { type Device, ops, type Tensor } from '../../lib/index.ts';
+import { adamwReference, usual } from '../../test/ops/cases/adamw.ts';
+import {
+  compare,
+  firstRows,
+  type Prepared,
+  type Sizes,
+  Tensors,
+  type Workload,
+} from '../workload.ts';
+
+const settings = { ...usual, learningRate: 1e-3, step: 10 };
+/** How many elements are checked. */
+const sample = 4096;
+
+function adamw(count: number, split: boolean): Workload {
+  return {
+    name: `adamw ${count}${split ? ' split bfloat16' : ' float32'}`,
+    dtype: split ? 'bfloat16' : 'float32',
+    bound: 'memory',
+    flops: 14 * count,
+    bytes: 28 * count,
+    rival: { kind: 'adamw', count },
+    prepare: (device) => prepare(device, count, split),
+  };
+}
+
+function prepare(device: Device, count: number, split: boolean): Prepared {
+  const tensors = new Tensors(device);
+  const parameter = tensors.random([count], split ? 'bfloat16' : 'float32');
+  const remainder = split ? tensors.empty([count], 'bfloat16') : undefined;
+  // Its 16 bits are all zero, as they are at the start of training.
+  if (remainder) ops.fill({ output: remainder, value: 0 });
+  const state = {
+    gradient: tensors.random([count], 'float32'),
+    firstMoment: tensors.random([count], 'float32'),
+    // Squares: positive, and so they stay.
+    secondMoment: tensors.random([count], 'float32', 1, 0.1),
+  };
+  const run = () =>
+    ops.adamw({
+      parameters: [parameter],
+      ...(remainder && { remainders: [remainder] }),
+      gradients: [state.gradient],
+      firstMoments: [state.firstMoment],
+      secondMoments: [state.secondMoment],
+      ...settings,
+    });
+  const read = async () => ({
+    parameter: await masterOf(parameter, remainder),
+    firstMoment: await firstRows(state.firstMoment, sample),
+    secondMoment: await firstRows(state.secondMoment, sample),
+  });
+  return {
+    run,
+    check: async () => {
+      const before = await read();
+      run();
+      const after = await read();
+      const expected = adamwReference(before, await firstRows(state.gradient, sample), settings);
+      return compare(
+        ['parameter', after.parameter, expected.parameter, 1e-6],
+        ['firstMoment', after.firstMoment, expected.firstMoment, 1e-6],
+        ['secondMoment', after.secondMoment, expected.secondMoment, 1e-6],
+      );
+    },
+    dispose: () => tensors.dispose(),
+  };
+}
+
+/** The first float32 parameters, joined from their two halves where they are split. */
+async function masterOf(parameter: Tensor, remainder?: Tensor): Promise<Float64Array> {
+  if (remainder === undefined) return firstRows(parameter, sample);
+  const [upper, lower] = await Promise.all(
+    [parameter, remainder].map(async (tensor) => {
+      const part = tensor.slice(0, Math.min(sample, tensor.shape[0] ?? 0));
+      const bits = await part.readBits();
+      part.dispose();
+      return bits as Uint16Array;
+    }),
+  );
+  return Float64Array.from(joinFloat32(upper!, lower!));
+}
+
+export function workloads(sizes: Sizes): Workload[] {
+  const count = { tiny: 5000, small: 16_000_000, large: 202_375_168 }[sizes];
+  return [adamw(count, false), adamw(count, true)];
+}

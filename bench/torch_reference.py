@@ -1,0 +1,300 @@
+"""PyTorch's equivalents of the benchmarked operations: a rival to compare with, and nothing the project needs.
+
+bench/rival.ts starts this and talks to it in lines of JSON. The first line out says what runs here; then each line in
+is a request and gets one line out: {"do": "prepare", "task": {...}} answers with the variants that work and why
+others do not, {"do": "time", "variant": name, "runs": n} with milliseconds per run, {"do": "drop"} frees the
+tensors. An error is {"error": one line}.
+"""
+
+import argparse
+import json
+import os
+import sys
+import time
+
+# Libraries may print: answers go to a copy of standard output that only this file knows.
+answers = os.fdopen(os.dup(1), "w", buffering=1)
+os.dup2(2, 1)
+
+import torch  # noqa: E402
+import torch.nn.functional as F  # noqa: E402
+from torch.nn.attention import SDPBackend, sdpa_kernel  # noqa: E402
+
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+
+
+def answer(value):
+    answers.write(json.dumps(value) + "\n")
+    answers.flush()
+
+
+def one_line(error):
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return f"{type(error).__name__}: {lines[0] if lines else 'no message'}"[:300]
+
+
+class Torch:
+    def __init__(self, device):
+        self.device = device
+        self.cuda = device.startswith("cuda")
+
+    def random(self, shape, dtype="float32", mean=0.0, deviation=1.0):
+        values = torch.empty(shape, device=self.device, dtype=DTYPES[dtype])
+        return values.normal_(mean, deviation)
+
+    def synchronize(self):
+        if self.cuda:
+            torch.cuda.synchronize(self.device)
+
+    def compiled(self, build):
+        """With torch.compile too, on a GPU: there it fuses what eager mode runs one by one."""
+        return {"compiled": lambda: build(True)} if self.cuda else {}
+
+    # Each gives the variants' makers: a maker allocates and returns a function that runs once.
+
+    def copy(self, count, dtype):
+        def make():
+            source = self.random([count], dtype)
+            target = torch.empty_like(source)
+            return lambda: target.copy_(source)
+
+        return {"copy_": make}
+
+    def matmul(self, m, k, n, transposeA, transposeB, dtype):
+        def make():
+            a = self.random([k, m] if transposeA else [m, k], dtype)
+            b = self.random([n, k] if transposeB else [k, n], dtype)
+            a = a.T if transposeA else a
+            b = b.T if transposeB else b
+            output = torch.empty([m, n], device=self.device, dtype=DTYPES[dtype])
+            return lambda: torch.matmul(a, b, out=output)
+
+        return {"matmul": make}
+
+    def attention(self, batch, heads, kvHeads, sequence, headDim, causal, dtype, **rest):
+        backward = rest["pass"] == "backward"
+
+        def make(backend):
+            shapes = [[batch, sequence, count, headDim] for count in (heads, kvHeads, kvHeads)]
+            inputs = [self.random(shape, dtype).transpose(1, 2) for shape in shapes]
+            if backward:
+                inputs = [tensor.detach().requires_grad_() for tensor in inputs]
+
+            def forward():
+                return F.scaled_dot_product_attention(
+                    *inputs, is_causal=causal, enable_gqa=heads != kvHeads
+                )
+
+            def run_forward():
+                with sdpa_kernel(backend), torch.no_grad():
+                    forward()
+
+            if not backward:
+                return run_forward
+            with sdpa_kernel(backend):
+                output = forward()
+            gradient = self.random(shapes[0], dtype).transpose(1, 2)
+            return lambda: torch.autograd.grad(output, inputs, gradient, retain_graph=True)
+
+        backends = {"flash": SDPBackend.FLASH_ATTENTION}
+        if self.cuda:
+            backends["cudnn"] = SDPBackend.CUDNN_ATTENTION
+        else:
+            backends["math"] = SDPBackend.MATH
+        return {name: lambda backend=backend: make(backend) for name, backend in backends.items()}
+
+    def adamw(self, count):
+        def make():
+            parameter = self.random([count]).requires_grad_()
+            parameter.grad = self.random([count])
+            optimizer = torch.optim.AdamW(
+                [parameter], lr=1e-3, betas=(0.9, 0.95), eps=1e-6, weight_decay=0.1, fused=True
+            )
+            return optimizer.step
+
+        return {"fused": make}
+
+    def elementwise(self, function, inputs, which):
+        """Forward alone, backward alone of a forward that is kept, or both."""
+
+        def build(compile):
+            call = torch.compile(function, dynamic=False) if compile else function
+            tensors = inputs()
+            if which == "forward":
+
+                def run():
+                    with torch.no_grad():
+                        call(*tensors)
+
+                return run
+            tensors = [t.requires_grad_() if t.is_floating_point() else t for t in tensors]
+            learned = [tensor for tensor in tensors if tensor.requires_grad]
+            if which == "both":
+                return lambda: torch.autograd.grad(call(*tensors), learned)
+            output = call(*tensors)
+            gradient = torch.ones_like(output) if output.dim() == 0 else torch.randn_like(output)
+            return lambda: torch.autograd.grad(output, learned, gradient, retain_graph=True)
+
+        return {"eager": lambda: build(False), **self.compiled(build)}
+
+    def rms_norm(self, rows, hidden, epsilon, dtype, **rest):
+        return self.elementwise(
+            lambda x, weight: F.rms_norm(x, [hidden], weight, epsilon),
+            lambda: [self.random([rows, hidden], dtype), self.random([hidden], dtype, 1.0, 0.1)],
+            rest["pass"],
+        )
+
+    def swiglu(self, rows, width, dtype, **rest):
+        return self.elementwise(
+            lambda gate, up: F.silu(gate) * up,
+            lambda: [self.random([rows, width], dtype, 0.0, 2.0), self.random([rows, width], dtype)],
+            rest["pass"],
+        )
+
+    def cross_entropy(self, rows, vocabulary, dtype, **rest):
+        return self.elementwise(
+            lambda logits, labels: F.cross_entropy(logits, labels),
+            lambda: [
+                self.random([rows, vocabulary], dtype, 0.0, 2.0),
+                torch.randint(vocabulary, [rows], device=self.device),
+            ],
+            rest["pass"],
+        )
+
+    def layer(self, hidden, intermediate, heads, vocabulary, batch, sequence, dtype):
+        """The model of bench/operations/layer.ts as modeling_llama.py computes it, one decoder layer."""
+        head_dim = hidden // heads
+
+        def make(backend):
+            def matrix(out, columns):
+                return self.random([out, columns], dtype, 0.0, 0.02).requires_grad_()
+
+            def ones():
+                return torch.ones(hidden, device=self.device, dtype=DTYPES[dtype], requires_grad=True)
+
+            embedding, head = matrix(vocabulary, hidden), matrix(vocabulary, hidden)
+            wq, wk, wv, wo = (matrix(hidden, hidden) for _ in range(4))
+            gate, up = matrix(intermediate, hidden), matrix(intermediate, hidden)
+            down = matrix(hidden, intermediate)
+            norms = [ones() for _ in range(3)]
+            parameters = [embedding, head, wq, wk, wv, wo, gate, up, down, *norms]
+            for parameter in parameters:
+                parameter.grad = torch.zeros_like(parameter)
+            ids = torch.randint(vocabulary, [batch, sequence], device=self.device)
+            frequencies = 10000 ** -(torch.arange(0, head_dim, 2, device=self.device) / head_dim)
+            angles = torch.outer(torch.arange(sequence, device=self.device), frequencies)
+            angles = torch.cat([angles, angles], dim=-1)
+            cos, sin = angles.cos().to(DTYPES[dtype]), angles.sin().to(DTYPES[dtype])
+
+            def norm(x, weight):
+                return F.rms_norm(x, [hidden], weight, 1e-6)
+
+            def split(x):
+                return x.view(batch, sequence, heads, head_dim).transpose(1, 2)
+
+            def rotate(x):
+                left, right = x.chunk(2, dim=-1)
+                return x * cos + torch.cat([-right, left], dim=-1) * sin
+
+            def run():
+                x = F.embedding(ids, embedding)
+                y = norm(x, norms[0])
+                query, key, value = (split(F.linear(y, weight)) for weight in (wq, wk, wv))
+                with sdpa_kernel(backend):
+                    y = F.scaled_dot_product_attention(
+                        rotate(query), rotate(key), value, is_causal=True
+                    )
+                x = x + F.linear(y.transpose(1, 2).reshape(batch, sequence, hidden), wo)
+                y = norm(x, norms[1])
+                x = x + F.linear(F.silu(F.linear(y, gate)) * F.linear(y, up), down)
+                logits = F.linear(norm(x, norms[2]), head)
+                # As ours: the token after each, the last one's label is ignored.
+                loss = F.cross_entropy(
+                    logits[:, :-1].reshape(-1, vocabulary), ids[:, 1:].reshape(-1)
+                )
+                loss.backward()
+
+            return run
+
+        backends = {"flash": SDPBackend.FLASH_ATTENTION}
+        if self.cuda:
+            backends["cudnn"] = SDPBackend.CUDNN_ATTENTION
+        return {name: lambda backend=backend: make(backend) for name, backend in backends.items()}
+
+    def time(self, run, runs):
+        if self.cuda:
+            begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+            begin.record()
+            for _ in range(runs):
+                run()
+            end.record()
+            end.synchronize()
+            return begin.elapsed_time(end) / runs
+        began = time.perf_counter()
+        for _ in range(runs):
+            run()
+        return (time.perf_counter() - began) * 1e3 / runs
+
+    def describe(self):
+        cudnn = torch.backends.cudnn.version() if self.cuda else None
+        return {
+            "torch": torch.__version__,
+            "python": sys.version.split()[0],
+            "device": torch.cuda.get_device_name(self.device) if self.cuda else "cpu",
+            "cuda": torch.version.cuda,
+            "cudnn": cudnn,
+            "threads": torch.get_num_threads(),
+        }
+
+
+def prepare(rival, task):
+    task = dict(task)
+    runs, failures = {}, {}
+    for name, make in getattr(rival, task.pop("kind"))(**task).items():
+        try:
+            run = make()
+            run()
+            rival.synchronize()
+            runs[name] = run
+        except Exception as error:  # A backend that cannot is no reason to stop: it is reported.
+            failures[name] = one_line(error)
+    return runs, failures
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--threads", type=int)
+    options = parser.parse_args()
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    try:
+        rival = Torch(options.device)
+        answer(rival.describe())
+    except Exception as error:
+        answer({"error": one_line(error)})
+        return
+    runs = {}
+    for line in sys.stdin:
+        try:
+            request = json.loads(line)
+            if request["do"] == "prepare":
+                runs.clear()
+                runs, failures = prepare(rival, request["task"])
+                answer({"variants": list(runs), "failures": failures})
+            elif request["do"] == "time":
+                rival.synchronize()
+                answer({"milliseconds": rival.time(runs[request["variant"]], request["runs"])})
+            elif request["do"] == "drop":
+                runs.clear()
+                if rival.cuda:
+                    torch.cuda.empty_cache()
+                answer({})
+            else:
+                answer({"error": f"unknown request {request['do']}"})
+        except Exception as error:
+            answer({"error": one_line(error)})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,93 @@
+// `npm run bench` as its user runs it, at sizes that take no time; no number it prints is looked at.
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Results } from '../../bench/results.ts';
+import { runChild } from '../support/child.ts';
+
+const quick = ['--sizes', 'tiny', '--rounds', '2', '--round-ms', '1'];
+const bench = (...args: string[]) => runChild('../bench/run.ts', {}, [], [...quick, ...args]);
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'leia-bench-'));
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+test('every operation, as JSON and in a file named by the device', async () => {
+  const { code, output, errors } = await bench('--json', '--output', `${folder}/`);
+  expect(code, errors).toBe(0);
+  const results = JSON.parse(output) as Results;
+  const [file, ...others] = await readdir(folder);
+  expect(others).toEqual([]);
+  expect(file).toMatch(/^[a-z0-9-]+-threads\.json$/);
+  expect(JSON.parse(await readFile(join(folder, file!), 'utf8'))).toEqual(results);
+
+  const { environment, rows, ceilings, host, failures } = results;
+  expect(failures).toEqual([]);
+  expect(environment.leia).toMatchObject({ version: '0.1.0', commit: expect.any(String) });
+  expect(environment.device).toMatchObject({ name: 'cpu', model: expect.any(String) });
+  expect(Date.parse(environment.date)).toBeGreaterThan(0);
+  expect(ceilings.map(({ unit, dtype }) => `${unit} ${dtype}`)).toEqual([
+    'TFLOP/s float32',
+    'TFLOP/s bfloat16',
+    'GB/s bfloat16',
+  ]);
+  expect([...new Set(rows.map(({ operation }) => operation))]).toEqual([
+    'matmul',
+    'flash-attention',
+    'adamw',
+    'rms-norm',
+    'swiglu',
+    'cross-entropy',
+    'layer',
+  ]);
+  expect(new Set(rows.map(({ name }) => name)).size).toBe(rows.length);
+  for (const row of rows) {
+    expect(row.rate, row.name).toBeGreaterThan(0);
+    expect(row.ofCeiling, row.name).toBeGreaterThan(0);
+    expect(row.milliseconds.best).toBeLessThanOrEqual(row.milliseconds.median);
+    if (row.operation !== 'layer') expect(row.error, row.name).toBeLessThan(2e-2);
+    expect(row.rivals).toEqual([]);
+  }
+  expect(host).toHaveLength(3);
+  expect(errors).toContain('ceiling copy');
+});
+
+test('a table', async () => {
+  const { code, output } = await bench('swiglu', '--match', 'forward');
+  expect(code).toBe(0);
+  expect(output).toMatch(/^cpu: .*commit/);
+  expect(output).toMatch(/\nswiglu forward 6x88 float32 .* GB\/s +\d+ % +\d\.\de-\d\n/);
+  expect(output).not.toMatch(/backward|a call of/);
+});
+
+test('what cannot be measured is said, fails, and the rest goes on', async () => {
+  const variables = { LEIA_NUM_THREADS: '1' };
+  const args = ['swiglu', '--device', 'cuda:99'];
+  const { code, errors, output } = await runChild('../bench/run.ts', variables, [], args);
+  expect(code).toBe(1);
+  expect(errors.trim().split('\n')).toHaveLength(1);
+  expect(errors).toMatch(/^bench: device 'cuda/);
+  expect(output).toBe('');
+  const wrong = await bench('conv');
+  expect(wrong.code).toBe(2);
+  expect(wrong.errors).toMatch(/^bench: no benchmark 'conv', expected any of matmul/);
+});
+
+test('without the rival, ours is measured all the same', async () => {
+  const { code, output, errors } = await bench(
+    'swiglu',
+    '--json',
+    '--against',
+    'torch',
+    '--python',
+    join(folder, 'no-python'),
+  );
+  expect(code).toBe(0);
+  const { rival, rows } = JSON.parse(output) as Results;
+  expect(rival?.missing).toMatch(/no-python does not start \(ENOENT\); name a Python with torch/);
+  expect(rows).toHaveLength(4);
+  expect(errors.match(/^bench: .*$/gm)).toEqual([`bench: torch: ${rival?.missing}`]);
+});
