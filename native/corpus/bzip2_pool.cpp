@@ -4,6 +4,7 @@
 #include <system_error>
 #include <utility>
 
+#include "core/libstdcxx_floor.h"
 #include "corpus/bzip2_block.h"
 
 namespace leia::corpus {

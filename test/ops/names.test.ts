@@ -21,11 +21,16 @@ function sorted(names: Iterable<string>): string[] {
 
 const operations = sorted(entries('native/ops').map((name) => name.replaceAll('_', '-')));
 
+const others = [
+  'setErrorClass',
+  'cpuDescription',
+  'cudaOperations',
+  'cublasLtDescription',
+  'mapFile',
+];
 /** The addon's operations: not its classes, nor what it says of itself. */
 const natives = Object.keys(addon()).filter(
-  (name) =>
-    /^[a-z]/.test(name) &&
-    !['setErrorClass', 'cpuDescription', 'cudaOperations', 'cublasLtDescription'].includes(name),
+  (name) => /^[a-z]/.test(name) && !others.includes(name),
 );
 
 test('the kernels are a known set', () => {
