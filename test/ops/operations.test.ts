@@ -25,5 +25,17 @@ for (const file of (await caseFiles()).filter(({ name }) => isAvailable(name))) 
         }
       },
     );
+
+    test('ten runs give the same bits', async () => {
+      // A case of middle size stands for all: each of them was run twice above.
+      const sorted = file.cases.toSorted((a, b) => a.flops + a.bytes - b.flops - b.bytes);
+      const operation = sorted[Math.floor(sorted.length / 2)]!;
+      const bits = async () =>
+        [...(await runCase(operation, device)).values()].map((values) =>
+          Buffer.from(values.buffer).toString('hex'),
+        );
+      const first = await bits();
+      for (let run = 1; run < 10; run++) expect(await bits(), operation.name).toEqual(first);
+    });
   });
 }
