@@ -119,7 +119,7 @@ try {
     inputs.push(await makeInput(folder, repeat, articles));
   const load = () => loadavg()[0]!.toFixed(1);
   console.log(
-    `${cores} × ${cpus()[0]?.model.trim()}, load ${load()}; rates include starting threads`,
+    `${cores} × ${cpus()[0]?.model.trim()}, load ${load()}; text and titles with threads that run already`,
   );
   for (let i = 0; i < Number(values.runs); i++) {
     for (const input of inputs) {
