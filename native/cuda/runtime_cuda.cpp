@@ -45,14 +45,13 @@ int device_count() {
   const int driver = version(cudaDriverGetVersion);
   const std::string runtime = version_text(version(cudaRuntimeGetVersion));
   if (driver == 0) {
-    fail(
-        "unavailable",
-        text("device 'cuda': no NVIDIA driver was found (libcuda.so.1); it needs a GPU and a driver for CUDA ",
-             runtime, " or newer; use 'cpu'"));
+    fail("unavailable", text("device 'cuda': no NVIDIA driver was found (libcuda.so.1); it needs a "
+                             "GPU and a driver for CUDA ",
+                             runtime, " or newer; use 'cpu'"));
   }
   fail("unavailable",
-       text("device 'cuda': no usable GPU: ", cudaGetErrorString(error), "; the driver is for CUDA ",
-            version_text(driver), ", this build for ", runtime));
+       text("device 'cuda': no usable GPU: ", cudaGetErrorString(error),
+            "; the driver is for CUDA ", version_text(driver), ", this build for ", runtime));
 }
 
 void use_device(int ordinal) {

@@ -41,9 +41,8 @@ Napi::Object initialise(Napi::Env, Napi::Object exports) {
   });
   add(exports, "matrixLanes",
       [](const Napi::CallbackInfo& info) { return matrix_lanes(info[0].As<Napi::Boolean>()); });
-  add(exports, "bankConflicts", [](const Napi::CallbackInfo& info) {
-    return bank_conflicts(info[0].As<Napi::String>());
-  });
+  add(exports, "bankConflicts",
+      [](const Napi::CallbackInfo& info) { return bank_conflicts(info[0].As<Napi::String>()); });
   return exports;
 }
 
