@@ -7,13 +7,17 @@ import { decodeEntities } from './wikitext/entities.ts';
 const INVISIBLE = /[\u200e\u200f\u202a-\u202e]/g;
 const BLANKS = /[\s_\u180e]+/g;
 
+/** What has to be resolved. */
+const UNTIDY = /[&%_\u180e\u200e\u200f\u202a-\u202e]|[^\S ]| {2}|^[ :]| $/;
+
 /** Languages whose small i has a capital with a dot. */
 const DOTTED_I = new Set(['tr', 'az', 'kaa', 'crh', 'tt', 'gag']);
 
 /** The first letter as a capital, where that is one letter; Georgian has no capitals in titles. */
 export function capitalise(title: string, language = ''): string {
   const code = title.codePointAt(0);
-  if (code === undefined) return title;
+  // Capitals, digits and the scripts of East Asia.
+  if (code === undefined || code < 0x61 || (code >= 0x2e80 && code < 0xa000)) return title;
   const first = String.fromCodePoint(code);
   if (first === 'i' && DOTTED_I.has(language)) return `İ${title.slice(1)}`;
   if (code >= 0x10d0 && code <= 0x10ff) return title;
@@ -40,11 +44,17 @@ export function normaliseTitle(
   title: string,
   wiki: Pick<Siteinfo, 'caseRule' | 'language'>,
 ): string {
+  if (!UNTIDY.test(title)) return storedTitle(title, wiki);
   const plain = decodePercent(decodeEntities(title))
     .replace(INVISIBLE, '')
     .replace(BLANKS, ' ')
     .trim()
-    .replace(/^:+ ?/, '')
-    .normalize('NFC');
-  return wiki.caseRule === 'first-letter' ? capitalise(plain, wiki.language) : plain;
+    .replace(/^:+ ?/, '');
+  return storedTitle(plain, wiki);
+}
+
+/** The same of a title without anything to resolve: Unicode NFC and the first letter. */
+export function storedTitle(title: string, wiki: Pick<Siteinfo, 'caseRule' | 'language'>): string {
+  const composed = title.normalize('NFC');
+  return wiki.caseRule === 'first-letter' ? capitalise(composed, wiki.language) : composed;
 }

@@ -33,7 +33,9 @@ export type Frame = Brace | Link | Variant | Plain;
 
 export class OpenFrames {
   readonly #pieces: Pieces;
-  readonly #frames: Frame[] = [];
+  /** All but the innermost, which is asked for at every turn. */
+  readonly #outer: Frame[] = [];
+  #top: Frame | undefined;
   #braces = 0;
 
   constructor(pieces: Pieces) {
@@ -41,7 +43,7 @@ export class OpenFrames {
   }
 
   get size(): number {
-    return this.#frames.length;
+    return this.#top ? this.#outer.length + 1 : 0;
   }
 
   /** How many of them are templates. */
@@ -50,21 +52,23 @@ export class OpenFrames {
   }
 
   top(): Frame | undefined {
-    return this.#frames[this.#frames.length - 1];
+    return this.#top;
   }
 
   /** The one around the top. */
   parent(): Frame | undefined {
-    return this.#frames[this.#frames.length - 2];
+    return this.#outer.at(-1);
   }
 
   push(frame: Frame): void {
-    this.#frames.push(frame);
+    if (this.#top) this.#outer.push(this.#top);
+    this.#top = frame;
     if (frame.kind === 'brace') this.#braces++;
   }
 
   pop(): Frame {
-    const frame = this.#frames.pop()!;
+    const frame = this.#top!;
+    this.#top = this.#outer.pop();
     if (frame.kind === 'brace') this.#braces--;
     return frame;
   }

@@ -2,7 +2,7 @@
 // namespace, another wiki, a section), or something the page does not show in its text at all
 // (category, image, link to the same page in another language).
 import type { Siteinfo } from '../siteinfo.ts';
-import { normaliseTitle } from '../title.ts';
+import { normaliseTitle, storedTitle } from '../title.ts';
 import {
   CATEGORY_NAMES,
   CATEGORY_STEM,
@@ -72,6 +72,11 @@ function withoutQuotes(target: string): string {
 /** Characters no title may have (https://www.mediawiki.org/wiki/Manual:Page_title). */
 const ILLEGAL = /[[\]{}|<>\p{Cc}\ufffd]|~~~|(?:^|\/)\.{1,2}(?:\/|$)/u;
 
+/** What most targets lack: they are the title of an article as it stands, but for the first letter. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: titles have none
+const NO_PLAIN_TITLE =
+  /[[\]{}|<>#:%&_~\0-\x1f\x7f-\x9f\u180e\u200e\u200f\u202a-\u202e\ufffd]|[^\S ]| {2}|^[ '.]|[ ']$|\/\.|^$/;
+
 /**
  * Longer targets name nothing: titles have at most 255 bytes, which percent signs make three times as long and
  * character references eight times; a section may follow.
@@ -92,6 +97,7 @@ export class LinkResolver {
   /** `raw` is the target as written, without the label; character references may be decoded or not. */
   resolve(raw: string): LinkTarget {
     if (raw.length > LONGEST_TARGET) return { kind: 'text', label: '' };
+    if (!NO_PLAIN_TITLE.test(raw)) return { kind: 'article', title: storedTitle(raw, this.#wiki) };
     let target = withoutQuotes(raw.trim());
     // A leading colon shows a link to a category or image instead of using it.
     const shown = target.startsWith(':');

@@ -78,24 +78,19 @@ export class Pieces {
   /** Text, links, and the offset of the piece at `place`. */
   finish(place: number): { text: string; links: Range[]; offset: number } {
     this.#resolveQuotes();
-    const offsets = new Map<number, number>();
-    const wanted = this.#links.flatMap(({ start, end }) => [start, end]);
+    const offsets = new Uint32Array(this.#pieces.length + 1);
     let length = 0;
-    let w = 0;
-    let offset = Number.POSITIVE_INFINITY;
-    for (let i = 0; i <= this.#pieces.length; i++) {
-      while (w < wanted.length && wanted[w] === i) {
-        offsets.set(i, length);
-        w++;
-      }
-      if (i === place) offset = length;
-      length += this.#pieces[i]?.length ?? 0;
+    for (let i = 0; i < this.#pieces.length; i++) {
+      offsets[i] = length;
+      length += this.#pieces[i]!.length;
     }
+    offsets[this.#pieces.length] = length;
     const links = this.#links.map(({ start, end, target }) => ({
-      start: offsets.get(start)!,
-      end: offsets.get(end)!,
+      start: offsets[start]!,
+      end: offsets[end]!,
       target,
     }));
+    const offset = offsets[place] ?? Number.POSITIVE_INFINITY;
     return { text: this.#pieces.join(''), links, offset };
   }
 
