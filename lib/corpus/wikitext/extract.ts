@@ -13,8 +13,11 @@ const manyUnclosed = 500;
 /** MediaWiki saves no page of more than 2 MiB. */
 const longPage = 2 ** 21;
 
+const SURROGATE = /[\ud800-\udfff]/;
+
 /** UTF-16 offsets to code points; `links` in order and without overlaps. */
-function toCodePoints(text: string, links: readonly Range[]): Anchor[] {
+function toCodePoints(text: string, links: Range[]): Anchor[] {
+  if (!SURROGATE.test(text)) return links; // the same, as in most articles
   let unit = 0;
   let point = 0;
   const advance = (to: number): number => {

@@ -26,12 +26,22 @@ export interface Paragraphs {
 
 const WORD = /[\p{L}\p{N}]/u;
 const SENTENCE_END = /[.!?…:;。．！？：；؟۔।॥։።]$/u;
-const UNTIDY = /^\s|\s$|[ \t]{2}|\t/;
+const BLANK = /\s/;
+
+/** Whether there is a blank too many, or a tab. */
+function isUntidy(text: string): boolean {
+  return (
+    BLANK.test(text.charAt(0)) ||
+    BLANK.test(text.charAt(text.length - 1)) ||
+    text.includes('  ') ||
+    text.includes('\t')
+  );
+}
 
 /** One line without blanks at its ends and in rows; links follow their text and lose their blanks. */
 function tidy(text: string, links: readonly Range[]): Line {
   // Positions of the links in the text as it is rewritten: starts and ends, in order.
-  if (!UNTIDY.test(text)) return { text, links: links.map((link) => trimmed(text, link)) };
+  if (!isUntidy(text)) return { text, links: links.map((link) => trimmed(text, link)) };
   const pieces: string[] = [];
   let length = 0;
   let afterBlank = false;
@@ -75,9 +85,8 @@ function trimmed(text: string, link: Range): Range {
   return { start, end, target: link.target };
 }
 
-/** Level and range of the title of a heading line, if it is one: `== Title ==`. */
+/** Level and range of the title of a line that begins with `=`, if it is a heading: `== Title ==`. */
 function headingOf(line: string): { level: number; start: number; end: number } | undefined {
-  if (!line.startsWith('=')) return undefined;
   const opening = /^={1,6}/.exec(line)![0].length;
   const end = line.trimEnd().length;
   let closing = 0;
@@ -110,6 +119,10 @@ class Page {
   }
 
   add(raw: Line, inOpenTable: boolean): void {
+    if (!raw.text.startsWith('=')) {
+      this.#paragraph(raw, inOpenTable);
+      return;
+    }
     const heading = headingOf(raw.text);
     if (heading) {
       this.#heading(heading.level, slice(raw, heading.start, heading.end));
@@ -134,15 +147,15 @@ class Page {
   }
 
   #paragraph(raw: Line, inOpenTable: boolean): void {
-    const first = raw.text.trimStart().charAt(0);
-    if (first === '|' || (inOpenTable && first === '!')) return;
-    if (raw.text.trimStart().startsWith('{|')) return;
+    const written = raw.text.trimStart();
+    if (written.startsWith('|') || (inOpenTable && written.startsWith('!'))) return;
+    if (written.startsWith('{|')) return;
     if (this.#options.lists === 'drop' && /^[*#;]/.test(raw.text)) return;
     // Indentation, list marks, and the dashes of a rule before text are not words.
     const start = /^[\s*#:;,、،，]*(?:={2,}|-{4,})?\s*/.exec(raw.text)![0].length;
     // So are the signs of a heading that is broken over lines.
-    const end =
-      raw.text.length - /(?:={2,}\s*)?$/.exec(raw.text.slice(start).slice(-20))![0].length;
+    const tail = raw.text.slice(Math.max(start, raw.text.length - 20));
+    const end = raw.text.length - /(?:={2,}\s*)?$/.exec(tail)![0].length;
     const body = slice(raw, start, end);
     const line = tidy(body.text, body.links);
     if (!WORD.test(line.text) && line.links.length === 0) return;
