@@ -5,6 +5,7 @@ import { LeiaError } from '../core/error.ts';
 import { type Draft, finishDraft, newDraft } from './page-draft.ts';
 import { XmlPages } from './page-xml.ts';
 import type { Namespace, Page } from './siteinfo.ts';
+import { decodeUtf8 } from './utf8.ts';
 
 /** Whole pages of a dump, in UTF-8. */
 export interface PageBatch {
@@ -21,15 +22,12 @@ export interface PageSource {
 
 /** The wikitext pages of a piece. Throws `format`. */
 export function readPages({ bytes, start }: PageBatch, source: PageSource): Page[] {
-  let text: string;
-  try {
-    text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
-  } catch (cause) {
+  const text = decodeUtf8(bytes);
+  if (text === undefined) {
     const end = start + bytes.length;
     throw new LeiaError(
       'format',
       `${source.file}: not valid utf-8 between byte ${start} and ${end} of the XML`,
-      { cause },
     );
   }
   return readQuickly(text, start, source) ?? readByTheRules(text, start, source);
@@ -45,20 +43,33 @@ export function readByTheRules(text: string, start: number, source: PageSource):
   return reader.pages;
 }
 
-/** Not allowed in XML, or not written by Wikimedia: comments, CDATA, carriage returns. */
+/** Not allowed in XML, or not written by Wikimedia: carriage returns. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-const UNUSUAL = /[\0-\x08\x0b-\x1f\ufffe\uffff]|\]\]>|<[!?]/;
+const UNUSUAL = /[\0-\x08\x0b-\x1f\ufffe\uffff]/;
 const START_TAG = /<([A-Za-z][A-Za-z0-9]*)((?: [A-Za-z:]+="[^"<>\n\t]*")*)( ?\/)?>/y;
 const ATTRIBUTE = / ([A-Za-z:]+)="([^"]*)"/g;
 
+/** The references that Wikimedia writes. */
+const REFERENCES: readonly [string, string][] = [
+  ['&lt;', '<'],
+  ['&gt;', '>'],
+  ['&quot;', '"'],
+  ['&amp;', '&'],
+  ['&#039;', "'"],
+  ['&apos;', "'"],
+];
+
 /** The text that XML stands for, or undefined if it has references other than the common ones. */
 function plainText(text: string): string | undefined {
-  if (!text.includes('&')) return text;
-  let result = text.replaceAll('&lt;', '<').replaceAll('&gt;', '>').replaceAll('&quot;', '"');
-  if (result.includes('&#') || result.includes('&apos;')) {
-    result = result.replaceAll('&#039;', "'").replaceAll('&apos;', "'");
+  let result = '';
+  let from = 0;
+  for (let at = text.indexOf('&'); at >= 0; at = text.indexOf('&', from)) {
+    const reference = REFERENCES.find(([written]) => text.startsWith(written, at));
+    if (reference === undefined) return undefined;
+    result += text.slice(from, at) + reference[1];
+    from = at + reference[0].length;
   }
-  return /&(?!amp;)/.test(result) ? undefined : result.replaceAll('&amp;', '&');
+  return from === 0 ? text : result + text.slice(from);
 }
 
 /** The attributes of a tag, or undefined if one of them is unusual. */
@@ -85,7 +96,8 @@ export function readQuickly(text: string, start: number, source: PageSource): Pa
     const open = text.indexOf('<', at);
     const between = text.slice(at, open < 0 ? text.length : open);
     const plain = counts || between.includes('&') ? plainText(between) : between;
-    if (plain === undefined) return undefined;
+    // Wikimedia writes every `>` of a text as a reference; `]]>` would be an error.
+    if (plain === undefined || between.includes('>')) return undefined;
     if (open < 0) return path.length === 0 && plain.trim() === '' ? pages : undefined;
 
     if (text.charCodeAt(open + 1) === 0x2f) {

@@ -73,8 +73,8 @@ function withoutQuotes(target: string): string {
 const ILLEGAL = /[[\]{}|<>\p{Cc}\ufffd]|~~~|(?:^|\/)\.{1,2}(?:\/|$)/u;
 
 /** What most targets lack: they are the title of an article as it stands, but for the first letter. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: titles have none
 const NO_PLAIN_TITLE =
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: titles have none
   /[[\]{}|<>#:%&_~\0-\x1f\x7f-\x9f\u180e\u200e\u200f\u202a-\u202e\ufffd]|[^\S ]| {2}|^[ '.]|[ ']$|\/\.|^$/;
 
 /**
