@@ -1,4 +1,5 @@
 // A thread that makes text with links of pieces of a dump, without tokenising: what WikiExtractor does.
+import { encodeUtf8 } from '../../lib/core/utf8.ts';
 import { serve } from '../../lib/core/worker-pool.ts';
 import { type PageBatch, readPages } from '../../lib/corpus/page-reader.ts';
 import type { Siteinfo } from '../../lib/corpus/siteinfo.ts';
@@ -17,9 +18,8 @@ serve(async (siteinfo: Siteinfo) => {
       .filter(({ namespace, redirect }) => namespace === 0 && redirect === undefined)
       .map((page) => extractor.extract(page));
     const text = articles.map((article) => `${JSON.stringify(article)}\n`).join('');
-    const lines = new Uint8Array(Buffer.byteLength(text));
-    Buffer.from(lines.buffer).write(text);
+    const lines = encodeUtf8(text);
     const result: TextResult = { articles: articles.length, lines };
-    return { result, transfer: [lines.buffer] };
+    return { result, transfer: [lines.buffer as ArrayBuffer] };
   };
 });

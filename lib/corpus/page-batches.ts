@@ -9,7 +9,7 @@ import { XmlPages } from './page-xml.ts';
 import type { Siteinfo } from './siteinfo.ts';
 
 /** A piece is a little larger than this, or one page. */
-export const defaultBatchBytes = 1 << 20;
+export const defaultBatchBytes = 1 << 18;
 /** Wikis allow pages of 2 MiB; this is a guard against files that have none. */
 const maxPageBytes = 64 << 20;
 

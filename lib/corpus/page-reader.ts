@@ -2,10 +2,10 @@
 // the next bracket, several times faster than by a parser of all XML; a piece with anything else in it
 // goes to that parser, which reads it or says what is wrong.
 import { LeiaError } from '../core/error.ts';
+import { decodeUtf8 } from '../core/utf8.ts';
 import { type Draft, finishDraft, newDraft } from './page-draft.ts';
 import { XmlPages } from './page-xml.ts';
 import type { Namespace, Page } from './siteinfo.ts';
-import { decodeUtf8 } from './utf8.ts';
 
 /** Whole pages of a dump, in UTF-8. */
 export interface PageBatch {

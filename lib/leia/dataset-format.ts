@@ -10,6 +10,7 @@
  */
 import { z } from 'zod';
 import { LeiaError } from '../core/error.ts';
+import { encodeUtf8 } from '../core/utf8.ts';
 import type { TokenEntity, TokenizedArticle } from './entity.ts';
 
 export const manifestFile = 'manifest.json';
@@ -153,13 +154,13 @@ export function encodeArticles(
 ): EncodedArticles {
   const ends = new Uint32Array(2 * articles.length);
   const records: Int32Array[] = [];
-  const lines: Buffer[] = [];
+  const lines: Uint8Array[] = [];
   let [recordLength, lineLength, tokens, entities] = [0, 0, 0, 0];
   for (const [i, article] of articles.entries()) {
     const { title, text, anchors } = article;
     const record = encodeArticle(article);
     decodeArticle(record, vocabSize, `article "${title}"`);
-    const line = Buffer.from(`${JSON.stringify({ title, text, anchors })}\n`);
+    const line = encodeUtf8(`${JSON.stringify({ title, text, anchors })}\n`);
     records.push(record);
     lines.push(line);
     recordLength += record.length;

@@ -98,7 +98,7 @@ void Bzip2Decoder::read_stream_header(BitReader& bits) {
 // The block whose magic begins at bit_ and ends where `bits` is.
 void Bzip2Decoder::read_block(BitReader& bits, std::vector<uint8_t>& output) {
   uint32_t crc;
-  std::optional<Bzip2Pool::Block> ahead = pool_.take(8 * dropped_ + bit_);
+  std::optional<Bzip2Pool::Block> ahead = pool_.take(8 * dropped_ + bit_, block_);
   if (ahead && ahead->size <= block_size_) {
     output.insert(output.end(), ahead->bytes.begin(), ahead->bytes.end());
     crc = ahead->crc;

@@ -33,7 +33,7 @@ void Bzip2Pool::add(uint64_t bit, std::vector<uint8_t> input) {
     waiting_.push_back(std::move(task));
   }
   wake_.notify_one();
-  if (workers_.size() < tasks_.size() && workers_.size() < static_cast<size_t>(threads_)) {
+  if (workers_.size() < tasks_.size() && workers_.size() + 1 < static_cast<size_t>(threads_)) {
     try {
       workers_.emplace_back([this] { serve(); });
     } catch (const std::system_error&) {
@@ -42,7 +42,7 @@ void Bzip2Pool::add(uint64_t bit, std::vector<uint8_t> input) {
   }
 }
 
-std::optional<Bzip2Pool::Block> Bzip2Pool::take(uint64_t bit) {
+std::optional<Bzip2Pool::Block> Bzip2Pool::take(uint64_t bit, BlockDecoder& decoder) {
   std::unique_lock lock(mutex_);
   const auto forget = [this] {
     const std::shared_ptr<Task>& front = tasks_.front();
@@ -52,12 +52,16 @@ std::optional<Bzip2Pool::Block> Bzip2Pool::take(uint64_t bit) {
   while (!tasks_.empty() && tasks_.front()->bit < bit) forget();
   if (tasks_.empty() || tasks_.front()->bit != bit) return std::nullopt;
   const std::shared_ptr<Task> task = tasks_.front();
+  // Rather than wait for a thread to begin with it, the caller decodes it itself.
   const bool untouched = task->state == State::waiting;
-  if (!untouched) {
-    finished_.wait(lock, [&] { return task->state >= State::done; });
+  while (!untouched && task->state < State::done) {
+    if (waiting_.empty()) {
+      finished_.wait(lock);
+    } else {
+      work(lock, decoder);
+    }
   }
   forget();
-  // Rather than wait for a thread to begin with it, the caller decodes it itself.
   if (untouched || task->state == State::failed) return std::nullopt;
   return std::move(task->block);
 }
@@ -68,20 +72,24 @@ void Bzip2Pool::serve() {
   while (true) {
     wake_.wait(lock, [this] { return stop_ || !waiting_.empty(); });
     if (stop_) return;
-    const std::shared_ptr<Task> task = std::move(waiting_.front());
-    waiting_.pop_front();
-    task->state = State::running;
-    lock.unlock();
-    State state = State::done;
-    try {
-      decode(decoder, *task);
-    } catch (const std::exception&) {
-      state = State::failed;  // no block after all, or a damaged one: in its turn it will be said
-    }
-    lock.lock();
-    task->state = state;
-    finished_.notify_all();
+    work(lock, decoder);
   }
+}
+
+void Bzip2Pool::work(std::unique_lock<std::mutex>& lock, BlockDecoder& decoder) {
+  const std::shared_ptr<Task> task = std::move(waiting_.front());
+  waiting_.pop_front();
+  task->state = State::running;
+  lock.unlock();
+  State state = State::done;
+  try {
+    decode(decoder, *task);
+  } catch (const std::exception&) {
+    state = State::failed;  // no block after all, or a damaged one: in its turn it will be said
+  }
+  lock.lock();
+  task->state = state;
+  finished_.notify_all();
 }
 
 void Bzip2Pool::decode(BlockDecoder& decoder, Task& task) {

@@ -14,6 +14,8 @@
 
 namespace leia::corpus {
 
+class BlockDecoder;
+
 class Bzip2Pool {
  public:
   struct Block {
@@ -23,6 +25,7 @@ class Bzip2Pool {
     std::vector<uint8_t> bytes;
   };
 
+  // As many threads decode, the one that takes the blocks among them.
   explicit Bzip2Pool(int threads) : threads_(threads) {}
   ~Bzip2Pool();
   Bzip2Pool(const Bzip2Pool&) = delete;
@@ -36,9 +39,9 @@ class Bzip2Pool {
   // `input` holds it, its first bit is bit `bit % 8` of the first byte.
   void add(uint64_t bit, std::vector<uint8_t> input);
 
-  // The block that begins at this bit, once it is decoded; none if it was never added or is
-  // damaged. Forgets all blocks before it.
-  std::optional<Block> take(uint64_t bit);
+  // The block that begins at this bit, once it is decoded; none if it was never added, nobody has
+  // begun with it, or it is damaged. Decodes others while it waits. Forgets all blocks before it.
+  std::optional<Block> take(uint64_t bit, BlockDecoder& decoder);
 
  private:
   enum class State : uint8_t { waiting, running, done, failed };
@@ -50,7 +53,9 @@ class Bzip2Pool {
   };
 
   void serve();
-  static void decode(class BlockDecoder& decoder, Task& task);
+  // Decodes the first block that waits; the lock is open meanwhile.
+  void work(std::unique_lock<std::mutex>& lock, BlockDecoder& decoder);
+  static void decode(BlockDecoder& decoder, Task& task);
 
   const int threads_;
   std::deque<std::shared_ptr<Task>> tasks_;    // in the order of the file; of one thread
