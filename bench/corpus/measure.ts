@@ -3,6 +3,7 @@
 import { mkdtemp, open, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Tokenizer as Library } from 'tokenizers';
 import { addon } from '../../lib/core/addon.ts';
 import { WorkerPool } from '../../lib/core/worker-pool.ts';
 import { openBatches, openDump } from '../../lib/corpus/dump.ts';
@@ -15,7 +16,7 @@ import { ArticleTokenizer } from '../../lib/leia/tokenize-article.ts';
 import { Tokenizer } from '../../lib/tokenizer/tokenizer.ts';
 import type { TextResult } from './text-worker.ts';
 
-export const stages = ['bzip2', 'titles', 'text', 'tokens', 'prepare'] as const;
+export const stages = ['bzip2', 'titles', 'text', 'library', 'tokens', 'prepare'] as const;
 export type Stage = (typeof stages)[number];
 
 export interface Request {
@@ -95,7 +96,8 @@ async function run({ stage, dump, workers, tokenizer, names }: Request): Promise
   const counts: Counts = { bytes: 0, articles: 0, tokens: 0 };
   const texts: { text: string; spans: { start: number; end: number; name: string }[] }[] = [];
   const model = stage === 'tokens' ? await Tokenizer.load(tokenizer) : undefined;
-  if (stage === 'tokens') {
+  const library = stage === 'library' ? Library.fromFile(join(tokenizer, 'tokenizer.json')) : null;
+  if (model || library) {
     const { siteinfo, pages } = await openDump(dump);
     const extractor = new ArticleExtractor(siteinfo);
     for await (const page of pages()) {
@@ -119,8 +121,18 @@ async function run({ stage, dump, workers, tokenizer, names }: Request): Promise
   if (stage === 'bzip2') counts.bytes = await unpack(dump, workers);
   else if (stage === 'text' || stage === 'titles') {
     Object.assign(counts, await readPages(stage, dump, pool));
-  } else if (stage === 'tokens') {
-    const work = new ArticleTokenizer(model!);
+  } else if (library) {
+    // What the tokenizers library takes for ids and offsets of the same texts.
+    for (let from = 0; from < texts.length; from += 128) {
+      const batch = texts.slice(from, from + 128).map(({ text }) => text);
+      for (const encoding of await library.encodeBatch(batch, { addSpecialTokens: false })) {
+        counts.articles++;
+        counts.tokens += encoding.getIds().length;
+        if (encoding.getOffsets().length !== encoding.getLength()) throw new Error('offsets');
+      }
+    }
+  } else if (model) {
+    const work = new ArticleTokenizer(model);
     for (let from = 0; from < texts.length; from += 128) {
       const batch = await work.tokenize(texts.slice(from, from + 128));
       counts.articles += batch.length;

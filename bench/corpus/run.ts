@@ -128,6 +128,7 @@ try {
         await measure('text', input, 'bz2', workers);
         await measure('text', input, 'xml', workers);
         await measure('titles', input, 'xml', workers);
+        await measure('library', input, 'xml', workers);
         await measure('tokens', input, 'xml', workers);
         await measure('prepare', input, 'bz2', workers);
         await measure('prepare', input, 'xml', workers);

@@ -17,13 +17,9 @@ import {
   textOnly,
   tokenIds,
 } from './tokenizer-json.ts';
+import { type Encoding, WordTokenizer } from './word-tokenizer.ts';
 
-/** The tokens of a text. Token i has id `ids[i]` and covers the code points `[starts[i], ends[i])`. */
-export interface Encoding {
-  ids: Int32Array;
-  starts: Int32Array;
-  ends: Int32Array;
-}
+export type { Encoding } from './word-tokenizer.ts';
 
 export class Tokenizer {
   readonly folder: string;
@@ -33,8 +29,12 @@ export class Tokenizer {
   readonly vocabSize: number;
   /** See `textHash`: equal hashes turn the same text into the same ids. */
   readonly hash: string;
-  readonly #text: NativeTokenizer;
-  /** With control tokens, for decoding; made when it is needed, since it takes as much memory again. */
+  /** Word by word, where that is possible. */
+  readonly #words: WordTokenizer | undefined;
+  /** Of whole texts; made when it is needed, since it takes as much memory again. */
+  #whole: NativeTokenizer | undefined;
+  readonly #textJson: string;
+  /** With control tokens, for decoding; made when it is needed too. */
   #all: NativeTokenizer | undefined;
   readonly #json: string;
   readonly #ids: ReadonlyMap<string, number>;
@@ -47,9 +47,11 @@ export class Tokenizer {
     this.hash = textHash(json);
     this.#json = JSON.stringify(json);
     const text = textOnly(json);
-    this.#text = construct(JSON.stringify(text), path);
+    this.#textJson = JSON.stringify(text);
+    this.#words = WordTokenizer.for(text, (json) => construct(JSON.stringify(json), path));
+    if (this.#words === undefined) this.#whole = construct(this.#textJson, path);
     for (const { content, id } of text.added_tokens) {
-      if (this.#text.tokenToId(content) === id) continue;
+      if (this.#whole?.tokenToId(content) === id) continue;
       throw new LeiaError(
         'unsupported',
         `${path}: added token ${JSON.stringify(content)} (id ${id}) is not in the model's vocabulary`,
@@ -89,15 +91,20 @@ export class Tokenizer {
   /** Encodes many texts at once, in the library's own threads. No BOS, no EOS, no truncation. */
   async encodeBatch(texts: readonly string[]): Promise<Encoding[]> {
     if (texts.length === 0) return [];
-    const encodings = await this.#text.encodeBatch([...texts], { addSpecialTokens: false });
+    const encodings = (await this.#words?.encodeBatch(texts)) ?? texts.map(() => undefined);
+    const rest = texts.filter((_, i) => encodings[i] === undefined);
+    const whole = (await this.#encodeWhole(rest)).values();
+    return encodings.map((encoding) => encoding ?? whole.next().value!);
+  }
+
+  async #encodeWhole(texts: string[]): Promise<Encoding[]> {
+    if (texts.length === 0) return [];
+    this.#whole ??= construct(this.#textJson, join(this.folder, 'tokenizer.json'));
+    const encodings = await this.#whole.encodeBatch(texts, { addSpecialTokens: false });
     return encodings.map((encoding) => {
       const offsets = encoding.getOffsets();
-      const starts = new Int32Array(offsets.length);
-      const ends = new Int32Array(offsets.length);
-      offsets.forEach((offset, i) => {
-        starts[i] = offset[0] ?? 0;
-        ends[i] = offset[1] ?? 0;
-      });
+      const starts = Int32Array.from(offsets, ([start]) => start ?? 0);
+      const ends = Int32Array.from(offsets, ([, end]) => end ?? 0);
       return { ids: Int32Array.from(encoding.getIds()), starts, ends };
     });
   }

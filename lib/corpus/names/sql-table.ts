@@ -2,7 +2,7 @@
 // versions, a line each; line breaks in strings are escaped, so a line always ends between rows. The dumps
 // of MediaWiki's tables are such files (https://meta.wikimedia.org/wiki/Data_dumps/What's_available_for_download).
 import { LeiaError } from '../../core/error.ts';
-import { ownCopy } from '../own-copy.ts';
+import { ownCopy } from '../../core/own-copy.ts';
 import { readLines } from './lines.ts';
 
 export type SqlValue = string | number | null;

@@ -1,7 +1,7 @@
 // A user's own table of names: one pair a line, title, tab, English name; further columns are not read.
 // Lines that begin with '#' are comments (no title can begin so), empty ones are skipped.
 import { LeiaError } from '../../core/error.ts';
-import { ownCopy } from '../own-copy.ts';
+import { ownCopy } from '../../core/own-copy.ts';
 import type { Siteinfo } from '../siteinfo.ts';
 import { normaliseTitle } from '../title.ts';
 import { readLines } from './lines.ts';

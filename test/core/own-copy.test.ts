@@ -3,7 +3,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { ownCopy } from '../../lib/corpus/own-copy.ts';
+import { ownCopy } from '../../lib/core/own-copy.ts';
 
 test('the same text, whatever it is', () => {
   fc.assert(
