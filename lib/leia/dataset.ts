@@ -2,7 +2,8 @@
  * A tokenised dataset, opened for reading: any article at any time. Shards are mapped into memory, where what
  * was read stays while there is room; only the index takes memory of its own (8 bytes an article). Every
  * article is checked when it is read, so a damaged file cannot become training data; {@link Dataset.verify}
- * checks the whole beforehand.
+ * checks the whole beforehand. A file that becomes shorter meanwhile is an error, unless that happens in the
+ * very microseconds in which an article is copied: then, as with any mapped file, the system ends the process.
  */
 import { createHash } from 'node:crypto';
 import { closeSync, createReadStream, fstatSync, openSync } from 'node:fs';
@@ -137,7 +138,7 @@ class ShardReader {
   readonly #shard: Shard;
   readonly #index: Uint32Array;
   readonly #vocabSize: number;
-  readonly #maps = new Map<ShardFile, ArrayBuffer>();
+  readonly #maps = new Map<ShardFile, { map: ArrayBuffer; descriptor: number }>();
 
   private constructor(
     folder: string,
@@ -185,7 +186,7 @@ class ShardReader {
   article(index: number): TokenizedArticle {
     const at = 2 * (index - this.first);
     const [begin, end] = [this.#index[at]!, this.#index[at + 2]!];
-    const record = new Int32Array(this.#map('articles'), 4 * begin, end - begin);
+    const record = new Int32Array(this.#copy('articles', 4 * begin, 4 * end));
     const where = `${this.#path('articles')}: article ${index}`;
     return decodeArticle(record, this.#vocabSize, where);
   }
@@ -193,7 +194,7 @@ class ShardReader {
   passage(index: number): Passage {
     const at = 2 * (index - this.first) + 1;
     const [begin, end] = [this.#index[at]!, this.#index[at + 2]!];
-    const bytes = Buffer.from(this.#map('passages'), begin, end - begin);
+    const bytes = Buffer.from(this.#copy('passages', begin, end));
     const where = `${this.#path('passages')}: article ${index}`;
     return parseChecked(passageSchema, bytes.toString('utf8'), where);
   }
@@ -211,6 +212,7 @@ class ShardReader {
   }
 
   close(): void {
+    for (const { descriptor } of this.#maps.values()) closeSync(descriptor);
     this.#maps.clear();
   }
 
@@ -218,26 +220,40 @@ class ShardReader {
     return join(this.#folder, shardFileName(file, this.#number));
   }
 
-  /** The file as memory. */
-  #map(file: ShardFile): ArrayBuffer {
-    const there = this.#maps.get(file);
-    if (there) return there;
+  /**
+   * Bytes of a file. Touching mapped memory beyond a file's end ends the process, so the size is looked at
+   * each time, which takes a microsecond, and nothing that is handed out points into the file.
+   */
+  #copy(file: ShardFile, begin: number, end: number): ArrayBuffer {
     const path = this.#path(file);
-    const { bytes } = this.#shard.files[file];
     try {
-      const handle = openSync(path, 'r');
-      try {
-        // Using memory beyond the end of a file ends the process.
-        const { size } = fstatSync(handle);
-        if (size < bytes) throw new LeiaError('format', `${path} has become shorter`);
-        const map = addon().mapFile(handle, bytes);
-        this.#maps.set(file, map);
-        return map;
-      } finally {
-        closeSync(handle);
+      const { map, descriptor } = this.#map(file, path);
+      const { size } = fstatSync(descriptor);
+      if (size < map.byteLength) {
+        throw new LeiaError(
+          'format',
+          `${path} has become shorter: ${size} bytes, ${manifestFile} says ${map.byteLength}; prepare the data again`,
+        );
       }
+      return map.slice(begin, end);
     } catch (error) {
       throw fileError('read', path, error);
+    }
+  }
+
+  #map(file: ShardFile, path: string): { map: ArrayBuffer; descriptor: number } {
+    const there = this.#maps.get(file);
+    if (there) return there;
+    const { bytes } = this.#shard.files[file];
+    const descriptor = openSync(path, 'r');
+    try {
+      // Mapping is possible beyond the end; only use is not.
+      const opened = { map: addon().mapFile(descriptor, bytes), descriptor };
+      this.#maps.set(file, opened);
+      return opened;
+    } catch (error) {
+      closeSync(descriptor);
+      throw error;
     }
   }
 }

@@ -117,14 +117,38 @@ describe('a dataset', () => {
     await again.verify();
   });
 
-  it('is not read when a file has become shorter since it was opened', async () => {
+  it('is not read when a file has become shorter since it was opened, mapped or not', async () => {
     await write(three);
-    using dataset = await Dataset.open(folder);
+    for (const [name, read] of [
+      ['articles-00000.bin', (dataset: Dataset) => dataset.article(1).inputIds],
+      ['passages-00000.jsonl', (dataset: Dataset) => dataset.passage(1).text],
+    ] as const) {
+      const path = join(folder, name);
+      const whole = await readFile(path);
+      for (const mapped of [false, true]) {
+        using dataset = await Dataset.open(folder);
+        const before = mapped ? read(dataset) : undefined;
+        await truncate(path, 40);
+        expect(() => read(dataset)).toThrow(
+          `${path} has become shorter: 40 bytes, manifest.json says ${whole.length}`,
+        );
+        // What was read before is no part of the file.
+        if (before !== undefined) expect([...before]).toHaveLength(before.length);
+        await writeFile(path, whole);
+        expect(read(dataset)).toHaveLength(before?.length ?? read(dataset).length);
+      }
+    }
+  });
+
+  it('goes on when a file that is mapped is removed, and says so when one is not there', async () => {
+    await write(three);
     const path = join(folder, 'articles-00000.bin');
-    await writeFile(path, (await readFile(path)).subarray(0, 40));
-    expect(() => dataset.article(1)).toThrow(/articles-00000\.bin has become shorter/);
+    using mapped = await Dataset.open(folder);
+    mapped.article(0);
+    using other = await Dataset.open(folder);
     await rm(path);
-    expect(() => dataset.article(1)).toThrow(/cannot read .*articles-00000\.bin: no such file/);
+    expect([...mapped.article(1).inputIds]).toEqual([...three[1]!.inputIds]);
+    expect(() => other.article(1)).toThrow(/cannot read .*articles-00000\.bin: no such file/);
   });
 
   it('knows the tokenizer it was made with', async () => {
