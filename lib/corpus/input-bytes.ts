@@ -28,6 +28,11 @@ class Source {
     this.#onRead = onRead;
   }
 
+  /** How many bytes have been read. */
+  get position(): number {
+    return this.#position;
+  }
+
   /** The next bytes, fewer than `READ_SIZE` only at the end. */
   async next(): Promise<Uint8Array> {
     const buffer = new Uint8Array(READ_SIZE);
@@ -107,8 +112,12 @@ async function* decodeGzip(
   } catch (cause) {
     const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
     if (!code.startsWith('Z_')) throw cause;
-    const what = code === 'Z_BUF_ERROR' ? 'it is cut off' : (cause as Error).message;
-    throw new LeiaError('format', `${basename(source.path)}: damaged gzip: ${what}`, { cause });
+    // zlib says how far it was after whole pieces only.
+    const what =
+      code === 'Z_BUF_ERROR'
+        ? `the gzip data is cut off at byte ${source.position}; download it again`
+        : `damaged gzip after byte ${gunzip.bytesWritten}: ${(cause as Error).message}`;
+    throw new LeiaError('format', `${basename(source.path)}: ${what}`, { cause });
   }
 }
 

@@ -6,6 +6,7 @@ import { join, resolve } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { LeiaError } from '../../lib/core/error.ts';
 import { openBatches, openDump, readDump } from '../../lib/corpus/dump.ts';
 import { readBatches } from '../../lib/corpus/page-batches.ts';
 import { readByTheRules, readQuickly } from '../../lib/corpus/page-reader.ts';
@@ -389,11 +390,25 @@ describe('files', () => {
       expect(titles).toEqual(['A', 'B']);
     }
     const cut = join(folder, 'cut.xml.gz');
-    await writeFile(cut, gzip.subarray(0, -9));
+    const short = gzip.subarray(0, -9);
+    await writeFile(cut, short);
     const reading = async () => {
       for await (const _ of (await openDump(cut)).pages());
     };
-    await expect(reading()).rejects.toThrow(/^cut\.xml\.gz: damaged gzip: it is cut off$/);
+    await expect(reading()).rejects.toThrow(
+      `cut.xml.gz: the gzip data is cut off at byte ${short.length}; download it again`,
+    );
+    // 40 MiB, damaged near the end: what was read well before says where.
+    const long = gzipSync(HEAD + page(1, 'A', 'a').repeat(100_000) + END);
+    long[long.length - 6]! ^= 1; // in the checksum
+    await writeFile(cut, long);
+    const error = await reading().catch((error: LeiaError) => error);
+    expect(error).toMatchObject({ code: 'format' });
+    const [, at] = /^cut\.xml\.gz: damaged gzip after byte (\d+): incorrect data check$/.exec(
+      error!.message,
+    )!;
+    expect(Number(at)).toBeGreaterThan(0.9 * long.length);
+    expect(Number(at)).toBeLessThanOrEqual(long.length);
   });
 
   test('reading may stop early', async () => {

@@ -70,7 +70,7 @@ describe('lines', () => {
     const packed = gzipSync('x'.repeat(100_000) + Math.random());
     await expectFormatError(
       lines(file(packed.subarray(0, packed.length - 20), '.gz')),
-      'it is cut off',
+      `is cut off at byte ${packed.length - 20}; download it again`,
     );
     packed[packed.length >> 1]! ^= 255;
     await expectFormatError(lines(file(packed, '.gz')), 'damaged gzip');
