@@ -105,20 +105,26 @@ export async function readBatches(
       'format',
       `${file}: no end of ${what} in ${maxPageBytes >> 20} MiB from byte ${pending.start} of the XML; ${DOWNLOAD}`,
     );
-  const readFrame = (length: number): void => {
+  const readFrame = (length: number, last = false): void => {
     const { start } = pending;
     const taken = pending.take(length);
-    let text: string;
-    try {
-      text = new TextDecoder('utf-8', { fatal: true }).decode(taken);
-    } catch (cause) {
-      throw new LeiaError(
-        'format',
-        `${file}: not valid utf-8 between byte ${start} and ${pending.start} of the XML`,
-        { cause },
-      );
-    }
-    frame.write(text, start);
+    const decoder = new TextDecoder('utf-8', { fatal: true });
+    const decode = (bytes: Uint8Array | undefined, stream: boolean): string => {
+      try {
+        return decoder.decode(bytes, { stream });
+      } catch (cause) {
+        throw new LeiaError(
+          'format',
+          `${file}: not valid utf-8 between byte ${start} and ${pending.start} of the XML`,
+          { cause },
+        );
+      }
+    };
+    frame.write(decode(taken, last), start);
+    if (!last) return;
+    // That a file is cut off matters more than that this was within a character.
+    frame.end();
+    decode(undefined, false);
   };
 
   let page = -1;
@@ -130,9 +136,8 @@ export async function readBatches(
     if (page < 0 && more && complete > 0) readFrame(complete);
     if (pending.bytes.length > maxPageBytes) throw tooLong('a tag');
   }
-  readFrame(page < 0 ? pending.bytes.length : page);
+  readFrame(page < 0 ? pending.bytes.length : page, page < 0);
   if (page < 0) {
-    frame.end();
     throw new LeiaError('format', `${file}: a MediaWiki export without pages; ${DOWNLOAD}`);
   }
 
@@ -159,8 +164,7 @@ export async function readBatches(
           const { start } = pending;
           yield { bytes: pending.take(end), start };
         }
-        readFrame(pending.bytes.length);
-        frame.end();
+        readFrame(pending.bytes.length, true);
       } finally {
         await pieces.return?.(undefined);
       }

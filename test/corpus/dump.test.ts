@@ -198,8 +198,16 @@ describe('wrong files', () => {
     await expect(pagesOf(bytes)).rejects.toThrow(
       /not valid utf-8 between byte \d+ and \d+ of the XML/,
     );
-    const cut = Buffer.from(`${HEAD}é`).subarray(0, -1);
-    await failure(cut);
+    // A file that is cut off says so, wherever the cut is; one that goes on after its end with half a character does not.
+    for (const xml of [
+      `${HEAD}é`,
+      HEAD + page(1, 'A', 'a') + page(2, 'B', 'é').split('é')[0] + 'é',
+    ]) {
+      const cut = Buffer.from(xml).subarray(0, -1);
+      await expect(pagesOf(cut)).rejects.toThrow(/incomplete, download it again/);
+    }
+    const after = Buffer.from(`${HEAD}${page(1, 'A', 'a')}${END}é`).subarray(0, -1);
+    await expect(pagesOf(after)).rejects.toThrow(/not valid utf-8/);
   });
 
   test('a dump cut anywhere is incomplete, never shorter', async () => {
