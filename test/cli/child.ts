@@ -9,8 +9,10 @@ export interface Finished {
   stderr: string;
 }
 
-const root = resolve(import.meta.dirname, '../..');
-const command = ['--import', 'tsx', resolve(root, 'lib/cli/main.ts')];
+/** Where `leia` runs. */
+export const root = resolve(import.meta.dirname, '../..');
+/** How node is told to run it. */
+export const command = ['--import', 'tsx', resolve(root, 'lib/cli/main.ts')];
 
 export interface ChildOptions {
   /** Largest file it may write, in blocks of 1024 bytes: a full disk that needs no disk. */

@@ -1,4 +1,5 @@
 // `leia prepare` and `leia data` as their user meets them: every run is a process of its own.
+import { spawnSync } from 'node:child_process';
 import {
   appendFile,
   copyFile,
@@ -24,7 +25,8 @@ import {
   writeNames,
 } from '../corpus/small-wiki.ts';
 import { fixtures, temporaryFolder } from '../llama/fixtures.ts';
-import { type ChildOptions, leia } from './child.ts';
+import { plainEnvironment } from '../support/child.ts';
+import { type ChildOptions, command, leia, root } from './child.ts';
 
 const tiny = join(fixtures, 'tokenizer-tiny');
 const demo = resolve(import.meta.dirname, '../../examples/demo');
@@ -37,6 +39,8 @@ interface Small {
   output: string;
   /** `leia prepare` of the small wiki; later options win. */
   prepare(more?: readonly string[], options?: ChildOptions): ReturnType<typeof leia>;
+  /** Its arguments, but for the source of names that `prepare` chooses. */
+  args: readonly string[];
 }
 
 async function smallWiki(makeFolder = temporaryFolder): Promise<Small> {
@@ -48,6 +52,7 @@ async function smallWiki(makeFolder = temporaryFolder): Promise<Small> {
   return {
     folder,
     output,
+    args: [...args, ...titles],
     prepare: (more = [], options = {}) => {
       const named = more.some((arg) => KINDS.map(flagOf).includes(arg));
       return leia([...args, ...(named ? [] : titles), ...more], options);
@@ -300,6 +305,46 @@ describe('an interrupted run', () => {
     expect(await small.prepare(['--dump', dump, ...shards]), message).toMatchObject({ code: 0 });
     expect(await contents(small.output), message).toEqual(whole);
   });
+
+  // A small file system of one's own needs no rights, but some machines do not allow it.
+  const namespace = ['--map-root-user', '--mount'];
+  const canMount = spawnSync('unshare', [...namespace, 'mount', '-t', 'tmpfs', 'x', tmpdir()]);
+  if (canMount.status !== 0) console.warn('skipped: a real full disk (unshare may not mount here)');
+
+  test.skipIf(canMount.status !== 0)(
+    'stopped by a full disk: with more room the same command goes on to the same bytes',
+    async () => {
+      const { folder, args } = await smallWiki();
+      const bytes = [...whole.values()].reduce((sum, { length }) => sum + length, 0);
+      const script = `
+        mount -t tmpfs -o size=${Math.round(bytes / 2048)}k leia "$DISK" || exit 90
+        "$@"; first=$?
+        cp -r "$DISK/data" "$KEEP/full"
+        [ $first = 1 ] || exit 91
+        mount -o remount,size=${Math.round(bytes / 256)}k "$DISK" || exit 92
+        "$@" > "$KEEP/second" 2>&1 || exit 93
+        cp -r "$DISK/data" "$KEEP/whole"`;
+      const disk = join(folder, 'disk');
+      await mkdir(disk);
+      const here = ['--dump', dump, ...shards, '--output', join(disk, 'data')];
+      const line = [process.execPath, ...command, ...args, ...here];
+      const { status, stderr } = spawnSync(
+        'unshare',
+        [...namespace, 'bash', '-c', script, 'bash', ...line],
+        { cwd: root, env: { ...plainEnvironment, DISK: disk, KEEP: folder }, encoding: 'utf8' },
+      );
+      expect({ status, stderr }).toMatchObject({ status: 0 });
+      expect(errorLine(stderr)).toMatch(/^leia: cannot write .*: the disk is full/);
+      const full = await contents(join(folder, 'full'));
+      expect(full.has('manifest.json')).toBe(false);
+      expect([...full.keys()].filter((name) => name.endsWith('.tmp'))).toEqual([]);
+      // What was whole stays, and is not made again.
+      expect(JSON.parse(String(full.get('progress.json'))).shards.length).toBeGreaterThan(0);
+      expect(full.get('articles-00000.bin')).toEqual(whole.get('articles-00000.bin'));
+      await expectNoDataset(join(folder, 'full'));
+      expect(await contents(join(folder, 'whole'))).toEqual(whole);
+    },
+  );
 
   test('other input is refused and the difference named', async () => {
     const small = await smallWiki();
