@@ -17,7 +17,7 @@ import {
   describeFile,
   makeDataset,
 } from './make-dataset.ts';
-import { type NameSource, readNamesInto } from './names/name-source.ts';
+import { type NameSource, readings, readNamesInto } from './names/name-source.ts';
 import { wikipediaSite } from './names/wikipedia-site.ts';
 import { defaultBatchBytes } from './page-batches.ts';
 import type { Siteinfo } from './siteinfo.ts';
@@ -51,9 +51,10 @@ export async function prepare(options: PrepareOptions): Promise<Manifest> {
     lists,
     names: { kind: names.kind, ...(await describeFile(names.path, options)) },
   };
+  const bytes = { dump: source.dump.bytes, names: source.names.bytes };
   const pool = dumpWorkers(options.workers ?? availableParallelism());
   try {
-    return await makeDataset(options, source, () => openArticles(options, source.dump.bytes, pool));
+    return await makeDataset(options, source, () => openArticles(options, bytes, pool));
   } finally {
     await pool.close();
   }
@@ -62,25 +63,41 @@ export async function prepare(options: PrepareOptions): Promise<Manifest> {
 /** The first pass, and what the second will read. */
 async function openArticles(
   options: PrepareOptions,
-  bytes: number,
+  bytes: { dump: number; names: number },
   pool: WorkerPool,
 ): Promise<Articles> {
   const { dump, language, names, lists = 'keep', tokenizer, signal, onProgress } = options;
   const { batchBytes = batchBytesFor(options) } = options;
   const index = new TitleIndexBuilder();
-  const { siteinfo, pages, articles } = await readTitles(options, index, bytes, pool);
+  const { siteinfo, pages, articles } = await readTitles(options, index, bytes.dump, pool);
   // The code of the text may be another than that of the edition: `nb` in the edition `no`.
   const written = siteinfo.language;
   if (written !== '' && wikipediaSite(written) !== wikipediaSite(language)) {
     options.onWarning?.(`${dump} says that its language is '${written}', not '${language}'`);
   }
-  await readNamesInto(index, names, { language, siteinfo }, (done) => {
-    onProgress?.('names', done);
+  const table: ByteProgress = { done: 0, total: bytes.names * readings(names.kind) };
+  let entries = 0;
+  const nameProgress = (): void => {
+    onProgress?.('names', entries, undefined, table);
     checkInterrupted(signal);
-  });
+  };
+  await readNamesInto(
+    index,
+    names,
+    { language, siteinfo },
+    (done) => {
+      entries = done;
+      if (entries % 1000 === 0) nameProgress();
+    },
+    (done) => {
+      table.done = done;
+      nameProgress();
+    },
+  );
+  nameProgress();
   const titles = index.share();
   const file = basename(dump);
-  const progress: ByteProgress = { done: 0, total: bytes };
+  const progress: ByteProgress = { done: 0, total: bytes.dump };
   const onRead = (done: number): void => {
     progress.done = done;
   };

@@ -6,7 +6,7 @@ import { LeiaError } from '../../core/error.ts';
 import type { Siteinfo } from '../siteinfo.ts';
 import { normaliseTitle } from '../title.ts';
 import { type Names, noNames } from './names.ts';
-import { pageTitle, readSqlTable, type SqlTable } from './sql-table.ts';
+import { pageTitle, readSqlTable, type SqlTable, type SqlValue } from './sql-table.ts';
 import { wikipediaSite } from './wikipedia-site.ts';
 
 const table: SqlTable = {
@@ -15,8 +15,8 @@ const table: SqlTable = {
 };
 
 /**
- * English titles by normalised title in `language`. `onRow` hears the number of rows read so far, of both
- * readings.
+ * English titles by normalised title in `language`. `onRow` hears the number of rows read so far, `onRead` of
+ * bytes, both of both readings.
  * @throws LeiaError `format` naming the line if the file is another table or damaged, `io`.
  */
 export async function readItemsPerSite<Into extends Names<string> = Map<string, string>>(
@@ -25,16 +25,27 @@ export async function readItemsPerSite<Into extends Names<string> = Map<string, 
   wiki: Pick<Siteinfo, 'caseRule' | 'language'>,
   onRow: (rows: number) => void = () => {},
   names: Into = noNames<string>() as Names<string> as Into,
+  onRead?: (bytes: number) => void,
 ): Promise<Into> {
   let rows = 0;
-  const readSite = (site: string, onPage: (item: number, title: string) => void): Promise<void> =>
-    readSqlTable(path, table, ([, item, rowSite, page], where) => {
+  let [read, readBefore] = [0, 0];
+  const readSite = async (
+    site: string,
+    onPage: (item: number, title: string) => void,
+  ): Promise<void> => {
+    const take = ([, item, rowSite, page]: readonly SqlValue[], where: string): void => {
       if (typeof item !== 'number' || typeof rowSite !== 'string' || typeof page !== 'string') {
         throw new LeiaError('format', `${where}: expected (row, item, site, page)`);
       }
       onRow(++rows);
       if (rowSite === site) onPage(item, pageTitle(page));
+    };
+    await readSqlTable(path, table, take, (bytes) => {
+      read = readBefore + bytes;
+      onRead?.(read);
     });
+    readBefore = read;
+  };
 
   const titles = new Map<number, string>();
   await readSite(wikipediaSite(language), (item, title) => titles.set(item, title));

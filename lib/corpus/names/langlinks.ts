@@ -2,7 +2,7 @@
 // id what the page is called in other languages (https://www.mediawiki.org/wiki/Manual:Langlinks_table).
 import { LeiaError } from '../../core/error.ts';
 import { type Names, noNames } from './names.ts';
-import { pageTitle, readSqlTable, type SqlTable } from './sql-table.ts';
+import { pageTitle, readSqlTable, type SqlTable, type SqlValue } from './sql-table.ts';
 
 const table: SqlTable = { name: 'langlinks', columns: ['ll_from', 'll_lang', 'll_title'] };
 
@@ -14,9 +14,10 @@ export async function readLanglinks<Into extends Names<number> = Map<number, str
   path: string,
   onRow: (rows: number) => void = () => {},
   names: Into = noNames<number>() as Names<number> as Into,
+  onRead?: (bytes: number) => void,
 ): Promise<Into> {
   let rows = 0;
-  await readSqlTable(path, table, ([page, language, title], where) => {
+  const take = ([page, language, title]: readonly SqlValue[], where: string): void => {
     if (typeof page !== 'number' || typeof title !== 'string') {
       throw new LeiaError('format', `${where}: expected (page id, language, title)`);
     }
@@ -24,6 +25,7 @@ export async function readLanglinks<Into extends Names<number> = Map<number, str
     if (language !== 'en') return;
     const name = pageTitle(title);
     if (name !== '') names.set(page, name);
-  });
+  };
+  await readSqlTable(path, table, take, onRead);
   return names;
 }

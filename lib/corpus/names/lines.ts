@@ -13,10 +13,13 @@ export interface Line {
 }
 
 /**
- * Lines of UTF-8 text without their line ends.
+ * Lines of UTF-8 text without their line ends. `onRead` hears how many bytes of the file have been read.
  * @throws LeiaError `io` (not readable), `format` (damaged compression, not UTF-8, no lines).
  */
-export async function* readLines(path: string): AsyncGenerator<Line, void, undefined> {
+export async function* readLines(
+  path: string,
+  onRead?: (bytes: number) => void,
+): AsyncGenerator<Line, void, undefined> {
   const decoder = new TextDecoder('utf-8', { fatal: true });
   const decode = (bytes: Uint8Array | undefined, line: number): string => {
     try {
@@ -29,7 +32,7 @@ export async function* readLines(path: string): AsyncGenerator<Line, void, undef
   let pieces: string[] = [];
   let length = 0;
   let number = 1;
-  for await (const bytes of inputBytes(path)) {
+  for await (const bytes of inputBytes(path, onRead)) {
     const parts = decode(bytes, number).split('\n');
     for (const [i, part] of parts.entries()) {
       pieces.push(part);

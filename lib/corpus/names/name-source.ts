@@ -19,7 +19,8 @@ interface Wiki {
 }
 
 /**
- * Puts English page titles into an index, by normalised title of the wiki or by page number.
+ * Puts English page titles into an index, by normalised title of the wiki or by page number. `onRead` hears how
+ * many bytes have been read, of `readings(kind)` times the file.
  * @throws LeiaError `format` if the file is damaged, of another kind, or names no page at all; `io`.
  */
 export async function readNamesInto(
@@ -27,8 +28,9 @@ export async function readNamesInto(
   source: NameSource,
   wiki: Wiki,
   onProgress: (count: number) => void = () => {},
+  onRead?: (bytes: number) => void,
 ): Promise<void> {
-  await readSource(source, wiki, into, onProgress);
+  await readSource(source, wiki, into, onProgress, onRead);
   if (into.names.size > 0) return;
   throw new LeiaError(
     'mismatch',
@@ -41,12 +43,19 @@ async function readSource(
   { language, siteinfo }: Wiki,
   { names, pageNames }: NameIndex,
   onProgress: (count: number) => void,
+  onRead?: (bytes: number) => void,
 ): Promise<void> {
-  if (kind === 'titles') await readTitleTable(path, siteinfo, names);
-  else if (kind === 'wikidata') await readWikidata(path, language, siteinfo, onProgress, names);
-  else if (kind === 'itemsPerSite') {
-    await readItemsPerSite(path, language, siteinfo, onProgress, names);
-  } else await readLanglinks(path, onProgress, pageNames);
+  if (kind === 'titles') await readTitleTable(path, siteinfo, names, onRead);
+  else if (kind === 'wikidata') {
+    await readWikidata(path, language, siteinfo, onProgress, names, onRead);
+  } else if (kind === 'itemsPerSite') {
+    await readItemsPerSite(path, language, siteinfo, onProgress, names, onRead);
+  } else await readLanglinks(path, onProgress, pageNames, onRead);
+}
+
+/** How often a source is read from its beginning to its end. */
+export function readings(kind: NameSource['kind']): number {
+  return kind === 'itemsPerSite' ? 2 : 1;
 }
 
 /**

@@ -25,6 +25,7 @@ export async function readSqlTable(
   path: string,
   table: SqlTable,
   onRow: (row: readonly SqlValue[], where: string) => void,
+  onRead?: (bytes: number) => void,
 ): Promise<void> {
   const declared: string[] = [];
   let statements = 0;
@@ -33,7 +34,7 @@ export async function readSqlTable(
   /** In a statement that goes on in the next line. */
   let inStatement = false;
   let last = 0;
-  for await (const { text, number } of readLines(path)) {
+  for await (const { text, number } of readLines(path, onRead)) {
     last = number;
     const where = `${path}: line ${number}`;
     let at = 0;

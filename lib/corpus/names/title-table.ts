@@ -15,8 +15,9 @@ export async function readTitleTable<Into extends Names<string> = Map<string, st
   path: string,
   wiki: Pick<Siteinfo, 'caseRule' | 'language'>,
   names: Into = noNames<string>() as Names<string> as Into,
+  onRead?: (bytes: number) => void,
 ): Promise<Into> {
-  for await (const { text, number } of readLines(path)) {
+  for await (const { text, number } of readLines(path, onRead)) {
     if (text.trim() === '' || text.startsWith('#')) continue;
     const [title = '', name = ''] = text.split('\t').map((column) => column.trim());
     if (title === '' || name === '') {

@@ -26,12 +26,13 @@ export async function readWikidata<Into extends Names<string> = Map<string, stri
   wiki: Pick<Siteinfo, 'caseRule' | 'language'>,
   onEntity: (entities: number) => void = () => {},
   names: Into = noNames<string>() as Names<string> as Into,
+  onRead?: (bytes: number) => void,
 ): Promise<Into> {
   const site = wikipediaSite(language);
   let entities = 0;
   let closed = false;
   let last = 0;
-  for await (const { text, number } of readLines(path)) {
+  for await (const { text, number } of readLines(path, onRead)) {
     last = number;
     const line = text.trim().replace(/,$/, '');
     if (line === '' || line === '[') continue;
