@@ -199,10 +199,7 @@ describe('wrong files', () => {
       /not valid utf-8 between byte \d+ and \d+ of the XML/,
     );
     // A file that is cut off says so, wherever the cut is; one that goes on after its end with half a character does not.
-    for (const xml of [
-      `${HEAD}é`,
-      HEAD + page(1, 'A', 'a') + page(2, 'B', 'é').split('é')[0] + 'é',
-    ]) {
+    for (const xml of [`${HEAD}é`, `${HEAD}${page(1, 'A', 'a')}  <page><title>é`]) {
       const cut = Buffer.from(xml).subarray(0, -1);
       await expect(pagesOf(cut)).rejects.toThrow(/incomplete, download it again/);
     }
