@@ -91,6 +91,8 @@ export interface Addon
   cudaOperations(): string[];
   /** The library that matrix products on a GPU use. Throws `unavailable` where there is none. */
   cublasLtDescription(): { path: string; version: number };
+  /** Gives memory that was freed back to the system, of all threads. */
+  releaseFreeMemory(): void;
   NativeDevice: new (name: string) => NativeDevice;
   NativeTensor: new (device: NativeDevice, dtype: DType, shape: readonly number[]) => NativeTensor;
   /** The first `size` bytes of an open file as memory; writing to it does not change the file. */

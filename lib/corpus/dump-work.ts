@@ -1,6 +1,7 @@
 // What threads do with pieces of a dump: in the first pass collect titles and redirects, in the second make
 // encoded articles. A dump of one piece is done without threads, which take longer to start.
 import type { Transferable } from 'node:worker_threads';
+import { addon } from '../core/addon.ts';
 import { WorkerPool } from '../core/worker-pool.ts';
 import { englishName } from '../leia/names.ts';
 import { Tokenizer } from '../tokenizer/tokenizer.ts';
@@ -58,6 +59,8 @@ export async function startWork(job: DumpJob, loaded?: Tokenizer): Promise<Work>
   const extractor = new ArticleExtractor(siteinfo, { lists: job.lists });
   const index = new TitleIndex(job.titles);
   const encoder = new ArticleEncoder(loaded ?? (await Tokenizer.load(job.tokenizer)));
+  // Loading a tokenizer takes several times the memory that it needs afterwards.
+  addon().releaseFreeMemory();
   return async (batch) => {
     const end = batch.start + batch.bytes.length;
     const oddities: string[] = [];

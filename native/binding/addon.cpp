@@ -1,5 +1,8 @@
 // The addon's entry: one Instance per JavaScript environment, so worker threads may load it too.
 #include <napi.h>
+#if defined(__GLIBC__)
+#include <malloc.h>
+#endif
 
 #include "binding/arguments.h"
 #include "binding/instance.h"
@@ -36,6 +39,15 @@ Napi::Value cublaslt_description(Arguments& arguments) {
   return result;
 }
 
+// releaseFreeMemory(): gives freed memory back to the system. glibc keeps it for each thread, for
+// good if something at its end is still used.
+Napi::Value release_free_memory(Arguments& arguments) {
+#if defined(__GLIBC__)
+  malloc_trim(0);
+#endif
+  return arguments.env().Undefined();
+}
+
 }  // namespace
 
 static Napi::Object initialize(Napi::Env env, Napi::Object exports) {
@@ -53,6 +65,7 @@ static Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   add_function(exports, "cpuDescription", cpu_description);
   add_function(exports, "cudaOperations", cuda_operation_names);
   add_function(exports, "cublasLtDescription", cublaslt_description);
+  add_function(exports, "releaseFreeMemory", release_free_memory);
   register_device(env, exports);
   register_tensor(env, exports);
   register_operations(env, exports);
