@@ -2,6 +2,8 @@
 // runs on one.
 #pragma once
 
+#include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <functional>
@@ -12,7 +14,10 @@ namespace leia {
 
 class SerialThread {
  public:
-  SerialThread() : thread_([this] { serve(); }) {}
+  // Stays awake for `awake` after its last task: a push to a thread that sleeps costs its caller a
+  // call of the system, and the task the time until the thread runs.
+  explicit SerialThread(std::chrono::microseconds awake = {})
+      : awake_(awake), thread_([this] { serve(); }) {}
   // Ends without running what has not begun; its owner sees to it that nothing is left.
   ~SerialThread();
   SerialThread(const SerialThread&) = delete;
@@ -23,7 +28,10 @@ class SerialThread {
 
  private:
   void serve();
+  void stay_awake() const;
 
+  const std::chrono::microseconds awake_;
+  std::atomic<bool> called_{false};  // whether there is a task, or the end
   std::mutex mutex_;
   std::condition_variable wake_;
   std::deque<std::function<void()>> tasks_;
