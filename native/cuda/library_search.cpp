@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
+#include <sstream>
 
 #include "core/error.h"
 
@@ -39,6 +40,23 @@ void add_toolkits(std::vector<fs::path>& folders) {
   for (const fs::path& toolkit : toolkits) folders.push_back(toolkit / "lib64");
 }
 
+// Where the Pythons on PATH are installed. Each may be a link to the next: from /usr/local/bin to a
+// virtual environment, from there to the system's.
+void add_pythons_on_path(std::vector<fs::path>& prefixes) {
+  std::istringstream path(environment("PATH"));
+  for (std::string folder; std::getline(path, folder, ':');) {
+    if (folder.empty()) continue;
+    fs::path python = fs::path(folder) / "python3";
+    std::error_code problem;
+    for (int links = 0; links < 8 && fs::exists(python, problem); ++links) {
+      prefixes.push_back(python.parent_path().parent_path());
+      const fs::path next = fs::read_symlink(python, problem);
+      if (problem) break;
+      python = (python.parent_path() / next).lexically_normal();
+    }
+  }
+}
+
 void add_python_packages(std::vector<fs::path>& folders) {
   std::vector<fs::path> prefixes;
   for (const char* variable : {"VIRTUAL_ENV", "CONDA_PREFIX"}) {
@@ -46,12 +64,16 @@ void add_python_packages(std::vector<fs::path>& folders) {
       prefixes.push_back(prefix);
     }
   }
+  add_pythons_on_path(prefixes);
   if (const std::string home = environment("HOME"); !home.empty()) {
     prefixes.push_back(fs::path(home) / ".local");
   }
   prefixes.push_back("/usr/local");
   prefixes.push_back("/usr");
+  std::vector<fs::path> seen;
   for (const fs::path& prefix : prefixes) {
+    if (std::ranges::find(seen, prefix) != seen.end()) continue;
+    seen.push_back(prefix);
     for (const fs::path& python : subfolders(prefix / "lib", "python3")) {
       for (const char* packages : {"site-packages", "dist-packages"}) {
         // Since CUDA 13 one folder for all libraries, before one for each.

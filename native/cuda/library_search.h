@@ -1,7 +1,7 @@
 // Looks for a CUDA library at run time, in a fixed order: the file that an environment variable
 // names; the loader's own path (LD_LIBRARY_PATH, ld.so.conf); the toolkit's folders (CUDA_HOME,
 // CUDA_PATH, /usr/local/cuda*); the packages of the Pythons that can be seen (VIRTUAL_ENV,
-// CONDA_PREFIX, ~/.local, /usr, /usr/local), where PyTorch brings it.
+// CONDA_PREFIX, python3 on PATH, ~/.local, /usr, /usr/local), where PyTorch brings it.
 #pragma once
 
 #include <string>

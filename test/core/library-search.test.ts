@@ -1,5 +1,5 @@
 // Where the CUDA library for matrix products is looked for, and what is said when it is not there.
-import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -64,6 +64,21 @@ absent.each([
   const root = join(folder, variable);
   const library = await plant(join(root, path));
   expect(await find({ [variable]: root })).toContain(`${library} has no cublasLtGetVersion`);
+});
+
+absent('it is found beside the python3 on PATH, through links to it', async () => {
+  const root = join(folder, 'linked');
+  await mkdir(join(root, 'bin'), { recursive: true });
+  await mkdir(join(root, 'environment/bin'), { recursive: true });
+  await writeFile(join(root, 'system-python'), '');
+  await symlink('../../system-python', join(root, 'environment/bin/python3'));
+  await symlink('../environment/bin/python3', join(root, 'bin/python3'));
+  const library = await plant(
+    join(root, 'environment/lib/python3.12/site-packages/nvidia/cu13/lib/libcublasLt.so.13'),
+  );
+  expect(await find({ PATH: `:${join(root, 'bin')}` })).toContain(
+    `${library} has no cublasLtGetVersion`,
+  );
 });
 
 absent('where there is none, one line says what was searched and how to get it', async () => {
