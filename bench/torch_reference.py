@@ -17,6 +17,7 @@ answers = os.fdopen(os.dup(1), "w", buffering=1)
 os.dup2(2, 1)
 
 import torch  # noqa: E402
+import torch._functorch.config as functorch_config  # noqa: E402
 import torch.nn.functional as F  # noqa: E402
 from torch.nn.attention import SDPBackend, sdpa_kernel  # noqa: E402
 
@@ -37,6 +38,9 @@ class Torch:
     def __init__(self, device):
         self.device = device
         self.cuda = device.startswith("cuda")
+        if self.cuda and hasattr(functorch_config, "donated_buffer"):
+            # Or compiled backward passes may refuse to run again over a forward that is kept.
+            functorch_config.donated_buffer = False
 
     def random(self, shape, dtype="float32", mean=0.0, deviation=1.0):
         values = torch.empty(shape, device=self.device, dtype=DTYPES[dtype])
