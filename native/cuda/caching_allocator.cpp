@@ -28,6 +28,14 @@ CachingAllocator::~CachingAllocator() {
 }
 
 void* CachingAllocator::allocate(size_t bytes) {
+  return allocate(bytes, true);
+}
+
+void* CachingAllocator::allocate_without_returning(size_t bytes) {
+  return allocate(bytes, false);
+}
+
+void* CachingAllocator::allocate(size_t bytes, bool may_return) {
   const size_t wanted = rounded(bytes);
   if (wanted == 0) return nullptr;
   std::lock_guard lock(mutex_);
@@ -40,7 +48,7 @@ void* CachingAllocator::allocate(size_t bytes) {
   }
   gpu::use_device(ordinal_);
   void* data = gpu::allocate(wanted);
-  if (data == nullptr && !cached_.empty()) {
+  if (data == nullptr && may_return && !cached_.empty()) {
     give_back_cached();
     data = gpu::allocate(wanted);
   }

@@ -15,13 +15,17 @@ class CachingAllocator {
   explicit CachingAllocator(int ordinal) : ordinal_(ordinal) {}
   ~CachingAllocator();
 
-  // nullptr when neither the cache nor the device has enough. From any thread.
+  // nullptr when neither the cache nor the device has enough, even when all that is kept goes back
+  // to the device. From any thread.
   void* allocate(size_t bytes);
+  // The same with what is kept left alone, for giving it back waits for all work on the device.
+  void* allocate_without_returning(size_t bytes);
   void release(void* data) noexcept;
   // Bytes that are kept for later.
   size_t cached_bytes() const;
 
  private:
+  void* allocate(size_t bytes, bool may_return);
   void give_back_cached() noexcept;
 
   const int ordinal_;

@@ -3,6 +3,7 @@
 // for the stream where JavaScript wants to know, so that the first can go on launching. The
 // emulator's device is this very class on the emulator's streams.
 #include <atomic>
+#include <chrono>
 #include <future>
 #include <memory>
 #include <mutex>
@@ -46,27 +47,20 @@ class CudaEvent final : public Event {
 
 class CudaGraph final : public Graph {
  public:
-  CudaGraph(std::vector<Work> work, std::shared_ptr<Device> device, gpu::Stream stream)
-      : Graph(std::move(work)), device_(std::move(device)), stream_(stream) {}
-  // Waits for replays that still run.
+  CudaGraph(std::vector<Work> work, std::shared_ptr<Device> device)
+      : Graph(std::move(work)), device_(std::move(device)) {}
+  // From any thread, also while the launching one captures another graph: nothing may be queued
+  // here. Replays that still run go on; their memory is given out in the stream's order.
   ~CudaGraph() override {
-    if (executable == nullptr) return;
-    try {
-      const gpu::Event event = gpu::create_event();
-      gpu::record(event, stream_);
-      gpu::wait(event);
-      gpu::destroy(event);
-    } catch (const Error&) {  // the next synchronisation reports it
-    }
-    gpu::destroy(executable);
+    if (executable != nullptr) gpu::destroy(executable);
   }
 
  private:
   const std::shared_ptr<Device> device_;
-  const gpu::Stream stream_;
 
  public:
-  gpu::Graph executable = nullptr;     // made at the first replay
+  bool ran = false;                    // its work has been launched once
+  gpu::Graph executable = nullptr;     // made at the second replay
   std::unique_ptr<ErrorWords> errors;  // its kernels keep the words they were captured with
 };
 
@@ -86,7 +80,10 @@ class CudaDevice final : public Device {
 
   // Nothing is queued by now: work holds its tensors, which hold their device.
   ~CudaDevice() override {
-    gpu::use_device(ordinal_);
+    try {
+      gpu::use_device(ordinal_);
+    } catch (const Error&) {  // after an error in a kernel every call says it
+    }
     for (uint64_t* words : pinned_words_) gpu::free_pinned(words);
     gpu::destroy(stream_);
   }
@@ -113,7 +110,13 @@ class CudaDevice final : public Device {
 
  protected:
   void* allocate_bytes(size_t bytes) override {
-    void* data = allocator_.allocate(bytes);
+    refuse_broken();
+    void* data = allocator_.allocate_without_returning(bytes);
+    if (data == nullptr) {
+      // Tensors that were disposed may still wait to be launched with: JavaScript is ahead.
+      wait_for_launches();
+      data = allocator_.allocate(bytes);
+    }
     if (data != nullptr && poison_memory()) {
       launcher_.push(
           [this, data, bytes] { attempt([&] { gpu::fill(data, 0xff, bytes, stream_); }); });
@@ -153,7 +156,7 @@ class CudaDevice final : public Device {
   }
 
   std::shared_ptr<Graph> make_graph(std::vector<Work> work) override {
-    return std::make_shared<CudaGraph>(std::move(work), shared_from_this(), stream_);
+    return std::make_shared<CudaGraph>(std::move(work), shared_from_this());
   }
 
  private:
@@ -185,7 +188,14 @@ class CudaDevice final : public Device {
     run_described(work, context, *this);
   }
 
+  // What is loaded, chosen or allocated at its first use (kernels, cuBLASLt, its plans, scratch) is
+  // so outside of a capture, where CUDA allows little: the first replay launches the work itself.
   void launch(const std::shared_ptr<CudaGraph>& graph) {
+    if (!graph->ran) {
+      for (const Work& work : graph->work()) execute(work, errors_);
+      graph->ran = true;
+      return;
+    }
     if (graph->executable == nullptr) {
       if (graph->errors == nullptr) {
         graph->errors = std::make_unique<ErrorWords>(allocator_, stream_);
@@ -193,12 +203,12 @@ class CudaDevice final : public Device {
       gpu::begin_capture(stream_);
       try {
         for (const Work& work : graph->work()) execute(work, *graph->errors);
+        graph->executable = gpu::end_capture(stream_);
       } catch (...) {
         gpu::abandon_capture(stream_);
         graph->errors.reset();
         throw;
       }
-      graph->executable = gpu::end_capture(stream_);
     }
     gpu::launch(graph->executable, stream_);
     if (!graph->errors->is_empty()) {
@@ -233,16 +243,24 @@ class CudaDevice final : public Device {
     } catch (const Error& failure) {
       error = std::current_exception();
       // A kernel's error ends the use of the device: CUDA answers every later call with it.
-      if (std::string_view(failure.code()) == "execution") break_down(failure.what());
+      if (std::string_view(failure.code()) == "execution" && !break_down(failure.what()) &&
+          mark.error) {
+        error = mark.error;  // which says since when
+      }
     }
     if (mark.event != nullptr) gpu::destroy(mark.event);
     give_pinned(mark.readings);
+    // Their messages hold tensors, and so the device, which may not end on its own thread.
+    mark.readings.clear();
     return error;
   }
 
-  void break_down(const std::string& reason) {
+  // Whether it is news.
+  bool break_down(const std::string& reason) {
     std::lock_guard lock(mutex_);
-    if (!broken_) broken_ = reason;
+    if (broken_) return false;
+    broken_ = reason;
+    return true;
   }
 
   void refuse_broken() {
@@ -263,6 +281,13 @@ class CudaDevice final : public Device {
       }
     });
     done.get_future().get();
+  }
+
+  // Until all that was queued has been launched and has let go of its tensors.
+  void wait_for_launches() {
+    std::promise<void> done;
+    launcher_.push([&done] { done.set_value(); });
+    done.get_future().wait();
   }
 
   uint64_t* take_pinned() {
@@ -297,7 +322,9 @@ class CudaDevice final : public Device {
   std::mutex mutex_;  // of what follows
   std::optional<std::string> broken_;
   std::vector<uint64_t*> pinned_words_;  // not in use
-  SerialThread waiter_, launcher_;       // last, as their tasks use all of the above
+  // Last, as their tasks use all of the above. The launcher stays awake between two operations of a
+  // step, which JavaScript queues microseconds apart.
+  SerialThread waiter_, launcher_{std::chrono::microseconds(50)};
 };
 
 [[maybe_unused]] const bool linked = [] {

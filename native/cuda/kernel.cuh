@@ -384,15 +384,22 @@ void launch(const char* name, void (*kernel)(Parameters...), const LaunchShape& 
     const cudaError_t refused = cudaFuncSetAttribute(
         kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shape.shared_bytes));
     if (refused != cudaSuccess) {
-      cudaGetLastError();
+      (void)cudaGetLastError();
       fail("unsupported", text("kernel ", name, " needs ", shape.shared_bytes,
                                " bytes of shared memory a block, which this GPU refuses: ",
                                cudaGetErrorString(refused)));
     }
   }
-  kernel<<<dim3(shape.blocks, shape.blocks_y, shape.blocks_z), shape.threads, shape.shared_bytes,
-           stream>>>(std::forward<Arguments>(arguments)...);
-  if (const cudaError_t error = cudaGetLastError(); error != cudaSuccess) {
+  cudaLaunchConfig_t config{};
+  config.gridDim = dim3(shape.blocks, shape.blocks_y, shape.blocks_z);
+  config.blockDim = dim3(shape.threads);
+  config.dynamicSmemBytes = shape.shared_bytes;
+  config.stream = stream;
+  // Not <<<>>>, whose error has to be asked of the thread, which may remember another library's.
+  const cudaError_t error =
+      cudaLaunchKernelEx(&config, kernel, std::forward<Arguments>(arguments)...);
+  if (error != cudaSuccess) {
+    (void)cudaGetLastError();
     fail("execution", text("kernel ", name, ": ", cudaGetErrorString(error)));
   }
 #else

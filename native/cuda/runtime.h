@@ -15,7 +15,8 @@ namespace leia::gpu {
 const char* device_kind();
 // Throws "unavailable" with the reason and the way out if there is no device.
 int device_count();
-// The device that the calling thread's next calls mean.
+// The device that the calling thread's next calls mean; the first unless said. Throws the error of
+// a kernel that ran on it.
 void use_device(int ordinal);
 // "NVIDIA H200, compute capability 9.0, driver 13.0"
 std::string describe_device(int ordinal);
@@ -50,7 +51,7 @@ using Graph = struct GraphHandle*;
 void begin_capture(Stream stream);
 Graph end_capture(Stream stream);
 void abandon_capture(Stream stream) noexcept;
-void destroy(Graph graph) noexcept;
+void destroy(Graph graph) noexcept;  // what was launched runs to its end
 void launch(Graph graph, Stream stream);
 
 }  // namespace leia::gpu

@@ -12,6 +12,7 @@ namespace {
 
 void check(cudaError_t error, const char* call) {
   if (error == cudaSuccess) return;
+  (void)cudaGetLastError();  // it is said here: nothing later may take it for its own
   fail("execution", text(call, ": ", cudaGetErrorString(error)));
 }
 
@@ -42,6 +43,7 @@ int device_count() {
   int count = 0;
   const cudaError_t error = cudaGetDeviceCount(&count);
   if (error == cudaSuccess && count > 0) return count;
+  (void)cudaGetLastError();
   const int driver = version(cudaDriverGetVersion);
   const std::string runtime = version_text(version(cudaRuntimeGetVersion));
   if (driver == 0) {
@@ -74,7 +76,8 @@ MemoryState memory_state() {
 void* allocate(size_t bytes) {
   void* data = nullptr;
   const cudaError_t error = cudaMalloc(&data, bytes);
-  if (error == cudaErrorMemoryAllocation) {
+  // The second is for sizes that no address space has.
+  if (error == cudaErrorMemoryAllocation || error == cudaErrorInvalidValue) {
     (void)cudaGetLastError();  // or the next launch would report it
     return nullptr;
   }
@@ -162,6 +165,7 @@ void abandon_capture(Stream stream) noexcept {
   (void)cudaGetLastError();  // of a capture that had become invalid
 }
 
+// One that still runs is freed when it is done (CUDA driver API, cuGraphExecDestroy).
 void destroy(Graph graph) noexcept {
   (void)cudaGraphExecDestroy(reinterpret_cast<cudaGraphExec_t>(graph));
 }

@@ -1,7 +1,9 @@
 // The CUDA runtime of the emulated devices: memory is the host's, a stream is a thread that does
-// what was queued in order. As on a GPU, an error of a kernel stays with its stream for good.
+// what was queued in order. As on a GPU, an error of a kernel stays with its device for good, calls
+// mean the calling thread's device, and a thread that never chose one means the first.
 #include "cuda/runtime.h"
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <chrono>
@@ -31,6 +33,29 @@ using Clock = std::chrono::steady_clock;
 constexpr int kDevices = 2;
 constexpr size_t kAlignment = 256;
 
+thread_local int current_device = 0;
+std::array<std::atomic<bool>, kDevices> broken;
+
+void refuse_broken(int device, const char* call) {
+  if (broken[static_cast<size_t>(device)]) {
+    fail("execution", text("emulator: ", call, ": a kernel failed on device ", device));
+  }
+}
+
+// LEIA_EMULATOR_MEMORY: bytes of a device, so that a test can run out of them.
+size_t device_bytes() {
+  static const size_t bytes = [] {
+    const char* value = std::getenv("LEIA_EMULATOR_MEMORY");
+    return value == nullptr ? static_cast<size_t>(host_memory_bytes())
+                            : static_cast<size_t>(std::strtoull(value, nullptr, 10));
+  }();
+  return bytes;
+}
+
+std::mutex memory_mutex;
+std::unordered_map<void*, size_t> allocated;  // bytes of what was given out
+size_t allocated_bytes = 0;
+
 }  // namespace
 
 struct GraphHandle {
@@ -39,6 +64,7 @@ struct GraphHandle {
 
 struct StreamHandle {
   std::unique_ptr<GraphHandle> capture;
+  const int device = current_device;
   std::exception_ptr error;  // of the thread alone
   SerialThread thread;
 
@@ -50,6 +76,7 @@ struct StreamHandle {
         task();
       } catch (...) {
         error = std::current_exception();
+        broken[static_cast<size_t>(device)] = true;
       }
     });
   }
@@ -58,6 +85,7 @@ struct StreamHandle {
 struct EventHandle {
   std::mutex mutex;
   std::condition_variable reached;
+  const int device = current_device;
   bool is_reached = true;
   Clock::time_point time;
   std::exception_ptr error;  // of the stream, when it was reached
@@ -71,28 +99,45 @@ int device_count() {
   return kDevices;
 }
 
-void use_device(int) {}
+void use_device(int ordinal) {
+  refuse_broken(ordinal, "use_device");
+  current_device = ordinal;
+}
 
 std::string describe_device(int) {
   return "CUDA kernels run by the emulator on the CPU, for tests";
 }
 
 MemoryState memory_state() {
-  return {free_host_memory_bytes(), host_memory_bytes()};
+  std::lock_guard lock(memory_mutex);
+  const auto total = static_cast<int64_t>(device_bytes());
+  return {std::min(free_host_memory_bytes(), total - static_cast<int64_t>(allocated_bytes)), total};
 }
 
 void* allocate(size_t bytes) {
+  refuse_broken(current_device, "allocate");
+  std::lock_guard lock(memory_mutex);
   // More than there is would be given out, and missing at its first use.
-  if (bytes > static_cast<size_t>(host_memory_bytes())) return nullptr;
-  return std::aligned_alloc(kAlignment, (bytes + kAlignment - 1) / kAlignment * kAlignment);
+  if (bytes > device_bytes() - allocated_bytes) return nullptr;
+  void* data = std::aligned_alloc(kAlignment, (bytes + kAlignment - 1) / kAlignment * kAlignment);
+  if (data != nullptr) {
+    allocated.insert({data, bytes});
+    allocated_bytes += bytes;
+  }
+  return data;
 }
 
 void free(void* data) noexcept {
+  std::lock_guard lock(memory_mutex);
+  const auto found = allocated.find(data);
+  if (found == allocated.end()) std::abort();  // nothing that allocate() gave
+  allocated_bytes -= found->second;
+  allocated.erase(found);
   std::free(data);
 }
 
 void* allocate_pinned(size_t bytes) {
-  void* data = allocate(bytes);
+  void* data = std::aligned_alloc(kAlignment, (bytes + kAlignment - 1) / kAlignment * kAlignment);
   if (data == nullptr) fail("execution", text("no ", bytes, " bytes of pinned memory"));
   return data;
 }
@@ -134,6 +179,10 @@ void destroy(Event event) noexcept {
 
 void record(Event event, Stream stream) {
   if (stream->capture != nullptr) fail("execution", "an event was recorded during a capture");
+  if (event->device != stream->device) {
+    fail("execution", text("emulator: an event of device ", event->device,
+                           " recorded on a stream of device ", stream->device));
+  }
   {
     std::lock_guard lock(event->mutex);
     event->is_reached = false;
@@ -187,6 +236,10 @@ void launch(Graph graph, Stream stream) {
 namespace leia::emulator {
 
 void queue(gpu::Stream stream, std::function<void()> task) {
+  if (gpu::current_device != stream->device) {
+    fail("execution", text("emulator: queued on a stream of device ", stream->device,
+                           " while the thread's device is ", gpu::current_device));
+  }
   if (stream->capture != nullptr) {
     stream->capture->tasks.push_back(std::move(task));
   } else {
