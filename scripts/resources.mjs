@@ -1,5 +1,6 @@
-// `npm run resources [--check]`: compiles every CUDA kernel for the two architectures of the package and writes what each takes, as
-// the compiler says it, to bench/RESOURCES.md. With --check it compares instead, and says what differs.
+// `npm run resources [--check]`: compiles every CUDA kernel for the two architectures of the package and writes what each takes to
+// bench/RESOURCES.md: registers, stack and spills as the compiler says it, threads and shared memory as the operations' tests
+// launch it on the emulator. With --check it compares instead, and says what differs.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -9,6 +10,11 @@ import { fileURLToPath } from 'node:url';
 const root = resolve(fileURLToPath(import.meta.url), '../..');
 const page = join(root, 'bench/RESOURCES.md');
 const architectures = ['sm_80', 'sm_90a'];
+/** Of a multiprocessor (CUDA C++ Programming Guide, "Technical Specifications per Compute Capability"). */
+const limits = {
+  sm_80: { registers: 65_536, shared: 164 * 1024, threads: 2048, blocks: 32 },
+  sm_90a: { registers: 65_536, shared: 228 * 1024, threads: 2048, blocks: 32 },
+};
 
 function has(tool) {
   return spawnSync(tool, ['--version']).status === 0;
@@ -56,6 +62,7 @@ function parse(report) {
     if (frame) own.spills ??= Number(frame[2]) + Number(frame[3]);
     const used = /Used (\d+) registers/.exec(line);
     if (used) own.registers = Number(used[1]);
+    own.shared ??= Number(/(\d+) bytes smem/.exec(line)?.[1] ?? 0);
   }
   return kernels;
 }
@@ -73,6 +80,60 @@ function readable(symbols) {
         .replace(/\((?:[^()]|\([^()]*\))*\)$/, '')
         .replaceAll(/\((?:int|bool|unsigned int)\)/g, ''),
     );
+}
+
+/** By kernel: threads a block and bytes of shared memory, of several launches the one that takes most. */
+function launches() {
+  const folder = mkdtempSync(join(tmpdir(), 'leia-launches-'));
+  try {
+    const record = join(folder, 'launches');
+    const vitest = join(root, 'node_modules/vitest/vitest.mjs');
+    const { status, stdout, stderr } = spawnSync(
+      process.execPath,
+      [vitest, 'run', '--project', 'emulated', 'test/ops/operations.test.ts'],
+      {
+        cwd: root,
+        encoding: 'utf8',
+        env: { ...process.env, LEIA_EMULATOR_LAUNCHES: record },
+      },
+    );
+    if (status !== 0)
+      fail(`the operations' tests do not pass on the emulator:\n${stdout}${stderr}`);
+    const addon = join(root, 'build/emulated/leia.node');
+    const symbols = new Map(
+      execFileSync('nm', [addon], { encoding: 'utf8', maxBuffer: 2 ** 28 })
+        .split('\n')
+        .map((line) => line.split(' '))
+        .map(([place, , symbol]) => [Number.parseInt(place, 16), symbol]),
+    );
+    const rows = readFileSync(record, 'utf8')
+      .trimEnd()
+      .split('\n')
+      .map((line) => line.split(' '));
+    const names = readable(rows.map(([place]) => symbols.get(Number.parseInt(place, 16))));
+    const most = new Map();
+    rows.forEach(([, threads, shared], i) => {
+      const before = most.get(names[i]);
+      if (before && before.shared >= Number(shared)) return;
+      most.set(names[i], { threads: Number(threads), shared: Number(shared) });
+    });
+    return most;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** How many blocks fit a multiprocessor. Registers go by 256 a warp, shared memory has 1 KiB a block on top. */
+function blocksThatFit(architecture, registers, { threads, shared }) {
+  const limit = limits[architecture];
+  const warps = Math.ceil(threads / 32);
+  const taken = Math.ceil((registers * 32) / 256) * 256;
+  return Math.min(
+    limit.blocks,
+    Math.floor(limit.threads / threads),
+    Math.floor(limit.registers / taken / warps),
+    Math.floor(limit.shared / (shared + 1024)),
+  );
 }
 
 function measure() {
@@ -94,26 +155,38 @@ function measure() {
   } finally {
     rmSync(work, { recursive: true, force: true });
   }
-  return [...rows.keys()].sort().map((key) => rows.get(key));
+  const launched = launches();
+  return [...rows.keys()].sort().map((key) => {
+    const row = rows.get(key);
+    const launch = launched.get(row.name);
+    if (launch === undefined) return row;
+    const threads = launch.threads;
+    const shared = launch.shared + row[architectures[0]].shared;
+    for (const architecture of architectures) {
+      const kernel = row[architecture];
+      kernel.blocks = blocksThatFit(architecture, kernel.registers, { threads, shared });
+    }
+    return { ...row, threads, shared };
+  });
 }
 
 function table(rows, version) {
-  const cell = (kernel, name) => kernel?.[name] ?? '–';
-  const lines = rows.map(({ file, name, ...row }) => {
-    const numbers = architectures.flatMap((architecture) => {
-      const { [architecture]: kernel } = row;
-      return [cell(kernel, 'registers'), cell(kernel, 'stack'), cell(kernel, 'spills')];
-    });
-    return `| ${file.replace('_cuda.cu', '')} | \`${name}\` | ${numbers.join(' | ')} |`;
+  const columns = ['registers', 'stack', 'spills', 'blocks'];
+  const lines = rows.map(({ file, name, threads = '–', shared = '–', ...row }) => {
+    const numbers = architectures.flatMap((architecture) =>
+      columns.map((column) => row[architecture]?.[column] ?? '–'),
+    );
+    const cells = [file.replace('_cuda.cu', ''), `\`${name}\``, threads, shared, ...numbers];
+    return `| ${cells.join(' | ')} |`;
   });
   return `# What each kernel takes
 
-Registers a thread, and bytes of stack and of spills, as ptxas ${version} reports them; \`npm run resources\` writes this page. Shared
-memory is asked for at the launch: attention's is in
-[flash_attention_tiles.h](../native/ops/flash_attention/flash_attention_tiles.h), that of the others a few hundred bytes.
+Threads a block and bytes of shared memory as the operations' tests launch it (the most where there are several ways), registers a
+thread and bytes of stack and of spills as ptxas ${version} reports them, and how many blocks of it fit a multiprocessor by these.
+\`npm run resources\` writes this page. A dash: not launched by those tests.
 
-| file | kernel | 8.0: registers | stack | spills | 9.0: registers | stack | spills |
-| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |
+| file | kernel | threads | shared | 8.0: registers | stack | spills | blocks | 9.0: registers | stack | spills | blocks |
+| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |
 ${lines.join('\n')}
 `;
 }

@@ -403,8 +403,10 @@ void launch(const char* name, void (*kernel)(Parameters...), const LaunchShape& 
     fail("execution", text("kernel ", name, ": ", cudaGetErrorString(error)));
   }
 #else
-  const emulator::Grid grid{
-      {shape.blocks, shape.blocks_y, shape.blocks_z}, {shape.threads, 1, 1}, shape.shared_bytes};
+  const emulator::Grid grid{reinterpret_cast<const void*>(kernel),
+                            {shape.blocks, shape.blocks_y, shape.blocks_z},
+                            {shape.threads, 1, 1},
+                            shape.shared_bytes};
   auto run = [=, &pool = stream.pool,
               values = std::tuple<Parameters...>(std::forward<Arguments>(arguments)...)] {
     emulator::run_grid(name, grid, stream.order, stream.traffic, pool,

@@ -1,6 +1,12 @@
 #include "emulator/launch.h"
 
+#include <dlfcn.h>
+
 #include <cstdlib>
+#include <fstream>
+#include <mutex>
+#include <set>
+#include <tuple>
 
 #include "core/error.h"
 
@@ -22,6 +28,29 @@ uint64_t order_seed() {
   return seed;
 }
 
+namespace {
+
+// LEIA_EMULATOR_LAUNCHES=file: every kernel's threads a block and bytes of shared memory are added
+// to the file once, with the kernel's place in this library: `npm run resources` makes a table of
+// them.
+void record(const Grid& grid) {
+  static const char* const path = std::getenv("LEIA_EMULATOR_LAUNCHES");
+  if (path == nullptr) return;
+  static std::mutex mutex;
+  static std::set<std::tuple<const void*, uint32_t, size_t>> seen;
+  const std::lock_guard lock(mutex);
+  const uint32_t threads = grid.threads.count();
+  if (!seen.emplace(grid.function, threads, grid.shared_bytes).second) return;
+  Dl_info info{};
+  if (dladdr(grid.function, &info) == 0) return;
+  const auto place =
+      static_cast<const char*>(grid.function) - static_cast<const char*>(info.dli_fbase);
+  std::ofstream(path, std::ios::app)
+      << std::hex << place << std::dec << " " << threads << " " << grid.shared_bytes << "\n";
+}
+
+}  // namespace
+
 void run_grid(const char* kernel, const Grid& grid, uint64_t order, SharedTraffic* traffic,
               ThreadPool& pool, const std::function<void()>& thread) {
   const uint32_t threads = grid.threads.count();
@@ -32,6 +61,7 @@ void run_grid(const char* kernel, const Grid& grid, uint64_t order, SharedTraffi
                            " bytes of shared memory; a GPU takes at most ", kMaxThreads,
                            " threads and ", kMaxSharedBytes, " bytes"));
   }
+  record(grid);
   const auto call = [](void* body) { (*static_cast<const std::function<void()>*>(body))(); };
   pool.parallel_for(grid.blocks.count(), [&](int64_t i) {
     thread_local Block block;

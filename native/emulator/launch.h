@@ -14,6 +14,7 @@ namespace leia::emulator {
 uint64_t order_seed();
 
 struct Grid {
+  const void* function = nullptr;  // the kernel
   Dim3 blocks, threads;
   size_t shared_bytes = 0;
 };

@@ -1,9 +1,10 @@
 // The kernels that the emulator runs are also CUDA: where nvcc is, it compiles every one of them for the GPUs of the
 // package, without a warning, and finds a place in registers for all that the tuned ones keep.
-import { execFile, spawnSync } from 'node:child_process';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { execFile, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
 
@@ -17,11 +18,22 @@ test('no kernel that is tuned spills, or keeps anything in local memory', async 
   const rows = page.split('\n').filter((line) => /^\| \w+ \| `/.test(line));
   expect(rows.length).toBeGreaterThan(100);
   const spilling = rows.filter((row) => {
-    const [registers80, stack80, spills80, registers90, stack90, spills90] = row
-      .split('|')
-      .slice(3, 9)
-      .map(Number);
-    expect([registers80, registers90].every((count) => count! > 0 && count! <= 255)).toBe(true);
+    const [threads, , ...numbers] = row.split('|').slice(3, -1).map(Number);
+    const [registers80, stack80, spills80, blocks80, registers90, stack90, spills90, blocks90] =
+      numbers;
+    // A dash is not a number: a kernel that no test has launched on the emulator.
+    expect(
+      [threads, registers80, registers90].every((count) => count! > 0),
+      row,
+    ).toBe(true);
+    expect(
+      [registers80, registers90].every((count) => count! <= 255),
+      row,
+    ).toBe(true);
+    expect(
+      [blocks80, blocks90].every((count) => count! >= 1),
+      row,
+    ).toBe(true);
     return stack80! + spills80! + stack90! + spills90! > 0;
   });
   // Choosing one token takes microseconds either way.
@@ -36,19 +48,71 @@ if (has('nvcc')) {
   console.warn('nvcc is not on PATH: whether kernels compile for a GPU is not seen.');
 }
 
-if (has('nvcc') && has('cuobjdump')) {
-  test('attention is made of tensor-core products and 16-byte copies', { timeout }, async () => {
-    const folder = await mkdtemp(join(tmpdir(), 'leia-sass-'));
-    const cubin = join(folder, 'forward.cubin');
-    const source = join(root, 'native/ops/flash_attention/flash_attention_forward_cuda.cu');
-    const flags = ['-cubin', '-std=c++20', '-arch=sm_80', '-I', join(root, 'native')];
-    await run('nvcc', [...flags, '-o', cubin, source]);
-    const { stdout } = await run('cuobjdump', ['-sass', cubin], { maxBuffer: 2 ** 28 });
-    await rm(folder, { recursive: true });
-    for (const instruction of [/HMMA\.16816/, /LDSM/, /LDGSTS\S*\.128/]) {
-      expect(stdout).toMatch(instruction);
+/** The instructions of every kernel in the addon, by architecture and mangled name. */
+async function machineCode(addon: string): Promise<Map<string, string[]>> {
+  const kernels = new Map<string, string[]>();
+  let architecture = '';
+  let own: string[] = [];
+  const listing = spawn('cuobjdump', ['-sass', addon]);
+  const ended = once(listing, 'close');
+  for await (const line of createInterface({ input: listing.stdout })) {
+    architecture = /^\s*arch = (\S+)/.exec(line)?.[1] ?? architecture;
+    const name = /^\s*Function : (\S+)/.exec(line)?.[1];
+    if (name !== undefined) {
+      own = [];
+      kernels.set(`${architecture} ${name}`, own);
     }
+    const instruction = /^\s+\/\*[0-9a-f]+\*\/\s+(?:@!?U?P\w+ )?([A-Z][A-Z0-9_.]+)/.exec(line)?.[1];
+    if (instruction !== undefined) own.push(instruction);
+  }
+  expect((await ended)[0]).toBe(0);
+  return kernels;
+}
+
+const addon = join(root, 'build/Release/leia.node');
+const hasKernels = () =>
+  has('cuobjdump') && spawnSync('cuobjdump', ['-lelf', addon], { encoding: 'utf8' }).stdout !== '';
+
+if (hasKernels()) {
+  test('kernels are of the instructions they were written for', { timeout }, async () => {
+    const kernels = await machineCode(addon);
+    const lacking: string[] = [];
+    const counts = new Map<string, number>();
+    const expectIn = (kind: string, pattern: RegExp, instructions: RegExp[]) => {
+      for (const [name, code] of kernels) {
+        if (!pattern.test(name)) continue;
+        counts.set(kind, (counts.get(kind) ?? 0) + 1);
+        for (const instruction of instructions) {
+          if (!code.some((one) => instruction.test(one))) lacking.push(`${name}: ${instruction}`);
+        }
+      }
+    };
+    // Products on tensor cores, 16-byte copies to shared memory behind their back.
+    expectIn('attention', /flash_attention_(?:forward|decode|grad_\w+)INS_8bfloat16E/, [
+      /^HMMA\.16816\.F32\.BF16$/,
+      /^LDSM\.16/,
+      /^LDGSTS\.E\S*\.128/,
+    ]);
+    // 16 bytes at a time.
+    const wide =
+      /(?:swiglu_\w+ward|residual_add|rope|rms_norm_\w+ward|embedding_forward)I\S+?Li[48]E/;
+    expectIn('wide', wide, [/^LDG\.E\S*\.128/, /^STG\.E\S*\.128/]);
+    const gradients = /cross_entropy(?:_backward)?I\S+?Li[48]E/;
+    expectIn('cross entropy', gradients, [/^LDG\.E\S*\.128/, /^STG\.E\S*\.128/]);
+    expectIn('reading', /(?:cross_entropy_forward|sample_token)I\S+?Li[48]E|adamwI|chunk_sums/, [
+      /^LDG\.E\S*\.128/,
+    ]);
+    expect(lacking).toEqual([]);
+    // Five head sizes of four kernels, on two architectures.
+    expect(counts.get('attention')).toBe(40);
+    for (const kind of ['wide', 'cross entropy', 'reading']) {
+      expect(counts.get(kind), kind).toBeGreaterThan(7);
+    }
+    const spilling = [...kernels].filter(([, code]) =>
+      code.some((one) => /^(?:LDL|STL)/.test(one)),
+    );
+    expect(spilling.map(([name]) => name).filter((name) => !/sample_token/.test(name))).toEqual([]);
   });
 } else {
-  console.warn('cuobjdump is not on PATH: the machine code of attention is not looked at.');
+  console.warn('no cuobjdump, or an addon without kernels: their machine code is not looked at.');
 }

@@ -11,14 +11,18 @@ for (const file of (await caseFiles()).filter(({ name }) => isAvailable(name))) 
       '%s',
       async (_name, operation) => {
         const expected = operation.reference(operation.inputs);
+        const compare = (actual: Awaited<ReturnType<typeof runCase>>, where: string) => {
+          for (const [name, values] of Object.entries(expected)) {
+            const output = actual.get(name);
+            expect(output, `output ${name}${where}`).toBeDefined();
+            expect(relativeError(output!, values), `${name}${where}`).toBeLessThanOrEqual(
+              operation.tolerance[name] ?? 0,
+            );
+          }
+        };
         const actual = await runCase(operation, device);
-        for (const [name, values] of Object.entries(expected)) {
-          const output = actual.get(name);
-          expect(output, `output ${name}`).toBeDefined();
-          expect(relativeError(output!, values), name).toBeLessThanOrEqual(
-            operation.tolerance[name] ?? 0,
-          );
-        }
+        compare(actual, '');
+        compare(await runCase(operation, device, 1), ', one element into memory');
         for (const [name, again] of await runCase(operation, device)) {
           const same = Buffer.from(again.buffer).equals(Buffer.from(actual.get(name)!.buffer));
           expect(same, `${name}: the bits of a second run`).toBe(true);

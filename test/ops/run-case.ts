@@ -1,6 +1,6 @@
 // Finds all cases and runs them: for the tests of this folder and their child processes.
 import { readdirSync } from 'node:fs';
-import { type Device, Tensor } from '../../lib/index.ts';
+import { type Device, type DType, Tensor } from '../../lib/index.ts';
 import { elements, type GradientCheck, type OperationCase } from './case.ts';
 
 export interface CaseFile {
@@ -23,19 +23,30 @@ export async function caseFiles(): Promise<CaseFile[]> {
   );
 }
 
-/** Runs one case on a device; every output comes poisoned. Gives the values of all outputs. */
-export async function runCase(operation: OperationCase, device: Device) {
+/**
+ * Runs one case on a device; every output comes poisoned. Gives the values of all outputs. The tensors begin
+ * `offset` elements into memory of their own: kernels that read 16 bytes at a time must not do so then.
+ */
+export async function runCase(operation: OperationCase, device: Device, offset = 0) {
+  const place = (values: ArrayLike<number>, shape: readonly number[], dtype: DType) => {
+    const poison = dtype === 'int32' ? -77 : Number.NaN;
+    const padded = [...new Array<number>(offset).fill(poison), ...Array.from(values)];
+    const whole = Tensor.from(padded, [padded.length], { dtype, device });
+    const part = whole.view([...shape], offset);
+    whole.dispose();
+    return part;
+  };
   const tensors = Object.fromEntries(
     Object.entries(operation.inputs).map(([name, { shape, dtype, data }]) => [
       name,
-      Tensor.from(Array.from(data), shape, { dtype, device }),
+      place(data, shape, dtype),
     ]),
   );
   const poisoned: Tensor[] = [];
   const outputs = operation.run(tensors, (shape, dtype = 'float32') => {
-    const tensor = Tensor.empty(shape, { dtype, device });
     const poison = new Array<number>(elements(shape)).fill(dtype === 'int32' ? -77 : Number.NaN);
-    poisoned.push(tensor.write(poison));
+    const tensor = place(poison, shape, dtype);
+    poisoned.push(tensor);
     return tensor;
   });
   const values = new Map<string, Float32Array | Int32Array>();

@@ -143,6 +143,7 @@ const problems = [
   { rows: 1, vocabulary: 1, scale: 1 },
   { rows: 7, vocabulary: 33, scale: 2 },
   { rows: 5, vocabulary: 1030, scale: 1 },
+  { rows: 4, vocabulary: 1048, scale: 3 },
   { rows: 6, vocabulary: 2500, scale: 40 },
   { rows: 0, vocabulary: 5, scale: 1 },
 ].flatMap((problem) => (['float32', 'bfloat16'] as const).map((dtype) => ({ ...problem, dtype })));

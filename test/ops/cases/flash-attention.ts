@@ -260,6 +260,9 @@ const shapes: AttentionShape[] = [
   shapeOf([2, 1, 1, 90, 90, 16], false, [...startsOf([40, 17, 33]), ...startsOf([90])]),
   // Few queries on keys that are divided; a head size between two powers; scores that shrink as products grow.
   shapeOf([2, 4, 1, 2, 530, 32], true),
+  shapeOf([1, 2, 1, 1, 530, 96], true),
+  shapeOf([1, 2, 1, 1, 530, 128], true),
+  shapeOf([1, 1, 1, 1, 530, 256], true),
   shapeOf([1, 2, 1, 45, 80, 96], true),
   { ...shapeOf([1, 2, 1, 40, 40, 32], true), scale: -0.3 },
   { ...shapeOf([1, 1, 1, 20, 20, 8], false), scale: 0 },
