@@ -32,7 +32,17 @@ export interface ArticleJob extends Source {
   titles: SharedTitles;
   /** Folder of the tokenizer. */
   tokenizer: string;
+  /** Shared by the threads; see {@link loadInTurn}. */
+  turn: Turn;
 }
+
+/** 0, or 1 while a thread has its turn. */
+export type Turn = Int32Array<SharedArrayBuffer>;
+
+/** In milliseconds; a tokenizer is loaded in a third of a second. */
+const longestWait = 30_000;
+
+export const newTurn = (): Turn => new Int32Array(new SharedArrayBuffer(4));
 
 export type DumpJob = TitleJob | ArticleJob;
 
@@ -58,9 +68,7 @@ export async function startWork(job: DumpJob, loaded?: Tokenizer): Promise<Work>
   }
   const extractor = new ArticleExtractor(siteinfo, { lists: job.lists });
   const index = new TitleIndex(job.titles);
-  const encoder = new ArticleEncoder(loaded ?? (await Tokenizer.load(job.tokenizer)));
-  // Loading a tokenizer takes several times the memory that it needs afterwards.
-  addon().releaseFreeMemory();
+  const encoder = new ArticleEncoder(loaded ?? (await loadInTurn(job)));
   return async (batch) => {
     const end = batch.start + batch.bytes.length;
     const oddities: string[] = [];
@@ -77,6 +85,27 @@ export async function startWork(job: DumpJob, loaded?: Tokenizer): Promise<Work>
     const transfer = [records, lines, ends].map(({ buffer }) => buffer as ArrayBuffer);
     return { result, transfer };
   };
+}
+
+/**
+ * A thread's own tokenizer. Loading takes several times the memory that is needed afterwards: so one thread
+ * does it after the other, while those before work already, and gives back what is free then. Only memory
+ * depends on it, so nobody waits for long, should a thread end in its turn.
+ */
+async function loadInTurn({ tokenizer, turn }: ArticleJob): Promise<Tokenizer> {
+  const patience = performance.now() + longestWait;
+  while (Atomics.compareExchange(turn, 0, 0, 1) !== 0) {
+    const left = patience - performance.now();
+    if (left <= 0) break;
+    Atomics.wait(turn, 0, 1, left);
+  }
+  try {
+    return await Tokenizer.load(tokenizer);
+  } finally {
+    addon().releaseFreeMemory();
+    Atomics.store(turn, 0, 0);
+    Atomics.notify(turn, 0, 1);
+  }
 }
 
 function titlesOf(pages: ReturnType<typeof readPages>, { siteinfo, byPage }: TitleJob): TitleBatch {

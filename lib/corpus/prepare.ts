@@ -7,7 +7,7 @@ import { basename } from 'node:path';
 import type { WorkerPool } from '../core/worker-pool.ts';
 import type { Manifest } from '../leia/dataset-format.ts';
 import { openBatches } from './dump.ts';
-import { dumpWorkers, workOn } from './dump-work.ts';
+import { dumpWorkers, newTurn, workOn } from './dump-work.ts';
 import type { PrepareCounts } from './encode-articles.ts';
 import {
   type Articles,
@@ -105,7 +105,7 @@ async function openArticles(
     async *batches(position) {
       const { batches } = await openBatches(dump, { batchBytes, onRead });
       const job = { kind: 'articles', file, siteinfo, lists, titles } as const;
-      const data = { ...job, tokenizer: tokenizer.folder };
+      const data = { ...job, tokenizer: tokenizer.folder, turn: newTurn() };
       yield* workOn(batches(position), data, pool, tokenizer);
     },
     total: articles,
