@@ -50,7 +50,12 @@ export function rmsNormBackwardReference(dy: Float64Array, x: Float64Array, weig
   return { gradInput, gradWeight };
 }
 
-/** What a sum of so many numbers in float32 is further off, added one after the other. */
+/**
+ * How much further off a sum of so many numbers in float32 is. Added one after the other, the inverse of the root
+ * mean square was measured to be off by 1.1e-7 for 64 numbers, 1.3e-7 for 257, 5.8e-7 for 2056 and 1.1e-6 for
+ * 8200; the gradient of the input by 5e-8 to 6e-8 whatever the length; that of the weight by 5e-8 for 2 rows, 1.6e-7
+ * for 33 and 7.3e-7 for 1030. No tolerance is more than twice that.
+ */
 function long(count: number): number {
   return Math.max(1, Math.sqrt(count / 257));
 }
@@ -87,7 +92,7 @@ export function forwardCase(
     },
     tolerance: {
       output: dtype === 'float32' ? 1.2e-7 * long(hidden) : 3e-3,
-      inverseRms: 1e-7 * Math.max(1, hidden / 257),
+      inverseRms: 1e-7 * long(hidden),
       sum: 0,
     },
     bytes: ((adds ? 4 : 2) * rows * hidden + hidden) * (dtype === 'float32' ? 4 : 2) + 4 * rows,
@@ -137,8 +142,8 @@ export function backwardCase(
       return gradients;
     },
     tolerance: {
-      gradInput: dtype === 'float32' ? 1.6e-7 * long(hidden) : 3e-3,
-      gradWeight: 2.3e-7 * long(rows),
+      gradInput: dtype === 'float32' ? 1.1e-7 : 3e-3,
+      gradWeight: 1e-7 * Math.max(1, Math.sqrt(rows / 50)),
     },
     bytes: (adds ? 4 : 3) * rows * hidden * (dtype === 'float32' ? 4 : 2),
     flops: (adds ? 10 : 9) * rows * hidden,
