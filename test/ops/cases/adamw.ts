@@ -74,8 +74,8 @@ export function adamwCase(
     const data = Float64Array.of(gradientScale);
     inputs.gradientScale = { shape: [1], dtype: 'float32', data };
   }
-  // Of very many small parameters the worst one.
-  const worst = shapes.length > 9 ? 2 : 1;
+  // Of very many small parameters the worst one: plain float32 was measured to be off by 9e-8, 1.3e-7 and 1.1e-7.
+  const worst = shapes.length > 9 ? 1.8 : 1;
   const tolerances = {
     parameters: split ? 3e-3 * worst : 1e-7 * worst,
     firstMoments: 1e-7 * worst,
