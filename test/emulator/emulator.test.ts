@@ -86,6 +86,23 @@ describe('tensor-core instructions', () => {
     }
   });
 
+  // Of eight products: 1, and small ones that a float32 sum would round up to 1 + 2^-22.
+  test.each([
+    ['cut what lies behind 24 bits of the largest', 7, 2 ** -25, 1],
+    ['cut the sum to float32', 3, 2 ** -24, 1 + 2 ** -23],
+  ])('%s', (_, count, small, expected) => {
+    const a = new Float32Array(256);
+    const b = new Float32Array(128);
+    a[0] = b[0] = 1;
+    for (let k = 1; k <= count; k++) {
+      a[k] = 2 ** -12;
+      b[8 * k] = small * 2 ** 12;
+    }
+    const plain = a.subarray(0, 16).reduce((sum, value, k) => sum + value * b[8 * k]!, 0);
+    expect(Math.fround(plain)).toBe(1 + 2 ** -22);
+    expect(addon.multiply(a, b, true)[0]).toBe(expected);
+  });
+
   // PTX ISA, "ldmatrix": thread 4r + c holds elements 2c and 2c + 1 of row r; written out, not computed.
   test.each([
     [false, 0, [0, 1, 64, 65, 128, 129, 192, 193]],
