@@ -1,0 +1,303 @@
+// Right arguments of every operation, and what makes each of them wrong: for the test that asks all operations
+// the same questions.
+import { type DType, type Shape, Tensor } from '../../lib/index.ts';
+import { elements } from './case.ts';
+
+export type Value = Tensor | readonly Tensor[] | number | boolean;
+export type Arguments = Record<string, Value>;
+
+export interface Face {
+  /** Arguments that are right: the sizes 2, 3, 4, 6, 8 stand each for one thing. */
+  right(): Arguments;
+  /** Arguments that are lists of tensors: given here is the one tensor of the list. */
+  lists?: readonly string[];
+  /** Arguments that another argument is held against: a wrong one is named or the other is. */
+  anchors: readonly string[];
+  /** Dimensions that may have any size; all of them if empty. */
+  free?: Record<string, readonly number[]>;
+  /** Arguments whose float dtype is their own. */
+  anyFloat?: readonly string[];
+  /** Pairs that may be the same tensor. */
+  inPlace?: readonly (readonly [string, string])[];
+  /** A name, a wrong value, and the end of the message. */
+  numbers?: readonly (readonly [string, Value, string])[];
+}
+
+/** Values that no operation leaves as they are. */
+export function tensor(shape: Shape, dtype: DType = 'float32'): Tensor {
+  const values = Array.from({ length: elements(shape) }, (_, i) =>
+    dtype === 'int32' ? i % 2 : 0.1 + ((i * 37) % 101) / 101,
+  );
+  return Tensor.from(values, shape, { dtype });
+}
+
+export const attention = () => ({
+  query: tensor([2, 3, 4, 8]),
+  key: tensor([2, 3, 2, 8]),
+  value: tensor([2, 3, 2, 8]),
+  documentStarts: Tensor.from(Int32Array.of(0, 0, 0, 0, 0, 2), [2, 3]),
+  output: tensor([2, 3, 4, 8]),
+  logsumexp: tensor([2, 4, 3]),
+});
+const attentionNumbers = [
+  ['scale', Number.NaN, 'scale is nan, expected a finite number'],
+  ['causal', 1, 'causal is a number, expected a boolean'],
+] as const;
+const angles = () => ({
+  cos: tensor([6, 4]),
+  sin: tensor([6, 4]),
+  positions: tensor([2, 3], 'int32'),
+});
+
+export const faces: Record<string, Face> = {
+  adamw: {
+    right: () => ({
+      parameters: tensor([3, 4], 'bfloat16'),
+      remainders: tensor([3, 4], 'bfloat16'),
+      gradients: tensor([3, 4]),
+      firstMoments: tensor([3, 4]),
+      secondMoments: tensor([3, 4]),
+      gradientScale: tensor([1]),
+      learningRate: 1e-3,
+      beta1: 0.9,
+      beta2: 0.95,
+      epsilon: 1e-6,
+      weightDecay: 0.1,
+      step: 1,
+    }),
+    lists: ['parameters', 'remainders', 'gradients', 'firstMoments', 'secondMoments'],
+    anchors: ['parameters'],
+    numbers: [
+      ['learningRate', -1, 'learning_rate is -1, expected a finite number of 0 or more'],
+      ['beta1', 1, 'beta1 is 1, expected 0 or more and less than 1'],
+      ['beta2', Number.NaN, 'beta2 is nan, expected 0 or more and less than 1'],
+      ['epsilon', -1e-9, 'epsilon is -1e-09, expected a finite number of 0 or more'],
+      ['weightDecay', Infinity, 'weight_decay is inf, expected a finite number of 0 or more'],
+      ['step', 0, 'step is 0, expected 1 or more'],
+      ['step', 1.5, 'step is 1.5, expected an integer'],
+    ],
+  },
+  cast: {
+    right: () => ({ input: tensor([3, 4]), output: tensor([3, 4], 'bfloat16') }),
+    anchors: ['input'],
+    anyFloat: ['input', 'output'],
+  },
+  crossEntropyForward: {
+    right: () => ({
+      logits: tensor([3, 4]),
+      labels: tensor([3], 'int32'),
+      losses: tensor([3]),
+      logsumexp: tensor([3]),
+    }),
+    anchors: ['logits'],
+    free: { logits: [1] },
+    anyFloat: ['logits'],
+  },
+  crossEntropyBackward: {
+    right: () => ({
+      logits: tensor([3, 4]),
+      labels: tensor([3], 'int32'),
+      logsumexp: tensor([3]),
+      scale: 0.5,
+      gradLogits: tensor([3, 4]),
+    }),
+    anchors: ['logits'],
+    inPlace: [['gradLogits', 'logits']],
+  },
+  crossEntropy: {
+    right: () => ({
+      logits: tensor([3, 4]),
+      labels: tensor([3], 'int32'),
+      scale: 0.5,
+      losses: tensor([3]),
+      gradLogits: tensor([3, 4]),
+    }),
+    anchors: ['logits'],
+    inPlace: [['gradLogits', 'logits']],
+  },
+  embeddingForward: {
+    right: () => ({
+      ids: tensor([2, 3], 'int32'),
+      weight: tensor([6, 4]),
+      output: tensor([2, 3, 4]),
+    }),
+    anchors: ['ids', 'weight'],
+    free: { weight: [0] },
+  },
+  embeddingBackward: {
+    right: () => ({
+      gradOutput: tensor([2, 3, 4]),
+      ids: tensor([2, 3], 'int32'),
+      gradWeight: tensor([6, 4]),
+    }),
+    anchors: ['ids', 'gradWeight'],
+    free: { gradWeight: [0] },
+    anyFloat: ['gradOutput'],
+  },
+  fill: {
+    right: () => ({ output: tensor([3], 'int32'), value: 7 }),
+    anchors: [],
+    free: { output: [] },
+    anyFloat: ['output'],
+    numbers: [
+      ['value', 0.5, 'value is 0.5, expected a 32-bit integer for an int32 output'],
+      ['value', 2 ** 31, 'value is 2147483648, expected a 32-bit integer for an int32 output'],
+      ['value', Number.NaN, 'value is nan, expected a 32-bit integer for an int32 output'],
+    ],
+  },
+  flashAttentionForward: {
+    right: attention,
+    anchors: ['query', 'key'],
+    numbers: attentionNumbers,
+  },
+  flashAttentionBackward: {
+    right: () => ({
+      ...attention(),
+      gradOutput: tensor([2, 3, 4, 8]),
+      gradQuery: tensor([2, 3, 4, 8]),
+      gradKey: tensor([2, 3, 2, 8]),
+      gradValue: tensor([2, 3, 2, 8]),
+    }),
+    anchors: ['query', 'key'],
+    numbers: attentionNumbers,
+  },
+  gradientNorm: {
+    right: () => ({
+      gradients: [tensor([3, 4]), tensor([2])],
+      maxNorm: 1,
+      norm: tensor([1]),
+      scale: tensor([1]),
+    }),
+    anchors: [],
+    numbers: [
+      ['maxNorm', 0, 'max_norm is 0, expected more than 0'],
+      ['maxNorm', Number.NaN, 'max_norm is nan, expected more than 0'],
+      ['gradients', [], 'gradients is empty, expected a tensor'],
+    ],
+  },
+  matmul: {
+    right: () => ({ a: tensor([3, 4]), b: tensor([4, 6]), output: tensor([3, 6]) }),
+    anchors: ['a', 'b'],
+    numbers: [
+      ['transposeA', true, 'a transposed [3, 4] has K = 3, but b [4, 6] has K = 4'],
+      ['transposeB', true, 'a [3, 4] has K = 4, but b transposed [4, 6] has K = 6'],
+      ['accumulate', 1, 'accumulate is a number, expected a boolean'],
+    ],
+  },
+  randomNormal: {
+    right: () => ({
+      output: tensor([3]),
+      mean: 0,
+      standardDeviation: 1,
+      seed: 1,
+      offset: 0,
+    }),
+    anchors: [],
+    free: { output: [] },
+    anyFloat: ['output'],
+    numbers: [
+      ['mean', Infinity, 'mean is inf, expected a finite number'],
+      ['standardDeviation', -1, 'standard_deviation is -1, expected a finite number of 0 or more'],
+      ['seed', -1, 'seed is -1, expected 0 or more'],
+      ['seed', 2 ** 53, 'seed is 9007199254740992, expected an integer'],
+      ['offset', 0.5, 'offset is 0.5, expected an integer'],
+    ],
+  },
+  residualAdd: {
+    right: () => ({ a: tensor([3, 4]), b: tensor([3, 4]), output: tensor([3, 4]) }),
+    anchors: ['a'],
+    inPlace: [
+      ['output', 'a'],
+      ['output', 'b'],
+    ],
+  },
+  rmsNormForward: {
+    right: () => ({
+      input: tensor([2, 3, 4]),
+      weight: tensor([4]),
+      residual: tensor([2, 3, 4]),
+      sum: tensor([2, 3, 4]),
+      epsilon: 1e-6,
+      output: tensor([2, 3, 4]),
+      inverseRms: tensor([6]),
+    }),
+    anchors: ['input'],
+    inPlace: [
+      ['output', 'input'],
+      ['sum', 'input'],
+      ['sum', 'residual'],
+    ],
+    numbers: [
+      ['epsilon', -1, 'epsilon is -1, expected 0 or more'],
+      ['epsilon', Number.NaN, 'epsilon is nan, expected 0 or more'],
+    ],
+  },
+  rmsNormBackward: {
+    right: () => ({
+      gradOutput: tensor([2, 3, 4]),
+      input: tensor([2, 3, 4]),
+      weight: tensor([4]),
+      inverseRms: tensor([6]),
+      gradSum: tensor([2, 3, 4]),
+      gradInput: tensor([2, 3, 4]),
+      gradWeight: tensor([4]),
+    }),
+    anchors: ['input'],
+    inPlace: [
+      ['gradInput', 'gradSum'],
+      ['gradInput', 'gradOutput'],
+      ['gradInput', 'input'],
+    ],
+  },
+  ropeForward: {
+    right: () => ({ input: tensor([2, 3, 4, 8]), ...angles(), output: tensor([2, 3, 4, 8]) }),
+    anchors: ['input', 'cos'],
+    inPlace: [['output', 'input']],
+  },
+  ropeBackward: {
+    right: () => ({
+      gradOutput: tensor([2, 3, 4, 8]),
+      ...angles(),
+      gradInput: tensor([2, 3, 4, 8]),
+    }),
+    anchors: ['gradOutput', 'cos'],
+    inPlace: [['gradInput', 'gradOutput']],
+  },
+  sampleToken: {
+    right: () => ({ logits: tensor([3, 4]), tokens: tensor([3], 'int32'), topK: 2, seed: 1 }),
+    anchors: ['logits'],
+    free: { logits: [1] },
+    anyFloat: ['logits'],
+    numbers: [
+      ['temperature', -1, 'temperature is -1, expected a finite number of 0 or more'],
+      ['temperature', Infinity, 'temperature is inf, expected a finite number of 0 or more'],
+      ['topK', 0, 'top_k is 0, expected 1 or more'],
+      ['topK', 1.5, 'top_k is 1.5, expected an integer'],
+      ['topP', 0, 'top_p is 0, expected more than 0 and at most 1'],
+      ['topP', 1.5, 'top_p is 1.5, expected more than 0 and at most 1'],
+      ['seed', Number.NaN, 'seed is nan, expected an integer'],
+      ['position', -1, 'position is -1, expected 0 or more'],
+    ],
+  },
+  swigluForward: {
+    right: () => ({ gate: tensor([3, 4]), up: tensor([3, 4]), output: tensor([3, 4]) }),
+    anchors: ['gate'],
+    inPlace: [
+      ['output', 'gate'],
+      ['output', 'up'],
+    ],
+  },
+  swigluBackward: {
+    right: () => ({
+      gradOutput: tensor([3, 4]),
+      gate: tensor([3, 4]),
+      up: tensor([3, 4]),
+      gradGate: tensor([3, 4]),
+      gradUp: tensor([3, 4]),
+    }),
+    anchors: ['gate'],
+    inPlace: ['gradOutput', 'gate', 'up'].flatMap((input) =>
+      ['gradGate', 'gradUp'].map((output) => [output, input] as const),
+    ),
+  },
+};
