@@ -5,25 +5,19 @@
 
 namespace leia {
 
-namespace {
-
-constexpr size_t kBytes = size_t{8} << 20;
-
-}  // namespace
-
-Staging::~Staging() {
-  for (const Buffer& buffer : buffers_) {
+Staging::Ring::~Ring() {
+  for (const Buffer& buffer : buffers) {
     if (buffer.data == nullptr) continue;
     gpu::free_pinned(buffer.data);
     gpu::destroy(buffer.arrived);
   }
 }
 
-Staging::Buffer& Staging::next() {
-  Buffer& buffer = buffers_[turn_++ % buffers_.size()];
+Staging::Buffer& Staging::Ring::next() {
+  Buffer& buffer = buffers[turn++ % buffers.size()];
   if (buffer.data == nullptr) {
     buffer.arrived = gpu::create_event();
-    buffer.data = static_cast<std::byte*>(gpu::allocate_pinned(kBytes));
+    buffer.data = static_cast<std::byte*>(gpu::allocate_pinned(bytes));
   } else {
     gpu::wait(buffer.arrived);
   }
@@ -31,9 +25,11 @@ Staging::Buffer& Staging::next() {
 }
 
 void Staging::write(void* device, const std::byte* from, size_t bytes) {
-  for (size_t done = 0; done < bytes; done += kBytes) {
-    const size_t count = std::min(kBytes, bytes - done);
-    Buffer& buffer = next();
+  const bool is_small = bytes <= small_.bytes;
+  const size_t most = large_.bytes;
+  for (size_t done = 0; done < bytes; done += most) {
+    const size_t count = std::min(most, bytes - done);
+    Buffer& buffer = is_small ? small_.next() : large_.next();
     std::memcpy(buffer.data, from + done, count);
     gpu::copy(static_cast<std::byte*>(device) + done, buffer.data, count, stream_);
     gpu::record(buffer.arrived, stream_);
@@ -41,19 +37,20 @@ void Staging::write(void* device, const std::byte* from, size_t bytes) {
 }
 
 void Staging::read(std::byte* to, const void* device, size_t bytes) {
+  const size_t most = large_.bytes;
   Buffer* on_its_way = nullptr;
-  for (size_t done = 0; done < bytes + kBytes; done += kBytes) {
+  for (size_t done = 0; done < bytes + most; done += most) {
     Buffer* buffer = nullptr;
     if (done < bytes) {
-      buffer = &next();
+      buffer = &large_.next();
       gpu::copy(buffer->data, static_cast<const std::byte*>(device) + done,
-                std::min(kBytes, bytes - done), stream_);
+                std::min(most, bytes - done), stream_);
       gpu::record(buffer->arrived, stream_);
     }
     if (on_its_way != nullptr) {
       gpu::wait(on_its_way->arrived);
-      const size_t start = done - kBytes;
-      std::memcpy(to + start, on_its_way->data, std::min(kBytes, bytes - start));
+      const size_t start = done - most;
+      std::memcpy(to + start, on_its_way->data, std::min(most, bytes - start));
     }
     on_its_way = buffer;
   }

@@ -22,6 +22,18 @@ describe('copies', () => {
     expect(after.every((value) => value === -1)).toBe(true);
   });
 
+  test('many small ones keep their order, whatever reads the tensor between them', async () => {
+    using tensor = Tensor.zeros([3], here);
+    using sum = Tensor.zeros([3], here);
+    const count = 150; // more than there are buffers for
+    for (let i = 1; i <= count; i++) {
+      tensor.write([i, 2 * i, -i]);
+      ops.residualAdd({ a: sum, b: tensor, output: sum });
+    }
+    const total = (count * (count + 1)) / 2;
+    expect(await sum.read()).toEqual(Float32Array.of(total, 2 * total, -total));
+  });
+
   test('empty and single values', async () => {
     using none = Tensor.from([], [0], here);
     expect(await none.read()).toEqual(new Float32Array(0));
