@@ -142,6 +142,21 @@ class Torch:
         return {"eager": lambda: build(False), **self.compiled(build)}
 
     def rms_norm(self, rows, hidden, epsilon, dtype, **rest):
+        if rest["pass"] == "sum":
+
+            def of_sum(a, b, weight):
+                total = a + b
+                return total, F.rms_norm(total, [hidden], weight, epsilon)
+
+            return self.elementwise(
+                of_sum,
+                lambda: [
+                    self.random([rows, hidden], dtype),
+                    self.random([rows, hidden], dtype),
+                    self.random([hidden], dtype, 1.0, 0.1),
+                ],
+                "forward",
+            )
         return self.elementwise(
             lambda x, weight: F.rms_norm(x, [hidden], weight, epsilon),
             lambda: [self.random([rows, hidden], dtype), self.random([hidden], dtype, 1.0, 0.1)],

@@ -1,5 +1,5 @@
-// RMSNorm forward and backward: one pass over memory each, so judged by bandwidth. Large is 16384 tokens of
-// LLaMA-7B, 134 MB a tensor.
+// RMSNorm forward, forward of the sum of two tensors (which it keeps), and backward: one pass over memory each, so
+// judged by bandwidth. Large is 16384 tokens of LLaMA-7B, 134 MB a tensor.
 import { type Device, ops } from '../../lib/index.ts';
 import { rmsNormBackwardReference, rmsNormReference } from '../../test/ops/cases/rms-norm.ts';
 import {
@@ -14,7 +14,7 @@ import {
   type Workload,
 } from '../workload.ts';
 
-type Pass = 'forward' | 'backward';
+type Pass = 'forward' | 'sum' | 'backward';
 
 const epsilon = 1e-5;
 /** Rows of the outputs, and columns of the weight's gradient, that are checked. */
@@ -25,8 +25,8 @@ function rmsNorm(rows: number, hidden: number, dtype: Float, pass: Pass): Worklo
     name: `rmsNorm ${pass} ${rows}x${hidden} ${dtype}`,
     dtype,
     bound: 'memory',
-    flops: (pass === 'forward' ? 4 : 9) * rows * hidden,
-    bytes: (pass === 'forward' ? 2 : 3) * rows * hidden * bytesOf(dtype) + 4 * rows,
+    flops: { forward: 4, sum: 5, backward: 9 }[pass] * rows * hidden,
+    bytes: { forward: 2, sum: 4, backward: 3 }[pass] * rows * hidden * bytesOf(dtype) + 4 * rows,
     rival: { kind: 'rms_norm', pass, rows, hidden, epsilon, dtype },
     prepare: (device) => prepare(device, rows, hidden, dtype, pass),
   };
@@ -54,6 +54,25 @@ function prepare(device: Device, rows: number, hidden: number, dtype: Float, pas
       );
     };
     return { run: forward, check, dispose };
+  }
+  if (pass === 'sum') {
+    const residual = tensors.random([rows, hidden], dtype);
+    const sum = tensors.empty([rows, hidden], dtype);
+    const args = { input, residual, sum, weight, epsilon, output, inverseRms };
+    const run = () => ops.rmsNormForward(args);
+    const check = async () => {
+      for (const tensor of [output, sum]) ops.fill({ output: tensor, value: Number.NaN });
+      run();
+      const [first, second] = [await firstRows(input, sample), await firstRows(residual, sample)];
+      const kept = await firstRows(sum, sample);
+      const expected = rmsNormReference(kept, await firstRows(weight, hidden));
+      const added = first.map((x, i) => x + second[i]!);
+      return compare(
+        ['sum', kept, added, tolerance],
+        ['output', await firstRows(output, sample), expected.output, tolerance],
+      );
+    };
+    return { run, check, dispose };
   }
   forward();
   const gradOutput = tensors.random([rows, hidden], dtype);
@@ -84,7 +103,7 @@ function prepare(device: Device, rows: number, hidden: number, dtype: Float, pas
 }
 
 export function workloads(sizes: Sizes): Workload[] {
-  const passes = ['forward', 'backward'] as const;
+  const passes = ['forward', 'sum', 'backward'] as const;
   if (sizes === 'large') return passes.map((pass) => rmsNorm(16384, 4096, 'bfloat16', pass));
   const [rows, hidden] = sizes === 'tiny' ? [6, 72] : [16384, 768];
   return (['float32', 'bfloat16'] as const).flatMap((dtype) =>
