@@ -26,8 +26,9 @@ enum PreferenceAttribute : int {
   kReductionSchemes = 3,   // uint32_t mask
   kMinAlignmentA = 5,      // uint32_t, bytes; B, C, D follow
 };
-// Split-K sums that are added in a fixed order; "in place" (1) is left out.
-constexpr uint32_t kOrderedReductions = 2 | 4;
+// Split-K sums that are kept in float32 and added in a fixed order. "In place" (1) is left out, and
+// "output type" (4), which would round each part of a bfloat16 product to bfloat16.
+constexpr uint32_t kOrderedReductions = 2;
 
 using Handle = struct HandleOpaque*;
 using Description = struct DescriptionOpaque*;
