@@ -4,28 +4,43 @@ import { LeiaError } from '../../core/error.ts';
 import { type Names, noNames } from './names.ts';
 import { pageTitle, readSqlTable, type SqlTable, type SqlValue } from './sql-table.ts';
 
+/** Links to its own language that a table may have by mistake. */
+const fewest = 10;
+
 const table: SqlTable = { name: 'langlinks', columns: ['ll_from', 'll_lang', 'll_title'] };
 
 /**
- * English titles by page id. `onRow` hears the number of rows read so far.
- * @throws LeiaError `format` naming the line if the file is another table or damaged, `io`.
+ * English titles by page id. `onRow` hears the number of rows read so far. `edition` is the language code of the
+ * edition that the pages are of.
+ * @throws LeiaError `format` naming the line if the file is another table or damaged, `mismatch` if it is of
+ *   another edition, `io`.
  */
 export async function readLanglinks<Into extends Names<number> = Map<number, string>>(
   path: string,
   onRow: (rows: number) => void = () => {},
   names: Into = noNames<number>() as Names<number> as Into,
   onRead?: (bytes: number) => void,
+  edition?: string,
 ): Promise<Into> {
-  let rows = 0;
+  let [rows, toEdition] = [0, 0];
   const take = ([page, language, title]: readonly SqlValue[], where: string): void => {
     if (typeof page !== 'number' || typeof title !== 'string') {
       throw new LeiaError('format', `${where}: expected (page id, language, title)`);
     }
     onRow(++rows);
+    if (language === edition) toEdition++;
     if (language !== 'en') return;
     const name = pageTitle(title);
     if (name !== '') names.set(page, name);
   };
   await readSqlTable(path, table, take, onRead);
+  // Page numbers of two editions are the same numbers, and every name would be wrong. But no edition links to
+  // itself this way, but for an oddity or two, and every other one does.
+  if (toEdition >= fewest && toEdition > rows / 10_000) {
+    throw new LeiaError(
+      'mismatch',
+      `${path}: ${toEdition} of its ${rows} links lead to the edition '${edition}', so it is of another one; expected that of '${edition}'`,
+    );
+  }
   return names;
 }

@@ -50,7 +50,7 @@ async function readSource(
     await readWikidata(path, language, siteinfo, onProgress, names, onRead);
   } else if (kind === 'itemsPerSite') {
     await readItemsPerSite(path, language, siteinfo, onProgress, names, onRead);
-  } else await readLanglinks(path, onProgress, pageNames, onRead);
+  } else await readLanglinks(path, onProgress, pageNames, onRead, language);
 }
 
 /** How often a source is read from its beginning to its end. */

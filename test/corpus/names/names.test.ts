@@ -194,6 +194,22 @@ describe('langlinks', () => {
     await expectFormatError(readLanglinks(file(text)), message);
   });
 
+  test('a table of another edition is refused: its numbers are those of other pages', async () => {
+    const rows = (own: number): string =>
+      Array.from({ length: 40 }, (_, i) => `(${i},'${i < own ? 'ja' : 'en'}','a')`).join();
+    const table = (own: number) => file(`INSERT INTO \`langlinks\` VALUES ${rows(own)};\n`);
+    const read = (own: number, edition?: string) =>
+      readLanglinks(table(own), undefined, undefined, undefined, edition);
+    await expect(read(12, 'ja')).rejects.toMatchObject({
+      code: 'mismatch',
+      message: expect.stringMatching(
+        /: 12 of its 40 links lead to the edition 'ja', so it is of another one; expected that of 'ja'$/,
+      ),
+    });
+    expect((await read(12, 'el')).size).toBe(28);
+    expect((await read(3, 'ja')).size).toBe(37); // an oddity or two
+  });
+
   test('rows may stand one a line, as newer versions of mysqldump write them', async () => {
     const rows = "\n(1,'en','A'),\n(2,'en','B;\\n(3)'),\n(3,'de','C');\n";
     const text = `/*M!999999\\- enable the sandbox mode */ \n${head}INSERT INTO \`langlinks\` VALUES${rows}`;

@@ -60,7 +60,10 @@ function langlinks(language: string, { siteinfo, pages }: Wiki): string {
     const own = sitelinks.find(([site]) => site === wikipediaSite(language))?.[1];
     const id = own === undefined ? undefined : ids.get(normaliseTitle(own, siteinfo));
     if (id === undefined) return [];
-    const wikipedias = sitelinks.filter(([site]) => /^[a-z_]+wiki$/.test(site));
+    // An edition has no link of this kind to itself.
+    const wikipedias = sitelinks.filter(
+      ([site]) => /^[a-z_]+wiki$/.test(site) && site !== wikipediaSite(language),
+    );
     return wikipedias.map(([site, title]) => `(${id},${quote(site.slice(0, -4))},${quote(title)})`);
   });
   return `CREATE TABLE \`langlinks\` (
