@@ -92,7 +92,7 @@ export function forwardCase(
     },
     tolerance: {
       output: dtype === 'float32' ? 1.2e-7 * long(hidden) : 3e-3,
-      inverseRms: hidden < 1000 ? 1e-7 : Math.min(3.9e-10 * hidden, 2.3e-8 * Math.sqrt(hidden)),
+      inverseRms: hidden < 1000 ? 1e-7 : Math.min(3.89e-10 * hidden, 2.3e-8 * Math.sqrt(hidden)),
       sum: 0,
     },
     bytes: ((adds ? 4 : 2) * rows * hidden + hidden) * (dtype === 'float32' ? 4 : 2) + 4 * rows,
