@@ -48,7 +48,7 @@ const schema = z.strictObject({
     .positive()
     .max(1024)
     .optional()
-    .describe('threads that read a dump; the result is the same (default: one a core)'),
+    .describe('threads that read the input; the result is the same (default: one a core)'),
 });
 type Settings = z.output<typeof schema>;
 
@@ -88,6 +88,7 @@ async function run(settings: Settings): Promise<void> {
   const manifest = await interruptible((signal) => {
     const common = {
       ...{ language, tokenizer, output, signal },
+      ...(workers ? { workers } : {}),
       shardBytes: shardSize * 2 ** 20,
       onProgress: progress.update,
       onWarning: (message: string) => console.error(`warning: ${message}`),
@@ -95,7 +96,7 @@ async function run(settings: Settings): Promise<void> {
     const work =
       'text' in input
         ? prepareText({ ...common, ...input })
-        : prepare({ ...common, ...input, lists, ...(workers ? { workers } : {}) });
+        : prepare({ ...common, ...input, lists });
     return work.finally(() => progress.done());
   });
   console.log(formatStatistics(manifest));

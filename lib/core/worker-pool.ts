@@ -186,7 +186,10 @@ function startWorker(script: URL, heapMiB: number, workers: number): Worker {
   return new Worker(code, { ...options, eval: true, execArgv: [] });
 }
 
-type Work<Task> = (task: Task) => Promise<{ result: unknown; transfer: Transferable[] }>;
+/** What a worker does with a task; `transfer` names what of the result moves instead of being copied. */
+export type Work<Task, Result = unknown> = (
+  task: Task,
+) => Promise<{ result: Result; transfer: Transferable[] }>;
 type Order<Job, Task> = { job: Job } | { id: number; task: Task };
 
 /** In a worker: makes of each job's data the function that does its tasks. */

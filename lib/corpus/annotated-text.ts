@@ -1,128 +1,56 @@
-// Text whose entities are known already, from an entity linker or by hand: JSON Lines, each line a text with
-// spans and their English names. So LEIA needs no Wikipedia, as the paper's outlook proposes (Yamada & Ri 2024,
-// section 6).
-//
-//     {"title": "東京", "text": "東京は日本の首都", "spans": [{"start": 3, "end": 5, "name": "Japan"}]}
-import { z } from 'zod';
-import { LeiaError } from '../core/error.ts';
-import type { Manifest, PassageAnchor } from '../leia/dataset-format.ts';
-import { encodeOneByOne, type LinkedArticle, type PrepareCounts } from './encode-articles.ts';
-import { type DatasetOptions, describeFile, makeDataset } from './make-dataset.ts';
-import { readLines } from './names/lines.ts';
+// Text whose entities are known already, as JSON Lines (see `annotated-line.ts`), to a dataset. So LEIA needs no
+// Wikipedia, as the paper's outlook proposes (Yamada & Ri 2024, section 6).
+import { availableParallelism } from 'node:os';
+import type { Manifest } from '../leia/dataset-format.ts';
+import { example } from './annotated-line.ts';
+import type { PrepareCounts } from './encode-articles.ts';
+import {
+  type ByteProgress,
+  type DatasetOptions,
+  describeFile,
+  makeDataset,
+} from './make-dataset.ts';
+import { lineBatches, textWorkers, workOnText } from './text-work.ts';
+import { shareTokenizer } from './threads.ts';
 
 export interface PrepareTextOptions extends DatasetOptions {
   /** JSON Lines: .bz2, .gz or plain. */
   text: string;
+  /** Threads to read texts with; the result does not depend on it. Default: one a core. */
+  workers?: number;
 }
-
-const example = '{"text": "…", "spans": [{"start": 0, "end": 2, "name": "Tokyo"}]}';
-
-const span = z.object({
-  start: z.int().nonnegative(),
-  end: z.int().nonnegative(),
-  /** In English; null for a mention without a known entity, which stays plain text. */
-  name: z.string().nullable(),
-  /** What it names in the text's own language or knowledge base; for the reader of `leia data show`. */
-  target: z.string().optional(),
-});
-const lineSchema = z.object({
-  title: z.string().optional(),
-  text: z.string(),
-  spans: z.array(span),
-});
-type AnnotatedLine = z.infer<typeof lineSchema>;
 
 /**
  * Prepares a dataset of annotated text, or goes on with one that was interrupted.
  *
  * @throws LeiaError `format` naming file and line (no JSON, a span outside its text, an empty name …),
- *   `mismatch` (no span in it at all), `usage` (the folder holds another dataset), `io`, `interrupted`.
+ *   `mismatch` (no span in it at all), `usage` (the folder holds another dataset), `io`, `interrupted`,
+ *   `execution` (a thread failed).
  */
 export async function prepareText(options: PrepareTextOptions): Promise<Manifest> {
-  const { text, tokenizer, onProgress } = options;
+  const { text, tokenizer, workers = availableParallelism(), onProgress } = options;
   onProgress?.('checksums', 0);
   const source = { text: await describeFile(text, options) };
-  return makeDataset(options, source, async () => ({
-    batches: (done) => encodeOneByOne(readAnnotatedText(text, done), tokenizer, done),
-    report: {},
-    whyUseless: (counts) => whyUseless(counts, text),
-  }));
+  const progress: ByteProgress = { done: 0, total: source.text.bytes };
+  const onRead = (done: number): void => {
+    progress.done = done;
+  };
+  const pool = textWorkers(workers, text);
+  try {
+    return await makeDataset(options, source, async () => ({
+      batches: (done) => {
+        const job = { file: text, tokenizer: shareTokenizer(tokenizer) };
+        return workOnText(lineBatches(text, done, onRead), job, pool, tokenizer);
+      },
+      progress: () => progress,
+      report: {},
+      whyUseless: (counts) => whyUseless(counts, text),
+    }));
+  } finally {
+    await pool.close();
+  }
 }
 
 function whyUseless({ linked }: PrepareCounts, path: string): string | undefined {
   return linked > 0 ? undefined : `${path}: no span with a name in it, expected ${example} a line`;
-}
-
-/** The texts of a file but for the first `skip`; empty lines are none. */
-export async function* readAnnotatedText(
-  path: string,
-  skip = 0,
-): AsyncGenerator<LinkedArticle, void, undefined> {
-  let texts = 0;
-  for await (const { text: line, number } of readLines(path)) {
-    if (line.trim() === '') continue;
-    if (++texts <= skip) continue;
-    const where = `${path}: line ${number}`;
-    const { title, text, spans } = parseLine(line, where);
-    const anchors = toAnchors(spans, text, where);
-    yield { title: title ?? `line ${number}`, text, anchors, filtered: 0 };
-  }
-}
-
-function parseLine(line: string, where: string): AnnotatedLine {
-  let json: unknown;
-  try {
-    json = JSON.parse(line);
-  } catch (cause) {
-    const reason = (cause as Error).message.replace(/\s+/g, ' ').slice(0, 120);
-    throw new LeiaError('format', `${where}: not JSON (${reason}), expected ${example}`, { cause });
-  }
-  const result = lineSchema.safeParse(json);
-  if (!result.success) {
-    const issue = result.error.issues[0];
-    const place = issue?.path.join('.');
-    throw new LeiaError(
-      'format',
-      `${where}: ${place ? `${place}: ` : ''}${issue?.message ?? 'invalid'}, expected ${example}`,
-    );
-  }
-  const { title = '', text } = result.data;
-  for (const [key, value] of Object.entries({ title, text })) {
-    if (!isWellFormed(value)) {
-      throw new LeiaError('format', `${where}: ${key} has half of a surrogate pair`);
-    }
-  }
-  return result.data;
-}
-
-/** The spans in the order of the text. They may overlap; which of them can be used the tokens decide. */
-function toAnchors(spans: AnnotatedLine['spans'], text: string, where: string): PassageAnchor[] {
-  const length = codePoints(text);
-  const anchors = spans.map(({ start, end, name, target }, i) => {
-    const refuse = (what: string): never => {
-      throw new LeiaError('format', `${where}: spans.${i}: ${what}`);
-    };
-    if (start >= end) refuse(`expected start < end, got [${start}, ${end})`);
-    if (end > length) {
-      refuse(
-        `[${start}, ${end}) is not inside the text's ${length} code points; offsets count code points, not bytes or UTF-16 units`,
-      );
-    }
-    if (name === null) return { start, end, target: target ?? '', name };
-    const tidy = name.replace(/\s+/gu, ' ').trim();
-    if (tidy === '') refuse('the name is empty; without a name write null');
-    if (!isWellFormed(name)) refuse('the name has half of a surrogate pair');
-    return { start, end, target: target ?? tidy, name: tidy };
-  });
-  return anchors.sort((a, b) => a.start - b.start || a.end - b.end);
-}
-
-function codePoints(text: string): number {
-  let count = text.length;
-  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) >> 10 === 0x37) count--;
-  return count; // every low surrogate has been counted twice
-}
-
-function isWellFormed(text: string): boolean {
-  return !/\p{Surrogate}/u.test(text);
 }

@@ -56,6 +56,12 @@ export interface ArticleBatch {
   position: number;
 }
 
+/** The memory of a batch, which moves between threads instead of being copied. */
+export function encodedBuffers({ encoded }: ArticleBatch): ArrayBuffer[] {
+  const { records, lines, ends } = encoded;
+  return [records, lines, ends].map(({ buffer }) => buffer as ArrayBuffer);
+}
+
 export class ArticleEncoder {
   readonly #tokenizer: ArticleTokenizer;
   readonly #vocabSize: number;
@@ -101,29 +107,4 @@ function count({ anchors, filtered }: LinkedArticle, counts: PrepareCounts): voi
   counts.anchors += anchors.length;
   counts.linked += named + filtered;
   counts.filtered += filtered;
-}
-
-/** Articles tokenised at once: enough to use all cores, little enough to bound the memory. */
-const batchSize = 128;
-const batchCharacters = 1_000_000;
-
-/** Articles that come one by one, by the batch; the first has number `done`. */
-export async function* encodeOneByOne(
-  articles: AsyncIterable<LinkedArticle>,
-  tokenizer: Tokenizer,
-  done: number,
-): AsyncGenerator<ArticleBatch, void, undefined> {
-  const encoder = new ArticleEncoder(tokenizer);
-  let batch: LinkedArticle[] = [];
-  let characters = 0;
-  for await (const article of articles) {
-    batch.push(article);
-    characters += article.text.length;
-    done++;
-    if (batch.length < batchSize && characters < batchCharacters) continue;
-    yield await encoder.encode(batch, done);
-    batch = [];
-    characters = 0;
-  }
-  if (batch.length > 0) yield await encoder.encode(batch, done);
 }

@@ -7,7 +7,7 @@ import { basename } from 'node:path';
 import type { WorkerPool } from '../core/worker-pool.ts';
 import type { Manifest } from '../leia/dataset-format.ts';
 import { openBatches } from './dump.ts';
-import { dumpWorkers, newTurn, workOn } from './dump-work.ts';
+import { dumpWorkers, workOn } from './dump-work.ts';
 import type { PrepareCounts } from './encode-articles.ts';
 import {
   type Articles,
@@ -21,6 +21,7 @@ import { type NameSource, readings, readNamesInto } from './names/name-source.ts
 import { wikipediaSite } from './names/wikipedia-site.ts';
 import { defaultBatchBytes } from './page-batches.ts';
 import type { Siteinfo } from './siteinfo.ts';
+import { shareTokenizer } from './threads.ts';
 import { TitleIndexBuilder } from './title-index.ts';
 import type { LineOptions } from './wikitext/lines.ts';
 
@@ -104,9 +105,9 @@ async function openArticles(
   return {
     async *batches(position) {
       const { batches } = await openBatches(dump, { batchBytes, onRead });
-      const job = { kind: 'articles', file, siteinfo, lists, titles } as const;
-      const data = { ...job, tokenizer: tokenizer.folder, turn: newTurn() };
-      yield* workOn(batches(position), data, pool, tokenizer);
+      const shared = shareTokenizer(tokenizer);
+      const job = { kind: 'articles', file, siteinfo, lists, titles, tokenizer: shared } as const;
+      yield* workOn(batches(position), job, pool, tokenizer);
     },
     total: articles,
     progress: () => progress,

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { LeiaError } from '../../lib/core/error.ts';
-import { readAnnotatedText } from '../../lib/corpus/annotated-text.ts';
+import { parseAnnotatedLine } from '../../lib/corpus/annotated-line.ts';
 import { openDump, readDump } from '../../lib/corpus/dump.ts';
 import { inputBytes } from '../../lib/corpus/input-bytes.ts';
 import { readItemsPerSite } from '../../lib/corpus/names/items-per-site.ts';
@@ -13,6 +13,7 @@ import { readLanglinks } from '../../lib/corpus/names/langlinks.ts';
 import { readTitleTable } from '../../lib/corpus/names/title-table.ts';
 import { readWikidata } from '../../lib/corpus/names/wikidata.ts';
 import type { Siteinfo } from '../../lib/corpus/siteinfo.ts';
+import { lineBatches } from '../../lib/corpus/text-work.ts';
 import { ArticleExtractor } from '../../lib/corpus/wikitext/extract.ts';
 import { LinkResolver } from '../../lib/corpus/wikitext/links.ts';
 import { readWikitext } from '../../lib/corpus/wikitext/reader.ts';
@@ -225,10 +226,13 @@ async function jsonl(): Promise<FuzzedReader> {
     make: (dice) => mutateBytes(dice, seeds, tokens),
     check: (input) =>
       file.read(input, async (path) => {
-        for await (const { text, anchors } of readAnnotatedText(path)) {
-          const { length } = Array.from(text);
-          for (const { start, end } of anchors) {
-            holds(0 <= start && start < end && end <= length, `span [${start}, ${end})`);
+        for await (const { lines } of lineBatches(path, 0)) {
+          for (const line of lines) {
+            const { text, anchors } = parseAnnotatedLine(line, path);
+            const { length } = Array.from(text);
+            for (const { start, end } of anchors) {
+              holds(0 <= start && start < end && end <= length, `span [${start}, ${end})`);
+            }
           }
         }
       }),

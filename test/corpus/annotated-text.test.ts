@@ -6,8 +6,10 @@ import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { LeiaError } from '../../lib/core/error.ts';
-import { prepareText, readAnnotatedText } from '../../lib/corpus/annotated-text.ts';
+import { parseAnnotatedLine } from '../../lib/corpus/annotated-line.ts';
+import { prepareText } from '../../lib/corpus/annotated-text.ts';
 import type { LinkedArticle } from '../../lib/corpus/encode-articles.ts';
+import { lineBatches } from '../../lib/corpus/text-work.ts';
 import { Dataset } from '../../lib/leia/dataset.ts';
 import { Tokenizer } from '../../lib/tokenizer/tokenizer.ts';
 import { fixtures, temporaryFolder } from '../llama/fixtures.ts';
@@ -31,7 +33,10 @@ const lines = (objects: readonly unknown[]): string =>
 
 async function read(content: string | Uint8Array, skip = 0): Promise<LinkedArticle[]> {
   const articles: LinkedArticle[] = [];
-  for await (const article of readAnnotatedText(await file(content), skip)) articles.push(article);
+  const path = await file(content);
+  for await (const batch of lineBatches(path, skip)) {
+    articles.push(...batch.lines.map((line) => parseAnnotatedLine(line, path)));
+  }
   return articles;
 }
 
@@ -108,12 +113,12 @@ test('the dataset: tokens, entities, figures; the same again is left as it is', 
   expect(await prepareText(options)).toEqual(manifest);
 });
 
-test('many lines, interrupted: the same bytes', async () => {
+test('many lines, interrupted, on more threads or fewer: the same bytes', async () => {
   const many = Array.from({ length: 400 }, (_, i) => ({ ...LINES[0], title: `${i}` }));
   const text = await file(lines(many));
-  const run = async (stops: readonly number[]): Promise<string[]> => {
+  const run = async (stops: readonly number[], workers: number): Promise<string[]> => {
     const output = join(await temporaryFolder(), 'data');
-    const options = { text, language: 'pt', tokenizer, output, shardBytes: 40_000 };
+    const options = { text, language: 'pt', tokenizer, output, workers, shardBytes: 40_000 };
     for (const stop of stops) {
       const controller = new AbortController();
       const onProgress = (stage: string, done: number) => {
@@ -125,9 +130,10 @@ test('many lines, interrupted: the same bytes', async () => {
     const { shards } = await prepareText(options);
     return shards.flatMap((shard) => Object.values(shard.files).map(({ sha256 }) => sha256));
   };
-  const expected = await run([]);
+  const expected = await run([], 1);
   expect(expected.length).toBeGreaterThan(6);
-  expect(await run([150, 390])).toEqual(expected);
+  expect(await run([], 3)).toEqual(expected);
+  expect(await run([150, 390], 2)).toEqual(expected);
 });
 
 describe('refused', () => {

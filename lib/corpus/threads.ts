@@ -1,0 +1,68 @@
+// What all work of threads on an input has in common: pieces go out and results come back in order, and every
+// thread has a tokenizer of its own.
+import type { Transferable } from 'node:worker_threads';
+import { addon } from '../core/addon.ts';
+import type { Work, WorkerPool } from '../core/worker-pool.ts';
+import { Tokenizer } from '../tokenizer/tokenizer.ts';
+
+/** A tokenizer that each thread loads for itself, one after the other. */
+export interface SharedTokenizer {
+  folder: string;
+  /** 0, or 1 while a thread has its turn. */
+  turn: Int32Array<SharedArrayBuffer>;
+}
+
+/** In milliseconds; a tokenizer is loaded in a third of a second. */
+const longestWait = 30_000;
+
+export function shareTokenizer({ folder }: Tokenizer): SharedTokenizer {
+  return { folder, turn: new Int32Array(new SharedArrayBuffer(4)) };
+}
+
+/**
+ * A thread's own tokenizer. Loading takes several times the memory that is needed afterwards: so one thread
+ * does it after the other, while those before work already, and gives back what is free then. Only memory
+ * depends on it, so nobody waits for long, should a thread end in its turn.
+ */
+export async function loadInTurn({ folder, turn }: SharedTokenizer): Promise<Tokenizer> {
+  const patience = performance.now() + longestWait;
+  while (Atomics.compareExchange(turn, 0, 0, 1) !== 0) {
+    const left = patience - performance.now();
+    if (left <= 0) break;
+    Atomics.wait(turn, 0, 1, left);
+  }
+  try {
+    return await Tokenizer.load(folder);
+  } finally {
+    addon().releaseFreeMemory();
+    Atomics.store(turn, 0, 0);
+    Atomics.notify(turn, 0, 1);
+  }
+}
+
+/**
+ * The results of a job over all pieces, in order. An input of one piece is done by `here`, without threads, which
+ * take longer to start. `transfer` names what of a piece moves to its thread instead of being copied.
+ */
+export async function* workInThreads<Piece, Result>(
+  pieces: AsyncGenerator<Piece, void, undefined>,
+  job: unknown,
+  pool: WorkerPool,
+  here: () => Promise<Work<Piece, Result>>,
+  transfer?: (piece: Piece) => Transferable[],
+): AsyncGenerator<Result, void, undefined> {
+  const first = await pieces.next();
+  const second = first.done ? first : await pieces.next();
+  if (first.done) return;
+  if (second.done) {
+    const { result } = await (await here())(first.value);
+    yield result;
+    return;
+  }
+  const all = async function* (): AsyncGenerator<Piece, void, undefined> {
+    yield first.value;
+    yield second.value;
+    yield* pieces;
+  };
+  yield* pool.map<Piece, Result>(job, all(), transfer);
+}
