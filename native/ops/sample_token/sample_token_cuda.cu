@@ -91,7 +91,7 @@ struct Row {
 };
 
 template <class T, int Width>
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, 1)
     sample_token(Global<const T> logits, Global<int32_t> tokens, Global<const double> draws,
                  int64_t vocabulary, double temperature, uint64_t top_k, double top_p,
                  Global<uint64_t> error_word) {
