@@ -70,6 +70,7 @@ class CudaDevice final : public Device {
       : ordinal_(ordinal),
         allocator_(ordinal),
         stream_((gpu::use_device(ordinal), gpu::create_stream())),
+        most_shared_bytes_(gpu::most_shared_bytes(ordinal)),
         scratch_(allocator_),
         errors_(allocator_, stream_),
         matmul_(allocator_),
@@ -184,7 +185,7 @@ class CudaDevice final : public Device {
       readings_.push_back(errors_.read(take_pinned(), false));
     }
     scratch_.reset();
-    CudaExecution context{{}, work, stream_, scratch_, errors, matmul_};
+    CudaExecution context{{}, work, stream_, scratch_, errors, matmul_, most_shared_bytes_};
     run_described(work, context, *this);
   }
 
@@ -310,6 +311,7 @@ class CudaDevice final : public Device {
   const int ordinal_;
   CachingAllocator allocator_;
   const gpu::Stream stream_;
+  const size_t most_shared_bytes_;
   // Of the launching thread alone:
   CudaScratch scratch_;
   ErrorWords errors_;

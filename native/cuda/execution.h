@@ -78,6 +78,7 @@ struct CudaExecution : ExecutionContext {
   CudaScratch& scratch;
   ErrorWords& errors;
   MatmulPlans& matmul;
+  size_t most_shared_bytes;  // that a block can have
 };
 
 }  // namespace leia

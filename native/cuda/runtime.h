@@ -21,6 +21,9 @@ void use_device(int ordinal);
 // "NVIDIA H200, compute capability 9.0, driver 13.0"
 std::string describe_device(int ordinal);
 
+// The most shared memory that a block can ask for.
+size_t most_shared_bytes(int ordinal);
+
 struct MemoryState {
   int64_t free_bytes, total_bytes;
 };

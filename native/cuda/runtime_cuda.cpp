@@ -67,6 +67,13 @@ std::string describe_device(int ordinal) {
               properties.minor, ", driver for CUDA ", version_text(version(cudaDriverGetVersion)));
 }
 
+size_t most_shared_bytes(int ordinal) {
+  int bytes = 0;
+  check(cudaDeviceGetAttribute(&bytes, cudaDevAttrMaxSharedMemoryPerBlockOptin, ordinal),
+        "cudaDeviceGetAttribute");
+  return static_cast<size_t>(bytes);
+}
+
 MemoryState memory_state() {
   size_t free_bytes = 0, total_bytes = 0;
   check(cudaMemGetInfo(&free_bytes, &total_bytes), "cudaMemGetInfo");

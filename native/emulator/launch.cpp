@@ -18,14 +18,22 @@ namespace {
 constexpr uint32_t kMaxThreads = 1024;
 constexpr size_t kMaxSharedBytes = 227 * 1024;
 
+// The number that an environment variable holds.
+uint64_t number_from(const char* variable, uint64_t otherwise) {
+  const char* value = std::getenv(variable);
+  return value == nullptr ? otherwise : std::strtoull(value, nullptr, 10);
+}
+
 }  // namespace
 
 uint64_t order_seed() {
-  static const uint64_t seed = [] {
-    const char* value = std::getenv("LEIA_EMULATOR_ORDER");
-    return value == nullptr ? uint64_t{1} : std::strtoull(value, nullptr, 10);
-  }();
+  static const uint64_t seed = number_from("LEIA_EMULATOR_ORDER", 1);
   return seed;
+}
+
+size_t most_shared_bytes() {
+  static const size_t bytes = number_from("LEIA_EMULATOR_SHARED", kMaxSharedBytes);
+  return bytes;
 }
 
 namespace {
@@ -54,12 +62,12 @@ void record(const Grid& grid) {
 void run_grid(const char* kernel, const Grid& grid, uint64_t order, SharedTraffic* traffic,
               ThreadPool& pool, const std::function<void()>& thread) {
   const uint32_t threads = grid.threads.count();
-  if (threads == 0 || threads > kMaxThreads || grid.shared_bytes > kMaxSharedBytes ||
+  if (threads == 0 || threads > kMaxThreads || grid.shared_bytes > most_shared_bytes() ||
       grid.blocks.count() == 0 || grid.blocks.y > 65535 || grid.blocks.z > 65535) {
     fail("execution", text("emulator: kernel ", kernel, " launched with ", grid.blocks.count(),
                            " blocks of ", threads, " threads and ", grid.shared_bytes,
                            " bytes of shared memory; a GPU takes at most ", kMaxThreads,
-                           " threads and ", kMaxSharedBytes, " bytes"));
+                           " threads and ", most_shared_bytes(), " bytes"));
   }
   record(grid);
   const auto call = [](void* body) { (*static_cast<const std::function<void()>*>(body))(); };

@@ -1,6 +1,7 @@
 // Runs a kernel's grid: blocks in parallel on the host's threads, each with fibers for its threads.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 
@@ -12,6 +13,14 @@ namespace leia::emulator {
 
 // The order of threads that a launch draws from: LEIA_EMULATOR_ORDER, 1 unless set.
 uint64_t order_seed();
+
+// Shared memory that a block can have, in bytes: LEIA_EMULATOR_SHARED, that of compute
+// capability 9.0 unless set.
+size_t most_shared_bytes();
+
+// How long a block waits for its turn (cuda/turns.cuh) before it says that it does not come. Tests
+// have less patience.
+inline std::chrono::milliseconds longest_turn{60'000};
 
 struct Grid {
   const void* function = nullptr;  // the kernel

@@ -108,6 +108,10 @@ std::string describe_device(int) {
   return "CUDA kernels run by the emulator on the CPU, for tests";
 }
 
+size_t most_shared_bytes(int) {
+  return emulator::most_shared_bytes();
+}
+
 MemoryState memory_state() {
   std::lock_guard lock(memory_mutex);
   const auto total = static_cast<int64_t>(device_bytes());

@@ -12,6 +12,7 @@ interface EmulatorTests {
   matrixLanes(transposed: boolean): Float32Array;
   /** Accesses and turns. */
   bankConflicts(name: string): Float32Array;
+  sumsInTurn(faulty: boolean, order: number): Float32Array;
 }
 
 const build = resolve(import.meta.dirname, '../..', process.env.LEIA_BUILD ?? 'build');
@@ -67,6 +68,23 @@ test('exchanges within warps and blocks', () => {
   for (const order of orders) {
     expect([...addon.runPlanted('block_sum', false, order)]).toEqual(range(() => total + 0.5));
   }
+});
+
+describe('blocks that take turns', () => {
+  test('add in the same order every time', () => {
+    const sums = new Float32Array(4);
+    for (let block = 0; block < 40; block++) {
+      for (let i = 0; i < 4; i++) sums[i] = sums[i]! + Math.fround(1 / (block + i + 1));
+    }
+    const expected = [...sums].flatMap((sum) => [sum, sum, sum, sum]);
+    for (const order of orders) expect([...addon.sumsInTurn(false, order)]).toEqual(expected);
+  });
+
+  test('a turn that is not passed on is reported, with its place', () => {
+    const place =
+      /turn \d+ does not come: word 0 is 5 \[kernel add_in_turn, block .*emulator_kernels.cu:\d+/;
+    expect(() => addon.sumsInTurn(true, 1)).toThrow(place);
+  });
 });
 
 describe('tensor-core instructions', () => {

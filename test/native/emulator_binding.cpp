@@ -43,6 +43,10 @@ Napi::Object initialise(Napi::Env, Napi::Object exports) {
       [](const Napi::CallbackInfo& info) { return matrix_lanes(info[0].As<Napi::Boolean>()); });
   add(exports, "bankConflicts",
       [](const Napi::CallbackInfo& info) { return bank_conflicts(info[0].As<Napi::String>()); });
+  add(exports, "sumsInTurn", [](const Napi::CallbackInfo& info) {
+    return sums_in_turn(info[0].As<Napi::Boolean>(),
+                        static_cast<uint64_t>(info[1].As<Napi::Number>().Int64Value()));
+  });
   return exports;
 }
 

@@ -3,6 +3,7 @@
 #include <map>
 
 #include "cuda/ptx.cuh"
+#include "cuda/turns.cuh"
 
 namespace leia::emulator_test {
 
@@ -284,6 +285,30 @@ __global__ void show_matrix_lanes(Global<float> output, bool transposed) {
   }
 }
 
+struct Turns {
+  Global<uint32_t> tickets, next;  // one word each
+  Global<float> sums;
+};
+
+// Every block adds a number to sums of four threads, one block after the other: floats, whose sum
+// depends on the order.
+__global__ void add_in_turn(Turns turns, bool faulty) {
+  const Shared<uint32_t> ticket(0, 1);
+  if (threadIdx.x == 0) ticket.store(0, take_ticket(turns.tickets));
+  sync_threads();
+  const uint32_t own = ticket.load(0);
+  if (threadIdx.x == 0) await_turn(turns.next, 0, own);
+  sync_threads();
+  if (threadIdx.x < 4) {
+    const int64_t i = int64_t{threadIdx.x} * 4;
+    auto sums = load_shared_sums(turns.sums, i);
+    for (float& sum : sums.values) sum += 1.0f / static_cast<float>(own + threadIdx.x + 1);
+    store_shared_sums(turns.sums, i, sums);
+  }
+  sync_threads();
+  if (threadIdx.x == 0 && !(faulty && own == 5)) pass_turn(turns.next, 0, own + 1);
+}
+
 std::vector<bfloat16> rounded(const std::vector<float>& values) {
   std::vector<bfloat16> result;
   for (const float value : values) result.push_back(to_bfloat16(value));
@@ -328,6 +353,22 @@ std::vector<float> matrix_lanes(bool transposed) {
   launch("show_matrix_lanes", show_matrix_lanes, {.threads = 32, .shared_bytes = 512},
          Stream{ThreadPool::shared()}, global(output), transposed);
   return output;
+}
+
+std::vector<float> sums_in_turn(bool faulty, uint64_t order) {
+  const auto patience = std::exchange(emulator::longest_turn, std::chrono::milliseconds(100));
+  std::vector<uint32_t> tickets(1), next(1);
+  std::vector<float> sums(16);
+  try {
+    launch("add_in_turn", add_in_turn, {.blocks = 40, .threads = 64, .shared_bytes = 16},
+           Stream{ThreadPool::shared(), order}, Turns{global(tickets), global(next), global(sums)},
+           faulty);
+  } catch (...) {
+    emulator::longest_turn = patience;
+    throw;
+  }
+  emulator::longest_turn = patience;
+  return sums;
 }
 
 }  // namespace leia::emulator_test

@@ -22,4 +22,8 @@ std::vector<float> matrix_lanes(bool transposed);
 // Of the named kernel: accesses of shared memory, and the turns its banks took for them.
 std::vector<float> bank_conflicts(const std::string& name);
 
+// Sums to which 40 blocks have added in turn, 1 / (number + i + 1) each; with the fault, one does
+// not pass the turn on.
+std::vector<float> sums_in_turn(bool faulty, uint64_t order);
+
 }  // namespace leia::emulator_test

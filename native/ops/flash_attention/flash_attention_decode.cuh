@@ -26,7 +26,7 @@ struct DecodeMemory {
   using Query = Tile<T, Tiles::kRows, Dims>;
   using Key = Tile<T, Tiles::kColumns, Dims>;
   using QuerySpans = Spans<Tiles::kRows>;
-  static constexpr size_t kKeys = Query::kBytes, kSpans = kKeys + 4 * Key::kBytes;
+  static constexpr size_t kKeys = Query::kBytes, kSpans = kKeys + 2 * Tiles::kStages * Key::kBytes;
   static constexpr size_t bytes() { return kSpans + QuerySpans::kBytes; }
 
   LEIA_DEVICE static Key key(int stage) { return Key(kKeys + 2 * stage * Key::kBytes); }
@@ -82,7 +82,8 @@ __global__ void __launch_bounds__(DecodeTiles<T, Dims>::kWarps* kWarpSize, 1)
   for (int32_t column = first; column < last; column += kColumns) {
     copy_async_wait<0>();
     sync_threads();  // this stage is there, the other no longer in use
-    if (column + kColumns < last) start(column + kColumns, stage ^ 1);
+    const bool more = column + kColumns < last;
+    if (Tiles::kStages == 2 && more) start(column + kColumns, stage ^ 1);
     Sums<1, 2> scores;
     multiply_transposed<1, 2, Dims / 16>(scores, query_tile, 0, Memory::key(stage), warp_column);
     if (column < all.first || column + kColumns > all.last) {
@@ -90,7 +91,12 @@ __global__ void __launch_bounds__(DecodeTiles<T, Dims>::kWarps* kWarpSize, 1)
     }
     softmax.template step<2, D>(scores, outputs, arguments.scale * kLog2E);
     multiply_rows<1, 2, D>(outputs, scores, Memory::value(stage), warp_column);
-    stage ^= 1;
+    if (Tiles::kStages == 2) {
+      stage ^= 1;
+    } else {
+      sync_threads();
+      if (more) start(column + kColumns, 0);
+    }
   }
   copy_async_wait<0>();
 

@@ -55,6 +55,10 @@ class Tile {
     return (index ^ (2 * k * kChunk & kMask)) + (2 * k * kChunk & ~kMask);
   }
 
+  LEIA_DEVICE T load(int row, int dim) const {
+    return memory_.load(index(row, dim / kChunk) + dim % kChunk);
+  }
+
   LEIA_DEVICE Pack<T, 2> load_pair(int row, int dim) const {
     return memory_.template load_vector<Pack<T, 2>>(index(row, dim / kChunk) + dim % kChunk);
   }
@@ -93,7 +97,15 @@ class Tile {
     load_matrix_x4(fragment, memory_, row * kDims + beside(index(lane % 16, lane / 16), k));
   }
 
-  // The same, transposed, as two right operands: rows [row, row + 8) are the columns of the first.
+  // Rows [row, row + 16), dims [16k, 16k + 16), transposed, as a left operand: dims are its rows.
+  LEIA_DEVICE void load_left_transposed(uint32_t (&fragment)[4], int row, int k) const {
+    const int lane = lane_index();
+    const int own = index(lane % 8 + lane / 16 * 8, lane / 8 % 2);
+    load_matrix_x4_transposed(fragment, memory_, row * kDims + beside(own, k));
+  }
+
+  // Rows [row, row + 16), dims [16k, 16k + 16), transposed, as two right operands: rows [row, row +
+  // 8) are the columns of the first.
   LEIA_DEVICE void load_right(uint32_t (&fragments)[4], int row, int k) const {
     const int lane = lane_index();
     const int own = index(lane % 8 + lane / 16 * 8, lane / 8 % 2);
@@ -265,6 +277,82 @@ LEIA_DEVICE void multiply_rows(Sums<M, N>& sums, const Sums<M, K>& weights, cons
             for (int i = 0; i < 4; ++i) sums[m][n][i] += a[m][i / 2] * b.values[i % 2];
           }
         }
+      }
+    }
+  }
+}
+
+// sums += 16 * M rows of `left` from `from` on times all rows of `right`, its columns from
+// first_dim on. With Transposed, `left` is taken as its transpose: rows are its dims.
+template <bool Transposed, int M, int N, class Left, class Right>
+LEIA_DEVICE void multiply_tiles(Sums<M, N>& sums, const Left& left, int from, const Right& right,
+                                int first_dim) {
+  constexpr int kTerms = Transposed ? Left::kRows : Left::kDims;
+  static_assert(kTerms == Right::kRows);
+  if constexpr (std::is_same_v<typename Left::T, bfloat16>) {
+#pragma unroll
+    for (int k = 0; k < kTerms / 16; ++k) {
+      uint32_t rows[M][4];
+#pragma unroll
+      for (int m = 0; m < M; ++m) {
+        if constexpr (Transposed) {
+          left.load_left_transposed(rows[m], 16 * k, from / 16 + m);
+        } else {
+          left.load_left(rows[m], from + 16 * m, k);
+        }
+      }
+#pragma unroll
+      for (int pair = 0; pair < N / 2; ++pair) {
+        uint32_t columns[4];
+        right.load_right_rows(columns, 16 * k, first_dim / 16 + pair);
+        multiply_pair<M, N>(sums, pair, rows, columns);
+      }
+    }
+  } else {
+    const int g = lane_index() / 4, t = lane_index() % 4;
+#pragma unroll 1
+    for (int k = 0; k < kTerms; ++k) {
+      float a[M][2];
+#pragma unroll
+      for (int m = 0; m < M; ++m) {
+#pragma unroll
+        for (int half = 0; half < 2; ++half) {
+          const int row = from + 16 * m + 8 * half + g;
+          a[m][half] = Transposed ? left.load(k, row) : left.load(row, k);
+        }
+      }
+#pragma unroll
+      for (int n = 0; n < N; ++n) {
+        const auto b = right.load_pair(k, first_dim + 8 * n + 2 * t);
+#pragma unroll
+        for (int m = 0; m < M; ++m) {
+#pragma unroll
+          for (int i = 0; i < 4; ++i) sums[m][n][i] += a[m][i / 2] * b.values[i % 2];
+        }
+      }
+    }
+  }
+}
+
+// Writes a warp's sums times `factor` to a head's rows from position `to` on, columns from
+// first_dim on, but nothing beyond its end: for what is written now and then, as the rows of a
+// warp's store are short.
+template <int M, int N, class T>
+LEIA_DEVICE void store_rows(const Sums<M, N>& sums, float factor, const HeadRows<T>& head,
+                            int32_t to, int first_dim) {
+  const int g = lane_index() / 4, t = lane_index() % 4;
+#pragma unroll
+  for (int m = 0; m < M; ++m) {
+#pragma unroll
+    for (int half = 0; half < 2; ++half) {
+      const int32_t position = to + 16 * m + 8 * half + g;
+      if (position >= head.count) continue;
+      const int64_t at = head.at(position) + first_dim + 2 * t;
+#pragma unroll
+      for (int n = 0; n < N; ++n) {
+        const float(&from)[4] = sums[m][n];
+        head.data.store_vector(at + 8 * n, Pack<T, 2>{{rounded<T>(from[2 * half] * factor),
+                                                       rounded<T>(from[2 * half + 1] * factor)}});
       }
     }
   }

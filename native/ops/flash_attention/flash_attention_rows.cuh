@@ -122,18 +122,22 @@ __global__ void check_document_starts(Global<const int32_t> starts, int64_t coun
 template <class Operation>
 Visibility visibility_of(const Operation& op, CudaContext& context) {
   const Tensor& starts = op.document_starts;
+  Global<uint64_t> error_word(nullptr, 0);
   if (starts) {
     const int64_t positions = op.query.shape[1];
     const auto message = [positions](int64_t element, int32_t value) {
       return bad_document_start(positions, element, value);
     };
+    error_word = context.error_word(message);
     launch(op.kName, check_document_starts, over_elements(starts.elements(), 1), context.stream,
-           input<int32_t>(starts), starts.elements(), static_cast<int32_t>(positions),
-           context.error_word(message));
+           input<int32_t>(starts), starts.elements(), static_cast<int32_t>(positions), error_word);
   }
   return {starts ? input<int32_t>(starts) : Global<const int32_t>(nullptr, 0),
-          static_cast<int32_t>(op.query.shape[1]), static_cast<int32_t>(op.key.shape[1]),
-          static_cast<bool>(starts), op.options.causal};
+          static_cast<int32_t>(op.query.shape[1]),
+          static_cast<int32_t>(op.key.shape[1]),
+          static_cast<bool>(starts),
+          op.options.causal,
+          error_word.read_only()};
 }
 
 constexpr uint32_t blocks_of(int64_t count, int64_t size) {

@@ -28,25 +28,51 @@ struct ForwardTiles<bfloat16, Dims> {
   static constexpr int kUnroll = Dims <= 64 ? 1 : 4;
 };
 
-// Backward, in both of its kernels: a block owns kRows positions of one side (queries for dQ, keys
-// for dK and dV) and walks over tiles of kColumns positions of the other in two stages. Scores and
-// their gradients are made for kSlice columns at once.
-template <class T, int Dims>
+// How the warps of a block share a product: `down` by `across` of them, each with a part of its
+// rows and columns.
+struct WarpGrid {
+  int down, across;
+};
+
+// Backward: a block owns kKeys keys and walks over tiles of kQueries queries. Scores and their
+// gradients are [queries, keys], the gradients of keys and values [keys, dims], that of the queries
+// [queries, dims]. Two sets of sizes: the fast ones need a GPU that gives a block 163 KB
+// (8.0, 8.7, 9.0 and later), the small ones fit the 99 KB of 8.6 and 8.9.
+//
+// A fragment loaded from shared memory serves two products where a warp has 32 rows, so the fast
+// sizes give it 32 by 32 or more. At 128 dims a step of 64 by 128 moves 640 KB through shared
+// memory, 5,000 cycles at 128 bytes a cycle; its five products take 5,120 cycles of an A100's
+// tensor cores.
+template <class T, int Dims, bool Small>
 struct BackwardTiles;
 
+// Sums a thread: 32 + 32 of scores and gradients (128 x 128: 64 + 64), then 64 + 64 of dK and dV
+// and 32 of dQ at 128 dims. Queries and their gradients come in two stages.
 template <int Dims>
-struct BackwardTiles<bfloat16, Dims> {
-  // At 64 dims 32 rows a warp: 128 sums of dK and dV a thread and 64 of S and dP; 66 KB, two blocks
-  // a multiprocessor. At 128, 16 rows: 128 + 32 sums a thread, 130 KB.
-  static constexpr int kWarps = Dims <= 64 || Dims > 128 ? 4 : 8;
-  static constexpr int kRows = Dims <= 128 ? 128 : 64;
-  static constexpr int kColumns = Dims <= 128 ? 64 : 32;
-  static constexpr int kSlice = 32;
-  // Steps of 16 dims of the scores' products in line. All four at 64 dims would spill.
-  static constexpr int kUnroll = Dims == 64 ? 2 : Dims / 16;
-  // dK and dV of 256 dims would be 256 sums a thread: two blocks make one half each, at the price
-  // of both computing the scores.
-  static constexpr int kSumDims = Dims <= 128 ? Dims : 128;
+struct BackwardTiles<bfloat16, Dims, false> {
+  static constexpr int kQueries = Dims <= 64 ? 128 : Dims <= 128 ? 64 : 32;
+  static constexpr int kKeys = Dims <= 128 ? 128 : 64, kStages = 2, kWarps = 8;
+  static constexpr WarpGrid kScores = Dims <= 64 ? WarpGrid{4, 2} : WarpGrid{2, 4};
+  static constexpr WarpGrid kKeyGradients = Dims <= 128 ? WarpGrid{4, 2} : WarpGrid{2, 4};
+  // 96 dims are no four times 16.
+  static constexpr WarpGrid kQueryGradients = Dims <= 96 ? WarpGrid{4, 2} : WarpGrid{2, 4};
+  // Steps of 16 dims of the scores' products in line; more would spill.
+  static constexpr int kUnroll = 2;
+};
+
+// 42 to 92 KB. The two stages are worth more than large tiles, since only one block fits a
+// multiprocessor.
+template <int Dims>
+struct BackwardTiles<bfloat16, Dims, true> {
+  static constexpr int kQueries = Dims <= 96 ? 64 : 32;
+  static constexpr int kKeys = Dims <= 128 ? 64 : 32, kStages = Dims <= 128 ? 2 : 1;
+  static constexpr int kWarps = Dims <= 128 ? 8 : 4;
+  static constexpr WarpGrid kScores = Dims <= 128 ? WarpGrid{2, 4} : WarpGrid{2, 2};
+  static constexpr WarpGrid kKeyGradients = Dims > 128                 ? WarpGrid{2, 2}
+                                            : Dims == 32 || Dims == 96 ? WarpGrid{4, 2}
+                                                                       : WarpGrid{2, 4};
+  static constexpr WarpGrid kQueryGradients = kKeyGradients;
+  static constexpr int kUnroll = 2;
 };
 
 // float32 is there to compare with, not to be fast: small tiles that fit at 256 dims.
@@ -55,10 +81,14 @@ struct ForwardTiles<float, Dims> {
   static constexpr int kWarps = 2, kRows = 32, kColumns = 32, kUnroll = 1;
 };
 
+// These fit everywhere. At 256 dims one warp makes the scores of a step.
 template <int Dims>
-struct BackwardTiles<float, Dims> {
-  static constexpr int kWarps = 2, kRows = 32, kColumns = 16, kSlice = 16, kUnroll = 1;
-  static constexpr int kSumDims = Dims <= 128 ? Dims : 128;
+struct BackwardTiles<float, Dims, false> {
+  static constexpr int kQueries = Dims <= 128 ? 32 : 16, kKeys = kQueries, kStages = 1, kWarps = 4;
+  static constexpr WarpGrid kScores = Dims <= 128 ? WarpGrid{2, 2} : WarpGrid{1, 1};
+  static constexpr WarpGrid kKeyGradients = Dims <= 128 ? WarpGrid{2, 2} : WarpGrid{1, 4};
+  static constexpr WarpGrid kQueryGradients = kKeyGradients;
+  static constexpr int kUnroll = 1;
 };
 
 // Decoding: a block owns up to kRows pairs of a query and a head of one key-value head and a part
@@ -68,7 +98,9 @@ struct BackwardTiles<float, Dims> {
 template <class T, int Dims>
 struct DecodeTiles {
   static constexpr int kRows = 16;
-  static constexpr int kWarps = sizeof(T) == 2 ? 4 : 2;
+  // At 256 dims half as much on its way, to fit the 99 KB of 8.6 and 8.9.
+  static constexpr int kWarps = sizeof(T) == 2 && Dims <= 128 ? 4 : 2;
+  static constexpr int kStages = sizeof(T) == 2 || Dims <= 128 ? 2 : 1;
   static constexpr int kColumns = 16 * kWarps;
   // Least keys of a part, and most parts: their sums are written, read and added up again.
   static constexpr int kPart = 256, kMostParts = 32;

@@ -25,6 +25,7 @@ struct Visibility {
   Global<const int32_t> document_starts;  // [batch, queries] if packed
   int32_t queries, keys;
   bool packed, causal;
+  Global<const uint64_t> error_word;  // says where packed document starts were found to be wrong
 
   LEIA_DEVICE Span keys_of(int64_t batch, int32_t query) const {
     Span span{0, keys};
@@ -44,6 +45,16 @@ struct Visibility {
     }
     if (causal) span.first = larger(span.first, key - (keys - queries));
     return span;
+  }
+
+  // Whether document starts were found to be wrong: then nothing follows from them.
+  LEIA_DEVICE bool is_broken() const { return packed && error_word.load(0) != ~uint64_t{0}; }
+
+  // The first and last of the blocks of `size` keys of which any query of [query, query + count)
+  // sees one: all between are seen as well.
+  LEIA_DEVICE Span key_blocks_of(int64_t batch, int32_t query, int32_t count, int32_t size) const {
+    const int32_t last = smaller(query + count, queries) - 1;
+    return {keys_of(batch, query).first / size, (keys_of(batch, last).last - 1) / size};
   }
 
  private:
@@ -68,7 +79,8 @@ struct Visibility {
   }
 };
 
-// The spans of a block's rows, in shared memory. Rows beyond the end have that of the last.
+// The spans of a block's own positions, in shared memory: what queries see or keys are seen by.
+// Positions beyond the end have that of the last.
 template <int Rows>
 class Spans {
  public:
@@ -83,8 +95,8 @@ class Spans {
   // Columns that every row sees.
   LEIA_DEVICE Span all() const { return {of(Rows - 1).first, of(0).last}; }
 
-  // Hides the scores of columns that a row does not see: rows from `row` of the block on, columns
-  // from `column` on.
+  // Hides the scores of columns that a row does not see: rows from `row` of the block's own on,
+  // columns from position `column` on.
   template <int M, int N>
   LEIA_DEVICE void mask(Sums<M, N>& scores, int row, int32_t column) const {
     const int g = lane_index() / 4, t = lane_index() % 4;
@@ -98,6 +110,30 @@ class Spans {
 #pragma unroll
           for (int i = 0; i < 2; ++i) {
             const int32_t at = column + 8 * n + 2 * t + i;
+            if (at < span.first || at >= span.last) {
+              scores[m][n][2 * half + i] = -__builtin_inff();
+            }
+          }
+        }
+      }
+    }
+  }
+
+  // The same where the block's own positions are the columns, from `column` on, and rows are those
+  // from position `row` on.
+  template <int M, int N>
+  LEIA_DEVICE void mask_columns(Sums<M, N>& scores, int32_t row, int column) const {
+    const int g = lane_index() / 4, t = lane_index() % 4;
+#pragma unroll
+    for (int n = 0; n < N; ++n) {
+#pragma unroll
+      for (int i = 0; i < 2; ++i) {
+        const Span span = of(column + 8 * n + 2 * t + i);
+#pragma unroll
+        for (int m = 0; m < M; ++m) {
+#pragma unroll
+          for (int half = 0; half < 2; ++half) {
+            const int32_t at = row + 16 * m + 8 * half + g;
             if (at < span.first || at >= span.last) {
               scores[m][n][2 * half + i] = -__builtin_inff();
             }

@@ -264,6 +264,12 @@ const shapes: AttentionShape[] = [
   shapeOf([1, 2, 1, 1, 530, 128], true),
   shapeOf([1, 1, 1, 1, 530, 256], true),
   shapeOf([1, 2, 1, 45, 80, 96], true),
+  // Several blocks of keys, which add to the gradients of the same queries in turn.
+  shapeOf([1, 2, 1, 270, 270, 64], false),
+  shapeOf([1, 1, 1, 140, 300, 128], true),
+  shapeOf([2, 2, 2, 260, 260, 128], true, [...startsOf([3, 130, 127]), ...startsOf([200, 60])]),
+  shapeOf([1, 2, 1, 200, 200, 96], false, startsOf([64, 1, 70, 65])),
+  shapeOf([1, 1, 1, 150, 150, 256], true),
   { ...shapeOf([1, 2, 1, 40, 40, 32], true), scale: -0.3 },
   { ...shapeOf([1, 1, 1, 20, 20, 8], false), scale: 0 },
 ];
