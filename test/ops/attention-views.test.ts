@@ -52,3 +52,17 @@ test.each([
   expect(expected.flat().every(Number.isFinite)).toBe(true);
   expect(await results(dtype, offset)).toEqual(expected);
 });
+
+test('without queries, keys and values have gradients of zero', async () => {
+  const none = Tensor.empty([2, 0, 2, 32], { device });
+  const key = Tensor.from(new Float32Array(2 * 40 * 32).fill(1), [2, 40, 1, 32], { device });
+  const args = { query: none, key, value: key, causal: true };
+  const forward = ops.flashAttentionForward(args);
+  const { gradKey, gradValue } = ops.flashAttentionBackward({
+    ...{ ...args, ...forward, gradOutput: none },
+    gradKey: Tensor.from(new Float32Array(2 * 40 * 32).fill(Number.NaN), key.shape, { device }),
+  });
+  for (const gradient of [gradKey, gradValue]) {
+    expect((await gradient.read()).every((value) => value === 0)).toBe(true);
+  }
+});

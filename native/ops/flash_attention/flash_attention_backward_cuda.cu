@@ -63,6 +63,8 @@ __global__ void flash_attention_totals(Global<const T> grad_output, Global<const
                                        Visibility visibility, int64_t rows, int32_t heads) {
   constexpr int kLanes = kLanesOfRow<T, Dims>, kWidth = kPack<T>;
   const int32_t queries = visibility.queries;
+  if (first_element(1) == 0) turns.tickets.store(0, 0);
+  if (rows == 0) return;
   // Rows in the order of memory: [batch, padded queries, heads].
   const int64_t row = first_element(1) / kLanes;
   const int lane = lane_index() % kLanes;
@@ -88,7 +90,6 @@ __global__ void flash_attention_totals(Global<const T> grad_output, Global<const
   const int64_t at = (batch * heads + head) * totals.padded + query;
   totals.product.store(at, sum);
   totals.logsumexp.store(at, saved == -__builtin_inff() ? -saved : saved * kLog2E);
-  if (row == 0) turns.tickets.store(0, 0);
   if (real && query % turns.queries == 0) {
     const Span blocks =
         visibility.key_blocks_of(batch, static_cast<int32_t>(query), turns.queries, turns.keys);
@@ -308,6 +309,8 @@ __global__ void __launch_bounds__(BackwardTiles<T, Dims, Small>::kWarps* kWarpSi
     tile = next_tile;
     if (kStages == 2) stage ^= 1;
   }
+  // Where there are no queries, the keys may still be on their way.
+  copy_async_commit();
   copy_async_wait<0>();
   sync_threads();
   if (held >= 0 && threadIdx.x == 0) {
@@ -358,12 +361,12 @@ void launch_backward(const FlashAttentionBackward& op, CudaContext& context) {
       context.scratch<float>(key_blocks > 1 ? rows * Dims : 0), turns, visibility_of(op, context),
       static_cast<int32_t>(heads), static_cast<int32_t>(kv_heads), padded,
       static_cast<int32_t>(key_blocks), scale.scale};
-  launch(
-      name, flash_attention_totals<T, Dims>,
-      {.blocks = blocks_of(rows * kLanesOfRow<T, Dims>, kTotalsThreads), .threads = kTotalsThreads},
-      context.stream, arguments.grad_output, rows_in<T, Dims>(name, context, op.output),
-      input<float>(op.logsumexp), totals, turns, arguments.visibility, rows,
-      static_cast<int32_t>(heads));
+  launch(name, flash_attention_totals<T, Dims>,
+         {.blocks = std::max(1u, blocks_of(rows * kLanesOfRow<T, Dims>, kTotalsThreads)),
+          .threads = kTotalsThreads},
+         context.stream, arguments.grad_output, rows_in<T, Dims>(name, context, op.output),
+         input<float>(op.logsumexp), totals, turns, arguments.visibility, rows,
+         static_cast<int32_t>(heads));
   launch(name, flash_attention_backward<T, Dims, Small>,
          {.blocks = static_cast<uint32_t>(key_blocks * kv_heads * batch),
           .threads = Tiles::kWarps * kWarpSize,
