@@ -20,6 +20,8 @@ int device_count();
 void use_device(int ordinal);
 // "NVIDIA H200, compute capability 9.0, driver 13.0"
 std::string describe_device(int ordinal);
+// 9 of "9.0", of the calling thread's device.
+int compute_capability_major();
 
 // The most shared memory that a block can ask for.
 size_t most_shared_bytes(int ordinal);

@@ -74,6 +74,14 @@ size_t most_shared_bytes(int ordinal) {
   return static_cast<size_t>(bytes);
 }
 
+int compute_capability_major() {
+  int device = 0, major = 0;
+  check(cudaGetDevice(&device), "cudaGetDevice");
+  check(cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device),
+        "cudaDeviceGetAttribute");
+  return major;
+}
+
 MemoryState memory_state() {
   size_t free_bytes = 0, total_bytes = 0;
   check(cudaMemGetInfo(&free_bytes, &total_bytes), "cudaMemGetInfo");

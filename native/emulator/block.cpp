@@ -1,5 +1,6 @@
 #include "emulator/block.h"
 
+#include <algorithm>
 #include <cstring>
 #include <functional>
 #include <utility>
@@ -20,23 +21,22 @@ uint64_t next_random(uint64_t& state) {
   return z ^ (z >> 31);
 }
 
-bool same_place(const Where& a, const Where& b) {
-  return a.line() == b.line() && a.column() == b.column() &&
-         std::strcmp(a.file_name(), b.file_name()) == 0;
-}
-
-// "rms_norm_cuda.cu:41"
-std::string place(const Where& where) {
-  const std::string file = where.file_name();
-  const size_t slash = file.rfind('/');
-  return text(slash == std::string::npos ? file : file.substr(slash + 1), ":", where.line());
-}
-
 std::string coordinates(Dim3 index) {
   return text("(", index.x, ", ", index.y, ", ", index.z, ")");
 }
 
 }  // namespace
+
+bool same_place(const Where& a, const Where& b) {
+  return a.line() == b.line() && a.column() == b.column() &&
+         std::strcmp(a.file_name(), b.file_name()) == 0;
+}
+
+std::string place(const Where& where) {
+  const std::string file = where.file_name();
+  const size_t slash = file.rfind('/');
+  return text(slash == std::string::npos ? file : file.substr(slash + 1), ":", where.line());
+}
 
 void Block::run(const char* kernel, Dim3 grid, Dim3 block, Dim3 index, size_t shared_bytes,
                 uint64_t order, SharedTraffic* traffic, void (*body)(void*), void* argument) {
@@ -52,6 +52,7 @@ void Block::run(const char* kernel, Dim3 grid, Dim3 block, Dim3 index, size_t sh
   shared_.reset(shared_bytes);
   const uint32_t count = block.count();
   warps_.assign((count + kWarp - 1) / kWarp, Warp{});
+  warpgroups_.assign((warps_.size() + 3) / 4, Warpgroup{});
   conflicts_.start(traffic, warps_.size());
   while (threads_.size() < count) threads_.push_back(std::make_unique<Thread>());
   order_.resize(count);
@@ -151,6 +152,9 @@ void Block::thread_main(void* argument) {
   Block& block = *thread.block;
   try {
     block.body_(block.argument_);
+    const WarpProducts& products = block.products();
+    const auto& open = products.groups.empty() ? products.open_group : products.groups.front();
+    if (!open.empty()) throw Fault(open[0].where, "wgmma: the thread ends without waiting for it");
   } catch (...) {
     block.fault_ = std::current_exception();
   }
@@ -212,6 +216,33 @@ void Block::meet(const char* name, uint32_t mask, void* operand, const Where& wh
   warp.meeting = nullptr;
   for (uint32_t i = 0; i < lanes; ++i) {
     if ((mask >> i & 1) != 0) threads_[first + i]->state = Thread::State::ready;
+  }
+}
+
+void Block::wait_for_issues(size_t count, const Where& where) {
+  Thread& thread = *current_;
+  const size_t first = thread.linear / kWarp / 4 * 4;
+  const auto issued = [&] {
+    size_t least = count;
+    for (size_t warp = first; warp < std::min(first + 4, warps_.size()); ++warp) {
+      least = std::min(least, warps_[warp].products.issued);
+    }
+    return least >= count;
+  };
+  while (!issued()) {
+    thread.state = Thread::State::at_warpgroup;
+    thread.waits_for = "wgmma.mma_async";
+    thread.where = where;
+    thread.fiber.yield();
+  }
+}
+
+void Block::wake_warpgroup() {
+  const size_t first = current_->linear / (4 * kWarp) * (4 * kWarp);
+  for (size_t i = first; i < std::min(first + 4 * kWarp, order_.size()); ++i) {
+    if (threads_[i]->state == Thread::State::at_warpgroup) {
+      threads_[i]->state = Thread::State::ready;
+    }
   }
 }
 

@@ -16,6 +16,7 @@
 #include "emulator/bank_conflicts.h"
 #include "emulator/fiber.h"
 #include "emulator/shared_memory.h"
+#include "emulator/wgmma.h"
 
 namespace leia::emulator {
 
@@ -25,6 +26,10 @@ struct Dim3 {
 };
 
 constexpr uint32_t kWarp = 32;
+
+bool same_place(const Where& a, const Where& b);
+// "rms_norm_cuda.cu:41"
+std::string place(const Where& where);
 
 // Sixteen, eight or four bytes on their way from global to shared memory.
 struct AsyncCopy {
@@ -36,7 +41,7 @@ struct AsyncCopy {
 class Block {
  public:
   struct Thread {
-    enum class State { ready, at_barrier, at_collective, finished };
+    enum class State { ready, at_barrier, at_collective, at_warpgroup, finished };
 
     Fiber fiber;
     Block* block = nullptr;
@@ -90,8 +95,17 @@ class Block {
   // land.
   void wait_group(size_t pending);
 
+  // What the running thread's warp has under way on the tensor cores, and its warpgroup.
+  WarpProducts& products() { return warps_[current_->linear / kWarp].products; }
+  Warpgroup& warpgroup() { return warpgroups_[current_->linear / kWarp / 4]; }
+  // Waits until each warp of the warpgroup has issued that many products.
+  void wait_for_issues(size_t count, const Where& where);
+  // Something was issued.
+  void wake_warpgroup();
+
  private:
   struct Warp {
+    WarpProducts products;
     uint32_t epoch = 0;
     const char* meeting = nullptr;
     Where where = Where::current();
@@ -118,6 +132,7 @@ class Block {
   BankConflicts conflicts_;
   std::vector<std::unique_ptr<Thread>> threads_;
   std::vector<Warp> warps_;
+  std::vector<Warpgroup> warpgroups_;
   std::vector<uint32_t> order_;
   uint64_t random_ = 0;
   uint32_t epoch_ = 0;

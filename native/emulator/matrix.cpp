@@ -15,10 +15,6 @@ namespace {
 
 constexpr uint32_t kAllLanes = ~0u;
 
-float half_of(uint32_t pair, uint32_t half) {
-  return to_float(bfloat16{static_cast<uint16_t>(pair >> (16 * half))});
-}
-
 struct LoadMatrix {
   uint16_t row[8];
   bool transposed;
@@ -44,7 +40,6 @@ void give_out(const std::array<LoadMatrix*, kWarp>& lanes, uint32_t) {
 // Pranesh, "Numerical behavior of NVIDIA tensor cores", 2021). After the A100's, the coarsest of
 // those in question: eight products and the sum so far are cut, not rounded, to 24 bits behind the
 // leading bit of the largest, added exactly, and the sum is cut to float32.
-constexpr uint32_t kBlock = 8;
 constexpr int kFraction = 24;
 
 // 2^exponent, for exponents of normal numbers.
@@ -54,31 +49,6 @@ double power_of_two(int exponent) {
 
 int exponent_of(float value) {
   return value == 0.0f ? -300 : std::ilogb(value);
-}
-
-float add_products(float sum, const float (&left)[kBlock], const float (&right)[kBlock]) {
-  int largest = exponent_of(sum);
-  double terms[kBlock + 1] = {sum};
-  bool finite = std::isfinite(sum);
-  for (uint32_t i = 0; i < kBlock; ++i) {
-    terms[i + 1] = static_cast<double>(left[i]) * static_cast<double>(right[i]);  // exact
-    finite = finite && std::isfinite(left[i]) && std::isfinite(right[i]);
-    if (terms[i + 1] != 0.0) {
-      largest = std::max(largest, exponent_of(left[i]) + exponent_of(right[i]));
-    }
-  }
-  double total = 0.0;
-  if (!finite) {
-    for (const double term : terms) total += term;
-    return static_cast<float>(total);
-  }
-  if (largest == -300) return 0.0f;
-  const double unit = power_of_two(largest - kFraction), units = power_of_two(kFraction - largest);
-  for (const double term : terms) total += std::trunc(term * units);
-  total *= unit;
-  const auto result = static_cast<float>(total);
-  const bool is_cut = std::fabs(static_cast<double>(result)) <= std::fabs(total);
-  return is_cut || !std::isfinite(result) ? result : std::nextafter(result, 0.0f);
 }
 
 struct MultiplyAdd {
@@ -103,9 +73,9 @@ void multiply(const std::array<MultiplyAdd*, kWarp>& lanes, uint32_t) {
     for (uint32_t i = 0; i < 4; ++i) {
       const uint32_t row = g + 8 * (i / 2), column = 2 * t + i % 2;
       float sum = lanes[lane]->c[i];
-      for (uint32_t k = 0; k < 16; k += kBlock) {
-        float left[kBlock], right[kBlock];
-        for (uint32_t j = 0; j < kBlock; ++j) {
+      for (uint32_t k = 0; k < 16; k += kProductBlock) {
+        float left[kProductBlock], right[kProductBlock];
+        for (uint32_t j = 0; j < kProductBlock; ++j) {
           left[j] = a[row][k + j];
           right[j] = b[k + j][column];
         }
@@ -117,6 +87,36 @@ void multiply(const std::array<MultiplyAdd*, kWarp>& lanes, uint32_t) {
 }
 
 }  // namespace
+
+float half_of(uint32_t pair, uint32_t half) {
+  return to_float(bfloat16{static_cast<uint16_t>(pair >> (16 * half))});
+}
+
+float add_products(float sum, const float (&left)[kProductBlock],
+                   const float (&right)[kProductBlock]) {
+  int largest = exponent_of(sum);
+  double terms[kProductBlock + 1] = {sum};
+  bool finite = std::isfinite(sum);
+  for (uint32_t i = 0; i < kProductBlock; ++i) {
+    terms[i + 1] = static_cast<double>(left[i]) * static_cast<double>(right[i]);  // exact
+    finite = finite && std::isfinite(left[i]) && std::isfinite(right[i]);
+    if (terms[i + 1] != 0.0) {
+      largest = std::max(largest, exponent_of(left[i]) + exponent_of(right[i]));
+    }
+  }
+  double total = 0.0;
+  if (!finite) {
+    for (const double term : terms) total += term;
+    return static_cast<float>(total);
+  }
+  if (largest == -300) return 0.0f;
+  const double unit = power_of_two(largest - kFraction), units = power_of_two(kFraction - largest);
+  for (const double term : terms) total += std::trunc(term * units);
+  total *= unit;
+  const auto result = static_cast<float>(total);
+  const bool is_cut = std::fabs(static_cast<double>(result)) <= std::fabs(total);
+  return is_cut || !std::isfinite(result) ? result : std::nextafter(result, 0.0f);
+}
 
 void load_matrix(uint32_t (&registers)[4], size_t offset, bool transposed, const Where& where) {
   Block& block = *Block::current().block;

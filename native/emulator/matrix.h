@@ -1,6 +1,5 @@
 // The tensor cores' instructions, lane by lane. The layouts are those of the PTX manual (sections
-// "Matrix Fragments for mma.m16n8k16" and "ldmatrix"); sums are float32 one after the other in the
-// order of k, which is not how a tensor core rounds.
+// "Matrix Fragments for mma.m16n8k16" and "ldmatrix").
 #pragma once
 
 #include <cstddef>
@@ -15,5 +14,14 @@ void load_matrix(uint32_t (&registers)[4], size_t offset, bool transposed, const
 
 void multiply_add(float (&c)[4], const uint32_t (&a)[4], const uint32_t (&b)[2],
                   const Where& where);
+
+// What a tensor core makes of a sum and products of bfloat16, kProductBlock at a time: not what a
+// CPU would.
+constexpr uint32_t kProductBlock = 8;
+float add_products(float sum, const float (&left)[kProductBlock],
+                   const float (&right)[kProductBlock]);
+
+// The low or the high bfloat16 of a register.
+float half_of(uint32_t pair, uint32_t half);
 
 }  // namespace leia::emulator

@@ -112,6 +112,10 @@ size_t most_shared_bytes(int) {
   return emulator::most_shared_bytes();
 }
 
+int compute_capability_major() {
+  return 9;
+}
+
 MemoryState memory_state() {
   std::lock_guard lock(memory_mutex);
   const auto total = static_cast<int64_t>(device_bytes());

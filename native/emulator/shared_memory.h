@@ -34,16 +34,25 @@ class SharedMemory {
   // From here to landing, nobody may read or write the bytes.
   void begin_copy(size_t offset, size_t size, const Accessor& who, const Where& where);
   void land_copy(size_t offset, size_t size, const Accessor& who);
+  // From beginning to end, tensor cores may read the bytes any time, so nobody may write them. They
+  // see what is written by ordinary means ("the generic proxy") only if its writer called
+  // fence_proxy() between the writing and the barrier.
+  void begin_async_read(size_t offset, size_t size, const Accessor& who, const Where& where);
+  void end_async_read(size_t offset, size_t size, const Accessor& who);
+  void fence_proxy(const Accessor& who);
+
+  static constexpr uint32_t kNobody = ~0u;
+  static constexpr uint32_t kMany = ~0u - 1;
 
  private:
   static constexpr size_t kGranule = 2;  // the smallest element
-  static constexpr uint32_t kNobody = ~0u;
-  static constexpr uint32_t kMany = ~0u - 1;
 
   struct Granule {
     uint32_t generation = 0;  // of the block whose state this is
     bool written = false;
     bool in_flight = false;
+    uint16_t async_readers = 0;
+    uint32_t writer_fences = 0;  // that the writer had called before
     Accessor writer{kNobody, kNobody, 0, 0};
     Accessor reader{kNobody, kNobody, 0, 0};  // or kMany threads, of one warp or of kMany
   };
@@ -53,6 +62,11 @@ class SharedMemory {
   void check_order(const Accessor& before, const Accessor& now, const char* what, size_t offset,
                    const Where& where) const;
 
+  static void note_read(Granule& granule, const Accessor& who);
+  void note_write(Granule& granule, const Accessor& who);
+
+  // Of each thread: when it called fence_proxy().
+  std::vector<std::vector<Accessor>> fences_;
   std::vector<std::byte> data_;
   std::vector<Granule> shadow_;
   size_t base_ = 0;  // aligned start within data_

@@ -47,6 +47,13 @@ Napi::Object initialise(Napi::Env, Napi::Object exports) {
     return sums_in_turn(info[0].As<Napi::Boolean>(),
                         static_cast<uint64_t>(info[1].As<Napi::Number>().Int64Value()));
   });
+  add(exports, "warpgroupMultiply", [](const Napi::CallbackInfo& info) {
+    return warpgroup_multiply(
+        to_vector(info[0]), to_vector(info[1]),
+        {info[2].As<Napi::Boolean>(), info[3].As<Napi::Boolean>(), info[4].As<Napi::String>(),
+         static_cast<uint64_t>(info[5].As<Napi::Number>().Int64Value()),
+         info[6].As<Napi::Number>().Uint32Value()});
+  });
   return exports;
 }
 

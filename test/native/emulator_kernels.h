@@ -26,4 +26,16 @@ std::vector<float> bank_conflicts(const std::string& name);
 // not pass the turn on.
 std::vector<float> sums_in_turn(bool faulty, uint64_t order);
 
+struct WarpgroupTest {
+  bool in_registers;  // the left operand; then the sums begin with 1
+  bool k_major;       // b is [columns, 128], else [128, columns]
+  std::string fault;  // by name, or empty
+  uint64_t order;     // of threads
+  uint32_t threads = 128;
+};
+
+// sums[64, columns] = a[64, 128] * b by a warpgroup; 64 or 128 columns.
+std::vector<float> warpgroup_multiply(const std::vector<float>& a, const std::vector<float>& b,
+                                      const WarpgroupTest& test);
+
 }  // namespace leia::emulator_test
