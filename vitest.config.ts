@@ -31,6 +31,19 @@ export default defineConfig({
           env: { LEIA_TEST_DEVICE: 'emulated', LEIA_ADDON: `${build}/emulated/leia.node` },
         },
       },
+      {
+        extends: true,
+        test: {
+          name: 'hopper',
+          include: ['test/ops/operations.test.ts', 'test/ops/properties.test.ts'],
+          env: {
+            LEIA_TEST_DEVICE: 'emulated',
+            LEIA_ADDON: `${build}/emulated/leia.node`,
+            LEIA_HOPPER: '1',
+            LEIA_TEST_OPERATION: 'flash-attention',
+          },
+        },
+      },
       ...(hasGpu
         ? [
             {

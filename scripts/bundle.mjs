@@ -41,6 +41,7 @@ const parts = [
   'test/core',
   'test/emulator/emulator.test.ts',
   'test/emulator/orders.test.ts',
+  'test/emulator/wgmma.test.ts',
   'test/llama/fixtures.ts',
   'test/llama/generate.test.ts',
   'test/llama/model.test.ts',

@@ -16,8 +16,12 @@ const limits = {
   sm_90a: { registers: 65_536, shared: 228 * 1024, threads: 2048, blocks: 32 },
 };
 
-/** What the emulator is told to be, so that every kernel is launched once: a large GPU, and one of 8.6 or 8.9. */
-const gpus = [{}, { LEIA_EMULATOR_SHARED: String(99 * 1024) }];
+/** What the emulator is told to be, so that every kernel is launched once. Of other GPUs attention alone has kernels of its own. */
+const gpus = [
+  { environment: {}, filter: [] },
+  { environment: { LEIA_EMULATOR_SHARED: String(99 * 1024) }, filter: ['-t', 'flashAttention'] },
+  { environment: { LEIA_HOPPER: '1' }, filter: ['-t', 'flashAttention'] },
+];
 
 function has(tool) {
   return spawnSync(tool, ['--version']).status === 0;
@@ -91,14 +95,14 @@ function launches() {
   try {
     const record = join(folder, 'launches');
     const vitest = join(root, 'node_modules/vitest/vitest.mjs');
-    for (const gpu of gpus) {
+    for (const { environment, filter } of gpus) {
       const { status, stdout, stderr } = spawnSync(
         process.execPath,
-        [vitest, 'run', '--project', 'emulated', 'test/ops/operations.test.ts'],
+        [vitest, 'run', '--project', 'emulated', 'test/ops/operations.test.ts', ...filter],
         {
           cwd: root,
           encoding: 'utf8',
-          env: { ...process.env, ...gpu, LEIA_EMULATOR_LAUNCHES: record },
+          env: { ...process.env, ...environment, LEIA_EMULATOR_LAUNCHES: record },
         },
       );
       if (status !== 0)

@@ -92,6 +92,11 @@ if (hasKernels()) {
       /^LDSM\.16/,
       /^LDGSTS\.E\S*\.128/,
     ]);
+    expectIn('hopper', /^sm_90a.*hopper_attention_forward/, [
+      /^HGMMA\.64x128x16\.F32\.BF16$/,
+      /^FENCE\.VIEW\.ASYNC/,
+      /^LDGSTS\.E\S*\.128/,
+    ]);
     // 16 bytes at a time.
     const wide =
       /(?:swiglu_\w+ward|residual_add|rope|rms_norm_\w+ward|embedding_forward)I\S+?Li[48]E/;
@@ -104,6 +109,7 @@ if (hasKernels()) {
     expect(lacking).toEqual([]);
     // Five head sizes of three kernels, one of them in two sizes, on two architectures.
     expect(counts.get('attention')).toBe(40);
+    expect(counts.get('hopper')).toBe(2);
     for (const kind of ['wide', 'cross entropy', 'reading']) {
       expect(counts.get(kind), kind).toBeGreaterThan(7);
     }

@@ -44,8 +44,10 @@ export type OutputAllocator = (shape: Shape, dtype?: DType) => Tensor;
 /** The device under test; each has a run of its own (vitest.config.ts). */
 export const deviceName = process.env.LEIA_TEST_DEVICE ?? 'cpu';
 
-/** Whether the device under test has the operation, named as its folder: `rms-norm`. */
+/** Whether the device under test has the operation, named as its folder: `rms-norm`; and whether it is wanted. */
 export function isAvailable(operation: string): boolean {
+  const wanted = process.env.LEIA_TEST_OPERATION;
+  if (wanted !== undefined && operation !== wanted) return false;
   if (deviceName === 'cpu') return true;
   const prefix = operation.replaceAll('-', '_');
   return addon()

@@ -1,7 +1,9 @@
 // A block owns a block of queries of one head and walks over the keys they see. The tiles of keys
 // and of values take turns: while the tensor cores multiply with one, the other is on its way. The
 // softmax is that of base 2: log2(e) is part of the scale.
+#include "cuda/hopper.h"
 #include "ops/flash_attention/flash_attention_decode.cuh"
+#include "ops/flash_attention/flash_attention_hopper.h"
 #include "ops/flash_attention/flash_attention_rows.cuh"
 #include "ops/flash_attention/flash_attention_softmax.cuh"
 #include "ops/flash_attention/flash_attention_tiles.h"
@@ -103,6 +105,22 @@ __global__ void __launch_bounds__(ForwardTiles<T, Dims>::kWarps* kWarpSize)
   write_sums<M, D>(outputs, inverse, query_tile, warp_row, output, first + warp_row);
 }
 
+template <class T, int Dims>
+void launch_forward(const char* name, CudaContext& context, const ForwardArguments<T>& arguments,
+                    int64_t batch) {
+  if constexpr (std::is_same_v<T, bfloat16> && has_hopper_forward(Dims)) {
+    if (use_hopper_kernels()) return launch_hopper_forward<Dims>(name, context, arguments, batch);
+  }
+  using Tiles = ForwardTiles<T, Dims>;
+  launch(name, flash_attention_forward<T, Dims>,
+         {.blocks = blocks_of(arguments.visibility.queries, Tiles::kRows),
+          .blocks_y = static_cast<uint32_t>(arguments.heads),
+          .blocks_z = static_cast<uint32_t>(batch),
+          .threads = Tiles::kWarps * kWarpSize,
+          .shared_bytes = ForwardMemory<T, Dims>::bytes()},
+         context.stream, arguments);
+}
+
 }  // namespace
 
 void execute_cuda(const FlashAttentionForward& op, CudaContext& context) {
@@ -112,7 +130,6 @@ void execute_cuda(const FlashAttentionForward& op, CudaContext& context) {
   dispatch_attention(op.query, [&](auto type, auto dims) {
     using T = decltype(type);
     constexpr int kDims = decltype(dims)::value;
-    using Tiles = ForwardTiles<T, kDims>;
     const RowsOut<T, kDims> rows_out(context, op.output);
     const ForwardArguments<T> arguments{
         rows_in<T, kDims>(op.kName, context, op.query, scale.query_factor),
@@ -127,13 +144,7 @@ void execute_cuda(const FlashAttentionForward& op, CudaContext& context) {
     if (is_decoding(op)) {
       launch_decode<T, kDims>(op.kName, context, arguments, shape[0]);
     } else {
-      launch(op.kName, flash_attention_forward<T, kDims>,
-             {.blocks = blocks_of(shape[1], Tiles::kRows),
-              .blocks_y = static_cast<uint32_t>(shape[2]),
-              .blocks_z = static_cast<uint32_t>(shape[0]),
-              .threads = Tiles::kWarps * kWarpSize,
-              .shared_bytes = ForwardMemory<T, kDims>::bytes()},
-             context.stream, arguments);
+      launch_forward<T, kDims>(op.kName, context, arguments, shape[0]);
     }
     rows_out.finish(op.kName);
   });

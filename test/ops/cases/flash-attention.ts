@@ -274,14 +274,28 @@ const shapes: AttentionShape[] = [
   { ...shapeOf([1, 1, 1, 20, 20, 8], false), scale: 0 },
 ];
 
-export const cases: OperationCase[] = shapes.flatMap((shape) =>
-  (['float32', 'bfloat16'] as const).flatMap((dtype) => [
-    forwardCase(shape, dtype, 1),
-    backwardCase(shape, dtype, 1),
-    // With one query, the error of a single large score is all there is: a matter of luck, for naive code too.
-    ...(shape.queries > 1 ? [forwardCase(shape, dtype, 4)] : []),
+/** Several tiles of keys to each of queries, in the head sizes that matter; forward in bfloat16 alone. */
+const manyTiles: AttentionShape[] = [
+  shapeOf([1, 2, 1, 140, 420, 128], true),
+  shapeOf([2, 1, 1, 400, 400, 64], true, [
+    ...startsOf([1, 130, 5, 200, 64]),
+    ...startsOf([299, 101]),
   ]),
-);
+  shapeOf([1, 1, 1, 300, 300, 128], false, startsOf([129, 40, 131])),
+  shapeOf([1, 2, 1, 19, 520, 64], false),
+];
+
+export const cases: OperationCase[] = [
+  ...shapes.flatMap((shape) =>
+    (['float32', 'bfloat16'] as const).flatMap((dtype) => [
+      forwardCase(shape, dtype, 1),
+      backwardCase(shape, dtype, 1),
+      // With one query, the error of a single large score is all there is: a matter of luck, for naive code too.
+      ...(shape.queries > 1 ? [forwardCase(shape, dtype, 4)] : []),
+    ]),
+  ),
+  ...manyTiles.map((shape) => forwardCase(shape, 'bfloat16', 1)),
+];
 
 /** Documents of random lengths that fill a row. */
 function randomLengths(random: () => number, length: number): number[] {
