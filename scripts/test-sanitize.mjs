@@ -14,6 +14,7 @@ const tests = [
   'test/ops',
   'test/corpus/bzip2.test.ts',
   'test/emulator/emulator.test.ts',
+  'test/emulator/wgmma.test.ts',
 ];
 
 /** Ends the run unless the command succeeds. */

@@ -81,26 +81,26 @@ LEIA_DEVICE void fence_proxy_async() {
 #endif
 }
 
+// The compiler takes the registers for written here: it moves no access across, and what they are
+// computed from is done before.
+template <class T, int N>
+LEIA_DEVICE void pin([[maybe_unused]] T (&registers)[N][4]) {
 #if defined(__CUDACC__)
-// The compiler takes the registers for written here: it moves no access across.
-template <int N>
-LEIA_DEVICE void pin(float (&registers)[N][4]) {
 #pragma unroll
   for (int n = 0; n < N; ++n) {
 #pragma unroll
-    for (int i = 0; i < 4; ++i) asm volatile("" : "+f"(registers[n][i])::"memory");
+    for (int i = 0; i < 4; ++i) {
+      if constexpr (std::is_same_v<T, float>) {
+        asm volatile("" : "+f"(registers[n][i])::"memory");
+      } else {
+        asm volatile("" : "+r"(registers[n][i])::"memory");
+      }
+    }
   }
+#endif
 }
 
-template <int N>
-LEIA_DEVICE void pin(uint32_t (&registers)[N][4]) {
-#pragma unroll
-  for (int n = 0; n < N; ++n) {
-#pragma unroll
-    for (int i = 0; i < 4; ++i) asm volatile("" : "+r"(registers[n][i])::"memory");
-  }
-}
-#else
+#if !defined(__CUDACC__)
 template <class T>
 emulator::Registers registers_of(T& array) {
   return {&array, sizeof(array) / sizeof(uint32_t)};
@@ -142,6 +142,18 @@ LEIA_DEVICE void warpgroup_commit(LEIA_ONLY_WHERE) {
   __trap();
 #else
   emulator::warpgroup_commit(where);
+#endif
+}
+
+// What `number`, which is never negative, is computed from is done before a wait that follows. Else
+// ptxas (13.0) moves the wait up as far as straight code goes, before the work that was to be done
+// meanwhile; not past an instruction that must stay in its place.
+LEIA_DEVICE void finish_before_wait([[maybe_unused]] float number) {
+#if defined(__CUDACC__)
+  asm volatile(
+      "{\n.reg .pred never;\nsetp.lt.f32 never, %0, 0f00000000;\n@never nanosleep.u32 1;\n}" ::"f"(
+          number)
+      : "memory");
 #endif
 }
 

@@ -61,7 +61,9 @@ async function machineCode(addon: string): Promise<Map<string, string[]>> {
       own = [];
       kernels.set(`${architecture} ${name}`, own);
     }
-    const instruction = /^\s+\/\*[0-9a-f]+\*\/\s+(?:@!?U?P\w+ )?([A-Z][A-Z0-9_.]+)/.exec(line)?.[1];
+    const instruction = /^\s+\/\*[0-9a-f]+\*\/\s+(?:@!?U?P\w+ )?([A-Z][A-Z0-9_.x]+)/.exec(
+      line,
+    )?.[1];
     if (instruction !== undefined) own.push(instruction);
   }
   expect((await ended)[0]).toBe(0);
@@ -97,6 +99,18 @@ if (hasKernels()) {
       /^FENCE\.VIEW\.ASYNC/,
       /^LDGSTS\.E\S*\.128/,
     ]);
+    // The exponentials lie between the two waits: the products behind the first run beside them.
+    for (const [name, code] of kernels) {
+      if (!/^sm_90a.*hopper_attention_forward/.test(name)) continue;
+      const wait = 'WARPGROUP.DEPBAR.LE';
+      const between = code
+        .join(' ')
+        .split(wait)
+        .slice(1, -1)
+        .filter((part) => !part.includes('HGMMA'));
+      const exponentials = between.map((part) => part.split('MUFU.EX2').length - 1);
+      if (Math.max(0, ...exponentials) < 64) lacking.push(`${name}: exponentials before a wait`);
+    }
     // 16 bytes at a time.
     const wide =
       /(?:swiglu_\w+ward|residual_add|rope|rms_norm_\w+ward|embedding_forward)I\S+?Li[48]E/;

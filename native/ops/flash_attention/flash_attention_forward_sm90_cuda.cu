@@ -132,8 +132,8 @@ __global__ void __launch_bounds__(kThreads, 1)
     Memory::key(stage).template start_copy<kThreads>(key, column);
     copy_async_commit();
     arrive();
-    start_next(stage, column);
     start_scores<Dims>(scores, queries, Memory::key(stage).by_dims());
+    start_next(stage, column);
     warpgroup_wait<0>(scores[0]);
     mask(scores, column);
     softmax.template weigh<N>(scores, shrink, scale);
@@ -141,12 +141,13 @@ __global__ void __launch_bounds__(kThreads, 1)
     for (column += kColumns; column < any.last; column += kColumns) {
       stage = 1 - stage;
       arrive();
-      start_next(stage, column);
       start_scores<Dims>(scores, queries, Memory::key(stage).by_dims());
       start_outputs<Dims>(outputs, weights, Memory::value(1 - stage).by_rows());
+      start_next(stage, column);
       warpgroup_wait<1>(scores[0]);
       mask(scores, column);
       softmax.template weigh<N>(scores, shrink, scale);
+      finish_before_wait(softmax.sum[0][0] + softmax.sum[0][1]);
       warpgroup_wait<0>(outputs[0], weights);
       rescale<1, D>(outputs, shrink);
       round_weights(weights, scores);
