@@ -15,7 +15,7 @@ namespace {
 
 constexpr uint32_t kAllLanes = ~0u, kWarps = 4, kRows = 64, kDepth = 16, kWarpRows = 16;
 constexpr size_t kChunk = 16, kLine = 128, kAtom = 1024;
-constexpr uint32_t kPoison = 0x7fc0dead;  // NaN
+constexpr uint32_t kPoison = 0x7fa0dead;  // a signalling NaN: arithmetic makes it another
 
 Block& block() {
   return *Block::current().block;
@@ -135,6 +135,14 @@ void check_handed(const WarpProducts& own, uint32_t lane, const Registers& regis
   }
 }
 
+void check_poison(const WarpProducts::Sums& sums, const Where& where) {
+  for (const uint32_t* now : sums.registers) {
+    if (std::any_of(now, now + sums.columns / 2, [](uint32_t each) { return each != kPoison; })) {
+      throw Fault(where, "wgmma: its sums were written while a product was under way");
+    }
+  }
+}
+
 // The sums of a product that are under way already, or that this one takes over.
 WarpProducts::Sums& sums_of(WarpProducts& own, const std::array<Multiply*, kWarp>& lanes) {
   const Multiply& first = *lanes[0];
@@ -144,12 +152,7 @@ WarpProducts::Sums& sums_of(WarpProducts& own, const std::array<Multiply*, kWarp
     if (sums.columns != columns) {
       throw Fault(first.where, "wgmma: its sums are under way in a product of another shape");
     }
-    for (uint32_t lane = 0; lane < kWarp; ++lane) {
-      const uint32_t* now = sums.registers[lane];
-      if (std::any_of(now, now + columns / 2, [](uint32_t value) { return value != kPoison; })) {
-        throw Fault(first.where, "wgmma: its sums were written while a product was under way");
-      }
-    }
+    check_poison(sums, first.where);
     return sums;
   }
   WarpProducts::Sums sums{{}, columns, 0, {}};
@@ -293,6 +296,7 @@ void end_wait(const std::array<Wait*, kWarp>& lanes, uint32_t) {
     if (sums.under_way != 0) {
       throw Fault(lanes[0]->where, "wgmma: sums that the wait names are still under way");
     }
+    check_poison(sums, lanes[0]->where);
     for (uint32_t lane = 0; lane < kWarp; ++lane) {
       std::memcpy(sums.registers[lane], sums.values[lane].data(), 4 * count);
     }

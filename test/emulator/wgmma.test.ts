@@ -71,6 +71,7 @@ const faults: [string, RegExp][] = [
   ['no fence', /no wgmma.fence after the last access of its sums/],
   ['written after fence', /its sums were written after the wgmma.fence/],
   ['written under way', /its sums were written while a product was under way/],
+  ['scaled under way', /its sums were written while a product was under way/],
   ['no commit', /sums that the wait names are still under way/],
   ['no wait', /the thread ends without waiting for it/],
   ['no proxy fence', /thread \d+ wrote without a fence.proxy.async after it/],

@@ -16,6 +16,7 @@ enum class Fault {
   no_fence,
   written_after_fence,
   written_under_way,
+  scaled_under_way,
   read_under_way,
   no_commit,
   no_wait,
@@ -121,6 +122,7 @@ __global__ void warpgroup_product(Product product) {
     copy_async_wait<0>();
   }
   if (fault == Fault::left_written) rows[1][2] ^= 1;
+  if (fault == Fault::scaled_under_way) sums[1][2] *= 0.5f;
   const float early = sums[0][0];
   if (fault == Fault::left_not_waited_for) {
     warpgroup_wait<0>(sums);
@@ -143,6 +145,7 @@ const std::map<std::string, Fault>& faults() {
       {"no fence", Fault::no_fence},
       {"written after fence", Fault::written_after_fence},
       {"written under way", Fault::written_under_way},
+      {"scaled under way", Fault::scaled_under_way},
       {"read under way", Fault::read_under_way},
       {"no commit", Fault::no_commit},
       {"no wait", Fault::no_wait},

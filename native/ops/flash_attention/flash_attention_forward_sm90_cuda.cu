@@ -155,11 +155,11 @@ __global__ void __launch_bounds__(kThreads, 1)
     arrive();
     start_outputs<Dims>(outputs, weights, Memory::value(stage).by_rows());
     warpgroup_wait<0>(outputs[0], weights);
+  } else {
+    // The queries are still on their way.
+    copy_async_wait<0>();
+    sync_threads();
   }
-  // Where no key was visible, the queries may still be on their way; elsewhere other warps'
-  // products may have read this one's.
-  copy_async_wait<0>();
-  sync_threads();
 
   float inverse[1][2];
 #pragma unroll
@@ -174,6 +174,8 @@ __global__ void __launch_bounds__(kThreads, 1)
       arguments.logsumexp.store(row + position, logsumexp);
     }
   }
+  // Nobody reads the queries any more since the barrier before the last product: their tile takes
+  // the output.
   const HeadRows<T> output(arguments.output, batch, visibility.queries, heads, head, Dims);
   write_sums<1, D>(outputs, inverse, query_tile, warp_row, output, first + warp_row);
 #endif
