@@ -41,6 +41,7 @@ const parts = [
   'test/core',
   'test/emulator/emulator.test.ts',
   'test/emulator/orders.test.ts',
+  'test/emulator/small-gpu.test.ts',
   'test/emulator/wgmma.test.ts',
   'test/llama/fixtures.ts',
   'test/llama/generate.test.ts',
@@ -50,6 +51,7 @@ const parts = [
   ...[
     'attention',
     'ops',
+    'scoring',
     'tiny-llama',
     'tiny-llama-mha128',
     'tiny-llama-rope-llama3',
