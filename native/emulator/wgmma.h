@@ -35,7 +35,7 @@ struct WarpgroupProduct {
   bool b_transposed;
 };
 
-// What an instruction of a warp's lanes brings.
+// Registers that a lane's fence named, and what was in them.
 struct HandedRegisters {
   const std::byte* data;
   std::vector<uint32_t> values;
