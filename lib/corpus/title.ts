@@ -13,6 +13,9 @@ const UNTIDY = /[&%_\u180e\u200e\u200f\u202a-\u202e]|[^\S ]| {2}|^[ :]| $/;
 /** Languages whose small i has a capital with a dot. */
 const DOTTED_I = new Set(['tr', 'az', 'kaa', 'crh', 'tt', 'gag']);
 
+/** Capitals of the letters that have come up: asking for one takes longer than all else about most titles. */
+const CAPITALS = new Map<string, string>();
+
 /** The first letter as a capital, where that is one letter; Georgian has no capitals in titles. */
 export function capitalise(title: string, language = ''): string {
   const code = title.codePointAt(0);
@@ -21,7 +24,12 @@ export function capitalise(title: string, language = ''): string {
   const first = String.fromCodePoint(code);
   if (first === 'i' && DOTTED_I.has(language)) return `İ${title.slice(1)}`;
   if (code >= 0x10d0 && code <= 0x10ff) return title;
-  const upper = first.toUpperCase();
+  let upper = CAPITALS.get(first);
+  if (upper === undefined) {
+    upper = first.toUpperCase();
+    CAPITALS.set(first, upper);
+  }
+  if (upper === first) return title;
   return upper.length === first.length ? upper + title.slice(first.length) : title;
 }
 
@@ -55,6 +63,10 @@ export function normaliseTitle(
 
 /** The same of a title without anything to resolve: Unicode NFC and the first letter. */
 export function storedTitle(title: string, wiki: Pick<Siteinfo, 'caseRule' | 'language'>): string {
-  const composed = title.normalize('NFC');
-  return wiki.caseRule === 'first-letter' ? capitalise(composed, wiki.language) : composed;
+  return withCapital(title.normalize('NFC'), wiki);
+}
+
+/** The same of a title that is in Unicode NFC. */
+export function withCapital(title: string, wiki: Pick<Siteinfo, 'caseRule' | 'language'>): string {
+  return wiki.caseRule === 'first-letter' ? capitalise(title, wiki.language) : title;
 }

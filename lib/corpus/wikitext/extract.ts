@@ -1,9 +1,8 @@
 // A page of a dump as an article: plain text, and the links in it by code points.
 import type { Anchor, Article } from '../article.ts';
 import type { Page, Siteinfo } from '../siteinfo.ts';
-import { type LineOptions, toParagraphs } from './lines.ts';
+import { type LineOptions, type Paragraphs, toParagraphs } from './lines.ts';
 import { LinkResolver } from './links.ts';
-import type { Range } from './pieces.ts';
 import { readWikitext } from './reader.ts';
 
 export interface ExtractOptions extends Partial<LineOptions> {}
@@ -13,11 +12,9 @@ const manyUnclosed = 500;
 /** MediaWiki saves no page of more than 2 MiB. */
 const longPage = 2 ** 21;
 
-const SURROGATE = /[\ud800-\udfff]/;
-
-/** UTF-16 offsets to code points; `links` in order and without overlaps. */
-function toCodePoints(text: string, links: Range[]): Anchor[] {
-  if (!SURROGATE.test(text)) return links; // the same, as in most articles
+/** UTF-16 offsets to code points; links are in order and without overlaps. */
+function toCodePoints({ text, links, inUnits }: Paragraphs): Anchor[] {
+  if (inUnits) return links; // the same, as in most articles
   let unit = 0;
   let point = 0;
   const advance = (to: number): number => {
@@ -49,9 +46,13 @@ export class ArticleExtractor {
    */
   extract(page: Pick<Page, 'id' | 'title' | 'text'>): Article {
     const passage = readWikitext(page.text, this.#resolver);
-    const { text, links } = toParagraphs(passage, this.#options);
+    const paragraphs = toParagraphs(passage, this.#options);
     const { id, title } = page;
-    const article: Article = { id, title, text, anchors: toCodePoints(text, links) };
+    const article: Article = {
+      ...{ id, title },
+      text: paragraphs.text,
+      anchors: toCodePoints(paragraphs),
+    };
     if (passage.unclosed > manyUnclosed) {
       article.oddity = `${passage.unclosed} templates, tables or links are never closed`;
     } else if (page.text.length > longPage) {

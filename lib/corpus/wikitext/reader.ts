@@ -4,12 +4,13 @@
 // is never closed just leaves its content as text. Nothing is read twice, so hostile pages with
 // megabytes of braces or a hundred thousand links take linear time, which regular expressions over
 // the whole text would not.
+import { INDENT, MARKUP, PAIRED, PROPERTIES, SEPARATOR } from './codes.ts';
 import { type ElementAction, Elements } from './elements.ts';
 import { entityAt } from './entities.ts';
 import { type Brace, type Link, OpenFrames } from './frames.ts';
-import { LINK_TRAIL, type LinkResolver, type LinkTarget, pipeTrick } from './links.ts';
-import { Pieces, type Range } from './pieces.ts';
-import { EXTERNAL_LINK, switchEnd, TAG, TAGS } from './tags.ts';
+import { endOfTrail, type LinkResolver, type LinkTarget, pipeTrick } from './links.ts';
+import { type PageText, Pieces } from './pieces.ts';
+import { addressAt, switchEnd, TAG, TAGS } from './tags.ts';
 import {
   closeVariant,
   endOption,
@@ -21,10 +22,8 @@ import {
 
 /** Text without inline markup, still with its line structure: headings, list marks, residues of tables. */
 export interface Passage {
-  text: string;
-  /** In order, without overlaps; may include blanks at its ends. */
-  links: Range[];
-  /** From here on a table was opened and never closed: its row lines are no text. */
+  text: PageText;
+  /** From this piece on a table was opened and never closed: its row lines are no text. */
   openTable: number;
   /** How many templates, tables and links were open at the end of the page. */
   unclosed: number;
@@ -32,13 +31,13 @@ export interface Passage {
   steps: number;
 }
 
-const SPECIAL = /<|\[|\]|\{|\}|\||''|&|__|＿＿|\n|-\{/g;
-const SPECIAL_IN_VARIANT = /<|\[|\]|\{|\}|\||''|&|__|＿＿|\n|-\{|[;:]/g;
 class Reader {
   readonly #source: string;
+  /** The same, and more behind it that is no markup. */
+  readonly #units: Uint16Array;
   readonly #resolver: LinkResolver;
-  readonly #pieces = new Pieces();
-  readonly #open = new OpenFrames(this.#pieces);
+  readonly #pieces: Pieces;
+  readonly #open: OpenFrames;
   readonly #elements: Elements;
   #nextVariantEnd = -1;
   /** Only blanks and indentation stood in this line so far. */
@@ -50,34 +49,52 @@ class Reader {
   constructor(source: string, resolver: LinkResolver) {
     this.#source = source;
     this.#resolver = resolver;
+    this.#pieces = new Pieces(source);
+    this.#units = this.#pieces.units;
+    this.#open = new OpenFrames(this.#pieces);
     this.#elements = new Elements(source);
   }
 
   read(): Passage {
-    const source = this.#source;
-    this.#heading = source.startsWith('=');
-    while (this.#at < source.length) {
+    const { length } = this.#source;
+    this.#heading = this.#units[0] === 0x3d && length > 0;
+    while (this.#at < length) {
       this.#steps++;
-      const special = this.#open.top()?.kind === 'variant' ? SPECIAL_IN_VARIANT : SPECIAL;
-      special.lastIndex = this.#at;
-      const found = special.exec(source);
-      const next = found ? found.index : source.length;
-      if (next > this.#at) this.#plain(source.slice(this.#at, next));
-      this.#at = next;
-      if (found) this.#special(source.charCodeAt(next));
+      const next = this.#nextMarkup();
+      if (next > this.#at) this.#plain(next);
+      if (next < length) this.#special(this.#units[next]!);
     }
     return this.#finish();
   }
 
-  #plain(text: string): void {
-    this.#pieces.push(text);
-    if (this.#lineStart && /[^\s:*#;]/.test(text)) this.#lineStart = false;
+  #nextMarkup(): number {
+    const units = this.#units;
+    const { length } = this.#source;
+    const inVariant = this.#open.top()?.kind === 'variant';
+    const wanted = inVariant ? MARKUP | SEPARATOR : MARKUP;
+    for (let at = this.#at; at < length; at++) {
+      const unit = units[at]!;
+      const properties = PROPERTIES[unit]!;
+      if ((properties & wanted) === 0) continue;
+      if ((properties & PAIRED) === 0) return at;
+      if (units[at + 1] === (unit === 0x2d ? 0x7b : unit)) return at;
+    }
+    return length;
   }
 
-  /** The one or more characters at the current place are ordinary text. */
-  #literal(length: number): void {
-    this.#pieces.push(this.#source.slice(this.#at, this.#at + length));
-    this.#at += length;
+  /** Text without markup up to `end`. */
+  #plain(end: number): void {
+    this.#pieces.push(this.#at, end);
+    for (let at = this.#at; this.#lineStart && at < end; at++) {
+      this.#lineStart = (PROPERTIES[this.#units[at]!]! & INDENT) !== 0;
+    }
+    this.#at = end;
+  }
+
+  /** The character at the current place is ordinary text. */
+  #literal(): void {
+    this.#pieces.push(this.#at, this.#at + 1);
+    this.#at++;
     this.#lineStart = false;
   }
 
@@ -125,28 +142,32 @@ class Reader {
     }
   }
 
+  /** Whether this unit stands so far from the current place. */
+  #is(unit: number, distance: number): boolean {
+    return this.#units[this.#at + distance] === unit;
+  }
+
   #entity(): void {
     const entity = entityAt(this.#source, this.#at);
     if (!entity) {
-      this.#literal(1);
+      this.#literal();
       return;
     }
-    this.#pieces.push(entity.value);
+    this.#pieces.pushText(entity.value);
     this.#at = entity.end;
     this.#lineStart = false;
   }
 
   #switch(): void {
     const end = switchEnd(this.#source, this.#at);
-    if (end < 0) this.#literal(1);
+    if (end < 0) this.#literal();
     else this.#at = end;
   }
 
   // --- lines ---
 
   #newline(): void {
-    const source = this.#source;
-    const following = source.charAt(this.#at + 1);
+    const following = this.#source.charAt(this.#at + 1);
     const breaksLabel = following === '' || '\n*#:;={|!'.includes(following);
     for (let top = this.#open.top(); top; top = this.#open.top()) {
       const ends =
@@ -167,48 +188,51 @@ class Reader {
   /** A line break, except in a link's label. */
   #break(): void {
     if (this.#open.top()?.kind === 'link') {
-      this.#pieces.push(' ');
+      this.#pieces.pushBlank();
       return;
     }
     this.#pieces.pushLineBreak();
   }
 
   #apostrophes(): void {
-    const source = this.#source;
-    let end = this.#at;
-    while (source.charCodeAt(end) === 0x27) end++;
-    const length = end - this.#at;
+    const start = this.#at;
+    const end = this.#endOfRow(0x27);
     const top = this.#open.top();
     const inTarget = top?.kind === 'link' && top.target === undefined;
     if (!inTarget) {
-      const before = /[^\n]{0,2}$/.exec(source.slice(Math.max(0, this.#at - 2), this.#at))![0];
-      this.#pieces.markQuotes(this.#pieces.length, length, before);
+      const before = /[^\n]{0,2}$/.exec(this.#source.slice(Math.max(0, start - 2), start))![0];
+      this.#pieces.markQuotes(this.#pieces.length, end - start, before);
     }
-    this.#pieces.push(source.slice(this.#at, end));
+    this.#pieces.push(start, end);
     this.#at = end;
     this.#lineStart = false;
+  }
+
+  /** The end of a row of one sign that begins at the current place. */
+  #endOfRow(unit: number): number {
+    let end = this.#at + 1;
+    while (this.#units[end] === unit) end++;
+    return end;
   }
 
   // --- templates and tables ---
 
   #openBraces(): void {
-    const source = this.#source;
-    let end = this.#at;
-    while (source.charCodeAt(end) === 0x7b) end++;
+    const end = this.#endOfRow(0x7b);
     const count = end - this.#at;
-    if (this.#lineStart && source.charCodeAt(end) === 0x7c && count === 1) {
+    if (this.#lineStart && this.#units[end] === 0x7c && count === 1) {
       this.#open.abandonInline();
       this.#open.push({ kind: 'table', start: this.#pieces.length });
       // The rest of the line is attributes, not text even if the table is never closed.
       const attributes = /(?:(?!\{\{).)*/y;
       attributes.lastIndex = end + 1;
-      attributes.exec(source);
+      attributes.exec(this.#source);
       this.#at = attributes.lastIndex;
       this.#lineStart = false;
       return;
     }
     if (count < 2) {
-      this.#literal(1);
+      this.#literal();
       return;
     }
     const start = this.#pieces.length;
@@ -218,13 +242,10 @@ class Reader {
   }
 
   #closeBraces(): void {
-    const source = this.#source;
-    let end = this.#at;
-    while (source.charCodeAt(end) === 0x7d) end++;
+    const end = this.#endOfRow(0x7d);
     let left = end - this.#at;
-    const endsVariant = () => source[end] === '-' && this.#open.top()?.kind === 'variant';
-    if (left === 1 && !endsVariant()) {
-      this.#literal(1);
+    if (left === 1 && !this.#endsVariant(end)) {
+      this.#literal();
       return;
     }
     while (left >= 2 && this.#open.braces > 0) {
@@ -241,21 +262,24 @@ class Reader {
       if (outer?.kind === 'link' && outer.target === undefined) outer.opaque = true;
     }
     this.#at = end;
-    if (left > 0 && endsVariant()) {
+    if (left > 0 && this.#endsVariant(end)) {
       closeVariant(this.#open.pop() as Variant, this.#pieces);
       this.#at = end + 1;
     } else if (left === 1) {
-      this.#pieces.push('}');
+      this.#pieces.push(end - 1, end);
       this.#lineStart = false;
     }
     // Two or more that close nothing are left-over markup.
   }
 
+  /** Whether the braces before `end` may close a variant. */
+  #endsVariant(end: number): boolean {
+    return this.#units[end] === 0x2d && this.#open.top()?.kind === 'variant';
+  }
+
   #pipe(): void {
-    const source = this.#source;
-    if (this.#lineStart && source[this.#at + 1] === '}') {
-      const endsTemplate =
-        source[this.#at + 2] === '}' && source[this.#at + 3] !== '}' && this.#open.braces > 0;
+    if (this.#lineStart && this.#is(0x7d, 1)) {
+      const endsTemplate = this.#is(0x7d, 2) && !this.#is(0x7d, 3) && this.#open.braces > 0;
       if (!endsTemplate) {
         this.#open.abandonInline();
         if (this.#open.top()?.kind === 'table') {
@@ -274,16 +298,14 @@ class Reader {
       return;
     }
     if (top?.kind === 'variant' && !top.flagged) this.#variantSign(readFlags);
-    else this.#literal(1);
+    else this.#literal();
   }
 
   // --- links ---
 
   #openBracket(): void {
-    const source = this.#source;
-    const double = source[this.#at + 1] === '[';
-    EXTERNAL_LINK.lastIndex = this.#at + (double ? 2 : 1);
-    const address = EXTERNAL_LINK.exec(source)?.[0];
+    const double = this.#is(0x5b, 1);
+    const address = addressAt(this.#source, this.#at + (double ? 2 : 1));
     if (address !== undefined && (!double || address.includes('//'))) {
       // Also for `[[http://…]]`: a frequent mistake for a single bracket.
       this.#at += address.length + (double ? 2 : 1);
@@ -294,14 +316,14 @@ class Reader {
       return;
     }
     if (!double) {
-      this.#literal(1);
+      this.#literal();
       return;
     }
     // `[[[page]]]`: the link is the innermost pair; an odd bracket before it is text.
     let inner = this.#at;
-    while (source[inner + 2] === '[') inner++;
+    while (this.#units[inner + 2] === 0x5b) inner++;
     if (inner > this.#at) {
-      if ((inner - this.#at) % 2 === 1) this.#pieces.push('[');
+      if ((inner - this.#at) % 2 === 1) this.#pieces.push(this.#at, this.#at + 1);
       this.#at = inner;
       this.#lineStart = false;
       return;
@@ -322,8 +344,7 @@ class Reader {
   }
 
   #closeBracket(): void {
-    const source = this.#source;
-    const double = source[this.#at + 1] === ']';
+    const double = this.#is(0x5d, 1);
     if (this.#open.top()?.kind === 'external') {
       this.#open.pop();
       // The second bracket of `[[http://… label]]` goes with the first, but not `[http://… [[page]]]`.
@@ -332,7 +353,7 @@ class Reader {
       return;
     }
     if (!double) {
-      this.#literal(1);
+      this.#literal();
       return;
     }
     for (let depth = 0; depth < 2 && this.#open.top()?.kind === 'variant'; depth++) {
@@ -341,9 +362,9 @@ class Reader {
     }
     // `[[page|[1]]]`: the first bracket is the label's.
     const top = this.#open.top();
-    if (top?.kind === 'link' && top.target && source[this.#at + 2] === ']') {
+    if (top?.kind === 'link' && top.target && this.#is(0x5d, 2)) {
       if (this.#pieces.hasOpenBracket(top.start)) {
-        this.#literal(1);
+        this.#literal();
         return;
       }
     }
@@ -366,13 +387,10 @@ class Reader {
       return;
     }
     if (!labelled) this.#targetAsLabel(link, target);
-    else if (this.#pieces.length === link.start) this.#pieces.push(pipeTrick(link.written));
-    LINK_TRAIL.lastIndex = this.#at;
-    const trail = LINK_TRAIL.exec(this.#source);
-    if (trail) {
-      this.#pieces.push(trail[0]);
-      this.#at = LINK_TRAIL.lastIndex;
-    }
+    else if (this.#pieces.length === link.start) this.#pieces.pushText(pipeTrick(link.written));
+    const trailEnd = endOfTrail(this.#source, this.#units, this.#at);
+    if (trailEnd > this.#at) this.#pieces.push(this.#at, trailEnd);
+    this.#at = trailEnd;
     // A link around links is none: the inner ones win, as on the wiki.
     if (target.kind === 'article' && this.#pieces.linkCount === link.links) {
       this.#pieces.addLink(link.start, target.title);
@@ -383,13 +401,10 @@ class Reader {
   #targetAsLabel(link: Link, target: LinkTarget): void {
     if (target.kind === 'text' && target.label !== '') {
       this.#pieces.cut(link.start);
-      this.#pieces.push(target.label);
+      this.#pieces.pushText(target.label);
       return;
     }
-    for (let place = link.start; place < this.#pieces.length; place++) {
-      const { length } = /^'{2,}$/.exec(this.#pieces.at(place)!)?.[0] ?? '';
-      if (length > 0) this.#pieces.markQuotes(place, length, '');
-    }
+    this.#pieces.markAllQuotes(link.start);
   }
 
   // --- language variants: -{zh-hans:…; zh-hant:…}- ---
@@ -401,9 +416,9 @@ class Reader {
       const end = source.indexOf('}-', this.#at);
       this.#nextVariantEnd = end < 0 ? Number.POSITIVE_INFINITY : end;
     }
-    const template = source[this.#at + 2] === '{' && source[this.#at + 3] !== '{';
+    const template = this.#is(0x7b, 2) && !this.#is(0x7b, 3);
     if (this.#nextVariantEnd === Number.POSITIVE_INFINITY || template) {
-      this.#literal(1);
+      this.#literal();
       return;
     }
     this.#at += 2;
@@ -415,7 +430,7 @@ class Reader {
     read: (variant: Variant, source: string, at: number, pieces: Pieces) => boolean,
   ): void {
     if (read(this.#open.top() as Variant, this.#source, this.#at, this.#pieces)) this.#at++;
-    else this.#literal(1);
+    else this.#literal();
   }
 
   // --- tags and comments ---
@@ -432,14 +447,14 @@ class Reader {
     const name = match?.[2]?.toLowerCase();
     const action = name === undefined ? undefined : TAGS.get(name);
     if (!match || name === undefined || action === undefined) {
-      this.#literal(1);
+      this.#literal();
       return;
     }
     const closing = match[1] === '/';
     const attributes = match[3]!;
     if (match[4] === '') {
       if (name.length < 3 && name !== 'br') {
-        this.#literal(1);
+        this.#literal();
         return;
       }
       // Never closed by '>': the rest of its line is its attributes.
@@ -448,7 +463,7 @@ class Reader {
       return;
     }
     this.#at = TAG.lastIndex;
-    if (action === 'break') this.#pieces.push(' ');
+    if (action === 'break') this.#pieces.pushBlank();
     else if (action === 'block') this.#blockTag();
     else if (action === 'table') this.#htmlTable(closing);
     else if (action !== 'unwrap' && !closing && !attributes.trimEnd().endsWith('/')) {
@@ -476,7 +491,7 @@ class Reader {
     if (!element) return;
     this.#at = element.end;
     if (element.text === '') return;
-    this.#pieces.push(element.text);
+    this.#pieces.pushText(element.text);
     this.#lineStart = false;
   }
 
@@ -490,8 +505,7 @@ class Reader {
       if (top.kind === 'table' || top.kind === 'html-table') openTable = top.start;
       this.#open.abandon();
     }
-    const { text, links, offset } = this.#pieces.finish(openTable);
-    return { text, links, openTable: offset, unclosed, steps: this.#steps };
+    return { text: this.#pieces.finish(), openTable, unclosed, steps: this.#steps };
   }
 }
 

@@ -75,5 +75,15 @@ export function switchEnd(text: string, start: number): number {
 }
 
 /** Start of an external link's address; only such brackets are links. */
-export const EXTERNAL_LINK =
+const EXTERNAL_LINK =
   /(?:https?:|ftps?:|sftp:|git:|gopher:|ircs?:|mms:|nntp:|redis:|ssh:|svn:|telnet:|worldwind:)?\/\/[^\s[\]<>"]*|(?:bitcoin|geo|magnet|mailto|news|sips?|sms|tel|urn|xmpp):[^\s[\]<>"]+/iy;
+
+/** How an address can begin. */
+const SCHEMES = new Set('/bBfFgGhHiImMnNrRsStTuUwWxX');
+
+/** The address of an external link that begins at `start`, if there is one. */
+export function addressAt(text: string, start: number): string | undefined {
+  if (!SCHEMES.has(text.charAt(start))) return undefined;
+  EXTERNAL_LINK.lastIndex = start;
+  return EXTERNAL_LINK.exec(text)?.[0];
+}

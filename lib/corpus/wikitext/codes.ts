@@ -1,0 +1,60 @@
+// Text as UTF-16 units in an array, and what the readers ask of a unit, from tables. On strings the same takes
+// several times as long: they come in a dozen representations that every access has to tell apart, and each
+// part taken of one is an object for the garbage collector.
+
+/** Properties of a UTF-16 unit, to be tested in {@link PROPERTIES}. */
+export const BLANK = 1;
+/** Letters and digits; of characters beyond the BMP `isWord` knows. */
+export const WORD = 2;
+/** May begin or end markup. */
+export const MARKUP = 4;
+/** Only if a certain unit follows: the same, or a brace after a dash. */
+export const PAIRED = 8;
+/** Separates the alternatives of a language variant. */
+export const SEPARATOR = 16;
+/** Blanks and marks that leave the line's start where it is, for what counts there only. */
+export const INDENT = 32;
+/** What is no word at a line's start. */
+export const LINE_MARK = 64;
+/** A letter that belongs to the link it follows. */
+export const TRAIL = 128;
+
+/** Of all units; none of surrogates. */
+export const PROPERTIES = new Uint8Array(0x10000);
+
+function give(property: number, pattern: RegExp): void {
+  const all = Buffer.from(Uint16Array.from(PROPERTIES, (_, unit) => unit).buffer).toString('ucs2');
+  for (const { 0: found, index } of all.matchAll(pattern)) {
+    for (let unit = index; unit < index + found.length; unit++) PROPERTIES[unit]! |= property;
+  }
+}
+give(BLANK, /\s+/g);
+give(WORD, /[\p{L}\p{N}]+/gu);
+give(MARKUP, /[<[\]{}|'&_＿\n-]/g);
+give(PAIRED, /['_＿-]/g);
+give(SEPARATOR, /[;:]/g);
+give(INDENT, /[\s:*#;]+/g);
+give(LINE_MARK, /[\s*#:;,、،，]+/g);
+
+/**
+ * Letters right after `]]` that belong to the link's text, `[[bus]]es`. MediaWiki lists them per language; nearly
+ * all lists are "the small letters of the language". Scripts written without spaces have no such suffixes, so
+ * only Latin ones count there.
+ */
+export const TRAIL_LETTERS =
+  /(?:(?![\p{sc=Han}\p{sc=Hira}\p{sc=Kana}\p{sc=Hang}\p{sc=Thai}\p{sc=Lao}\p{sc=Khmr}\p{sc=Mymr}\p{sc=Tibt}ー々〆])[\p{Ll}\p{Lo}\p{Lm}\p{M}\u200c\u200d])+/uy;
+give(TRAIL, new RegExp(TRAIL_LETTERS.source, 'gu'));
+
+export const isSurrogate = (unit: number): boolean => (unit & 0xf800) === 0xd800;
+
+/** The units of a text, and room for `spare` more. */
+export function unitsOf(text: string, spare = 0): Uint16Array {
+  const bytes = Buffer.allocUnsafeSlow(2 * (text.length + spare));
+  bytes.write(text, 'ucs2');
+  return new Uint16Array(bytes.buffer, bytes.byteOffset, text.length + spare);
+}
+
+export function textOf(units: Uint16Array, start = 0, end = units.length): string {
+  const { buffer, byteOffset } = units;
+  return Buffer.from(buffer, byteOffset + 2 * start, 2 * (end - start)).toString('ucs2');
+}
