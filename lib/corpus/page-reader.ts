@@ -49,27 +49,37 @@ const UNUSUAL = /[\0-\x08\x0b-\x1f\ufffe\uffff]/;
 const START_TAG = /<([A-Za-z][A-Za-z0-9]*)((?: [A-Za-z:]+="[^"<>\n\t]*")*)( ?\/)?>/y;
 const ATTRIBUTE = / ([A-Za-z:]+)="([^"]*)"/g;
 
-/** The references that Wikimedia writes. */
-const REFERENCES: readonly [string, string][] = [
+/** The references that Wikimedia writes, by the sign after the ampersand. */
+const REFERENCES = new Map<number, readonly [written: string, sign: string][]>();
+for (const [written, sign] of [
   ['&lt;', '<'],
   ['&gt;', '>'],
   ['&quot;', '"'],
   ['&amp;', '&'],
   ['&#039;', "'"],
   ['&apos;', "'"],
-];
+] as const) {
+  const first = written.charCodeAt(1);
+  REFERENCES.set(first, [...(REFERENCES.get(first) ?? []), [written, sign]]);
+}
 
 /** The text that XML stands for, or undefined if it has references other than the common ones. */
 function plainText(text: string): string | undefined {
-  let result = '';
+  let at = text.indexOf('&');
+  if (at < 0) return text;
+  // Joined at once: a string that grows by parts is a tree, to be copied before anything can be read in it.
+  const parts: string[] = [];
   let from = 0;
-  for (let at = text.indexOf('&'); at >= 0; at = text.indexOf('&', from)) {
-    const reference = REFERENCES.find(([written]) => text.startsWith(written, at));
+  for (; at >= 0; at = text.indexOf('&', from)) {
+    const reference = REFERENCES.get(text.charCodeAt(at + 1))?.find(([written]) =>
+      text.startsWith(written, at),
+    );
     if (reference === undefined) return undefined;
-    result += text.slice(from, at) + reference[1];
+    parts.push(text.slice(from, at), reference[1]);
     from = at + reference[0].length;
   }
-  return from === 0 ? text : result + text.slice(from);
+  parts.push(text.slice(from));
+  return parts.join('');
 }
 
 /** The attributes of a tag, or undefined if one of them is unusual. */

@@ -18,8 +18,11 @@ ohjeaus|alidirektu|alidirekto|preusmeritev|preusmjeri|redirecció|birzuzendu|pā
     .map((word) => word.normalize('NFC')),
 );
 
+const BEGINNING = /^\s*#/;
+
 /** The target of a redirect page's text, or undefined if it is none. `known`: it is a redirect for sure. */
 export function redirectTarget(text: string, known: boolean): string | undefined {
+  if (!known && !BEGINNING.test(text)) return undefined;
   const match = /^\s*#\s*([^\s[\]:#]+)(?:\s+[^\s[\]:]+)*\s*:?\s*\[\[([^\]|\n]+)/u.exec(
     text.slice(0, 600),
   );
