@@ -33,13 +33,12 @@ class Source {
     return this.#position;
   }
 
-  /** The next bytes, fewer than `READ_SIZE` only at the end. */
-  async next(): Promise<Uint8Array> {
-    const buffer = new Uint8Array(READ_SIZE);
+  /** The next bytes, in `buffer`; fewer than it has room for only at the end. */
+  async next(buffer: Uint8Array = new Uint8Array(READ_SIZE)): Promise<Uint8Array> {
     let filled = 0;
     try {
-      while (filled < READ_SIZE) {
-        const { bytesRead } = await this.#file.read(buffer, filled, READ_SIZE - filled);
+      while (filled < buffer.length) {
+        const { bytesRead } = await this.#file.read(buffer, filled, buffer.length - filled);
         if (bytesRead === 0) break;
         filled += bytesRead;
       }
@@ -51,9 +50,9 @@ class Source {
     return buffer.subarray(0, filled);
   }
 
-  /** What `first` begins and the rest of the file. */
-  async *from(first: Uint8Array): AsyncGenerator<Uint8Array, void, undefined> {
-    for (let bytes = first; bytes.length > 0; bytes = await this.next()) yield bytes;
+  /** What `first` begins and the rest of the file. With a `buffer` a piece holds until the next is asked for. */
+  async *from(first: Uint8Array, buffer?: Uint8Array): AsyncGenerator<Uint8Array, void, undefined> {
+    for (let bytes = first; bytes.length > 0; bytes = await this.next(buffer)) yield bytes;
   }
 }
 
@@ -65,12 +64,14 @@ async function* decodeBzip2(
   const decoder = new (addon().NativeBzip2Decoder)(availableParallelism());
   let input = first;
   let last = input.length < READ_SIZE;
+  // The decoder copies what it is given, so one buffer does.
+  const buffer = new Uint8Array(READ_SIZE);
   let more = true;
   const next = async (): Promise<Uint8Array | undefined> => {
     try {
       while (more || !last) {
         if (!more) {
-          input = await source.next();
+          input = await source.next(buffer);
           last = input.length < READ_SIZE;
         }
         const decoded = await decoder.decode(input, last, PIECE_SIZE);
@@ -122,7 +123,7 @@ async function* decodeGzip(
 }
 
 /**
- * Pieces of the file's content in order. `onRead` hears how many bytes of the file have been read.
+ * Pieces of the file's content in order; each holds until the next is asked for. `onRead` hears how many bytes of the file have been read.
  * Throws `io`, or `format` for damaged compression.
  */
 export async function* inputBytes(
@@ -141,7 +142,7 @@ export async function* inputBytes(
     const [a, b, c] = first;
     if (a === 0x42 && b === 0x5a && c === 0x68) yield* decodeBzip2(first, source);
     else if (a === 0x1f && b === 0x8b) yield* decodeGzip(first, source);
-    else yield* source.from(first);
+    else yield* source.from(first, new Uint8Array(READ_SIZE));
   } finally {
     await file.close();
   }

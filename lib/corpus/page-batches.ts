@@ -47,8 +47,8 @@ function* pageEnds(bytes: Buffer): Generator<number, void, undefined> {
 function findPageEnd(bytes: Buffer, least: number): number {
   const end = bytes.indexOf(PAGE_END, Math.max(0, least - PAGE_END.length)) + PAGE_END.length;
   if (end < PAGE_END.length) return -1;
-  const special = bytes.indexOf('<!');
-  if (special < 0 || special > end) return end;
+  // Only as far as it matters: behind the end there are usually more pieces, each of which is searched again.
+  if (!bytes.subarray(0, end).includes('<!')) return end;
   for (const after of pageEnds(bytes)) if (after >= least) return after;
   return -1;
 }
@@ -64,30 +64,55 @@ function findLastPageEnd(bytes: Buffer): number {
   return last;
 }
 
-/** The bytes of a file that have not been handed on. */
+/**
+ * The bytes of a file that have not been handed on, copied into memory that is used again: buffers thrown away
+ * call the garbage collector, which then looks at everything else.
+ */
 class Pending {
-  bytes: Buffer = Buffer.alloc(0);
   /** Where in the whole XML they begin. */
   start = 0;
+  #memory = Buffer.alloc(0);
+  #from = 0;
+  #to = 0;
   readonly #pieces: AsyncIterator<Uint8Array>;
 
   constructor(pieces: AsyncIterator<Uint8Array>) {
     this.#pieces = pieces;
   }
 
+  /** Until more is read. */
+  get bytes(): Buffer {
+    return this.#memory.subarray(this.#from, this.#to);
+  }
+
+  get length(): number {
+    return this.#to - this.#from;
+  }
+
   /** Reads on; false at the end of the file. */
   async more(): Promise<boolean> {
     const piece = await this.#pieces.next();
     if (piece.done) return false;
-    this.bytes = Buffer.concat([this.bytes, piece.value]);
+    const { length } = this;
+    const needed = length + piece.value.length;
+    const to = needed > this.#memory.length ? Buffer.allocUnsafeSlow(2 * needed) : this.#memory;
+    this.#memory.copy(to, 0, this.#from, this.#to);
+    this.#memory = to;
+    this.#memory.set(piece.value, length);
+    this.#from = 0;
+    this.#to = needed;
     return true;
   }
 
   take(length: number): Uint8Array {
     const taken = new Uint8Array(this.bytes.subarray(0, length));
-    this.bytes = this.bytes.subarray(length);
-    this.start += length;
+    this.drop(length);
     return taken;
+  }
+
+  drop(length: number): void {
+    this.#from += length;
+    this.start += length;
   }
 }
 
@@ -134,9 +159,9 @@ export async function readBatches(
     // What is complete is read at once: a file of another kind is soon found out.
     const complete = pending.bytes.lastIndexOf('>') + 1;
     if (page < 0 && more && complete > 0) readFrame(complete);
-    if (pending.bytes.length > maxPageBytes) throw tooLong('a tag');
+    if (pending.length > maxPageBytes) throw tooLong('a tag');
   }
-  readFrame(page < 0 ? pending.bytes.length : page, page < 0);
+  readFrame(page < 0 ? pending.length : page, page < 0);
   if (page < 0) {
     throw new LeiaError('format', `${file}: a MediaWiki export without pages; ${DOWNLOAD}`);
   }
@@ -146,7 +171,7 @@ export async function readBatches(
     async *batches(from = 0) {
       try {
         while (pending.start < from) {
-          pending.take(Math.min(pending.bytes.length, from - pending.start));
+          pending.drop(Math.min(pending.length, from - pending.start));
           if (pending.start < from && !(await pending.more())) break;
         }
         for (;;) {
@@ -155,7 +180,7 @@ export async function readBatches(
             const { start } = pending;
             yield { bytes: pending.take(end), start };
           } else {
-            if (pending.bytes.length > maxPageBytes + batchBytes) throw tooLong('a page');
+            if (pending.length > maxPageBytes + batchBytes) throw tooLong('a page');
             if (!(await pending.more())) break;
           }
         }
@@ -164,7 +189,7 @@ export async function readBatches(
           const { start } = pending;
           yield { bytes: pending.take(end), start };
         }
-        readFrame(pending.bytes.length, true);
+        readFrame(pending.length, true);
       } finally {
         await pieces.return?.(undefined);
       }
