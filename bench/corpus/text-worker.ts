@@ -1,9 +1,10 @@
-// A thread that makes text with links of pieces of a dump, without tokenising: what WikiExtractor does.
-import { encodeUtf8 } from '../../lib/core/utf8.ts';
+// A thread that makes text with links of pieces of a dump, as lines of JSON like a dataset's, without
+// tokenising: what WikiExtractor does.
 import { serve } from '../../lib/core/worker-pool.ts';
 import { type PageBatch, readPages } from '../../lib/corpus/page-reader.ts';
 import type { Siteinfo } from '../../lib/corpus/siteinfo.ts';
 import { ArticleExtractor } from '../../lib/corpus/wikitext/extract.ts';
+import { encodePassage } from '../../lib/leia/dataset-format.ts';
 
 export interface TextResult {
   articles: number;
@@ -14,11 +15,20 @@ serve(async (siteinfo: Siteinfo) => {
   const extractor = new ArticleExtractor(siteinfo);
   const source = { file: 'bench', namespaces: siteinfo.namespaces };
   return async (batch: PageBatch) => {
-    const articles = readPages(batch, source)
-      .filter(({ namespace, redirect }) => namespace === 0 && redirect === undefined)
-      .map((page) => extractor.extract(page));
-    const text = articles.map((article) => `${JSON.stringify(article)}\n`).join('');
-    const lines = encodeUtf8(text);
+    const articles: Uint8Array[] = [];
+    let size = 0;
+    for (const page of readPages(batch, source)) {
+      if (page.namespace !== 0 || page.redirect !== undefined) continue;
+      const { title, text, anchors } = extractor.extract(page);
+      const line = encodePassage(title, text, anchors);
+      articles.push(line);
+      size += line.length;
+    }
+    const lines = new Uint8Array(size);
+    for (const line of articles.reverse()) {
+      size -= line.length;
+      lines.set(line, size);
+    }
     const result: TextResult = { articles: articles.length, lines };
     return { result, transfer: [lines.buffer as ArrayBuffer] };
   };

@@ -98,6 +98,11 @@ export interface Addon
   /** The first `size` bytes of an open file as memory; writing to it does not change the file. */
   mapFile(descriptor: number, size: number): ArrayBuffer;
   NativeBzip2Decoder: new (threads: number) => NativeBzip2Decoder;
+  /**
+   * The bytes of `${JSON.stringify({ title, text, anchors })}\n`. Four numbers an anchor: start, end, and the lengths
+   * of target and name; instead of that of the name -1 for null, -2 for none. `strings`: all of these, joined.
+   */
+  passageLine(title: string, text: string, anchors: Int32Array, strings: string): Uint8Array;
 }
 
 export type { Handle, OptionalHandle };

@@ -9,8 +9,8 @@
  *   begins (in int32s) and where its line begins (in bytes).
  */
 import { z } from 'zod';
+import { addon } from '../core/addon.ts';
 import { LeiaError } from '../core/error.ts';
-import { encodeUtf8 } from '../core/utf8.ts';
 import type { TokenEntity, TokenizedArticle } from './entity.ts';
 
 export const manifestFile = 'manifest.json';
@@ -143,6 +143,26 @@ export interface EncodedArticles {
   entities: number;
 }
 
+/** The line of a passage, `passages-….jsonl`. Anchors may have no name to tell. */
+export function encodePassage(
+  title: string,
+  text: string,
+  anchors: readonly (Omit<PassageAnchor, 'name'> & Partial<PassageAnchor>)[],
+): Uint8Array {
+  const numbers = new Int32Array(4 * anchors.length);
+  const strings: string[] = [];
+  let at = 0;
+  for (const { start, end, target, name } of anchors) {
+    numbers[at++] = start;
+    numbers[at++] = end;
+    numbers[at++] = target.length;
+    strings.push(target);
+    if (typeof name === 'string') strings.push(name);
+    numbers[at++] = name === undefined ? -2 : name === null ? -1 : name.length;
+  }
+  return addon().passageLine(title, text, numbers, strings.join(''));
+}
+
 /**
  * Encodes articles.
  *
@@ -160,7 +180,7 @@ export function encodeArticles(
     const { title, text, anchors } = article;
     const record = encodeArticle(article);
     decodeArticle(record, vocabSize, `article "${title}"`);
-    const line = encodeUtf8(`${JSON.stringify({ title, text, anchors })}\n`);
+    const line = encodePassage(title, text, anchors);
     records.push(record);
     lines.push(line);
     recordLength += record.length;

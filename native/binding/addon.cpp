@@ -70,6 +70,7 @@ static Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   register_tensor(env, exports);
   register_operations(env, exports);
   register_bzip2(env, exports);
+  register_json_line(env, exports);
   register_file_map(env, exports);
   return exports;
 }

@@ -27,6 +27,7 @@ void register_device(Napi::Env env, Napi::Object exports);
 void register_tensor(Napi::Env env, Napi::Object exports);
 void register_operations(Napi::Env env, Napi::Object exports);
 void register_bzip2(Napi::Env env, Napi::Object exports);
+void register_json_line(Napi::Env env, Napi::Object exports);
 void register_file_map(Napi::Env env, Napi::Object exports);
 
 }  // namespace leia::binding
