@@ -47,11 +47,48 @@ give(TRAIL, new RegExp(TRAIL_LETTERS.source, 'gu'));
 
 export const isSurrogate = (unit: number): boolean => (unit & 0xf800) === 0xd800;
 
-/** The units of a text, and room for `spare` more. */
-export function unitsOf(text: string, spare = 0): Uint16Array {
-  const bytes = Buffer.allocUnsafeSlow(2 * (text.length + spare));
-  bytes.write(text, 'ucs2');
-  return new Uint16Array(bytes.buffer, bytes.byteOffset, text.length + spare);
+/** Larger arrays are not kept: few pages need them. */
+const mostKept = 1 << 21;
+
+/**
+ * The arrays that reading a page takes, the same for one page after the other: with new ones each time the garbage
+ * collector has a third more to do. What a page was read into holds until the next is read.
+ */
+export class Workspace {
+  #units = new Uint16Array(0);
+  #text = new Uint16Array(0);
+  #ranges = new Int32Array(1 << 12);
+
+  /** The units of a text, and room for at least `spare` more. */
+  unitsOf(text: string, spare: number): Uint16Array {
+    const length = text.length + spare;
+    if (this.#units.length < length || this.#units.length > mostKept) {
+      this.#units = new Uint16Array(length);
+    }
+    Buffer.from(this.#units.buffer).write(text, 'ucs2');
+    return this.#units;
+  }
+
+  /** For at least so many units of text. */
+  text(length: number): Uint16Array {
+    if (this.#text.length < length || this.#text.length > mostKept) {
+      this.#text = new Uint16Array(length);
+    }
+    return this.#text;
+  }
+
+  ranges(): Int32Array {
+    if (this.#ranges.length > mostKept) this.#ranges = new Int32Array(1 << 12);
+    return this.#ranges;
+  }
+
+  /** Twice the room for ranges, and those that are there. */
+  moreRanges(): Int32Array {
+    const ranges = new Int32Array(2 * this.#ranges.length);
+    ranges.set(this.#ranges);
+    this.#ranges = ranges;
+    return ranges;
+  }
 }
 
 export function textOf(units: Uint16Array, start = 0, end = units.length): string {

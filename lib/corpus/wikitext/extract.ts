@@ -1,6 +1,7 @@
 // A page of a dump as an article: plain text, and the links in it by code points.
 import type { Anchor, Article } from '../article.ts';
 import type { Page, Siteinfo } from '../siteinfo.ts';
+import { Workspace } from './codes.ts';
 import { type LineOptions, type Paragraphs, toParagraphs } from './lines.ts';
 import { LinkResolver } from './links.ts';
 import { readWikitext } from './reader.ts';
@@ -34,6 +35,7 @@ function toCodePoints({ text, links, inUnits }: Paragraphs): Anchor[] {
 export class ArticleExtractor {
   readonly #resolver: LinkResolver;
   readonly #options: LineOptions;
+  readonly #workspace = new Workspace();
 
   constructor(wiki: Siteinfo, options: ExtractOptions = {}) {
     this.#resolver = new LinkResolver(wiki);
@@ -45,14 +47,11 @@ export class ArticleExtractor {
    * begin nor end in a blank. Never throws, whatever the text.
    */
   extract(page: Pick<Page, 'id' | 'title' | 'text'>): Article {
-    const passage = readWikitext(page.text, this.#resolver);
-    const paragraphs = toParagraphs(passage, this.#options);
+    const passage = readWikitext(page.text, this.#resolver, this.#workspace);
+    const paragraphs = toParagraphs(passage, this.#options, this.#workspace);
     const { id, title } = page;
-    const article: Article = {
-      ...{ id, title },
-      text: paragraphs.text,
-      anchors: toCodePoints(paragraphs),
-    };
+    const { text } = paragraphs;
+    const article: Article = { id, title, text, anchors: toCodePoints(paragraphs) };
     if (passage.unclosed > manyUnclosed) {
       article.oddity = `${passage.unclosed} templates, tables or links are never closed`;
     } else if (page.text.length > longPage) {

@@ -1,7 +1,7 @@
 // Turns text with line structure into paragraphs, one a line: headings lose their signs and end in a
 // full stop, list items their marks, and what holds no words (rules, rests of tables) goes. Links move
 // along with their text.
-import { BLANK, isSurrogate, LINE_MARK, PROPERTIES, textOf, WORD } from './codes.ts';
+import { BLANK, isSurrogate, LINE_MARK, PROPERTIES, textOf, WORD, Workspace } from './codes.ts';
 import type { Range } from './pieces.ts';
 import type { Passage } from './reader.ts';
 
@@ -73,10 +73,10 @@ class Page {
   #nextLink = 0;
   #linkStart = NO_LINK;
 
-  constructor(passage: Passage, options: LineOptions) {
+  constructor(passage: Passage, options: LineOptions, workspace: Workspace) {
     this.#passage = passage;
     this.#options = options;
-    this.#text = new Uint16Array(passage.text.size);
+    this.#text = workspace.text(passage.text.size);
   }
 
   read(): Paragraphs {
@@ -336,6 +336,10 @@ class Page {
 }
 
 /** The paragraphs of a passage. */
-export function toParagraphs(passage: Passage, options: LineOptions): Paragraphs {
-  return new Page(passage, options).read();
+export function toParagraphs(
+  passage: Passage,
+  options: LineOptions,
+  workspace = new Workspace(),
+): Paragraphs {
+  return new Page(passage, options, workspace).read();
 }

@@ -1,7 +1,7 @@
 // The text of a page while it is read: a list of pieces, each a range of units, and links and runs of
 // apostrophes by their places in it. A construct that turns out to be no text is undone by cutting the list
 // back to where it began; offsets are only computed once, at the end.
-import { textOf, unitsOf } from './codes.ts';
+import { textOf, type Workspace } from './codes.ts';
 import { type QuoteRun, resolveQuotes } from './quotes.ts';
 
 /** A link in a text, in UTF-16 units unless said otherwise. */
@@ -33,21 +33,24 @@ const SIGNS = ' \n"';
 
 export class Pieces {
   readonly #source: string;
+  readonly #workspace: Workspace;
   /** The source, the signs, and pieces that are not in the source. */
   #units: Uint16Array;
   #unitCount: number;
   /** Start and end of every piece in the units. */
-  #ranges = new Int32Array(1024);
+  #ranges: Int32Array;
   #length = 0;
   /** By pieces. */
   readonly #links: Range[] = [];
   /** Runs of apostrophes, and ends of lines (length 0), by piece. */
   readonly #quotes: QuoteRun[] = [];
 
-  constructor(source: string) {
+  constructor(source: string, workspace: Workspace) {
     this.#source = source;
-    this.#units = unitsOf(source, SIGNS.length + 64);
+    this.#workspace = workspace;
+    this.#units = workspace.unitsOf(source, SIGNS.length + (source.length >> 4));
     this.#unitCount = source.length;
+    this.#ranges = workspace.ranges();
     this.#append(SIGNS);
   }
 
@@ -99,11 +102,7 @@ export class Pieces {
   /** A piece of the source. */
   push(start: number, end: number): void {
     const at = 2 * this.#length++;
-    if (at === this.#ranges.length) {
-      const ranges = new Int32Array(2 * at);
-      ranges.set(this.#ranges);
-      this.#ranges = ranges;
-    }
+    if (at === this.#ranges.length) this.#ranges = this.#workspace.moreRanges();
     this.#ranges[at] = start;
     this.#ranges[at + 1] = end;
   }

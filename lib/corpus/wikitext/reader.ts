@@ -4,7 +4,7 @@
 // is never closed just leaves its content as text. Nothing is read twice, so hostile pages with
 // megabytes of braces or a hundred thousand links take linear time, which regular expressions over
 // the whole text would not.
-import { INDENT, MARKUP, PAIRED, PROPERTIES, SEPARATOR } from './codes.ts';
+import { INDENT, MARKUP, PAIRED, PROPERTIES, SEPARATOR, Workspace } from './codes.ts';
 import { type ElementAction, Elements } from './elements.ts';
 import { entityAt } from './entities.ts';
 import { type Brace, type Link, OpenFrames } from './frames.ts';
@@ -46,10 +46,10 @@ class Reader {
   #at = 0;
   #steps = 0;
 
-  constructor(source: string, resolver: LinkResolver) {
+  constructor(source: string, resolver: LinkResolver, workspace: Workspace) {
     this.#source = source;
     this.#resolver = resolver;
-    this.#pieces = new Pieces(source);
+    this.#pieces = new Pieces(source, workspace);
     this.#units = this.#pieces.units;
     this.#open = new OpenFrames(this.#pieces);
     this.#elements = new Elements(source);
@@ -509,7 +509,11 @@ class Reader {
   }
 }
 
-/** Reads a page's wikitext. Never fails: any text is wikitext. */
-export function readWikitext(source: string, resolver: LinkResolver): Passage {
-  return new Reader(source, resolver).read();
+/** Reads a page's wikitext. Never fails: any text is wikitext. The passage holds as the workspace does. */
+export function readWikitext(
+  source: string,
+  resolver: LinkResolver,
+  workspace = new Workspace(),
+): Passage {
+  return new Reader(source, resolver, workspace).read();
 }
