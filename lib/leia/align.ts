@@ -83,9 +83,12 @@ function checkSpan({ start, end }: Pick<EntitySpan, 'start' | 'end'>, length: nu
   );
 }
 
+const SURROGATE = /[\ud800-\udfff]/;
+
 /** For each code point of the text, and for its end, the token that begins there, or -1. */
 function tokenBeginnings(text: string, { ids, starts, ends }: Encoding): Int32Array {
-  const characters = [...text];
+  // An array of all characters costs more than the rest; few texts have any of two units.
+  const characters: ArrayLike<string> = SURROGATE.test(text) ? [...text] : text;
   const beginnings = new Int32Array(characters.length + 1).fill(-1);
   const mark = (position: number, index: number) => {
     if ((beginnings[position] as number) < 0) beginnings[position] = index;
