@@ -111,6 +111,19 @@ function print(): void {
   for (const row of rows) console.log(row.map((cell, i) => cell.padEnd(widths[i]!)).join('  '));
 }
 
+/** How much of decompression's speed is left when text is made of what it gives, on the same threads. */
+function printShares(): void {
+  for (const { request, input, measured } of best.values()) {
+    const { stage, dump, workers } = request;
+    const alone = best.get(`bzip2 ${dump} ${workers}`)?.measured;
+    if (stage !== 'text' || alone === undefined) continue;
+    const share = Math.round((100 * alone.seconds) / measured.seconds);
+    console.log(
+      `text from .bz2 (${input.name}), ${workers} thread(s): ${share} % of decompression alone`,
+    );
+  }
+}
+
 const folder = mkdtempSync(join(tmpdir(), 'leia-bench-'));
 try {
   const articles = await articlesOf(values.dump);
@@ -136,6 +149,7 @@ try {
     }
   }
   print();
+  printShares();
   console.log(`load at the end ${load()}`);
 } finally {
   rmSync(folder, { recursive: true });
