@@ -7,17 +7,20 @@ export const BLANK = 1;
 /** Letters and digits; of characters beyond the BMP `isWord` knows. */
 export const WORD = 2;
 /** May begin or end markup. */
-export const MARKUP = 4;
+const MARKUP = 4;
 /** Only if a certain unit follows: the same, or a brace after a dash. */
-export const PAIRED = 8;
+const PAIRED = 8;
 /** Separates the alternatives of a language variant. */
-export const SEPARATOR = 16;
+const SEPARATOR = 16;
 /** Blanks and marks that leave the line's start where it is, for what counts there only. */
 export const INDENT = 32;
 /** What is no word at a line's start. */
 export const LINE_MARK = 64;
 /** A letter that belongs to the link it follows. */
 export const TRAIL = 128;
+
+const DASH = 0x2d;
+const OPENING_BRACE = 0x7b;
 
 /** Of all units; none of surrogates. */
 export const PROPERTIES = new Uint8Array(0x10000);
@@ -44,6 +47,31 @@ give(LINE_MARK, /[\s*#:;,、،，]+/g);
 export const TRAIL_LETTERS =
   /(?:(?![\p{sc=Han}\p{sc=Hira}\p{sc=Kana}\p{sc=Hang}\p{sc=Thai}\p{sc=Lao}\p{sc=Khmr}\p{sc=Mymr}\p{sc=Tibt}ー々〆])[\p{Ll}\p{Lo}\p{Lm}\p{M}\u200c\u200d])+/uy;
 give(TRAIL, new RegExp(TRAIL_LETTERS.source, 'gu'));
+
+/** Where markup may stand next, from `start` on; `end` if nowhere before it. */
+export function markupFrom(
+  units: Uint16Array,
+  start: number,
+  end: number,
+  inVariant: boolean,
+): number {
+  const wanted = inVariant ? MARKUP | SEPARATOR : MARKUP;
+  for (let at = start; at < end; at++) {
+    const unit = units[at]!;
+    const properties = PROPERTIES[unit]!;
+    if ((properties & wanted) === 0) continue;
+    if ((properties & PAIRED) === 0) return at;
+    if (units[at + 1] === (unit === DASH ? OPENING_BRACE : unit)) return at;
+  }
+  return end;
+}
+
+/** The end of a row of one sign that begins at `start`. */
+export function endOfRow(units: Uint16Array, start: number): number {
+  let end = start + 1;
+  while (units[end] === units[start]) end++;
+  return end;
+}
 
 export const isSurrogate = (unit: number): boolean => (unit & 0xf800) === 0xd800;
 

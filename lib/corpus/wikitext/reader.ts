@@ -4,7 +4,7 @@
 // is never closed just leaves its content as text. Nothing is read twice, so hostile pages with
 // megabytes of braces or a hundred thousand links take linear time, which regular expressions over
 // the whole text would not.
-import { INDENT, MARKUP, PAIRED, PROPERTIES, SEPARATOR, Workspace } from './codes.ts';
+import { endOfRow, INDENT, markupFrom, PROPERTIES, Workspace } from './codes.ts';
 import { type ElementAction, Elements } from './elements.ts';
 import { entityAt } from './entities.ts';
 import { type Brace, type Link, OpenFrames } from './frames.ts';
@@ -60,26 +60,12 @@ class Reader {
     this.#heading = this.#units[0] === 0x3d && length > 0;
     while (this.#at < length) {
       this.#steps++;
-      const next = this.#nextMarkup();
+      const inVariant = this.#open.top()?.kind === 'variant';
+      const next = markupFrom(this.#units, this.#at, length, inVariant);
       if (next > this.#at) this.#plain(next);
       if (next < length) this.#special(this.#units[next]!);
     }
     return this.#finish();
-  }
-
-  #nextMarkup(): number {
-    const units = this.#units;
-    const { length } = this.#source;
-    const inVariant = this.#open.top()?.kind === 'variant';
-    const wanted = inVariant ? MARKUP | SEPARATOR : MARKUP;
-    for (let at = this.#at; at < length; at++) {
-      const unit = units[at]!;
-      const properties = PROPERTIES[unit]!;
-      if ((properties & wanted) === 0) continue;
-      if ((properties & PAIRED) === 0) return at;
-      if (units[at + 1] === (unit === 0x2d ? 0x7b : unit)) return at;
-    }
-    return length;
   }
 
   /** Text without markup up to `end`. */
@@ -196,7 +182,7 @@ class Reader {
 
   #apostrophes(): void {
     const start = this.#at;
-    const end = this.#endOfRow(0x27);
+    const end = endOfRow(this.#units, start);
     const top = this.#open.top();
     const inTarget = top?.kind === 'link' && top.target === undefined;
     if (!inTarget) {
@@ -208,17 +194,10 @@ class Reader {
     this.#lineStart = false;
   }
 
-  /** The end of a row of one sign that begins at the current place. */
-  #endOfRow(unit: number): number {
-    let end = this.#at + 1;
-    while (this.#units[end] === unit) end++;
-    return end;
-  }
-
   // --- templates and tables ---
 
   #openBraces(): void {
-    const end = this.#endOfRow(0x7b);
+    const end = endOfRow(this.#units, this.#at);
     const count = end - this.#at;
     if (this.#lineStart && this.#units[end] === 0x7c && count === 1) {
       this.#open.abandonInline();
@@ -242,7 +221,7 @@ class Reader {
   }
 
   #closeBraces(): void {
-    const end = this.#endOfRow(0x7d);
+    const end = endOfRow(this.#units, this.#at);
     let left = end - this.#at;
     if (left === 1 && !this.#endsVariant(end)) {
       this.#literal();
