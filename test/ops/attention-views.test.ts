@@ -2,7 +2,8 @@
 // them as they are. The results are those of the same values at the beginning of a tensor of their own.
 import { expect, test } from 'vitest';
 import { Device, type DType, ops, Tensor } from '../../lib/index.ts';
-import { deviceName, elements, randomSource, randomValues } from './case.ts';
+import { deviceName, elements, randomSource, randomValues, relativeError } from './case.ts';
+import { attentionBackwardReference, shapeOf } from './cases/flash-attention.ts';
 
 const device = Device.open(deviceName);
 const [queryShape, keyShape] = [
@@ -64,5 +65,28 @@ test('without queries, keys and values have gradients of zero', async () => {
   });
   for (const gradient of [gradKey, gradValue]) {
     expect((await gradient.read()).every((value) => value === 0)).toBe(true);
+  }
+});
+
+// A block's last keys may lie beyond the end: exp(0 - logsumexp) of one is infinite here.
+test.each([true, false])('scores far below zero, causal %s', async (causal) => {
+  const shape = shapeOf([1, 1, 1, 130, 130, 64], causal);
+  const random = randomSource(5);
+  const around = (mean: number) =>
+    randomValues([1, 130, 1, 64], 'float32', random, 0.01).data.map((x) => mean + x);
+  const [query, key] = [around(4), around(-4)];
+  const [value, gradOutput] = [around(0), around(0)];
+  const expected = attentionBackwardReference(shape, gradOutput, query, key, value);
+  const tensor = (data: Float64Array) =>
+    Tensor.from(Float32Array.from(data), [1, 130, 1, 64], { device });
+  const args = { query: tensor(query), key: tensor(key), value: tensor(value), causal };
+  const forward = ops.flashAttentionForward(args);
+  const gradients = ops.flashAttentionBackward({
+    ...{ ...args, ...forward, gradOutput: tensor(gradOutput) },
+  });
+  for (const name of ['gradQuery', 'gradKey', 'gradValue'] as const) {
+    const actual = Float64Array.from(await gradients[name].read());
+    expect(actual.every(Number.isFinite), name).toBe(true);
+    expect(relativeError(actual, expected[name]), name).toBeLessThan(1e-3);
   }
 });

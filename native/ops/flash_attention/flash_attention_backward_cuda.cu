@@ -176,7 +176,11 @@ __global__ void __launch_bounds__(BackwardTiles<T, Dims, Small>::kWarps* kWarpSi
   value_tile.template start_copy<kThreads>(
       HeadRows<const T>(arguments.value, batch, keys, kv_heads, kv_head, Dims), first);
   for (int i = static_cast<int>(threadIdx.x); i < kKeys; i += kThreads) {
-    spans.store(i, visibility.queries_of(batch, smaller(first + i, keys - 1)));
+    Span span = visibility.queries_of(batch, smaller(first + i, keys - 1));
+    // Nobody sees what lies beyond the end: there exp(0 - L) may be infinite, and that times the
+    // zeros of the keys is not zero in dQ.
+    if (first + i >= keys) span.first = queries;
+    spans.store(i, span);
   }
   sync_threads();
   const Span any = spans.any(), all = spans.all();
