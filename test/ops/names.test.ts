@@ -27,6 +27,7 @@ const others = [
   'cudaOperations',
   'cublasLtDescription',
   'mapFile',
+  'passageLine',
   'releaseFreeMemory',
 ];
 /** The addon's operations: not its classes, nor what it says of itself. */
