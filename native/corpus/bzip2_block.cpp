@@ -45,6 +45,20 @@ uint32_t crc_of(const uint8_t* data, size_t size) {
   return ~crc;
 }
 
+// Where the first four equal bytes end, or `end`. Of every three bytes one is compared with the
+// next: four equal ones are not missed.
+size_t end_of_four(const uint8_t* bytes, size_t begin, size_t end) {
+  for (size_t at = begin; at + 1 < end; at += 3) {
+    if (bytes[at] != bytes[at + 1]) continue;
+    size_t first = at;
+    while (first > begin && bytes[first - 1] == bytes[at]) --first;
+    size_t next = at + 1;
+    while (next < end && next - first < 4 && bytes[next] == bytes[at]) ++next;
+    if (next - first == 4) return next;
+  }
+  return end;
+}
+
 }  // namespace
 
 BitReader::BitReader(const uint8_t* data, size_t size, size_t bit, uint64_t dropped)
@@ -73,7 +87,8 @@ BlockDecoder::Result BlockDecoder::read(BitReader& bits, size_t size, std::vecto
   bits.check();
   if (origin >= count) bits.corrupt("the origin of a block lies outside it");
   const size_t start = output.size();
-  if (!expand(count, origin, output, most)) bits.corrupt("a block is longer than allowed");
+  transform_.invert(block_.data(), count, counts_, origin);
+  if (!expand(count, output, most)) bits.corrupt("a block is longer than allowed");
   const uint32_t crc = crc_of(output.data() + start, output.size() - start);
   if (crc != expected) bits.corrupt("the checksum of a block is wrong");
   return {crc, count};
@@ -204,43 +219,19 @@ size_t BlockDecoder::read_symbols(BitReader& bits, size_t size) {
   bits.corrupt("a block without an end");
 }
 
-// Inverts the Burrows-Wheeler transform, then the run lengths: four equal bytes are followed by
-// the number of further ones.
-bool BlockDecoder::expand(size_t count, uint32_t origin, std::vector<uint8_t>& output,
-                          size_t most) {
-  uint32_t sum = 0;
-  for (uint32_t& start : counts_) sum += std::exchange(start, sum);
-  for (uint32_t i = 0; i < count; ++i) block_[counts_[block_[i] & 0xff]++] |= i << 8;
-
-  // There is always room for the bytes left in the block; only runs need more.
-  size_t written = output.size();
-  if (most < count) return false;
-  most = most < output.max_size() - written ? written + most : output.max_size();
-  output.resize(written + count);
-  uint32_t position = block_[origin] >> 8;
-  int equal = 0;
-  int previous = -1;
-  for (size_t i = 0; i < count; ++i) {
-    const uint32_t link = block_[position];
-    const auto byte = static_cast<uint8_t>(link & 0xff);
-    position = link >> 8;
-    if (equal == 4) {
-      const size_t needed = written + byte + (count - i);
-      if (needed > most) return false;
-      if (needed > output.size()) output.resize(std::max(needed, output.size() / 2 * 3));
-      std::fill_n(output.begin() + static_cast<ptrdiff_t>(written), byte,
-                  static_cast<uint8_t>(previous));
-      written += byte;
-      equal = 0;
-      previous = -1;
-      continue;
-    }
-    equal = byte == previous ? equal + 1 : 1;
-    previous = byte;
-    output[written++] = byte;
+// Four equal bytes are followed by the number of further ones.
+bool BlockDecoder::expand(size_t count, std::vector<uint8_t>& output, size_t most) const {
+  const size_t start = output.size();
+  const auto append = [&](auto&&... what) { output.insert(output.end(), what...); };
+  for (size_t from = 0;;) {
+    const size_t run = end_of_four(block_.data(), from, count);
+    if (run - from > most - (output.size() - start)) return false;
+    append(block_.begin() + from, block_.begin() + run);
+    if (run == count) return true;
+    if (block_[run] > most - (output.size() - start)) return false;
+    append(block_[run], block_[run - 1]);
+    from = run + 1;
   }
-  output.resize(written);
-  return true;
 }
 
 }  // namespace leia::corpus

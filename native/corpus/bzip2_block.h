@@ -9,6 +9,8 @@
 #include <limits>
 #include <vector>
 
+#include "corpus/burrows_wheeler.h"
+
 namespace leia::corpus {
 
 inline constexpr uint64_t kBlockMagic = 0x314159265359;  // pi
@@ -100,11 +102,12 @@ class BlockDecoder {
   void read_code(BitReader& bits, Code& code, int alphabet);
   size_t read_symbols(BitReader& bits, size_t size);
   // False if that makes more than `most` bytes.
-  bool expand(size_t count, uint32_t origin, std::vector<uint8_t>& output, size_t most);
+  bool expand(size_t count, std::vector<uint8_t>& output, size_t most) const;
 
   std::array<Code, 6> codes_;
-  std::vector<uint32_t> block_;  // symbols, later with links of the Burrows-Wheeler transform
-  std::array<uint32_t, 256> counts_;
+  std::vector<uint8_t> block_;
+  BurrowsWheeler::Counts counts_;
+  BurrowsWheeler transform_;
 };
 
 }  // namespace leia::corpus
