@@ -45,16 +45,17 @@ type Counts = Pick<Measured, 'bytes' | 'articles' | 'tokens'>;
 async function unpack(path: string, threads: number): Promise<number> {
   const file = await open(path);
   const decoder = new (addon().NativeBzip2Decoder)(threads);
+  const buffer = new Uint8Array(4 << 20);
+  const output = new Uint8Array(1 << 20);
   let bytes = 0;
   for (let last = false; !last; ) {
-    const buffer = new Uint8Array(4 << 20);
     const { bytesRead } = await file.read(buffer, 0, buffer.length);
     last = bytesRead < buffer.length;
     let input = buffer.subarray(0, bytesRead);
     for (let more = true; more; ) {
-      const decoded = await decoder.decode(input, last, 1 << 20);
-      bytes += decoded.bytes.length;
-      more = decoded.more;
+      const length = await decoder.decode(input, last, output);
+      bytes += length;
+      more = length === output.length;
       input = new Uint8Array(0);
     }
   }

@@ -60,14 +60,10 @@ type OptionalHandle = NativeTensor | undefined;
 /** Native decoder of one bzip2 file; decodes on threads of its own. */
 export interface NativeBzip2Decoder {
   /**
-   * Takes the next compressed bytes (copied before this returns) and decodes whole blocks until there
-   * are `enough` bytes. `more`: blocks may be left that need no further input. One call at a time.
+   * Takes the next compressed bytes (copied before this returns) and writes decoded ones. Their number: less than
+   * there is room for only if further input is needed, or at the end. One call at a time.
    */
-  decode(
-    bytes: Uint8Array,
-    last: boolean,
-    enough: number,
-  ): Promise<{ bytes: Uint8Array; more: boolean }>;
+  decode(bytes: Uint8Array, last: boolean, output: Uint8Array): Promise<number>;
 }
 
 export interface Addon

@@ -56,7 +56,7 @@ class Source {
   }
 }
 
-/** Decoded pieces of bzip2, the next one always under way. */
+/** Decoded pieces of bzip2, the next one always under way; each holds until the next is asked for. */
 async function* decodeBzip2(
   first: Uint8Array,
   source: Source,
@@ -66,6 +66,9 @@ async function* decodeBzip2(
   let last = input.length < READ_SIZE;
   // The decoder copies what it is given, so one buffer does.
   const buffer = new Uint8Array(READ_SIZE);
+  // One is being used while the other is filled.
+  const outputs = [new Uint8Array(PIECE_SIZE), new Uint8Array(PIECE_SIZE)] as const;
+  let turn = 0;
   let more = true;
   const next = async (): Promise<Uint8Array | undefined> => {
     try {
@@ -74,10 +77,13 @@ async function* decodeBzip2(
           input = await source.next(buffer);
           last = input.length < READ_SIZE;
         }
-        const decoded = await decoder.decode(input, last, PIECE_SIZE);
+        const output = outputs[turn & 1]!;
+        const length = await decoder.decode(input, last, output);
         input = NO_BYTES;
-        more = decoded.more;
-        if (decoded.bytes.length > 0) return decoded.bytes;
+        more = length === output.length;
+        if (length === 0) continue;
+        turn++;
+        return output.subarray(0, length);
       }
       return undefined;
     } catch (cause) {

@@ -3,7 +3,6 @@
 
 #include <memory>
 #include <utility>
-#include <vector>
 
 #include "binding/arguments.h"
 #include "binding/instance.h"
@@ -20,14 +19,16 @@ struct State {
   bool busy = false;
 };
 
-// Settles a promise with the decoded bytes and whether there are more without further input.
+// Settles a promise with the number of decoded bytes.
 class Decoding : public Napi::AsyncWorker {
  public:
-  Decoding(Napi::Env env, std::shared_ptr<State> state, size_t enough)
+  Decoding(Napi::Env env, std::shared_ptr<State> state, Napi::Uint8Array output)
       : AsyncWorker(env, "leia bzip2"),
         deferred_(Napi::Promise::Deferred::New(env)),
         state_(std::move(state)),
-        enough_(enough) {
+        array_(Napi::Persistent(output)),
+        output_(output.Data()),
+        size_(output.ByteLength()) {
     state_->busy = true;
   }
   Napi::Promise promise() const { return deferred_.Promise(); }
@@ -35,7 +36,7 @@ class Decoding : public Napi::AsyncWorker {
  protected:
   void Execute() override {
     try {
-      more_ = state_->decoder.decode(output_, enough_);
+      written_ = state_->decoder.decode(output_, size_);
     } catch (...) {
       error_ = std::current_exception();
     }
@@ -46,20 +47,25 @@ class Decoding : public Napi::AsyncWorker {
       deferred_.Reject(to_javascript(Env(), error_).Value());
       return;
     }
-    Napi::Object result = Napi::Object::New(Env());
-    result.Set("bytes", Napi::Buffer<uint8_t>::Copy(Env(), output_.data(), output_.size()));
-    result.Set("more", more_);
-    deferred_.Resolve(result);
+    deferred_.Resolve(Napi::Number::New(Env(), static_cast<double>(written_)));
   }
 
  private:
   Napi::Promise::Deferred deferred_;
   std::shared_ptr<State> state_;
-  size_t enough_;
-  std::vector<uint8_t> output_;
-  bool more_ = false;
+  Napi::Reference<Napi::Uint8Array> array_;  // so that the memory stays
+  uint8_t* const output_;
+  const size_t size_;
+  size_t written_ = 0;
   std::exception_ptr error_;
 };
+
+Napi::Uint8Array bytes_of(const Napi::Value& value, const char* name) {
+  const bool fits =
+      value.IsTypedArray() && value.As<Napi::TypedArray>().TypedArrayType() == napi_uint8_array;
+  require(fits, "bzip2: expected ", name, " as a Uint8Array");
+  return value.As<Napi::Uint8Array>();
+}
 
 class JsBzip2Decoder : public Napi::ObjectWrap<JsBzip2Decoder> {
  public:
@@ -79,21 +85,17 @@ class JsBzip2Decoder : public Napi::ObjectWrap<JsBzip2Decoder> {
   }
 
  private:
-  // decode(bytes: Uint8Array, last: boolean, enough: number)
+  // decode(bytes: Uint8Array, last: boolean, output: Uint8Array)
   Napi::Value decode(const Napi::CallbackInfo& info) {
     try {
       Arguments arguments(info, "bzip2");
-      const Napi::Value bytes = arguments.value();
+      const Napi::Uint8Array bytes = bytes_of(arguments.value(), "the bytes");
       const bool last = arguments.boolean("last");
-      const int64_t enough = arguments.integer("enough");
-      const bool fits =
-          bytes.IsTypedArray() && bytes.As<Napi::TypedArray>().TypedArrayType() == napi_uint8_array;
-      require(fits, "bzip2: expected the bytes as a Uint8Array");
-      require(enough > 0, "bzip2: expected a positive size, got ", enough);
+      const Napi::Uint8Array output = bytes_of(arguments.value(), "the output");
+      require(output.ByteLength() > 0, "bzip2: expected room for output");
       if (state_->busy) fail("usage", "bzip2: decode() was called before the last call was done");
-      const auto array = bytes.As<Napi::Uint8Array>();
-      state_->decoder.feed(array.Data(), array.ByteLength(), last);
-      auto* worker = new Decoding(info.Env(), state_, static_cast<size_t>(enough));
+      state_->decoder.feed(bytes.Data(), bytes.ByteLength(), last);
+      auto* worker = new Decoding(info.Env(), state_, output);
       const Napi::Promise promise = worker->promise();
       worker->Queue();
       return promise;

@@ -47,38 +47,44 @@ void Bzip2Decoder::feed(const uint8_t* data, size_t size, bool last) {
   last_ = last_ || last;
 }
 
-bool Bzip2Decoder::decode(std::vector<uint8_t>& output, size_t enough) {
+size_t Bzip2Decoder::decode(uint8_t* output, size_t size) {
   if (failed_) fail("format", "this bzip2 data was found corrupt before");
   failed_ = true;  // unless this call succeeds
-  bool more = true;
-  while (more && output.size() < enough) {
-    const size_t left = input_.size() - (bit_ + 7) / 8;
-    if (pool_.threads() > 1) look_ahead();
-    if (!last_ && left < lookahead_) {
-      more = false;
-    } else if (!in_stream_ && left == 0) {
-      if (!any_stream_) fail("format", "expected bzip2 data, got an empty file");
-      more = false;
-    } else {
-      BitReader bits(input_.data(), input_.size(), bit_, dropped_);
-      if (!in_stream_) read_stream_header(bits);
-      bit_ = bits.bit();
-      const uint64_t magic = bits.read48();
-      bits.check();
-      if (magic == kBlockMagic) {
-        read_block(bits, output);
-      } else if (magic == kEndMagic) {
-        if (bits.read(32) != stream_crc_) bits.corrupt("the checksum of a stream is wrong");
-        bits.check();
-        in_stream_ = false;
-        bit_ = (bits.bit() + 7) / 8 * 8;  // the next stream begins at a whole byte
-      } else {
-        bits.corrupt("expected the beginning of a block");
-      }
-    }
+  size_t written = 0;
+  while (written < size && (taken_ < ready_.size() || next_block())) {
+    const size_t count = std::min(size - written, ready_.size() - taken_);
+    std::copy_n(ready_.begin() + static_cast<ptrdiff_t>(taken_), count, output + written);
+    written += count;
+    taken_ += count;
   }
   failed_ = false;
-  return more;
+  return written;
+}
+
+bool Bzip2Decoder::next_block() {
+  while (true) {
+    const size_t left = input_.size() - (bit_ + 7) / 8;
+    if (pool_.threads() > 1) look_ahead();
+    if (!last_ && left < lookahead_) return false;
+    if (!in_stream_ && left == 0) {
+      if (!any_stream_) fail("format", "expected bzip2 data, got an empty file");
+      return false;
+    }
+    BitReader bits(input_.data(), input_.size(), bit_, dropped_);
+    if (!in_stream_) read_stream_header(bits);
+    bit_ = bits.bit();
+    const uint64_t magic = bits.read48();
+    bits.check();
+    if (magic == kBlockMagic) {
+      read_block(bits);
+      return true;
+    }
+    if (magic != kEndMagic) bits.corrupt("expected the beginning of a block");
+    if (bits.read(32) != stream_crc_) bits.corrupt("the checksum of a stream is wrong");
+    bits.check();
+    in_stream_ = false;
+    bit_ = (bits.bit() + 7) / 8 * 8;  // the next stream begins at a whole byte
+  }
 }
 
 void Bzip2Decoder::read_stream_header(BitReader& bits) {
@@ -96,17 +102,19 @@ void Bzip2Decoder::read_stream_header(BitReader& bits) {
 }
 
 // The block whose magic begins at bit_ and ends where `bits` is.
-void Bzip2Decoder::read_block(BitReader& bits, std::vector<uint8_t>& output) {
+void Bzip2Decoder::read_block(BitReader& bits) {
   uint32_t crc;
   std::optional<Bzip2Pool::Block> ahead = pool_.take(8 * dropped_ + bit_, block_);
   if (ahead && ahead->size <= block_size_) {
-    output.insert(output.end(), ahead->bytes.begin(), ahead->bytes.end());
+    ready_ = std::move(ahead->bytes);
     crc = ahead->crc;
     bit_ = static_cast<size_t>(ahead->end - 8 * dropped_);
   } else {
-    crc = block_.read(bits, block_size_, output).crc;
+    ready_.clear();
+    crc = block_.read(bits, block_size_, ready_).crc;
     bit_ = bits.bit();
   }
+  taken_ = 0;
   stream_crc_ = ((stream_crc_ << 1) | (stream_crc_ >> 31)) ^ crc;
 }
 

@@ -23,14 +23,15 @@ class Bzip2Decoder {
   // Appends compressed bytes; `last` says that none follow.
   void feed(const uint8_t* data, size_t size, bool last);
 
-  // Decodes whole blocks onto `output` until it has at least `enough` bytes or more input is
-  // needed. Returns whether blocks may be left that need no further input. After an error, any
-  // further call throws it again. Throws "format".
-  bool decode(std::vector<uint8_t>& output, size_t enough);
+  // Writes up to `size` decoded bytes and returns how many: fewer if further input is needed, or at
+  // the end. After an error all further calls fail, too. Throws "format".
+  size_t decode(uint8_t* output, size_t size);
 
  private:
   void read_stream_header(BitReader& bits);
-  void read_block(BitReader& bits, std::vector<uint8_t>& output);
+  // Reads a whole block into ready_. False if that needs further input, or at the end.
+  bool next_block();
+  void read_block(BitReader& bits);
   // Looks for the beginnings of blocks in the input not yet looked at and hands them to the pool.
   void look_ahead();
   void add_block(uint64_t end_byte);
@@ -46,7 +47,9 @@ class Bzip2Decoder {
   size_t block_size_ = 0;
   uint32_t stream_crc_ = 0;
   BlockDecoder block_;
-  uint64_t looked_ = 0;  // byte of the file where the search for magics goes on
+  std::vector<uint8_t> ready_;  // the last block
+  size_t taken_ = 0;            // bytes of it
+  uint64_t looked_ = 0;         // byte of the file where the search for magics goes on
   std::optional<uint64_t>
       candidate_;  // bit of the file where a block seems to begin, its end unseen
   Bzip2Pool pool_;

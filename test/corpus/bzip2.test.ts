@@ -56,17 +56,19 @@ const compressed = (name: string): Buffer =>
 async function decode(
   bytes: Uint8Array,
   step = bytes.length || 1,
-  { threads = 1, enough = 1000 } = {},
+  { threads = 1, room = 1000 } = {},
 ): Promise<Buffer> {
   const decoder = new (addon().NativeBzip2Decoder)(threads);
   const pieces: Uint8Array[] = [];
   for (let from = 0; from === 0 || from < bytes.length; from += step) {
     const last = from + step >= bytes.length;
-    let result = await decoder.decode(bytes.subarray(from, from + step), last, enough);
-    pieces.push(result.bytes);
-    while (result.more) {
-      result = await decoder.decode(new Uint8Array(0), last, enough);
-      pieces.push(result.bytes);
+    let input = bytes.subarray(from, from + step);
+    for (let more = true; more; ) {
+      const output = new Uint8Array(room);
+      const length = await decoder.decode(input, last, output);
+      pieces.push(output.subarray(0, length));
+      more = length === room;
+      input = new Uint8Array(0);
     }
   }
   return Buffer.concat(pieces);
@@ -158,7 +160,7 @@ describe('blocks decoded side by side', () => {
     const name = (await readdir(folder)).find((file) => file.endsWith('.xml.bz2'))!;
     const dump = await readFile(join(folder, name));
     const hash = async (threads: number) => {
-      const content = await decode(dump, 1 << 20, { threads, enough: 1 << 20 });
+      const content = await decode(dump, 1 << 20, { threads, room: 1 << 20 });
       return [content.length, createHash('sha256').update(content).digest('hex')];
     };
     const serial = await hash(1);
@@ -166,7 +168,7 @@ describe('blocks decoded side by side', () => {
     expect(await hash(5)).toEqual(serial);
     // Stopped in the middle, the threads end too.
     const decoder = new (addon().NativeBzip2Decoder)(3);
-    await decoder.decode(dump, true, 1);
+    await decoder.decode(dump, true, new Uint8Array(1));
   });
 });
 
@@ -230,13 +232,16 @@ describe('damage', () => {
 
   test('a failed decoder stays failed, and one call at a time is allowed', async () => {
     const decoder = new (addon().NativeBzip2Decoder)(2);
-    await expect(decoder.decode(Buffer.from('BZh9nonsense'), true, 1)).rejects.toThrow(/corrupt/);
-    await expect(decoder.decode(compressed('text'), true, 1)).rejects.toThrow(/corrupt before/);
+    const room = new Uint8Array(1);
+    const nonsense = decoder.decode(Buffer.from('BZh9nonsense'), true, room);
+    await expect(nonsense).rejects.toThrow(/corrupt/);
+    await expect(decoder.decode(compressed('text'), true, room)).rejects.toThrow(/corrupt before/);
     const busy = new (addon().NativeBzip2Decoder)(2);
-    const first = busy.decode(compressed('zeros'), true, 1);
-    expect(() => busy.decode(new Uint8Array(0), true, 1)).toThrow(/before the last call was done/);
+    const first = busy.decode(compressed('zeros'), true, room);
+    expect(() => busy.decode(new Uint8Array(0), true, room)).toThrow(/before the last call was done/);
     await first;
     expect(() => new (addon().NativeBzip2Decoder)(0)).toThrow(/expected 1 to 1024 threads, got 0/);
-    expect(() => busy.decode([1] as unknown as Uint8Array, true, 1)).toThrow(/Uint8Array/);
+    expect(() => busy.decode([1] as unknown as Uint8Array, true, room)).toThrow(/Uint8Array/);
+    expect(() => busy.decode(room, true, new Uint8Array(0))).toThrow(/room for output/);
   });
 });

@@ -37,9 +37,10 @@ Outcome decode(const Bytes& file, int threads, size_t most) {
       const size_t size = std::min(kFeed, file.size() - at);
       decoder.feed(file.data() + at, size, at + size == file.size());
       for (bool more = true; more;) {
-        Bytes piece;
-        more = decoder.decode(piece, size_t{1} << 18);
-        outcome.bytes.insert(outcome.bytes.end(), piece.begin(), piece.end());
+        Bytes piece(size_t{1} << 18);
+        const size_t written = decoder.decode(piece.data(), piece.size());
+        more = written == piece.size();
+        outcome.bytes.insert(outcome.bytes.end(), piece.begin(), piece.begin() + written);
         if (outcome.bytes.size() >= most) return outcome;
       }
     }
