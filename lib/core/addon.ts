@@ -99,6 +99,13 @@ export interface Addon
    * of target and name; instead of that of the name -1 for null, -2 for none. `strings`: all of these, joined.
    */
   passageLine(title: string, text: string, anchors: Int32Array, strings: string): Uint8Array;
+  /** Whether XML in UTF-8 has no character that XML does not allow, nor a carriage return. */
+  isUsualXml(xml: Uint8Array): boolean;
+  /**
+   * Writes the text that a part of XML without tags stands for, and returns its length: -1 if it has a `>`, or a
+   * reference other than those Wikimedia writes. The output is never longer than the part.
+   */
+  xmlText(xml: Uint8Array, start: number, end: number, output: Uint8Array): number;
 }
 
 export type { Handle, OptionalHandle };

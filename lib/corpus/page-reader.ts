@@ -1,6 +1,8 @@
 // The pages of a piece of a dump. Wikimedia writes them all in one shape, so they are read by looking for
 // the next bracket, several times faster than by a parser of all XML; a piece with anything else in it
 // goes to that parser, which reads it or says what is wrong.
+import { isUtf8 } from 'node:buffer';
+import { addon } from '../core/addon.ts';
 import { LeiaError } from '../core/error.ts';
 import { decodeUtf8 } from '../core/utf8.ts';
 import { type Draft, finishDraft, newDraft } from './page-draft.ts';
@@ -22,80 +24,57 @@ export interface PageSource {
 
 /** The wikitext pages of a piece. Throws `format`. */
 export function readPages({ bytes, start }: PageBatch, source: PageSource): Page[] {
-  const text = decodeUtf8(bytes);
-  if (text === undefined) {
+  const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+  if (!isUtf8(view)) {
     const end = start + bytes.length;
     throw new LeiaError(
       'format',
       `${source.file}: not valid utf-8 between byte ${start} and ${end} of the XML`,
     );
   }
-  return readQuickly(text, start, source) ?? readByTheRules(text, start, source);
+  return readQuickly(view, start, source) ?? readByTheRules(view, start, source);
 }
 
-/** The same with the parser for all XML. */
-export function readByTheRules(text: string, start: number, source: PageSource): Page[] {
+/** The same of valid UTF-8 with the parser for all XML. */
+export function readByTheRules(xml: Buffer, start: number, source: PageSource): Page[] {
   const reader = new XmlPages(source.file, source.namespaces);
   reader.write('<mediawiki>', start);
-  reader.write(text, start);
-  reader.write('</mediawiki>', start + Buffer.byteLength(text));
+  reader.write(xml.toString(), start);
+  reader.write('</mediawiki>', start + xml.length);
   reader.end();
   return reader.pages;
 }
 
-/** Not allowed in XML, or not written by Wikimedia: carriage returns. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-const UNUSUAL = /[\0-\x08\x0b-\x1f\ufffe\uffff]/;
 const START_TAG = /<([A-Za-z][A-Za-z0-9]*)((?: [A-Za-z:]+="[^"<>\n\t]*")*)( ?\/)?>/y;
 const ATTRIBUTE = / ([A-Za-z:]+)="([^"]*)"/g;
 
-/** The references that Wikimedia writes, by the sign after the ampersand. */
-const REFERENCES = new Map<number, readonly [written: string, sign: string][]>();
-for (const [written, sign] of [
-  ['&lt;', '<'],
-  ['&gt;', '>'],
-  ['&quot;', '"'],
-  ['&amp;', '&'],
-  ['&#039;', "'"],
-  ['&apos;', "'"],
-] as const) {
-  const first = written.charCodeAt(1);
-  REFERENCES.set(first, [...(REFERENCES.get(first) ?? []), [written, sign]]);
+/** Memory for a page's text, the same for one page after the other. */
+let room = new Uint8Array(1 << 16);
+const mostKept = 4 << 20;
+
+/** The text that this part of XML stands for, or undefined if it has a `>`, or references other than the common ones. */
+function plainText(xml: Buffer, start = 0, end = xml.length): string | undefined {
+  if (room.length < end - start || room.length > mostKept) room = new Uint8Array(end - start);
+  const length = addon().xmlText(xml, start, end, room);
+  return length < 0 ? undefined : decodeUtf8(room.subarray(0, length));
 }
 
-/** The text that XML stands for, or undefined if it has references other than the common ones. */
-function plainText(text: string): string | undefined {
-  let at = text.indexOf('&');
-  if (at < 0) return text;
-  // Joined at once: a string that grows by parts is a tree, to be copied before anything can be read in it.
-  const parts: string[] = [];
-  let from = 0;
-  for (; at >= 0; at = text.indexOf('&', from)) {
-    const reference = REFERENCES.get(text.charCodeAt(at + 1))?.find(([written]) =>
-      text.startsWith(written, at),
-    );
-    if (reference === undefined) return undefined;
-    parts.push(text.slice(from, at), reference[1]);
-    from = at + reference[0].length;
-  }
-  parts.push(text.slice(from));
-  return parts.join('');
-}
-
-/** The attributes of a tag, or undefined if one of them is unusual. */
+/** The attributes of a tag, or undefined if one of them is unusual. `text` has a character for each byte. */
 function attributesOf(text: string): Map<string, string> | undefined {
   const attributes = new Map<string, string>();
   for (const [, name, written] of text.matchAll(ATTRIBUTE)) {
-    const value = plainText(written!);
+    const value = plainText(Buffer.from(written!, 'latin1'));
     if (value === undefined || attributes.has(name!)) return undefined;
     attributes.set(name!, value);
   }
   return attributes;
 }
 
-/** Undefined if the text is not of the usual shape. */
-export function readQuickly(text: string, start: number, source: PageSource): Page[] | undefined {
-  if (UNUSUAL.test(text)) return undefined;
+/** The pages in valid UTF-8; undefined if it is not of the usual shape. */
+export function readQuickly(xml: Buffer, start: number, source: PageSource): Page[] | undefined {
+  if (!addon().isUsualXml(xml)) return undefined;
+  // A character for each byte: tags are ASCII, and what is between them is decoded where it counts.
+  const text = xml.toString('latin1');
   const pages: Page[] = [];
   const path: string[] = [];
   let draft: Draft | undefined;
@@ -103,12 +82,13 @@ export function readQuickly(text: string, start: number, source: PageSource): Pa
   // Text of the innermost element, as written, if that element is one that counts.
   let counts = false;
   for (;;) {
-    const open = text.indexOf('<', at);
-    const between = text.slice(at, open < 0 ? text.length : open);
-    const plain = counts || between.includes('&') ? plainText(between) : between;
+    const found = text.indexOf('<', at);
+    const open = found < 0 ? text.length : found;
+    const between = text.slice(at, open);
+    const plain = counts || between.includes('&') ? plainText(xml, at, open) : between;
     // Wikimedia writes every `>` of a text as a reference; `]]>` would be an error.
     if (plain === undefined || between.includes('>')) return undefined;
-    if (open < 0) return path.length === 0 && plain.trim() === '' ? pages : undefined;
+    if (found < 0) return path.length === 0 && plain.trim() === '' ? pages : undefined;
 
     if (text.charCodeAt(open + 1) === 0x2f) {
       const close = text.indexOf('>', open);
@@ -118,8 +98,7 @@ export function readQuickly(text: string, start: number, source: PageSource): Pa
       if (counts) setField(draft!, path.at(-1), name, plain);
       counts = false;
       if (path.length === 0 && name === 'page') {
-        const place = () =>
-          `byte ${start + Buffer.byteLength(text.slice(0, close + 1))} of the XML`;
+        const place = () => `byte ${start + close + 1} of the XML`;
         const page = finishDraft(draft!, source.namespaces, source.file, place);
         if (page) pages.push(page);
         draft = undefined;

@@ -71,6 +71,7 @@ static Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   register_operations(env, exports);
   register_bzip2(env, exports);
   register_json_line(env, exports);
+  register_xml_text(env, exports);
   register_file_map(env, exports);
   return exports;
 }

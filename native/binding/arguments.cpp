@@ -110,6 +110,14 @@ std::string Arguments::string(const char* name) {
   return value.As<Napi::String>().Utf8Value();
 }
 
+Napi::Uint8Array Arguments::bytes(const char* name) {
+  const Napi::Value value = this->value();
+  const bool fits =
+      value.IsTypedArray() && value.As<Napi::TypedArray>().TypedArrayType() == napi_uint8_array;
+  if (!fits) wrong(name, "a Uint8Array", value);
+  return value.As<Napi::Uint8Array>();
+}
+
 Napi::Error to_javascript(Napi::Env env, const std::exception& error) {
   const auto* own = dynamic_cast<const Error*>(&error);
   return make_error(env, own != nullptr ? own->code() : "execution", error.what());

@@ -28,6 +28,7 @@ class Arguments {
   int64_t integer(const char* name);
   bool boolean(const char* name);
   std::string string(const char* name);
+  Napi::Uint8Array bytes(const char* name);
   Napi::Value value() { return info_[next_++]; }
   Napi::Env env() const { return info_.Env(); }
 

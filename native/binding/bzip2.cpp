@@ -60,13 +60,6 @@ class Decoding : public Napi::AsyncWorker {
   std::exception_ptr error_;
 };
 
-Napi::Uint8Array bytes_of(const Napi::Value& value, const char* name) {
-  const bool fits =
-      value.IsTypedArray() && value.As<Napi::TypedArray>().TypedArrayType() == napi_uint8_array;
-  require(fits, "bzip2: expected ", name, " as a Uint8Array");
-  return value.As<Napi::Uint8Array>();
-}
-
 class JsBzip2Decoder : public Napi::ObjectWrap<JsBzip2Decoder> {
  public:
   static Napi::Function define(Napi::Env env) {
@@ -89,9 +82,9 @@ class JsBzip2Decoder : public Napi::ObjectWrap<JsBzip2Decoder> {
   Napi::Value decode(const Napi::CallbackInfo& info) {
     try {
       Arguments arguments(info, "bzip2");
-      const Napi::Uint8Array bytes = bytes_of(arguments.value(), "the bytes");
+      Napi::Uint8Array bytes = arguments.bytes("the input");
       const bool last = arguments.boolean("last");
-      const Napi::Uint8Array output = bytes_of(arguments.value(), "the output");
+      Napi::Uint8Array output = arguments.bytes("the output");
       require(output.ByteLength() > 0, "bzip2: expected room for output");
       if (state_->busy) fail("usage", "bzip2: decode() was called before the last call was done");
       state_->decoder.feed(bytes.Data(), bytes.ByteLength(), last);

@@ -240,14 +240,14 @@ describe('the quick reader', () => {
   const both = (xml: string) => {
     const rules = (() => {
       try {
-        return readByTheRules(xml, 0, source);
+        return readByTheRules(Buffer.from(xml), 0, source);
       } catch (error) {
         return error as Error;
       }
     })();
     let quick: Page[] | Error | undefined;
     try {
-      quick = readQuickly(xml, 0, source);
+      quick = readQuickly(Buffer.from(xml), 0, source);
     } catch (error) {
       quick = error as Error;
     }
