@@ -238,7 +238,9 @@ describe('damage', () => {
     await expect(decoder.decode(compressed('text'), true, room)).rejects.toThrow(/corrupt before/);
     const busy = new (addon().NativeBzip2Decoder)(2);
     const first = busy.decode(compressed('zeros'), true, room);
-    expect(() => busy.decode(new Uint8Array(0), true, room)).toThrow(/before the last call was done/);
+    expect(() => busy.decode(new Uint8Array(0), true, room)).toThrow(
+      /before the last call was done/,
+    );
     await first;
     expect(() => new (addon().NativeBzip2Decoder)(0)).toThrow(/expected 1 to 1024 threads, got 0/);
     expect(() => busy.decode([1] as unknown as Uint8Array, true, room)).toThrow(/Uint8Array/);
