@@ -2,7 +2,7 @@
 // fast each stage of `leia prepare` is and what memory it takes, and how both grow with the threads and with
 // the input, which is the dump repeated with other titles. Runs alternate and the best counts, since other
 // work on the machine only makes them slower. Compression is that of the bzip2 command, where there is one.
-import { execFile, execFileSync } from 'node:child_process';
+import { execFile, execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { availableParallelism, cpus, loadavg, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -111,17 +111,34 @@ function print(): void {
   for (const row of rows) console.log(row.map((cell, i) => cell.padEnd(widths[i]!)).join('  '));
 }
 
-/** How much of decompression's speed is left when text is made of what it gives, on the same threads. */
+/** Seconds of lbzip2, which decompresses in parallel and does nothing else, by dump and threads. */
+const lbzip2 = new Map<string, number>();
+
+function measureLbzip2({ bz2 }: Input, threads: number): void {
+  if (bz2 === undefined) return;
+  const began = performance.now();
+  const { status } = spawnSync('lbzip2', ['-n', String(threads), '-dc', bz2], { stdio: 'ignore' });
+  const seconds = (performance.now() - began) / 1000;
+  const key = `${bz2} ${threads}`;
+  if (status === 0) lbzip2.set(key, Math.min(seconds, lbzip2.get(key) ?? seconds));
+}
+
+/** How much of the speed of decompression is left when text is made of what it gives, on the same threads. */
 function printShares(): void {
   for (const { request, input, measured } of best.values()) {
     const { stage, dump, workers } = request;
     const alone = best.get(`bzip2 ${dump} ${workers}`)?.measured;
     if (stage !== 'text' || alone === undefined) continue;
-    const share = Math.round((100 * alone.seconds) / measured.seconds);
+    const share = (seconds: number) => `${Math.round((100 * seconds) / measured.seconds)} %`;
+    const other = lbzip2.get(`${dump} ${workers}`);
+    const rate = other && `${(measured.bytes / other / 1e6).toPrecision(3)} MB/s`;
     console.log(
-      `text from .bz2 (${input.name}), ${workers} thread(s): ${share} % of decompression alone`,
+      `text from .bz2 (${input.name}), ${workers} thread(s): ${share(alone.seconds)} of the speed of our decompression alone` +
+        (other === undefined ? '' : `, ${share(other)} of lbzip2's (${rate})`),
     );
   }
+  if (lbzip2.size === 0)
+    console.log('no lbzip2 command: decompression is compared with ours alone');
 }
 
 const folder = mkdtempSync(join(tmpdir(), 'leia-bench-'));
@@ -137,6 +154,7 @@ try {
   for (let i = 0; i < Number(values.runs); i++) {
     for (const input of inputs) {
       for (const workers of numbers(values.workers)) {
+        measureLbzip2(input, workers);
         await measure('bzip2', input, 'bz2', workers);
         await measure('text', input, 'bz2', workers);
         await measure('text', input, 'xml', workers);
