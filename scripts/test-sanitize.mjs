@@ -13,6 +13,8 @@ const tests = [
   'test/core',
   'test/ops',
   'test/corpus/bzip2.test.ts',
+  'test/corpus/xml-text.test.ts',
+  'test/leia/passage-line.test.ts',
   'test/emulator/emulator.test.ts',
   'test/emulator/wgmma.test.ts',
 ];

@@ -10,27 +10,37 @@ const BLANKS = /[\s_\u180e]+/g;
 /** What has to be resolved. */
 const UNTIDY = /[&%_\u180e\u200e\u200f\u202a-\u202e]|[^\S ]| {2}|^[ :]| $/;
 
+const SMALL_I = 0x69;
 /** Languages whose small i has a capital with a dot. */
 const DOTTED_I = new Set(['tr', 'az', 'kaa', 'crh', 'tt', 'gag']);
 
-/** Capitals of the letters that have come up: asking for one takes longer than all else about most titles. */
-const CAPITALS = new Map<string, string>();
+/**
+ * Capitals of UTF-16 units, filled as they come up, 0 before: asking for one takes longer than all else about most
+ * titles.
+ */
+const CAPITALS = new Uint16Array(0x10000);
+
+function capitalOf(unit: number): number {
+  const capital = String.fromCharCode(unit).toUpperCase();
+  return capital.length === 1 ? capital.charCodeAt(0) : unit;
+}
 
 /** The first letter as a capital, where that is one letter; Georgian has no capitals in titles. */
 export function capitalise(title: string, language = ''): string {
-  const code = title.codePointAt(0);
+  if (title === '') return title;
+  const unit = title.charCodeAt(0);
   // Capitals, digits and the scripts of East Asia.
-  if (code === undefined || code < 0x61 || (code >= 0x2e80 && code < 0xa000)) return title;
-  const first = String.fromCodePoint(code);
-  if (first === 'i' && DOTTED_I.has(language)) return `İ${title.slice(1)}`;
-  if (code >= 0x10d0 && code <= 0x10ff) return title;
-  let upper = CAPITALS.get(first);
-  if (upper === undefined) {
-    upper = first.toUpperCase();
-    CAPITALS.set(first, upper);
+  if (unit < 0x61 || (unit >= 0x2e80 && unit < 0xa000)) return title;
+  if ((unit & 0xf800) === 0xd800) {
+    // Half of a character.
+    const first = String.fromCodePoint(title.codePointAt(0)!);
+    return first.toUpperCase() + title.slice(first.length);
   }
-  if (upper === first) return title;
-  return upper.length === first.length ? upper + title.slice(first.length) : title;
+  if (unit === SMALL_I && DOTTED_I.has(language)) return `İ${title.slice(1)}`;
+  if (unit >= 0x10d0 && unit <= 0x10ff) return title;
+  CAPITALS[unit] ||= capitalOf(unit);
+  const capital = CAPITALS[unit]!;
+  return capital === unit ? title : String.fromCharCode(capital) + title.slice(1);
 }
 
 function decodePercent(title: string): string {

@@ -5,6 +5,17 @@ import type { TagAction } from './tags.ts';
 
 export type ElementAction = Extract<TagAction, 'drop' | 'formula' | 'literal'>;
 
+const END_TAGS = new Map<string, RegExp>();
+
+function endTagOf(name: string): RegExp {
+  let endTag = END_TAGS.get(name);
+  if (endTag === undefined) {
+    endTag = new RegExp(`</${name}\\s*>`, 'gi');
+    END_TAGS.set(name, endTag);
+  }
+  return endTag;
+}
+
 export class Elements {
   readonly #source: string;
   /** Numbers of formulas by their content. */
@@ -27,7 +38,7 @@ export class Elements {
     start: number,
   ): { end: number; text: string } | undefined {
     if (this.#endless.has(name)) return undefined;
-    const endTag = new RegExp(`</${name}\\s*>`, 'gi');
+    const endTag = endTagOf(name);
     endTag.lastIndex = start;
     const match = endTag.exec(this.#source);
     if (!match) {

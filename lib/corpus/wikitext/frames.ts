@@ -31,6 +31,20 @@ interface Plain {
 
 export type Frame = Brace | Link | Variant | Plain;
 
+const NEWLINE = 0x0a;
+/** What ends a link's label at the beginning of the next line. */
+const BREAKS_LABEL = '\n*#:;={|!';
+
+/** Whether a frame that is open at the end of a line ends there. */
+function endsBefore(following: number | undefined, frame: Frame): boolean {
+  if (frame.kind === 'external') return true;
+  if (frame.kind === 'variant') return following === NEWLINE;
+  if (frame.kind !== 'link') return false;
+  if (frame.target === undefined) return true;
+  if (frame.target.kind === 'hidden') return following === NEWLINE;
+  return following === undefined || BREAKS_LABEL.includes(String.fromCharCode(following));
+}
+
 export class OpenFrames {
   readonly #pieces: Pieces;
   /** All but the innermost, which is asked for at every turn. */
@@ -78,6 +92,11 @@ export class OpenFrames {
     const frame = this.pop();
     // An image whose end is missing: what there was of it is parameters and caption.
     if (frame.kind === 'link' && frame.target?.kind === 'hidden') this.#pieces.cut(frame.start);
+  }
+
+  /** Ends what cannot go on in the next line, which begins with this unit if there is one. */
+  endLine(following: number | undefined): void {
+    while (this.#top && endsBefore(following, this.#top)) this.abandon();
   }
 
   /** Ends inline constructs that cannot go on here. */

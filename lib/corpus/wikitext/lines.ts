@@ -36,10 +36,15 @@ const BRACE = 0x7b;
 const EXCLAMATION = 0x21;
 
 const SENTENCE_END = new Set(Array.from('.!?…:;。．！？：；؟۔।॥։።', (sign) => sign.charCodeAt(0)));
-const LIST_MARKS = new Set(Array.from('*#;', (sign) => sign.charCodeAt(0)));
+const ASTERISK = 0x2a;
+const NUMBER_SIGN = 0x23;
+const SEMICOLON = 0x3b;
 const FAR_WORD = /[\p{L}\p{N}]/u;
 /** How far from its end a line is searched for the signs of a heading. */
 const tailLength = 20;
+
+const isListMark = (unit: number): boolean =>
+  unit === ASTERISK || unit === NUMBER_SIGN || unit === SEMICOLON;
 
 const isBlank = (unit: number): boolean => (PROPERTIES[unit]! & BLANK) !== 0;
 
@@ -165,7 +170,8 @@ class Page {
     if (this.#end > this.#start) this.#line(this.#start, this.#end);
     this.#start = this.#nextStart();
     this.#end = this.#start;
-    this.#lineLinks.length = 0;
+    // Setting a length costs more than a short line.
+    if (this.#lineLinks.length > 0) this.#lineLinks.length = 0;
     this.#odd = 0;
     this.#previous = 0;
     if (this.#linkStart >= 0) this.#linkStart = this.#end;
@@ -229,12 +235,12 @@ class Page {
 
   #paragraph(lineStart: number, lineEnd: number): void {
     if (this.#isOfTable(lineStart, lineEnd)) return;
-    const listed = lineStart < lineEnd && LIST_MARKS.has(this.#text[lineStart]!);
+    const listed = lineStart < lineEnd && isListMark(this.#text[lineStart]!);
     if (listed && this.#options.lists === 'drop') return;
     const start = this.#textStart(lineStart, lineEnd);
     const end = this.#textEnd(start, lineEnd);
     if (!this.#hasWord(start, end) && !this.#hasLink(start, end)) return;
-    this.#headings.length = 0;
+    if (this.#headings.length > 0) this.#headings.length = 0;
     this.#write(start, end);
   }
 

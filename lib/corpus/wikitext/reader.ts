@@ -31,6 +31,8 @@ export interface Passage {
   steps: number;
 }
 
+const NEWLINE = 0x0a;
+const EQUALS = 0x3d;
 class Reader {
   readonly #source: string;
   /** The same, and more behind it that is no markup. */
@@ -57,7 +59,7 @@ class Reader {
 
   read(): Passage {
     const { length } = this.#source;
-    this.#heading = this.#units[0] === 0x3d && length > 0;
+    this.#heading = this.#units[0] === EQUALS && length > 0;
     while (this.#at < length) {
       this.#steps++;
       const inVariant = this.#open.top()?.kind === 'variant';
@@ -114,7 +116,7 @@ class Reader {
       case 0xff3f: // ＿
         this.#switch();
         break;
-      case 0x0a:
+      case NEWLINE:
         this.#newline();
         break;
       case 0x2d: // -{
@@ -153,22 +155,12 @@ class Reader {
   // --- lines ---
 
   #newline(): void {
-    const following = this.#source.charAt(this.#at + 1);
-    const breaksLabel = following === '' || '\n*#:;={|!'.includes(following);
-    for (let top = this.#open.top(); top; top = this.#open.top()) {
-      const ends =
-        top.kind === 'external' ||
-        (top.kind === 'variant' && following === '\n') ||
-        (top.kind === 'link' &&
-          (top.target === undefined ||
-            (top.target.kind === 'hidden' ? following === '\n' : breaksLabel)));
-      if (!ends) break;
-      this.#open.abandon();
-    }
+    const following = this.#at + 1 < this.#source.length ? this.#units[this.#at + 1] : undefined;
+    this.#open.endLine(following);
     this.#break();
     this.#at++;
     this.#lineStart = true;
-    this.#heading = following === '=';
+    this.#heading = following === EQUALS;
   }
 
   /** A line break, except in a link's label. */
@@ -186,7 +178,9 @@ class Reader {
     const top = this.#open.top();
     const inTarget = top?.kind === 'link' && top.target === undefined;
     if (!inTarget) {
-      const before = /[^\n]{0,2}$/.exec(this.#source.slice(Math.max(0, start - 2), start))![0];
+      let line = start;
+      while (line > 0 && line > start - 2 && this.#units[line - 1] !== NEWLINE) line--;
+      const before = this.#source.slice(line, start);
       this.#pieces.markQuotes(this.#pieces.length, end - start, before);
     }
     this.#pieces.push(start, end);

@@ -78,12 +78,13 @@ export function switchEnd(text: string, start: number): number {
 const EXTERNAL_LINK =
   /(?:https?:|ftps?:|sftp:|git:|gopher:|ircs?:|mms:|nntp:|redis:|ssh:|svn:|telnet:|worldwind:)?\/\/[^\s[\]<>"]*|(?:bitcoin|geo|magnet|mailto|news|sips?|sms|tel|urn|xmpp):[^\s[\]<>"]+/iy;
 
-/** How an address can begin. */
-const SCHEMES = new Set('/bBfFgGhHiImMnNrRsStTuUwWxX');
+/** How an address can begin, by ASCII character. */
+const BEGINS_ADDRESS = new Uint8Array(128);
+for (const sign of '/bBfFgGhHiImMnNrRsStTuUwWxX') BEGINS_ADDRESS[sign.charCodeAt(0)] = 1;
 
 /** The address of an external link that begins at `start`, if there is one. */
 export function addressAt(text: string, start: number): string | undefined {
-  if (!SCHEMES.has(text.charAt(start))) return undefined;
+  if (BEGINS_ADDRESS[text.charCodeAt(start)] !== 1) return undefined;
   EXTERNAL_LINK.lastIndex = start;
   return EXTERNAL_LINK.exec(text)?.[0];
 }
