@@ -34,11 +34,10 @@ describe('open', () => {
   });
 
   test('emulated is for tests', () => {
+    const message =
+      /^device 'emulated' is not part of this build(, which was made without nvcc)?; use 'cpu'$/;
     expect(() => Device.open('emulated')).toThrow(
-      expect.objectContaining({
-        code: 'unavailable',
-        message: "device 'emulated' is not part of this build; use 'cpu'",
-      }),
+      expect.objectContaining({ code: 'unavailable', message: expect.stringMatching(message) }),
     );
   });
 
