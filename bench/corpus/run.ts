@@ -1,7 +1,8 @@
 // `npm run bench:corpus -- [--dump FILE] [--tokenizer FOLDER] [--repeat N,…] [--workers N,…] [--runs N]`: how
 // fast each stage of `leia prepare` is and what memory it takes, and how both grow with the threads and with
 // the input, which is the dump repeated with other titles. Runs alternate and the best counts, since other
-// work on the machine only makes them slower. Compression is that of the bzip2 command, where there is one.
+// work on the machine only makes them slower. Compression is that of the bzip2 command, where there is one; lbzip2 is
+// measured beside our decompression, where it is installed.
 import { execFile, execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { availableParallelism, cpus, loadavg, tmpdir } from 'node:os';

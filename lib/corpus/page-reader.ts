@@ -49,12 +49,15 @@ const START_TAG = /<([A-Za-z][A-Za-z0-9]*)((?: [A-Za-z:]+="[^"<>\n\t]*")*)( ?\/)
 const ATTRIBUTE = / ([A-Za-z:]+)="([^"]*)"/g;
 
 /** Memory for a page's text, the same for one page after the other. */
-let room = new Uint8Array(1 << 16);
+let room = new Uint8Array(0);
+const leastRoom = 1 << 16;
 const mostKept = 4 << 20;
 
 /** The text that this part of XML stands for, or undefined if it has a `>`, or references other than the common ones. */
 function plainText(xml: Buffer, start = 0, end = xml.length): string | undefined {
-  if (room.length < end - start || room.length > mostKept) room = new Uint8Array(end - start);
+  if (room.length < end - start || room.length > mostKept) {
+    room = new Uint8Array(Math.max(leastRoom, end - start));
+  }
   const length = addon().xmlText(xml, start, end, room);
   return length < 0 ? undefined : decodeUtf8(room.subarray(0, length));
 }

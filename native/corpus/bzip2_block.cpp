@@ -13,6 +13,8 @@ namespace {
 constexpr int kMaxLength = 20;
 constexpr int kGroupSize = 50;
 
+static_assert(kMaxBlockSize <= BurrowsWheeler::kMostBytes);
+
 // CRC-32 of bzip2: polynomial 0x04c11db7, most significant bit first; eight bytes at a time.
 using CrcTables = std::array<std::array<uint32_t, 256>, 8>;
 

@@ -47,6 +47,13 @@ const CASES = [
     sha256: '13aea96040f21330',
     data: 'QlpoMTFBWSZTWYK4WkIAD1HgAMAAAACACCAAMMwJqmmKkhtVKSHi7kinChIQVwtIQA==',
   },
+  {
+    // One block that becomes more than is decoded ahead.
+    name: 'more zeros',
+    size: 8000000,
+    sha256: '6506614505e113da',
+    data: 'QlpoOTFBWSZTWSV+h+YAPUZAQMAAAEAACCAAMMwJqmmoqSG1IqSHi7kinChIEr9D8wA=',
+  },
 ];
 
 const compressed = (name: string): Buffer =>

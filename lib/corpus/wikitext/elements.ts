@@ -5,6 +5,7 @@ import type { TagAction } from './tags.ts';
 
 export type ElementAction = Extract<TagAction, 'drop' | 'formula' | 'literal'>;
 
+/** By the elements' names, compiled once. */
 const END_TAGS = new Map<string, RegExp>();
 
 function endTagOf(name: string): RegExp {
