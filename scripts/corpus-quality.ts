@@ -100,7 +100,7 @@ export async function measure(
     if (page.namespace !== 0 || page.redirect !== undefined) continue;
     quality.articles++;
     const { text, anchors } = extractor.extract(page);
-    const { targets, words } = countLinks(page.text, names);
+    const { targets, words } = countLinks(Buffer.from(page.wikitext).toString(), names);
     if (words) quality.withWords++;
     if (text !== '') quality.kept++;
     else if (words) quality.lost.push(page.title);

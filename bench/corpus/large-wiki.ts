@@ -28,9 +28,10 @@ export function headXml({ language, siteName, dbName, caseRule, namespaces }: Si
   return `<mediawiki version="0.10" xml:lang="${language}">\n<siteinfo><sitename>${escaped(siteName)}</sitename><dbname>${dbName}</dbname><case>${caseRule}</case><namespaces>${spaces.join('')}</namespaces></siteinfo>\n`;
 }
 
-export function pageXml({ id, title, namespace, redirect, text }: Page): string {
+export function pageXml({ id, title, namespace, redirect, wikitext }: Page): string {
+  const text = Buffer.from(wikitext).toString();
   const to = redirect === undefined ? '' : `<redirect title="${escaped(redirect)}" />`;
-  return `  <page>\n    <title>${escaped(title)}</title>\n    <ns>${namespace}</ns>\n    <id>${id}</id>\n    ${to}\n    <revision>\n      <id>${id}</id>\n      <model>wikitext</model>\n      <format>text/x-wiki</format>\n      <text bytes="${text.length}" xml:space="preserve">${escaped(text)}</text>\n    </revision>\n  </page>\n`;
+  return `  <page>\n    <title>${escaped(title)}</title>\n    <ns>${namespace}</ns>\n    <id>${id}</id>\n    ${to}\n    <revision>\n      <id>${id}</id>\n      <model>wikitext</model>\n      <format>text/x-wiki</format>\n      <text bytes="${wikitext.length}" xml:space="preserve">${escaped(text)}</text>\n    </revision>\n  </page>\n`;
 }
 
 /** Writes the XML of a wiki of `count` pages and its table of names. Texts are cut at `longest` characters. */
@@ -44,7 +45,8 @@ export async function writeLargeWiki(
   const originals: Page[] = [];
   for await (const page of dump.pages()) {
     if (page.namespace !== 0 || page.redirect !== undefined) continue;
-    originals.push({ ...page, text: page.text.slice(0, longest) });
+    const text = Buffer.from(page.wikitext).toString().slice(0, longest);
+    originals.push({ ...page, wikitext: Buffer.from(text) });
   }
   const xml = createWriteStream(files.xml);
   const names = createWriteStream(files.names);

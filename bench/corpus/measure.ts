@@ -104,7 +104,7 @@ async function run({ stage, dump, workers, tokenizer, names }: Request): Promise
     for await (const page of pages()) {
       if (page.namespace !== 0 || page.redirect !== undefined) continue;
       const { text, anchors } = extractor.extract(page);
-      counts.bytes += Buffer.byteLength(page.text);
+      counts.bytes += page.wikitext.length;
       texts.push({
         text,
         spans: anchors.map(({ start, end, target }) => ({ start, end, name: target })),

@@ -4,7 +4,6 @@ import { serve } from '../../lib/core/worker-pool.ts';
 import { type PageBatch, readPages } from '../../lib/corpus/page-reader.ts';
 import type { Siteinfo } from '../../lib/corpus/siteinfo.ts';
 import { ArticleExtractor } from '../../lib/corpus/wikitext/extract.ts';
-import { encodePassage } from '../../lib/leia/dataset-format.ts';
 
 export interface TextResult {
   articles: number;
@@ -19,8 +18,7 @@ serve(async (siteinfo: Siteinfo) => {
     let size = 0;
     for (const page of readPages(batch, source)) {
       if (page.namespace !== 0 || page.redirect !== undefined) continue;
-      const { title, text, anchors } = extractor.extract(page);
-      const line = encodePassage(title, text, anchors);
+      const line = extractor.line(page);
       articles.push(line);
       size += line.length;
     }

@@ -66,6 +66,30 @@ export interface NativeBzip2Decoder {
   decode(bytes: Uint8Array, last: boolean, output: Uint8Array): Promise<number>;
 }
 
+/**
+ * What the target of a link is: `a` and the title of an article; `t`, a text that leads to none, and what to show where
+ * no label is given; `h`, nothing that is shown, label included.
+ */
+export type LinkTarget = `a${string}` | `t${string}` | 'h';
+
+/** Native reader of wikitext. One call at a time, those of `resolve` included. */
+export interface NativeWikitextReader {
+  /**
+   * The text of a page in UTF-8, and three numbers for each of its links: the code points where it starts and ends,
+   * and the length of its target in `targets`, where all are joined. `unclosed`: how many templates, tables and
+   * links never end; `steps`: turns taken to read it.
+   */
+  article(wikitext: Uint8Array): {
+    text: string;
+    anchors: Int32Array;
+    targets: string;
+    unclosed: number;
+    steps: number;
+  };
+  /** The bytes of `${JSON.stringify({ title, text, anchors })}\n` of the same. */
+  line(wikitext: Uint8Array, title: string): Uint8Array;
+}
+
 export interface Addon
   extends NativeAdamw,
     NativeCast,
@@ -99,13 +123,26 @@ export interface Addon
    * of target and name; instead of that of the name -1 for null, -2 for none. `strings`: all of these, joined.
    */
   passageLine(title: string, text: string, anchors: Int32Array, strings: string): Uint8Array;
-  /** Whether XML in UTF-8 has no character that XML does not allow, nor a carriage return. */
-  isUsualXml(xml: Uint8Array): boolean;
   /**
-   * Writes the text that a part of XML without tags stands for, and returns its length: -1 if it has a `>`, or a
-   * reference other than those Wikimedia writes. The output is never longer than the part.
+   * `properties`: of each code point, as in lib/corpus/wikitext/characters.ts. `capitals`: pairs of code points, a
+   * letter that titles do not begin with and its capital. `resolve` tells what a link's target is, for those that
+   * may not be a title as they stand.
    */
-  xmlText(xml: Uint8Array, start: number, end: number, output: Uint8Array): number;
+  NativeWikitextReader: new (
+    properties: Uint8Array,
+    capitals: Uint32Array,
+    keepLists: boolean,
+    resolve: (target: string) => LinkTarget,
+  ) => NativeWikitextReader;
+  /** HTML character references replaced by what they stand for. */
+  decodeEntities(text: string): string;
+  /**
+   * The pages in a piece of a dump, in valid UTF-8, or undefined if it is not of the shape that Wikimedia writes. Of
+   * each page 17 numbers: where in the piece the text of title, namespace, id, model, wikitext, target of the redirect
+   * and size of the wikitext begins, and its length, -1 if there is none; 1 if it has a redirect; 1 if the wikitext was
+   * deleted; where the page ends. References are resolved in the piece, which has no other use after that.
+   */
+  scanPages(xml: Uint8Array): Int32Array | undefined;
 }
 
 export type { Handle, OptionalHandle };

@@ -15,8 +15,7 @@ import type { Siteinfo } from './siteinfo.ts';
 import { loadInTurn, type SharedTokenizer, workInThreads } from './threads.ts';
 import { normaliseTitle } from './title.ts';
 import { type SharedTitles, TitleIndex } from './title-index.ts';
-import { ArticleExtractor } from './wikitext/extract.ts';
-import type { LineOptions } from './wikitext/lines.ts';
+import { ArticleExtractor, type Lists } from './wikitext/extract.ts';
 
 interface Source {
   /** Names the dump in errors. */
@@ -32,7 +31,7 @@ export interface TitleJob extends Source {
 
 export interface ArticleJob extends Source {
   kind: 'articles';
-  lists: LineOptions['lists'];
+  lists: Lists;
   titles: SharedTitles;
   tokenizer: SharedTokenizer;
 }

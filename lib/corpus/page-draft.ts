@@ -3,6 +3,8 @@ import { LeiaError } from '../core/error.ts';
 import { redirectTarget } from './redirect-text.ts';
 import type { Namespace, Page } from './siteinfo.ts';
 
+/** The content model of what this program reads, and of pages that name none. */
+export const WIKITEXT_MODEL = 'wikitext';
 export const DOWNLOAD = 'expected a dump named …-pages-articles.xml.bz2 from dumps.wikimedia.org';
 
 /** What is collected of the page being read. */
@@ -13,7 +15,7 @@ export interface Draft {
   redirect: string | undefined;
   hasRedirect: boolean;
   model: string;
-  text: string | undefined;
+  wikitext: Uint8Array | undefined;
   /** Size of the text as its element says. */
   textBytes: number;
 }
@@ -25,8 +27,8 @@ export function newDraft(): Draft {
     namespace: undefined,
     redirect: undefined,
     hasRedirect: false,
-    model: 'wikitext',
-    text: undefined,
+    model: WIKITEXT_MODEL,
+    wikitext: undefined,
     textBytes: 0,
   };
 }
@@ -41,31 +43,31 @@ export function finishDraft(
   file: string,
   place: () => string,
 ): Page | undefined {
-  const { id, title, namespace, redirect, hasRedirect, model, text } = draft;
+  const { id, title, namespace, redirect, hasRedirect, model, wikitext } = draft;
   if (title === '' || id === undefined || !Number.isSafeInteger(id)) {
     const missing = title === '' ? 'title' : 'id';
     throw new LeiaError('format', `${file}: the page that ends at ${place()} has no ${missing}`);
   }
   const shown = title.slice(0, 100);
-  if (text === undefined) {
+  if (wikitext === undefined) {
     throw new LeiaError('format', `${file}: page '${shown}' has no text; ${DOWNLOAD}`);
   }
-  if (text === '' && draft.textBytes > 0) {
+  if (wikitext.length === 0 && draft.textBytes > 0) {
     throw new LeiaError(
       'format',
       `${file}: the text of page '${shown}' is missing (${draft.textBytes} bytes left out), this is a stub dump; ${DOWNLOAD}`,
     );
   }
-  if (model !== 'wikitext') return undefined;
+  if (model !== WIKITEXT_MODEL) return undefined;
   const page: Page = {
     id,
     title,
     namespace: namespace ?? namespaceOf(title, namespaces),
     model,
-    text,
+    wikitext,
   };
   // Dumps before 2012 mark redirects without their target, or not at all.
-  const target = redirect ?? redirectTarget(text, hasRedirect);
+  const target = redirect ?? redirectTarget(wikitext, hasRedirect);
   if (target !== undefined) page.redirect = target;
   return page;
 }

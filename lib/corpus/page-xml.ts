@@ -152,7 +152,7 @@ export class XmlPages {
     } else if (this.#draft && parent === 'page') this.#field(this.#draft, name, text);
     else if (this.#draft && parent === 'revision') {
       if (name === 'model') this.#draft.model = text;
-      if (name === 'text') this.#draft.text = text;
+      if (name === 'text') this.#draft.wikitext = Buffer.from(text);
     }
   }
 

@@ -23,14 +23,14 @@ import { defaultBatchBytes } from './page-batches.ts';
 import type { Siteinfo } from './siteinfo.ts';
 import { shareTokenizer } from './threads.ts';
 import { TitleIndexBuilder } from './title-index.ts';
-import type { LineOptions } from './wikitext/lines.ts';
+import type { Lists } from './wikitext/extract.ts';
 
 export interface PrepareOptions extends DatasetOptions {
   /** MediaWiki `pages-articles` XML: .bz2, .gz or plain. */
   dump: string;
   names: NameSource;
   /** Whether items of lists are text; the paper's extraction left them out. Default `keep`. */
-  lists?: LineOptions['lists'];
+  lists?: Lists;
   /** Threads to read pages with; the result does not depend on it. Default: one a core. */
   workers?: number;
   /** XML that a thread works on at a time, in bytes. Default 1 MiB, less if shards are small. */

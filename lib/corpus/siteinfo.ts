@@ -32,5 +32,6 @@ export interface Page {
   redirect?: string;
   /** Content model; only 'wikitext' is text. */
   model: string;
-  text: string;
+  /** In UTF-8. */
+  wikitext: Uint8Array;
 }

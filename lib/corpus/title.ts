@@ -1,8 +1,8 @@
 // Titles as MediaWiki stores them: links may write them with underscores, character references,
 // percent signs or a small first letter, and all of these name the same page
 // (https://www.mediawiki.org/wiki/Manual:Page_title).
+import { addon } from '../core/addon.ts';
 import type { Siteinfo } from './siteinfo.ts';
-import { decodeEntities } from './wikitext/entities.ts';
 
 const INVISIBLE = /[\u200e\u200f\u202a-\u202e]/g;
 const BLANKS = /[\s_\u180e]+/g;
@@ -43,6 +43,10 @@ export function capitalise(title: string, language = ''): string {
   return capital === unit ? title : String.fromCharCode(capital) + title.slice(1);
 }
 
+function decodeEntities(title: string): string {
+  return title.includes('&') ? addon().decodeEntities(title) : title;
+}
+
 function decodePercent(title: string): string {
   if (!/%[0-9a-f]{2}/i.test(title)) return title;
   try {
@@ -72,11 +76,11 @@ export function normaliseTitle(
 }
 
 /** The same of a title without anything to resolve: Unicode NFC and the first letter. */
-export function storedTitle(title: string, wiki: Pick<Siteinfo, 'caseRule' | 'language'>): string {
+function storedTitle(title: string, wiki: Pick<Siteinfo, 'caseRule' | 'language'>): string {
   return withCapital(title.normalize('NFC'), wiki);
 }
 
-/** The same of a title that is in Unicode NFC. */
+/** With the first letter as the wiki's rule wants it. */
 export function withCapital(title: string, wiki: Pick<Siteinfo, 'caseRule' | 'language'>): string {
   return wiki.caseRule === 'first-letter' ? capitalise(title, wiki.language) : title;
 }

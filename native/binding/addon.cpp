@@ -71,7 +71,8 @@ static Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   register_operations(env, exports);
   register_bzip2(env, exports);
   register_json_line(env, exports);
-  register_xml_text(env, exports);
+  register_page_scan(env, exports);
+  register_wikitext(env, exports);
   register_file_map(env, exports);
   return exports;
 }

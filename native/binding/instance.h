@@ -28,7 +28,8 @@ void register_tensor(Napi::Env env, Napi::Object exports);
 void register_operations(Napi::Env env, Napi::Object exports);
 void register_bzip2(Napi::Env env, Napi::Object exports);
 void register_json_line(Napi::Env env, Napi::Object exports);
-void register_xml_text(Napi::Env env, Napi::Object exports);
+void register_page_scan(Napi::Env env, Napi::Object exports);
+void register_wikitext(Napi::Env env, Napi::Object exports);
 void register_file_map(Napi::Env env, Napi::Object exports);
 
 }  // namespace leia::binding

@@ -2,11 +2,11 @@
 // titles.
 #include "corpus/json_line.h"
 
-#include <memory>
 #include <string_view>
 
 #include "binding/arguments.h"
 #include "binding/instance.h"
+#include "binding/room.h"
 
 namespace leia::binding {
 
@@ -19,27 +19,6 @@ constexpr size_t kAnchorNumbers = 4;
 // Instead of the length of a name.
 constexpr int32_t kNullName = -1;
 constexpr int32_t kNoName = -2;
-// More than the keys and numbers of an anchor, or of the line, take.
-constexpr size_t kKeyBytes = 96;
-
-// Memory for one call after the other, not written to before it is used; much of it is given back.
-template <class T>
-class Room {
- public:
-  T* of(size_t size) {
-    if (size > size_ || size_ > kMost) {
-      values_ = std::make_unique_for_overwrite<T[]>(size);
-      size_ = size;
-    }
-    return values_.get();
-  }
-
- private:
-  static constexpr size_t kMost = size_t{4} << 20;
-  std::unique_ptr<T[]> values_;
-  size_t size_ = 0;
-};
-
 std::u16string_view read_string(const Napi::Value& value, const char* name, Room<char16_t>& room) {
   require(value.IsString(), "passageLine: expected ", name, " as a string");
   size_t length = 0;
@@ -65,7 +44,7 @@ Napi::Value passage_line(Arguments& arguments) {
   std::u16string_view rest = read_string(arguments.value(), "the strings", strings_room);
 
   const size_t units = title.size() + text.size() + rest.size();
-  uint8_t* line = line_room.of(JsonLine::kMostBytes * units + kKeyBytes * (count + 1));
+  uint8_t* line = line_room.of(JsonLine::most_bytes(units, count));
   JsonLine json(line);
   const auto next = [&rest](int32_t length) {
     const auto size = static_cast<size_t>(length);
@@ -75,27 +54,17 @@ Napi::Value passage_line(Arguments& arguments) {
     rest.remove_prefix(size);
     return taken;
   };
-  json.raw("{\"title\":");
-  json.string(title);
-  json.raw(",\"text\":");
-  json.string(text);
-  json.raw(",\"anchors\":[");
+  json.begin(title, text);
   for (size_t i = 0; i < count; ++i, numbers += kAnchorNumbers) {
-    json.raw(i == 0 ? "{\"start\":" : ",{\"start\":");
-    json.integer(static_cast<uint32_t>(numbers[0]));
-    json.raw(",\"end\":");
-    json.integer(static_cast<uint32_t>(numbers[1]));
-    json.raw(",\"target\":");
-    json.string(next(numbers[2]));
+    json.anchor(static_cast<uint32_t>(numbers[0]), static_cast<uint32_t>(numbers[1]),
+                next(numbers[2]));
     if (numbers[3] == kNullName) {
-      json.raw(",\"name\":null");
+      json.null_name();
     } else if (numbers[3] != kNoName) {
-      json.raw(",\"name\":");
-      json.string(next(numbers[3]));
+      json.name(next(numbers[3]));
     }
-    json.raw("}");
   }
-  json.raw("]}\n");
+  json.finish();
   const auto size = static_cast<size_t>(json.end() - line);
   return Napi::Buffer<uint8_t>::Copy(arguments.env(), line, size);
 }

@@ -1,5 +1,6 @@
 #include "corpus/json_line.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cstring>
@@ -54,6 +55,28 @@ void JsonLine::integer(uint32_t value) {
   std::array<char, 10> digits;
   const char* end = std::to_chars(digits.begin(), digits.end(), value).ptr;
   raw({digits.data(), static_cast<size_t>(end - digits.data())});
+}
+
+void JsonLine::string(std::string_view utf8) {
+  const auto is_plain = [](char byte) {
+    return static_cast<uint8_t>(byte) >= 0x20 && byte != '"' && byte != '\\';
+  };
+  raw("\"");
+  while (!utf8.empty()) {
+    const auto* special = std::find_if_not(utf8.begin(), utf8.end(), is_plain);
+    const auto plain = static_cast<size_t>(special - utf8.begin());
+    raw(utf8.substr(0, plain));
+    if (plain == utf8.size()) break;
+    const auto byte = static_cast<uint8_t>(*special);
+    const Short& entry = kShorts[byte];
+    if (entry.width == 0) {
+      next_ = write_escape(byte, next_);
+    } else {
+      raw({reinterpret_cast<const char*>(entry.bytes.data()), entry.width});
+    }
+    utf8.remove_prefix(plain + 1);
+  }
+  raw("\"");
 }
 
 void JsonLine::string(std::u16string_view text) {

@@ -8,23 +8,55 @@
 
 namespace leia::corpus {
 
-// Writes the value of one line into memory that the caller has made large enough.
+// Writes one line into memory that the caller has made large enough: begin, each anchor and perhaps
+// its name, finish. Half of a surrogate pair is written as an escape.
 class JsonLine {
  public:
-  // A unit of UTF-16 takes so many bytes at most, as an escape, and a string two more.
-  static constexpr size_t kMostBytes = 6;
+  // What a line takes at most: its strings have so many units, of UTF-16 or UTF-8, in all.
+  static constexpr size_t most_bytes(size_t units, size_t anchors) {
+    return kMostOfUnit * units + kMostOfKeys * (anchors + 1);
+  }
 
   explicit JsonLine(uint8_t* start) : next_(start) {}
 
   uint8_t* end() const { return next_; }
-  // Signs and keys: ASCII without anything to escape.
-  void raw(std::string_view text);
-  void integer(uint32_t value);
-  // Half of a surrogate pair is written as an escape.
-  void string(std::u16string_view text);
+
+  template <class Text>
+  void begin(std::u16string_view title, Text text) {
+    raw("{\"title\":");
+    string(title);
+    raw(",\"text\":");
+    string(text);
+    raw(",\"anchors\":[");
+  }
+  template <class Text>
+  void anchor(uint32_t start, uint32_t end, Text target) {
+    raw(anchors_++ == 0 ? "{\"start\":" : "},{\"start\":");
+    integer(start);
+    raw(",\"end\":");
+    integer(end);
+    raw(",\"target\":");
+    string(target);
+  }
+  void null_name() { raw(",\"name\":null"); }
+  void name(std::u16string_view name) {
+    raw(",\"name\":");
+    string(name);
+  }
+  void finish() { raw(anchors_ == 0 ? "]}\n" : "}]}\n"); }
 
  private:
+  static constexpr size_t kMostOfUnit = 6;  // as an escape
+  static constexpr size_t kMostOfKeys =
+      96;  // more than those of an anchor, or of the line, with its numbers
+
+  void raw(std::string_view text);
+  void integer(uint32_t value);
+  void string(std::u16string_view text);
+  void string(std::string_view utf8);
+
   uint8_t* next_;
+  size_t anchors_ = 0;
 };
 
 }  // namespace leia::corpus

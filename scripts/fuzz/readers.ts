@@ -1,5 +1,7 @@
 // The readers of foreign input as the fuzzer sees them: real material to change, words that mean something to
 // the reader, and what must hold whatever comes: a result that is sound, or an error that names the file.
+
+import { isUtf8 } from 'node:buffer';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -15,8 +17,6 @@ import { readWikidata } from '../../lib/corpus/names/wikidata.ts';
 import type { Siteinfo } from '../../lib/corpus/siteinfo.ts';
 import { lineBatches } from '../../lib/corpus/text-work.ts';
 import { ArticleExtractor } from '../../lib/corpus/wikitext/extract.ts';
-import { LinkResolver } from '../../lib/corpus/wikitext/links.ts';
-import { readWikitext } from '../../lib/corpus/wikitext/reader.ts';
 import { type Dice, mutateBytes, mutateText } from './mutate.ts';
 
 export interface FuzzedReader {
@@ -95,20 +95,21 @@ async function wikitext(): Promise<FuzzedReader> {
     const dump = await openDump(path);
     wiki = dump.siteinfo;
     for await (const page of dump.pages()) {
-      if (page.text.length > 200) pages.push(page.text.slice(0, 60_000));
+      const text = Buffer.from(page.wikitext).toString();
+      if (text.length > 200) pages.push(text.slice(0, 60_000));
     }
   }
   const site = { ...wiki!, language: 'zh' };
-  const resolver = new LinkResolver(site);
   const extractor = new ArticleExtractor(site);
   return {
-    // UTF-16, since a text may have halves of surrogate pairs.
-    make: (dice) => Buffer.from(mutateText(dice, pages, wikitextTokens), 'utf16le'),
+    make: (dice) => Buffer.from(mutateText(dice, pages, wikitextTokens)),
     check: async (input) => {
-      const text = Buffer.from(input).toString('utf16le');
-      const { steps } = readWikitext(text, resolver);
-      holds(steps <= text.length, `${steps} steps for ${text.length} characters`);
-      const article = extractor.extract({ id: 1, title: 'A', text });
+      const steps = extractor.steps(input);
+      holds(steps <= input.length, `${steps} steps for ${input.length} bytes`);
+      const page = { id: 1, title: 'A', wikitext: input };
+      const article = extractor.extract(page);
+      const line = JSON.parse(Buffer.from(extractor.line(page)).toString());
+      holds(line.text === article.text, 'the line has another text');
       const points = Array.from(article.text);
       let previous = 0;
       for (const { start, end, target } of article.anchors) {
@@ -265,8 +266,8 @@ const DUMP = `${HEAD}${PAGE}${PAGE.replace('<redirect title="C" />', '').replace
 
 async function consume(bytes: AsyncIterable<Uint8Array>): Promise<void> {
   const dump = await readDump(bytes, 'input');
-  for await (const { id, title, text } of dump.pages()) {
-    holds(Number.isSafeInteger(id) && title !== '' && typeof text === 'string', 'half a page');
+  for await (const { id, title, wikitext } of dump.pages()) {
+    holds(Number.isSafeInteger(id) && title !== '' && isUtf8(wikitext), 'half a page');
   }
 }
 

@@ -41,7 +41,7 @@ async function read(bytes: Uint8Array): Promise<{ title: string; text: string }>
     const { siteinfo, pages: all } = await readDump(inPieces(bytes, size), 'dump.xml');
     for await (const page of all()) {
       expect(siteinfo.namespaces.get(6)?.name).toBe(page.title);
-      pages.push({ title: page.title, text: page.text });
+      pages.push({ title: page.title, text: Buffer.from(page.wikitext).toString() });
     }
   }
   expect(pages).toHaveLength(2);

@@ -35,9 +35,9 @@ test('the checks see what is wrong', async () => {
   await expect(checkTable(null as unknown as Uint8Array)).rejects.toThrow(TypeError);
 });
 
-test('found: half of a surrogate pair before a link', () => {
-  expect(marked(extract('\ud800 [[s|b]] \udc00[[c]]'))).toBe('\ud800 <S:b> \udc00<C:c>');
-  expect(marked(extract('\ud83d [[s|😀]]'))).toBe('\ud83d <S:😀>');
+test('found: characters of more than one unit before and in links', () => {
+  expect(marked(extract('𝄞 [[s|b]] \ufffd[[c]]'))).toBe('𝄞 <S:b> \ufffd<C:c>');
+  expect(marked(extract('\ufffd [[s|😀]]'))).toBe('\ufffd <S:😀>');
 });
 
 test('found: many apostrophes in the target of a link', () => {

@@ -28,8 +28,8 @@ const others = [
   'cublasLtDescription',
   'mapFile',
   'passageLine',
-  'isUsualXml',
-  'xmlText',
+  'scanPages',
+  'decodeEntities',
   'releaseFreeMemory',
 ];
 /** The addon's operations: not its classes, nor what it says of itself. */

@@ -1,62 +1,84 @@
-// A page of a dump as an article: plain text, and the links in it by code points.
+// A page of a dump as an article: plain text, and the links in it by code points. Native code reads the
+// wikitext; what depends on the wiki and its language is decided here.
+import { addon, type NativeWikitextReader } from '../../core/addon.ts';
 import type { Anchor, Article } from '../article.ts';
 import type { Page, Siteinfo } from '../siteinfo.ts';
-import { Workspace } from './codes.ts';
-import { type LineOptions, type Paragraphs, toParagraphs } from './lines.ts';
+import { withCapital } from '../title.ts';
+import { characterProperties, lowercaseLetters } from './characters.ts';
 import { LinkResolver } from './links.ts';
-import { readWikitext } from './reader.ts';
 
-export interface ExtractOptions extends Partial<LineOptions> {}
+/** `*`, `#` and `;` lines: text of their own, or left out as WikiExtractor does. */
+export type Lists = 'keep' | 'drop';
+
+export interface ExtractOptions {
+  /** Default `keep`. */
+  lists?: Lists;
+}
 
 /** More than an editor's mistakes. */
 const manyUnclosed = 500;
-/** MediaWiki saves no page of more than 2 MiB. */
+/** In bytes: MediaWiki saves no longer page. */
 const longPage = 2 ** 21;
-
-/** UTF-16 offsets to code points; links are in order and without overlaps. */
-function toCodePoints({ text, links, inUnits }: Paragraphs): Anchor[] {
-  if (inUnits) return links; // the same, as in most articles
-  let unit = 0;
-  let point = 0;
-  const advance = (to: number): number => {
-    for (; unit < to; unit++, point++) {
-      if (text.codePointAt(unit)! > 0xffff) unit++;
-    }
-    return point;
-  };
-  return links.map(({ start, end, target }) => ({
-    start: advance(start),
-    end: advance(end),
-    target,
-  }));
-}
 
 /** Extracts articles of one wiki. Keeps the wiki's namespaces at hand, so make one per dump. */
 export class ArticleExtractor {
-  readonly #resolver: LinkResolver;
-  readonly #options: LineOptions;
-  readonly #workspace = new Workspace();
+  readonly #reader: NativeWikitextReader;
 
   constructor(wiki: Siteinfo, options: ExtractOptions = {}) {
-    this.#resolver = new LinkResolver(wiki);
-    this.#options = { lists: options.lists ?? 'keep' };
+    const resolver = new LinkResolver(wiki);
+    this.#reader = new (addon().NativeWikitextReader)(
+      characterProperties(),
+      capitalsOf(wiki),
+      options.lists !== 'drop',
+      (target) => resolver.resolve(target),
+    );
   }
 
   /**
    * Text and anchors of a page. Anchors are in order, do not overlap, are not empty, and neither
-   * begin nor end in a blank. Never throws, whatever the text.
+   * begin nor end in a blank. Whatever the text, it is wikitext.
    */
-  extract(page: Pick<Page, 'id' | 'title' | 'text'>): Article {
-    const passage = readWikitext(page.text, this.#resolver, this.#workspace);
-    const paragraphs = toParagraphs(passage, this.#options, this.#workspace);
-    const { id, title } = page;
-    const { text } = paragraphs;
-    const article: Article = { id, title, text, anchors: toCodePoints(paragraphs) };
-    if (passage.unclosed > manyUnclosed) {
-      article.oddity = `${passage.unclosed} templates, tables or links are never closed`;
-    } else if (page.text.length > longPage) {
-      article.oddity = `it is ${(page.text.length / 1e6).toFixed(1)} million characters long`;
+  extract({ id, title, wikitext }: Pick<Page, 'id' | 'title' | 'wikitext'>): Article {
+    const { text, anchors, targets, unclosed } = this.#reader.article(wikitext);
+    const article: Article = { id, title, text, anchors: anchorsOf(anchors, targets) };
+    if (unclosed > manyUnclosed) {
+      article.oddity = `${unclosed} templates, tables or links are never closed`;
+    } else if (wikitext.length > longPage) {
+      article.oddity = `it is ${(wikitext.length / 1e6).toFixed(1)} million bytes long`;
     }
     return article;
   }
+
+  /** The same as a line of JSON in UTF-8, `{"title":…,"text":…,"anchors":[{"start":…,"end":…,"target":…},…]}`. */
+  line({ title, wikitext }: Pick<Page, 'title' | 'wikitext'>): Uint8Array {
+    return this.#reader.line(wikitext, title);
+  }
+
+  /** Turns taken to read a page, for tests of linear time. */
+  steps(wikitext: Uint8Array): number {
+    return this.#reader.article(wikitext).steps;
+  }
+}
+
+function anchorsOf(numbers: Int32Array, targets: string): Anchor[] {
+  const anchors: Anchor[] = [];
+  for (let at = 0, from = 0; at < numbers.length; at += 3) {
+    const to = from + numbers[at + 2]!;
+    anchors.push({
+      start: numbers[at]!,
+      end: numbers[at + 1]!,
+      target: targets.slice(from, to),
+    });
+    from = to;
+  }
+  return anchors;
+}
+
+/** Letters that titles do not begin with on this wiki, and what stands there instead, in pairs. */
+function capitalsOf(wiki: Siteinfo): Uint32Array {
+  const pairs = lowercaseLetters().flatMap((letter) => {
+    const capital = withCapital(letter, wiki);
+    return capital === letter ? [] : [letter.codePointAt(0)!, capital.codePointAt(0)!];
+  });
+  return Uint32Array.from(pairs);
 }

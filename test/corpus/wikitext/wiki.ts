@@ -31,7 +31,8 @@ export function wiki(language = 'de', names = NAMES): Siteinfo {
 }
 
 export function extract(text: string, options: ExtractOptions = {}, site = wiki()): Article {
-  return new ArticleExtractor(site, options).extract({ id: 1, title: 'Page', text });
+  const wikitext = Buffer.from(text);
+  return new ArticleExtractor(site, options).extract({ id: 1, title: 'Page', wikitext });
 }
 
 /** The article's text with `<target:text>` around anchors, offsets taken as code points. */

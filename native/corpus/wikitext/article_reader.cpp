@@ -1,0 +1,31 @@
+#include "corpus/wikitext/article_reader.h"
+
+namespace leia::corpus::wikitext {
+
+ArticleReader::ArticleReader(std::span<const uint8_t> properties,
+                             std::span<const uint32_t> capitals, Lists lists, LinkTargets::Ask ask)
+    : characters_(properties),
+      targets_(characters_, capitals, std::move(ask)),
+      reader_(characters_, targets_),
+      paragraphs_(characters_, lists) {}
+
+Passage ArticleReader::read(std::string_view wikitext) {
+  anchors_.clear();
+  const Passage passage = reader_.read(wikitext);
+  paragraphs_.make(passage, reader_.pieces());
+  const std::string_view text = paragraphs_.text();
+  size_t byte = 0;
+  size_t point = 0;
+  const auto point_at = [&](size_t place) {
+    point += count_points(text.substr(byte, place - byte));
+    byte = place;
+    return static_cast<uint32_t>(point);
+  };
+  for (const TextLink& link : paragraphs_.links()) {
+    const uint32_t start = point_at(link.start);
+    anchors_.push_back({start, point_at(link.end), reader_.pieces().name(link.target)});
+  }
+  return passage;
+}
+
+}  // namespace leia::corpus::wikitext

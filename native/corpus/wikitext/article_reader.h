@@ -1,0 +1,48 @@
+// The wikitext of a page as an article: plain text, and the links in it by code points.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "corpus/wikitext/characters.h"
+#include "corpus/wikitext/paragraphs.h"
+#include "corpus/wikitext/reader.h"
+#include "corpus/wikitext/targets.h"
+
+namespace leia::corpus::wikitext {
+
+// A range of an article's code points that leads to another.
+struct Anchor {
+  uint32_t start;
+  uint32_t end;
+  std::string_view target;
+};
+
+class ArticleReader {
+ public:
+  // Longer texts are not read: offsets are of 32 bits.
+  static constexpr size_t kMostBytes = size_t{1} << 30;
+
+  // See Characters and LinkTargets.
+  ArticleReader(std::span<const uint8_t> properties, std::span<const uint32_t> capitals,
+                Lists lists, LinkTargets::Ask ask);
+  ArticleReader(const ArticleReader&) = delete;
+  ArticleReader& operator=(const ArticleReader&) = delete;
+
+  // Reads a page; its text and anchors hold until the next one is read.
+  Passage read(std::string_view wikitext);
+  std::string_view text() const { return paragraphs_.text(); }
+  // In order, without overlaps, not empty, without blanks at their ends.
+  const std::vector<Anchor>& anchors() const { return anchors_; }
+
+ private:
+  Characters characters_;
+  LinkTargets targets_;
+  Reader reader_;
+  Paragraphs paragraphs_;
+  std::vector<Anchor> anchors_;
+};
+
+}  // namespace leia::corpus::wikitext

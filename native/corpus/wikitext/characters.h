@@ -1,0 +1,84 @@
+// Characters of UTF-8 text, and what the readers of wikitext ask of one. What Unicode knows of a
+// character comes from JavaScript, as a table, and so from one place (lib/corpus/wikitext/characters.ts).
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace leia::corpus::wikitext {
+
+// Properties of a character; the same bits as in lib/corpus/wikitext/characters.ts.
+enum Property : uint8_t {
+  kBlank = 1,
+  kWord = 2,       // letters and digits
+  kIndent = 4,     // leaves the line's start where it is, for what counts there only
+  kLineMark = 8,   // is no word at a line's start
+  kTrail = 16,     // a letter that belongs to the link it follows
+  kSwitch = 32,    // may stand in the name of a behaviour switch
+  kWide = 64,      // the same between the wide underscores of Japanese
+  kNotPlain = 128  // a link's target that has it may not be the title as it stands
+};
+
+inline bool is_ascii_letter(char sign) {
+  const char small = static_cast<char>(sign | 0x20);
+  return small >= 'a' && small <= 'z';
+}
+// With ASCII letters small.
+std::string in_small_letters(std::string_view text);
+
+struct Character {
+  uint32_t point;
+  uint32_t size;  // in bytes
+};
+
+inline bool is_continuation(char byte) {
+  return (static_cast<uint8_t>(byte) & 0xc0) == 0x80;
+}
+
+// The character at `at`. What is not UTF-8 is U+FFFD, byte by byte; a byte that is no continuation
+// must follow the text, so that nothing behind it is read.
+Character decode_long(const char* at);
+inline Character decode(const char* at) {
+  const auto lead = static_cast<uint8_t>(*at);
+  return lead < 0x80 ? Character{lead, 1} : decode_long(at);
+}
+// The character that ends before `at`, from `begin` on, which is before it.
+Character decode_before(const char* begin, const char* at);
+// In units of UTF-16.
+size_t utf16_length(std::string_view text);
+// In code points.
+size_t count_points(std::string_view text);
+
+class Characters {
+ public:
+  static constexpr size_t kCount = 0x110000;
+
+  // `properties`: of each code point, kCount of them.
+  explicit Characters(std::span<const uint8_t> properties);
+
+  bool has(uint32_t point, uint8_t property) const {
+    const uint32_t block = blocks_[point / kBlock];
+    return (properties_[block * kBlock + point % kBlock] & property) != 0;
+  }
+
+  // Past all characters of this property, up to `end`.
+  const char* skip(const char* at, const char* end, uint8_t property) const;
+  // Back over them, down to `begin`.
+  const char* skip_back(const char* begin, const char* at, uint8_t property) const;
+  std::string_view trim(std::string_view text) const;
+  bool contains(std::string_view text, uint8_t property) const;
+
+ private:
+  static constexpr size_t kBlock = 256;
+
+  // Most blocks are alike: each that differs is kept once.
+  std::array<uint16_t, kCount / kBlock> blocks_;
+  std::vector<uint8_t> properties_;
+};
+
+}  // namespace leia::corpus::wikitext

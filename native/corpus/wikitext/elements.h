@@ -1,0 +1,40 @@
+// Elements whose content is not wikitext (`<ref>`, `<math>`, `<nowiki>` …): where each ends and
+// what text it leaves. End tags are searched once: after the last one of a name, no further search
+// is made.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "corpus/wikitext/characters.h"
+#include "corpus/wikitext/tags.h"
+
+namespace leia::corpus::wikitext {
+
+class Elements {
+ public:
+  explicit Elements(const Characters& characters) : characters_(characters) {}
+
+  // Begins a page.
+  void begin();
+  // The element of a start tag: what follows its end tag, or null if it has none, and its text,
+  // which holds until the next is read.
+  struct Element {
+    const char* end;
+    std::string_view text;
+  };
+  Element read(const Tag& tag, const char* end);
+
+ private:
+  std::string_view text_of(std::string_view content, TagAction action);
+
+  const Characters& characters_;
+  std::unordered_map<std::string, size_t> formulas_;  // their numbers by their content
+  size_t formula_count_ = 0;
+  std::unordered_set<std::string> endless_;  // names of which no end tag follows any more
+  std::string text_;
+};
+
+}  // namespace leia::corpus::wikitext

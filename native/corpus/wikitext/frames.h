@@ -1,0 +1,103 @@
+// What is open at a place in the wikitext: templates, tables, links, one in the other. A frame
+// remembers how long the list of pieces was when it began; its end cuts the list back or makes a
+// link of what came since.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "corpus/wikitext/pieces.h"
+
+namespace leia::corpus::wikitext {
+
+enum class FrameKind : uint8_t {
+  kNone,  // nothing is open
+  kBrace,
+  kLink,
+  kVariant,
+  kExternal,
+  kTable,
+  kHtmlTable
+};
+
+// What `[[target]]` is.
+enum class TargetKind : uint8_t {
+  kUnread,   // no '|' has been seen yet
+  kArticle,  // a link to an article
+  kText,     // the label is text, but leads to no article of this wiki
+  kHidden,   // not part of the text, label included
+};
+
+struct Target {
+  TargetKind kind = TargetKind::kUnread;
+  // The article's title, or of `kText` what is shown where no label is given.
+  Name name = {};
+};
+
+struct Brace {
+  uint32_t count;  // opening braces not yet matched
+  bool line_start;
+};
+
+struct OpenLink {
+  Target target;
+  Name written;
+  bool opaque;     // a template stood in the target, so nobody knows where it leads
+  uint32_t links;  // finished before this one began
+};
+
+// Language variants, `-{zh-hans:计算机; zh-hant:電腦}-`: the same words in several scripts.
+struct Variant {
+  const char* source;     // where the current alternative begins in the source,
+  uint32_t option_start;  // and in the pieces
+  bool coded;             // the current alternative has begun with a code and ':'
+  bool flagged;           // flags can stand only before the first alternative
+  bool hidden;
+};
+
+struct Frame {
+  FrameKind kind = FrameKind::kNone;
+  uint32_t start = 0;
+  Brace brace = {};
+  OpenLink link = {};
+  Variant variant = {};
+};
+
+class OpenFrames {
+ public:
+  explicit OpenFrames(Pieces& pieces) : pieces_(pieces) { begin(); }
+
+  void begin();
+  // How many are open, and how many of them are templates.
+  size_t size() const { return frames_.size() - kOutside; }
+  size_t braces() const { return braces_; }
+  // The innermost, and the one around it; of kind `kNone` where there is none.
+  Frame& top() { return frames_.back(); }
+  const Frame& parent() const { return frames_[frames_.size() - 2]; }
+  bool in(FrameKind kind) const { return frames_.back().kind == kind; }
+  // Whether a link's target is being read.
+  bool in_target() const {
+    return in(FrameKind::kLink) && frames_.back().link.target.kind == TargetKind::kUnread;
+  }
+
+  // A new one, from this place of the pieces on.
+  Frame& push(FrameKind kind, uint32_t start);
+  Frame pop();
+  // Ends the top without its end; its content stays as text.
+  void abandon();
+  // Ends what cannot go on in the next line, which begins with this byte; at the end of the text
+  // -1.
+  void end_line(int following);
+  // Ends inline constructs that cannot go on here.
+  void abandon_inline();
+
+ private:
+  // Frames that are none, so that there always are a top and one around it.
+  static constexpr size_t kOutside = 2;
+
+  Pieces& pieces_;
+  std::vector<Frame> frames_;
+  size_t braces_ = 0;
+};
+
+}  // namespace leia::corpus::wikitext

@@ -1,0 +1,292 @@
+#include "corpus/wikitext/paragraphs.h"
+
+#include <algorithm>
+#include <cstring>
+#include <limits>
+
+namespace leia::corpus::wikitext {
+
+namespace {
+
+// Room behind the text for whole characters to be looked at.
+constexpr size_t kPadding = 16;
+constexpr size_t kMostSigns = 6;  // of a heading
+constexpr size_t kRule = 4;       // dashes
+// How far from its end a line is searched for the signs of a heading, in UTF-16 units.
+constexpr size_t kTailUnits = 20;
+constexpr std::u32string_view kSentenceEnds =
+    U".!?\u2026:;\u3002\uff0e\uff01\uff1f\uff1a\uff1b\u061f\u06d4\u0964\u0965\u1362\u0589";
+
+bool ends_sentence(uint32_t point) {
+  return kSentenceEnds.find(static_cast<char32_t>(point)) != std::u32string_view::npos;
+}
+
+// Whether there are tabs, or blanks or controls in a row; `previous` is the byte before.
+bool is_odd(std::string_view piece, char previous) {
+  const auto low = [](char byte) { return unsigned{static_cast<uint8_t>(byte) <= ' '}; };
+  // Without branches, which blanks between words would make expensive.
+  unsigned odd = low(piece.front()) & low(previous);
+  for (size_t i = 0; i + 1 < piece.size(); ++i) odd |= low(piece[i]) & low(piece[i + 1]);
+  return odd != 0 || std::memchr(piece.data(), '\t', piece.size()) != nullptr;
+}
+
+}  // namespace
+
+Paragraphs::Paragraphs(const Characters& characters, Lists lists)
+    : characters_(characters), lists_(lists) {}
+
+void Paragraphs::make(const Passage& passage, const Pieces& pieces) {
+  pieces_ = &pieces;
+  // A line takes no more room than its pieces, the line break that ends it included.
+  const size_t room = pieces.text_size() + kPadding;
+  if (text_.size() < room) text_.resize(room);
+  length_ = 0;
+  links_.clear();
+  headings_.clear();
+  line_ = {};
+  line_links_.clear();
+  odd_ = false;
+  line_offset_ = 0;
+  table_offset_ = std::numeric_limits<size_t>::max();
+  next_link_ = 0;
+  open_ = Open::kNone;
+
+  uint32_t link_place = pass_links(0);
+  for (uint32_t place = 0; place < pieces.length(); ++place) {
+    if (place >= link_place) link_place = pass_links(place);
+    if (place == passage.open_table) table_offset_ = line_offset_ + line_.end - line_.start;
+    const std::string_view piece = pieces.at(place);
+    if (piece.empty()) continue;
+    if (pieces.is_line_break(place)) {
+      end_line();
+    } else if (pieces.is_foreign(place)) {
+      add_lines(piece);
+    } else {
+      add(piece);
+    }
+  }
+  pass_links(pieces.length());
+  end_line();
+  drop_headings(0);
+}
+
+// Begins and ends links at this place; the next place where one does.
+uint32_t Paragraphs::pass_links(uint32_t place) {
+  const std::vector<Link>& links = pieces_->links();
+  for (; next_link_ < links.size(); ++next_link_) {
+    const Link& link = links[next_link_];
+    if (link.start > place) return link.start;
+    if (open_ == Open::kNone) {
+      open_ = Open::kOpen;
+      link_start_ = line_.end;
+    }
+    if (link.end > place) return link.end;
+    cut_link(link.target);
+    open_ = Open::kNone;
+  }
+  return std::numeric_limits<uint32_t>::max();
+}
+
+// Ends the open link here, if there is anything in it.
+void Paragraphs::cut_link(Name target) {
+  if (open_ != Open::kOpen || link_start_ == line_.end) return;
+  line_links_.push_back({link_start_, line_.end, target});
+  open_ = Open::kCut;
+}
+
+// Continues the line.
+void Paragraphs::add(std::string_view piece) {
+  if (piece.empty()) return;
+  char* to = text_.data() + line_.end;
+  std::memcpy(to, piece.data(), piece.size());
+  odd_ = odd_ || is_odd(piece, line_.end > line_.start ? to[-1] : 'a');
+  line_.end += piece.size();
+}
+
+// The same with what may have line breaks.
+void Paragraphs::add_lines(std::string_view piece) {
+  while (true) {
+    const size_t end = piece.find('\n');
+    add(piece.substr(0, end));
+    if (end == std::string_view::npos) return;
+    end_line();
+    piece.remove_prefix(end + 1);
+  }
+}
+
+void Paragraphs::end_line() {
+  // A link that crosses lines is cut at the end of the first.
+  if (open_ == Open::kOpen) cut_link(pieces_->links()[next_link_].target);
+  in_table_ = line_offset_ >= table_offset_;
+  line_offset_ += line_.end - line_.start + 1;
+  if (line_.end > line_.start) line(line_);
+  line_ = {next_start(), next_start()};
+  line_links_.clear();
+  odd_ = false;
+  if (open_ == Open::kOpen) link_start_ = line_.end;
+}
+
+void Paragraphs::line(Span line) {
+  if (text_[line.start] != '=') return paragraph(line);
+  const size_t level = heading_level(line);
+  if (level > 0) return heading(level, {line.start + level, trim(line).end - level});
+  const Span title = broken_heading(line);
+  if (title.start > line.start) {
+    const size_t signs = title.start - line.start;
+    heading(signs, title);
+    return paragraph({title.end + signs, line.end});
+  }
+  paragraph(line);
+}
+
+// The level of a line that begins with `=`, if it is a heading, `== Title ==`, or 0.
+size_t Paragraphs::heading_level(Span line) const {
+  const size_t end = trim(line).end;
+  const size_t opening = std::min(row_end(line.start, end) - line.start, kMostSigns);
+  size_t level = 0;
+  while (level < opening && text_[end - 1 - level] == '=') ++level;
+  return end - line.start > 2 * level ? level : 0;
+}
+
+// The title of `== Title == text`, which is a heading to readers of the source, if not to the wiki.
+// Its start is that of the line if there is none.
+Paragraphs::Span Paragraphs::broken_heading(Span line) const {
+  const Span none = {line.start, line.start};
+  const size_t start = row_end(line.start, line.end);
+  const size_t signs = start - line.start;
+  if (signs < 2 || signs > kMostSigns) return none;
+  const size_t size = view({start, line.end}).find('=');
+  if (size == std::string_view::npos || size == 0) return none;
+  const size_t end = start + size;
+  return row_end(end, line.end) - end == signs ? Span{start, end} : none;
+}
+
+void Paragraphs::heading(size_t level, Span title) {
+  // A heading replaces the ones before it that had no text, unless it belongs under them.
+  drop_headings(level);
+  if (!has_word(title)) return;
+  headings_.push_back({level, length_, links_.size()});
+  write(title);
+  const char* end = text_.data() + length_;
+  if (!ends_sentence(decode_before(text_.data(), end).point)) text_[length_++] = '.';
+}
+
+// Takes back the headings without text from this level on.
+void Paragraphs::drop_headings(size_t level) {
+  while (!headings_.empty() && headings_.back().level >= level) {
+    length_ = headings_.back().length;
+    links_.resize(headings_.back().links);
+    headings_.pop_back();
+  }
+}
+
+void Paragraphs::paragraph(Span line) {
+  if (is_of_table(line)) return;
+  const char first = line.start < line.end ? text_[line.start] : ' ';
+  const bool listed = first == '*' || first == '#' || first == ';';
+  if (listed && lists_ == Lists::kDrop) return;
+  const size_t start = text_start(line);
+  const Span part = {start, text_end({start, line.end})};
+  if (!has_word(part) && !has_link(part)) return;
+  headings_.clear();
+  write(part);
+}
+
+// Whether a line is what is left of a table.
+bool Paragraphs::is_of_table(Span line) const {
+  const std::string_view rest = view(trim(line));
+  if (rest.starts_with('!')) return in_table_;
+  return rest.starts_with('|') || rest.starts_with("{|");
+}
+
+// Indentation, list marks, and the dashes of a rule before text are not words.
+size_t Paragraphs::text_start(Span line) const {
+  const auto skip = [this, end = line.end](size_t at, uint8_t property) {
+    const char* text = text_.data();
+    return static_cast<size_t>(characters_.skip(text + at, text + end, property) - text);
+  };
+  size_t at = skip(line.start, kLineMark);
+  if (at < line.end && (text_[at] == '=' || text_[at] == '-')) {
+    const size_t after = row_end(at, line.end);
+    if (after - at >= (text_[at] == '-' ? kRule : 2)) at = after;
+  }
+  return skip(at, kBlank);
+}
+
+// So are the signs of a heading that is broken over lines.
+size_t Paragraphs::text_end(Span line) const {
+  const char* begin = text_.data() + line.start;
+  const char* at = text_.data() + line.end;
+  size_t units = 0;
+  while (at > begin && units < kTailUnits) {
+    const Character character = decode_before(begin, at);
+    if (!characters_.has(character.point, kBlank)) break;
+    at -= character.size;
+    ++units;
+  }
+  size_t signs = 0;
+  while (at > begin && units < kTailUnits && at[-1] == '=') {
+    --at;
+    ++units;
+    ++signs;
+  }
+  return signs >= 2 ? static_cast<size_t>(at - text_.data()) : line.end;
+}
+
+bool Paragraphs::has_link(Span part) const {
+  return std::any_of(line_links_.begin(), line_links_.end(), [&](const TextLink& link) {
+    return std::min(link.end, part.end) > std::max(link.start, part.start);
+  });
+}
+
+// Moves a part of the line to its place: no blanks at its ends and in rows, links without blanks.
+void Paragraphs::write(Span part) {
+  part = trim(part);
+  length_ = next_start();
+  if (length_ > 0) text_[length_ - 1] = '\n';
+  size_t from = part.start;
+  for (const TextLink& link : line_links_) {
+    const Span inside = {std::max(link.start, part.start), std::min(link.end, part.end)};
+    if (inside.start >= inside.end) continue;
+    const Span label = trim(inside);
+    if (label.start >= label.end) continue;
+    move({from, label.start});
+    const size_t place = length_;
+    move(label);
+    links_.push_back({place, length_, link.target});
+    from = label.end;
+  }
+  move({from, part.end});
+}
+
+// Moves a part of a line that has begun already.
+void Paragraphs::move(Span part) {
+  char* text = text_.data();
+  if (!odd_) {
+    if (length_ < part.start)
+      std::memmove(text + length_, text + part.start, part.end - part.start);
+    length_ += part.end - part.start;
+    return;
+  }
+  for (size_t at = part.start; at < part.end; ++at) {
+    const bool blank = text[at] == ' ' || text[at] == '\t';
+    if (blank && length_ > 0 && text[length_ - 1] == ' ') continue;
+    text[length_++] = blank ? ' ' : text[at];
+  }
+}
+
+Paragraphs::Span Paragraphs::trim(Span part) const {
+  if (part.start >= part.end) return {part.start, part.start};
+  const std::string_view trimmed = characters_.trim(view(part));
+  const auto start = static_cast<size_t>(trimmed.data() - text_.data());
+  return {start, start + trimmed.size()};
+}
+
+// The end of the row of the sign that stands at `at`.
+size_t Paragraphs::row_end(size_t at, size_t end) const {
+  size_t after = at;
+  while (after < end && text_[after] == text_[at]) ++after;
+  return after;
+}
+
+}  // namespace leia::corpus::wikitext

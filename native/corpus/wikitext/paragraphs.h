@@ -1,0 +1,100 @@
+// Turns text with line structure into paragraphs, one a line: headings lose their signs and end in
+// a full stop, list items their marks, and what holds no words (rules, rests of tables) goes. Links
+// move along with their text.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "corpus/wikitext/characters.h"
+#include "corpus/wikitext/pieces.h"
+#include "corpus/wikitext/reader.h"
+
+namespace leia::corpus::wikitext {
+
+// `*`, `#` and `;` lines: text of their own, or left out as WikiExtractor does.
+enum class Lists : bool { kDrop, kKeep };
+
+// A link in the text of an article, in bytes.
+struct TextLink {
+  size_t start;
+  size_t end;
+  Name target;
+};
+
+class Paragraphs {
+ public:
+  Paragraphs(const Characters& characters, Lists lists);
+
+  // Makes paragraphs of a passage and its pieces.
+  void make(const Passage& passage, const Pieces& pieces);
+
+  std::string_view text() const { return {text_.data(), length_}; }
+  // In order, without overlaps, not empty, without blanks at their ends.
+  const std::vector<TextLink>& links() const { return links_; }
+
+ private:
+  // A heading that no text has followed yet, and what there was before it.
+  struct Heading {
+    size_t level;
+    size_t length;
+    size_t links;
+  };
+  struct Span {
+    size_t start;
+    size_t end;
+  };
+
+  uint32_t pass_links(uint32_t place);
+  void cut_link(Name target);
+  void add(std::string_view piece);
+  void add_lines(std::string_view piece);
+  void end_line();
+  void line(Span line);
+  size_t heading_level(Span line) const;
+  Span broken_heading(Span line) const;
+  void heading(size_t level, Span title);
+  void drop_headings(size_t level);
+  void paragraph(Span line);
+  bool is_of_table(Span line) const;
+  size_t text_start(Span line) const;
+  size_t text_end(Span line) const;
+  bool has_link(Span part) const;
+  void write(Span part);
+  void move(Span part);
+
+  size_t next_start() const { return length_ == 0 ? 0 : length_ + 1; }
+  Span trim(Span part) const;
+  size_t row_end(size_t at, size_t end) const;
+  std::string_view view(Span part) const {
+    return {text_.data() + part.start, part.end - part.start};
+  }
+  bool has_word(Span part) const { return characters_.contains(view(part), kWord); }
+
+  const Characters& characters_;
+  const Lists lists_;
+  const Pieces* pieces_ = nullptr;
+  // The lines that are done; behind them the one being read, which then moves to its place.
+  std::vector<char> text_;
+  size_t length_ = 0;  // of the lines that are done, as are the links
+  std::vector<TextLink> links_;
+  std::vector<Heading> headings_;
+
+  // The line being read.
+  Span line_ = {};
+  std::vector<TextLink> line_links_;
+  bool odd_ = false;  // it has tabs, or blanks in a row
+  // Where it begins in the passage, and where the table that never ends.
+  size_t line_offset_ = 0;
+  size_t table_offset_ = 0;
+  bool in_table_ = false;
+
+  size_t next_link_ = 0;
+  // Where the open link begins, if none is open, or if it has ended already with its line.
+  enum class Open : uint8_t { kNone, kOpen, kCut } open_ = Open::kNone;
+  size_t link_start_ = 0;
+};
+
+}  // namespace leia::corpus::wikitext

@@ -1,0 +1,109 @@
+// The text of a page while it is read: a list of pieces, each a range of bytes, and links and runs
+// of apostrophes by their places in it. A construct that turns out to be no text is undone by
+// cutting the list back to where it began; offsets are only computed once, at the end.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "corpus/wikitext/quotes.h"
+
+namespace leia::corpus::wikitext {
+
+// A part of Pieces::names().
+struct Name {
+  uint32_t start;
+  uint32_t size;
+};
+
+// A link to an article, by pieces.
+struct Link {
+  uint32_t start;
+  uint32_t end;
+  Name target;
+};
+
+class Pieces {
+ public:
+  // Begins a page. The source is copied, and followed by bytes that are no markup.
+  void begin(std::string_view source);
+
+  const char* source() const { return source_.data(); }
+  const char* source_end() const { return source_.data() + size_; }
+  // Of a place in the source.
+  uint32_t offset(const char* at) const { return static_cast<uint32_t>(at - source_.data()); }
+
+  // How many pieces there are: the place of the next one.
+  uint32_t length() const { return static_cast<uint32_t>(ranges_.size()); }
+  std::string_view at(uint32_t place) const;
+  bool is_line_break(uint32_t place) const { return ranges_[place].start == size_ + kNewline; }
+  // Whether the piece may contain line breaks of its own.
+  bool is_foreign(uint32_t place) const { return ranges_[place].start >= size_ + kSigns.size(); }
+  // In bytes, of all pieces.
+  size_t text_size() const;
+  const std::vector<Link>& links() const { return links_; }
+
+  // The text since the list was this long, or the beginning of it if it is longer than that.
+  std::string_view text_from(uint32_t place, size_t most);
+  // Whether the pieces since the list was this long have a '[' near the end that no ']' follows.
+  bool has_open_bracket(uint32_t start) const;
+
+  // A piece of the source.
+  void push(const char* start, const char* end) { ranges_.push_back({offset(start), offset(end)}); }
+  // A piece that is not in the source.
+  void push_text(std::string_view text);
+  void push_blank() { push_sign(kSpace); }
+  // The end of a line, up to which apostrophes balance.
+  void push_line_break();
+  // The piece at `place` is a run of apostrophes, or if `length` is 0 the end of a line.
+  void mark_quotes(uint32_t place, uint32_t length, Before before);
+  // Marks the pieces since the list was this long that are nothing but two apostrophes or more.
+  void mark_all_quotes(uint32_t start);
+  // The pieces since the list was this long are a link.
+  void add_link(uint32_t start, Name target) { links_.push_back({start, length(), target}); }
+  // Forgets everything since the list was this long.
+  void cut(uint32_t start);
+
+  // Keeps a name for as long as the page is read.
+  Name keep(std::string_view name);
+  std::string_view name(Name kept) const {
+    return std::string_view(names_).substr(kept.start, kept.size);
+  }
+
+  // Turns runs of apostrophes into what they show. To be called once, in the end.
+  void finish();
+
+ private:
+  struct Range {
+    uint32_t start;
+    uint32_t end;
+  };
+  // Pieces that are not in the source, right behind it.
+  static constexpr std::string_view kSigns = " \n\"";
+  static constexpr uint32_t kSpace = 0;
+  static constexpr uint32_t kNewline = 1;
+  static constexpr uint32_t kQuote = 2;
+
+  void push_sign(uint32_t sign) { ranges_.push_back({size_ + sign, size_ + sign + 1}); }
+  Range append(std::string_view text);
+  void write_quotes(std::span<QuoteRun> line);
+  void replace(uint32_t place, uint32_t apostrophes, bool quoted);
+  bool is_quoted(uint32_t opening, uint32_t closing) const;
+  bool begins_quoted(uint32_t place) const;
+  bool ends_quoted(uint32_t place) const;
+
+  std::string source_;
+  uint32_t size_ = 0;
+  std::string extra_;  // the signs, and pieces that are not in the source
+  std::vector<Range> ranges_;
+  std::vector<Link> links_;
+  std::vector<QuoteRun> quotes_;  // by piece
+  std::string names_;
+  std::string joined_;
+};
+
+}  // namespace leia::corpus::wikitext

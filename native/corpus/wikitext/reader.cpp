@@ -1,0 +1,487 @@
+#include "corpus/wikitext/reader.h"
+
+#include <algorithm>
+#include <array>
+
+#include "corpus/wikitext/entities.h"
+#include "corpus/wikitext/tags.h"
+#include "corpus/wikitext/variants.h"
+
+namespace leia::corpus::wikitext {
+
+namespace {
+
+// What a byte may begin.
+enum Beginning : uint8_t {
+  kMarkup = 1,
+  kSeparator = 2,  // of alternatives of a language variant
+  kPaired = 4,     // only if a certain byte follows: the same, or a brace after a dash
+};
+
+constexpr std::string_view kWideUnderscore = "\uff3f";
+
+constexpr std::array<uint8_t, 256> make_beginnings() {
+  std::array<uint8_t, 256> beginnings{};
+  for (const char sign : std::string_view("<[]{}|&\n")) {
+    beginnings[static_cast<uint8_t>(sign)] = kMarkup;
+  }
+  for (const char sign : std::string_view(";:")) {
+    beginnings[static_cast<uint8_t>(sign)] = kSeparator;
+  }
+  for (const char sign : {'\'', '_', '-', kWideUnderscore[0]}) {
+    beginnings[static_cast<uint8_t>(sign)] = kMarkup | kPaired;
+  }
+  return beginnings;
+}
+
+constexpr std::array<uint8_t, 256> kBeginnings = make_beginnings();
+
+bool begins_pair(const char* at) {
+  if (*at == '-') return at[1] == '{';
+  if (*at != kWideUnderscore[0]) return at[1] == *at;
+  return std::equal(kWideUnderscore.begin(), kWideUnderscore.end(), at) &&
+         std::equal(kWideUnderscore.begin(), kWideUnderscore.end(), at + kWideUnderscore.size());
+}
+
+// The end of a row of one sign that begins at `at`; the text is followed by another.
+const char* end_of_row(const char* at) {
+  const char* end = at + 1;
+  while (*end == *at) ++end;
+  return end;
+}
+
+// The signs of at most so many closing braces end one template or parameter.
+constexpr uint32_t kMostBraces = 3;
+
+}  // namespace
+
+Reader::Reader(const Characters& characters, const LinkTargets& targets)
+    : characters_(characters), targets_(targets), open_(pieces_), elements_(characters) {}
+
+Passage Reader::read(std::string_view wikitext) {
+  pieces_.begin(wikitext);
+  open_.begin();
+  elements_.begin();
+  at_ = pieces_.source();
+  end_ = pieces_.source_end();
+  next_variant_end_ = nullptr;
+  line_start_ = true;
+  heading_ = wikitext.starts_with('=');
+  steps_ = 0;
+  while (at_ < end_) {
+    ++steps_;
+    const char* next = next_markup();
+    if (next > at_) plain(next);
+    if (next < end_) special();
+  }
+  return finish();
+}
+
+// Where markup may stand next; the end if nowhere.
+const char* Reader::next_markup() const {
+  const uint8_t wanted = open_.in(FrameKind::kVariant) ? kMarkup | kSeparator : kMarkup;
+  for (const char* at = at_; at < end_; ++at) {
+    const uint8_t beginning = kBeginnings[static_cast<uint8_t>(*at)];
+    if ((beginning & wanted) == 0) continue;
+    if ((beginning & kPaired) == 0 || begins_pair(at)) return at;
+  }
+  return end_;
+}
+
+// Text without markup.
+void Reader::plain(const char* end) {
+  pieces_.push(at_, end);
+  if (line_start_) line_start_ = characters_.skip(at_, end, kIndent) == end;
+  at_ = end;
+}
+
+// The sign at the current place, of one byte but for a wide underscore, is ordinary text.
+void Reader::literal() {
+  const char* end = at_ + decode(at_).size;
+  pieces_.push(at_, end);
+  at_ = end;
+  line_start_ = false;
+}
+
+void Reader::special() {
+  switch (*at_) {
+    case '<':
+      return angle();
+    case '[':
+      return open_bracket();
+    case ']':
+      return close_bracket();
+    case '{':
+      return open_braces();
+    case '}':
+      return close_braces();
+    case '|':
+      return pipe();
+    case '\'':
+      return apostrophes();
+    case '&':
+      return entity();
+    case '\n':
+      return newline();
+    case '-':
+      return open_variant_or_literal();
+    case ';':
+      return variant_sign(end_option);
+    case ':':
+      return variant_sign(read_code);
+    default:
+      return behaviour_switch();
+  }
+}
+
+void Reader::entity() {
+  const auto found = entity_at({at_, static_cast<size_t>(end_ - at_)});
+  if (!found) return literal();
+  std::string text;
+  append_utf8(found->point, text);
+  pieces_.push_text(text);
+  at_ += found->size;
+  line_start_ = false;
+}
+
+void Reader::behaviour_switch() {
+  const char* end = switch_end(at_, end_, characters_);
+  if (end == nullptr) return literal();
+  at_ = end;
+}
+
+const char* Reader::find(std::string_view sign, const char* from) const {
+  const std::string_view rest(from, static_cast<size_t>(end_ - from));
+  const size_t place = rest.find(sign);
+  return place == std::string_view::npos ? end_ : from + place;
+}
+
+// --- lines ---
+
+void Reader::newline() {
+  const int following = at_ + 1 < end_ ? static_cast<uint8_t>(at_[1]) : -1;
+  open_.end_line(following);
+  line_break();
+  ++at_;
+  line_start_ = true;
+  heading_ = following == '=';
+}
+
+// The end of a line, except in a link's label.
+void Reader::line_break() {
+  if (open_.in(FrameKind::kLink)) {
+    pieces_.push_blank();
+  } else {
+    pieces_.push_line_break();
+  }
+}
+
+void Reader::apostrophes() {
+  const char* end = end_of_row(at_);
+  if (!open_.in_target()) {
+    pieces_.mark_quotes(pieces_.length(), static_cast<uint32_t>(end - at_), before(at_));
+  }
+  pieces_.push(at_, end);
+  at_ = end;
+  line_start_ = false;
+}
+
+// What stands before `at` in its line, in the two units of UTF-16 before it.
+Before Reader::before(const char* at) const {
+  const char* begin = pieces_.source();
+  if (at == begin || at[-1] == '\n') return Before::kOther;
+  const Character last = decode_before(begin, at);
+  if (characters_.has(last.point, kBlank)) return Before::kOther;
+  if (last.point > 0xffff) return Before::kWord;
+  const char* first = at - last.size;
+  if (first == begin || first[-1] == '\n') return Before::kOneLetter;
+  const bool blank = characters_.has(decode_before(begin, first).point, kBlank);
+  return blank ? Before::kOneLetter : Before::kWord;
+}
+
+// --- templates and tables ---
+
+void Reader::open_braces() {
+  const char* end = end_of_row(at_);
+  const auto count = static_cast<uint32_t>(end - at_);
+  if (line_start_ && *end == '|' && count == 1) return open_table(end + 1);
+  if (count < 2) return literal();
+  Frame& frame = open_.push(FrameKind::kBrace, pieces_.length());
+  frame.brace = {count, line_start_};
+  at_ = end;
+  line_start_ = false;
+}
+
+// A table whose attributes begin here: the rest of the line, not text even if the table is never
+// closed.
+void Reader::open_table(const char* attributes) {
+  open_.abandon_inline();
+  open_.push(FrameKind::kTable, pieces_.length());
+  at_ = attributes;
+  while (at_ < end_ && *at_ != '\n' && *at_ != '\r' && !(is('{', 0) && is('{', 1))) {
+    const auto [point, size] = decode(at_);
+    if (point == 0x2028 || point == 0x2029) break;  // line and paragraph separator
+    at_ += size;
+  }
+  line_start_ = false;
+}
+
+void Reader::close_braces() {
+  const char* end = end_of_row(at_);
+  auto left = static_cast<uint32_t>(end - at_);
+  if (left == 1 && !ends_variant(end)) return literal();
+  while (left >= 2 && open_.braces() > 0) {
+    while (!open_.in(FrameKind::kBrace)) open_.pop();
+    Frame& frame = open_.top();
+    pieces_.cut(frame.start);
+    const uint32_t matched = std::min({frame.brace.count, left, kMostBraces});
+    left -= matched;
+    frame.brace.count -= matched;
+    if (frame.brace.count >= 2) continue;
+    line_start_ = open_.pop().brace.line_start;
+    if (open_.in_target()) open_.top().link.opaque = true;
+  }
+  at_ = end;
+  if (left > 0 && ends_variant(end)) {
+    close_variant(open_.pop(), pieces_);
+    at_ = end + 1;
+  } else if (left == 1) {
+    pieces_.push(end - 1, end);
+    line_start_ = false;
+  }
+  // Two or more that close nothing are left-over markup.
+}
+
+// Whether the braces before `end` may close a variant.
+bool Reader::ends_variant(const char* end) const {
+  return *end == '-' && open_.in(FrameKind::kVariant);
+}
+
+void Reader::pipe() {
+  if (line_start_ && is('}', 1) && end_table()) return;
+  Frame& top = open_.top();
+  if (top.kind == FrameKind::kLink) {
+    if (open_.in_target()) end_target(top);
+    // Of several parts the last is the label.
+    pieces_.cut(top.start);
+    ++at_;
+  } else if (top.kind == FrameKind::kVariant && !top.variant.flagged) {
+    variant_sign(read_flags);
+  } else {
+    literal();
+  }
+}
+
+// Whether the `|}` here ended a table.
+bool Reader::end_table() {
+  const bool ends_template = is('}', 2) && !is('}', 3) && open_.braces() > 0;
+  if (ends_template) return false;
+  open_.abandon_inline();
+  if (!open_.in(FrameKind::kTable)) return false;
+  pieces_.cut(open_.pop().start);
+  at_ += 2;
+  return true;
+}
+
+// --- links ---
+
+void Reader::open_bracket() {
+  const bool is_double = is('[', 1);
+  const char* address = at_ + (is_double ? 2 : 1);
+  const char* after = address < end_ ? address_end(address, end_, characters_) : nullptr;
+  if (after != nullptr && is_double) {
+    const std::string_view written(address, static_cast<size_t>(after - address));
+    if (written.find("//") == std::string_view::npos) after = nullptr;
+  }
+  if (after != nullptr) {
+    // Also for `[[http://…]]`: a frequent mistake for a single bracket.
+    at_ = after;
+    if (!open_.in(FrameKind::kExternal)) open_.push(FrameKind::kExternal, pieces_.length());
+    line_start_ = false;
+    return;
+  }
+  if (!is_double) return literal();
+  // `[[[page]]]`: the link is the innermost pair; an odd bracket before it is text.
+  const char* inner = end_of_row(at_) - 2;
+  if (inner > at_) {
+    if ((inner - at_) % 2 == 1) pieces_.push(at_, at_ + 1);
+    at_ = inner;
+    line_start_ = false;
+    return;
+  }
+  // A target cannot contain a link, so the one before was none.
+  if (open_.in_target()) open_.abandon();
+  const auto links = static_cast<uint32_t>(pieces_.links().size());
+  open_.push(FrameKind::kLink, pieces_.length()).link = {{}, {}, false, links};
+  at_ += 2;
+  line_start_ = false;
+}
+
+void Reader::close_bracket() {
+  const bool is_double = is(']', 1);
+  if (open_.in(FrameKind::kExternal)) {
+    open_.pop();
+    // The second bracket of `[[http://… label]]` goes with the first, but not `[http://…
+    // [[page]]]`.
+    at_ += is_double && !open_.in(FrameKind::kLink) ? 2 : 1;
+    return;
+  }
+  if (!is_double) return literal();
+  for (int depth = 0; depth < 2 && open_.in(FrameKind::kVariant); ++depth) {
+    if (open_.parent().kind != FrameKind::kLink) break;
+    open_.pop();
+  }
+  const bool in_link = open_.in(FrameKind::kLink);
+  // `[[page|[1]]]`: the first bracket is the label's.
+  if (in_link && !open_.in_target() && is(']', 2) && pieces_.has_open_bracket(open_.top().start)) {
+    return literal();
+  }
+  at_ += 2;
+  if (in_link) close_link();
+}
+
+// Reads the target of the link whose pieces begin with this frame.
+void Reader::end_target(Frame& frame) {
+  OpenLink& link = frame.link;
+  link.written = pieces_.keep(pieces_.text_from(frame.start, LinkTargets::kMostBytes));
+  if (link.opaque) {
+    link.target = {TargetKind::kText, {}};
+  } else {
+    // A copy, since the names grow.
+    const std::string written(pieces_.name(link.written));
+    link.target = targets_.resolve(written, pieces_);
+  }
+}
+
+void Reader::close_link() {
+  const bool labelled = !open_.in_target();
+  Frame frame = open_.pop();
+  if (!labelled) end_target(frame);
+  const Target& target = frame.link.target;
+  if (target.kind == TargetKind::kHidden) {
+    pieces_.cut(frame.start);
+    return;
+  }
+  if (!labelled) {
+    target_as_label(frame.start, target);
+  } else if (pieces_.length() == frame.start) {
+    pieces_.push_text(pipe_trick(pieces_.name(frame.link.written), characters_));
+  }
+  const char* trail_end = characters_.skip(at_, end_, kTrail);
+  if (trail_end > at_) pieces_.push(at_, trail_end);
+  at_ = trail_end;
+  // A link around links is none: the inner ones win, as on the wiki.
+  if (target.kind == TargetKind::kArticle && pieces_.links().size() == frame.link.links) {
+    pieces_.add_link(frame.start, target.name);
+  }
+}
+
+// `[[target]]`: the target is the text, but for the parts that only say where it is.
+void Reader::target_as_label(uint32_t start, const Target& target) {
+  if (target.kind == TargetKind::kText && target.name.size > 0) {
+    pieces_.cut(start);
+    pieces_.push_text(pieces_.name(target.name));
+  } else {
+    pieces_.mark_all_quotes(start);
+  }
+}
+
+// --- language variants ---
+
+void Reader::open_variant_or_literal() {
+  // Without an end it is a dash before a brace.
+  if (next_variant_end_ == nullptr || (next_variant_end_ < at_ && next_variant_end_ < end_)) {
+    next_variant_end_ = find("}-", at_);
+  }
+  const bool is_template = is('{', 2) && !is('{', 3);
+  if (next_variant_end_ == end_ || is_template) return literal();
+  at_ += 2;
+  open_variant(at_, open_, pieces_);
+}
+
+// A '|', ':' or ';' in a variant: a separator, or text.
+void Reader::variant_sign(ReadSign read_sign) {
+  if (read_sign(open_.top(), at_, pieces_, characters_)) {
+    ++at_;
+  } else {
+    literal();
+  }
+}
+
+// --- tags and comments ---
+
+void Reader::angle() {
+  constexpr std::string_view kComment = "<!--";
+  constexpr std::string_view kCommentEnd = "-->";
+  if (std::equal(kComment.begin(), kComment.end(), at_)) {
+    // Unclosed it goes to the end, as on the wiki.
+    const char* end = find(kCommentEnd, std::min(at_ + kComment.size(), end_));
+    at_ = end == end_ ? end_ : end + kCommentEnd.size();
+    return;
+  }
+  const auto tag = tag_at(at_, end_, characters_);
+  if (!tag) return literal();
+  if (!tag->closed) {
+    if (tag->name.size() < 3 && tag->name != "br") return literal();
+    // Never closed by '>': the rest of its line is its attributes.
+    const size_t line = tag->attributes.find('\n');
+    at_ = line == std::string_view::npos ? tag->end : tag->attributes.data() + line;
+    return;
+  }
+  at_ = tag->end;
+  switch (tag->action) {
+    case TagAction::kUnwrap:
+      return;
+    case TagAction::kBreak:
+      return pieces_.push_blank();
+    case TagAction::kBlock:
+      return block_tag();
+    case TagAction::kTable:
+      return html_table(tag->closing);
+    default:
+      if (!tag->closing) element(*tag);
+  }
+}
+
+void Reader::block_tag() {
+  if (!heading_ && !open_.in(FrameKind::kLink)) line_break();
+}
+
+void Reader::html_table(bool closing) {
+  if (!closing) {
+    open_.push(FrameKind::kHtmlTable, pieces_.length());
+    return;
+  }
+  open_.abandon_inline();
+  if (open_.in(FrameKind::kHtmlTable) || open_.in(FrameKind::kTable)) {
+    pieces_.cut(open_.pop().start);
+  }
+}
+
+// An element whose content is not wikitext. Without an end tag only its start is dropped.
+void Reader::element(const Tag& tag) {
+  if (characters_.trim(tag.attributes).ends_with('/')) return;
+  const auto [end, text] = elements_.read(tag, end_);
+  if (end == nullptr) return;
+  at_ = end;
+  if (text.empty()) return;
+  pieces_.push_text(text);
+  line_start_ = false;
+}
+
+// --- the end ---
+
+Passage Reader::finish() {
+  Passage passage;
+  passage.unclosed = open_.size();
+  passage.steps = steps_;
+  while (open_.size() > 0) {
+    const bool table = open_.in(FrameKind::kTable) || open_.in(FrameKind::kHtmlTable);
+    if (table) passage.open_table = open_.top().start;
+    open_.abandon();
+  }
+  pieces_.finish();
+  return passage;
+}
+
+}  // namespace leia::corpus::wikitext

@@ -1,0 +1,100 @@
+// Reads wikitext in one pass, left to right, into text and link ranges. Pieces of text go to a
+// list; whatever opens (a template, a table, a link) puts a frame on a stack that remembers how
+// long the list was, and its end cuts the list back (template, table, image) or makes a link of
+// what came since. What is never closed just leaves its content as text. Nothing is read twice, so
+// hostile pages with megabytes of braces or a hundred thousand links take linear time.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <string_view>
+
+#include "corpus/wikitext/characters.h"
+#include "corpus/wikitext/elements.h"
+#include "corpus/wikitext/frames.h"
+#include "corpus/wikitext/pieces.h"
+#include "corpus/wikitext/targets.h"
+
+namespace leia::corpus::wikitext {
+
+// Of text without inline markup, but still with its line structure: headings, list marks, residues
+// of tables. The text is in the reader's pieces.
+struct Passage {
+  static constexpr uint32_t kNoTable = std::numeric_limits<uint32_t>::max();
+
+  // From this piece on a table was opened and never closed: its row lines are no text.
+  uint32_t open_table = kNoTable;
+  // How many templates, tables and links were open at the end of the page.
+  size_t unclosed = 0;
+  // Loop turns taken, for tests of linear time.
+  size_t steps = 0;
+};
+
+class Reader {
+ public:
+  Reader(const Characters& characters, const LinkTargets& targets);
+  Reader(const Reader&) = delete;
+  Reader& operator=(const Reader&) = delete;
+
+  // Never fails: any text is wikitext. In UTF-8, of less than 1 GiB.
+  Passage read(std::string_view wikitext);
+  const Pieces& pieces() const { return pieces_; }
+
+ private:
+  const char* next_markup() const;
+  void plain(const char* end);
+  void literal();
+  void special();
+  void entity();
+  void behaviour_switch();
+
+  void newline();
+  void line_break();
+  void apostrophes();
+  Before before(const char* at) const;
+
+  void open_braces();
+  void open_table(const char* attributes);
+  void close_braces();
+  bool ends_variant(const char* end) const;
+  void pipe();
+  bool end_table();
+
+  void open_bracket();
+  void close_bracket();
+  void end_target(Frame& frame);
+  void close_link();
+  void target_as_label(uint32_t start, const Target& target);
+
+  void open_variant_or_literal();
+  using ReadSign = bool (*)(Frame&, const char*, Pieces&, const Characters&);
+  void variant_sign(ReadSign read_sign);
+
+  void angle();
+  void block_tag();
+  void html_table(bool closing);
+  void element(const Tag& tag);
+  Passage finish();
+
+  // Whether this byte stands so far from the current place; far behind the end there still are
+  // some.
+  bool is(char byte, size_t distance) const { return at_[distance] == byte; }
+  const char* find(std::string_view sign, const char* from) const;
+
+  const Characters& characters_;
+  const LinkTargets& targets_;
+  Pieces pieces_;
+  OpenFrames open_;
+  Elements elements_;
+  const char* at_ = nullptr;
+  const char* end_ = nullptr;
+  // The next end of a variant, if it was searched and is before the end of the text.
+  const char* next_variant_end_ = nullptr;
+  // Only blanks and indentation stood in this line so far.
+  bool line_start_ = true;
+  bool heading_ = false;
+  size_t steps_ = 0;
+};
+
+}  // namespace leia::corpus::wikitext

@@ -1,0 +1,50 @@
+// What the target of a link leads to. Most are the title of an article as they stand, but for the
+// first letter; for the rest, which take names of namespaces, other wikis or Unicode's normal
+// forms, JavaScript is asked (lib/corpus/wikitext/links.ts).
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "corpus/wikitext/characters.h"
+#include "corpus/wikitext/frames.h"
+#include "corpus/wikitext/pieces.h"
+
+namespace leia::corpus::wikitext {
+
+class LinkTargets {
+ public:
+  // Longer targets name nothing: titles have at most 255 bytes, which percent signs make three
+  // times as long and character references eight times; a section may follow. UTF-16 units.
+  static constexpr size_t kMostUnits = 4000;
+  static constexpr size_t kMostBytes = 3 * kMostUnits;
+
+  // Tells what a target is by the first letter of the result: 'a' for an article, whose title
+  // follows; 't' for text, which follows; 'h' for what is hidden.
+  using Ask = std::function<std::string(std::string_view target)>;
+
+  // `capitals`: pairs of code points, a letter and its capital, for letters that titles do not
+  // begin with.
+  LinkTargets(const Characters& characters, std::span<const uint32_t> capitals, Ask ask);
+
+  // `written` is the target without the label; character references may be decoded or not.
+  Target resolve(std::string_view written, Pieces& pieces) const;
+
+ private:
+  bool is_plain(std::string_view target) const;
+  Name with_capital(std::string_view title, Pieces& pieces) const;
+
+  const Characters& characters_;
+  std::unordered_map<uint32_t, uint32_t> capitals_;
+  Ask ask_;
+};
+
+// What `[[target|]]` shows: the target without namespace, bracketed suffix, or what follows a comma
+// (https://www.mediawiki.org/wiki/Help:Links#Pipe_trick). The wiki usually expands it when saving.
+std::string_view pipe_trick(std::string_view target, const Characters& characters);
+
+}  // namespace leia::corpus::wikitext

@@ -1,0 +1,188 @@
+// The native reader of wikitext by itself: what it is told of characters, what it answers, and what it refuses.
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { addon } from '../../../lib/core/addon.ts';
+import { characterProperties } from '../../../lib/corpus/wikitext/characters.ts';
+import { ArticleExtractor } from '../../../lib/corpus/wikitext/extract.ts';
+import { extract, marked, wiki } from './wiki.ts';
+
+const { NativeWikitextReader } = addon();
+type Resolve = (target: string) => 'h' | `a${string}` | `t${string}`;
+
+const reader = (resolve: Resolve) =>
+  new NativeWikitextReader(characterProperties(), new Uint32Array(0), true, resolve);
+
+describe('characters', () => {
+  const properties = characterProperties();
+  test.each([
+    ['blanks', 1, /^\s$/u],
+    ['words', 2, /^[\p{L}\p{N}]$/u],
+    ['names of switches', 32, /^[\p{L}\p{M}\p{N}\p{Cf}'’-]$/u],
+    ['Han and Kana', 64, /^[\p{sc=Han}\p{sc=Hira}\p{sc=Kana}]$/u],
+  ])('%s, of all of Unicode', (_, bit, pattern) => {
+    const wrong: string[] = [];
+    for (let point = 0; point < 0x110000; point++) {
+      if (point >= 0xd800 && point < 0xe000) continue;
+      const has = (properties[point]! & bit) !== 0;
+      if (has !== pattern.test(String.fromCodePoint(point))) wrong.push(point.toString(16));
+    }
+    expect(wrong).toEqual([]);
+  });
+
+  test('what a title may lack or change is never taken for one as it stands', () => {
+    for (let point = 0; point < 0x110000; point++) {
+      const sign = String.fromCodePoint(point);
+      const changes = sign.normalize('NFC') !== sign || `e${sign}`.normalize('NFC') !== `e${sign}`;
+      if (changes && (point < 0xd800 || point >= 0xe000))
+        expect(properties[point]! & 128).toBe(128);
+    }
+  });
+});
+
+describe('targets', () => {
+  const asked = (source: string): string[] => {
+    const targets: string[] = [];
+    reader((target) => {
+      targets.push(target);
+      return 'h';
+    }).article(Buffer.from(source));
+    return targets;
+  };
+
+  test('only what may not be a title as it stands is asked for', () => {
+    expect(asked('[[Berlin]] [[東京|a]] [[a (b)/c. d]] [[Straße]]s')).toEqual([]);
+    const odd = [
+      'a:b',
+      'a#b',
+      ' a',
+      'a ',
+      'a  b',
+      'a_b',
+      '%41',
+      './a',
+      'a/.b',
+      "'a",
+      "a'",
+      'e\u0301',
+      '𝄞',
+      'a\u200eb',
+      '',
+    ];
+    expect(asked(odd.map((target) => `[[${target}]]`).join(' '))).toEqual(odd);
+  });
+
+  test('an article, text with and without what to show, and nothing', () => {
+    const answers: Record<string, ReturnType<Resolve>> = {
+      'x:1': 'aOne',
+      'x:2': 't',
+      'x:3': 'tthree',
+      'x:4': 'h',
+    };
+    const { text, anchors, targets } = reader((target) => answers[target]!).article(
+      Buffer.from('[[x:1]], [[x:1|eins]], [[x:2]], [[x:3]], [[x:3|drei]], [[x:4|vier]].'),
+    );
+    expect(text).toBe('x:1, eins, x:2, three, drei, .');
+    expect([...anchors]).toEqual([0, 3, 3, 5, 9, 3]);
+    expect(targets).toBe('OneOne');
+  });
+
+  test('long ones are text', () => {
+    expect(asked(`[[a:${'b'.repeat(3998)}]]`)).toHaveLength(1);
+    expect(asked(`[[a:${'b'.repeat(3999)}]] [[a:${'東'.repeat(3999)}]]`)).toEqual([]);
+    expect(asked(`[[a:${'東'.repeat(3998)}]]`)).toHaveLength(1);
+  });
+
+  test('what goes wrong while one is resolved is told, and the next page is read', () => {
+    let answer: () => unknown = () => {
+      throw new RangeError('no');
+    };
+    const own = reader(() => answer() as 'h');
+    const page = Buffer.from('a [[b:c]]');
+    expect(() => own.article(page)).toThrow(RangeError);
+    answer = () => 7;
+    expect(() => own.article(page)).toThrow('expected a string');
+    answer = () => own.article(page);
+    expect(() => own.article(page)).toThrow('a page was read while another is');
+    answer = () => 'tC';
+    expect(own.article(page).text).toBe('a C');
+  });
+});
+
+test('capitals as the wiki wants them', () => {
+  const source = '[[berlin]] [[état]] [[ωμέγα]] [[ß]] [[ix]] [[ქართული]] [[𐐨|d]]';
+  expect(marked(extract(source))).toBe(
+    '<Berlin:berlin> <État:état> <Ωμέγα:ωμέγα> <ß:ß> <Ix:ix> <ქართული:ქართული> <𐐀:d>',
+  );
+  expect(marked(extract('[[ix]]', {}, wiki('tr')))).toBe('<İx:ix>');
+  const exact = { ...wiki(), caseRule: 'case-sensitive' } as const;
+  expect(marked(extract('[[berlin]]', {}, exact))).toBe('<berlin:berlin>');
+});
+
+test('a line is the JSON of the article', () => {
+  const extractor = new ArticleExtractor(wiki());
+  const part = fc.oneof(
+    fc.constantFrom('[[', ']]', '|', '\n', '"', '\\', '&#8;', '&#9;', '\u007f', '😀', ' '),
+    fc.string({ unit: 'grapheme', maxLength: 4 }),
+  );
+  fc.assert(
+    fc.property(fc.array(part), fc.string({ unit: 'binary' }), (parts, title) => {
+      const page = { id: 1, title, wikitext: Buffer.from(parts.join('')) };
+      const { text, anchors } = extractor.extract(page);
+      const line = Buffer.from(extractor.line(page)).toString();
+      expect(line).toBe(`${JSON.stringify({ title, text, anchors })}\n`);
+    }),
+  );
+});
+
+test('bytes that are no text are read without harm', () => {
+  const own = reader(() => 'h');
+  fc.assert(
+    fc.property(
+      fc.array(
+        fc.oneof(
+          fc.uint8Array({ maxLength: 3 }),
+          fc.constantFrom('[[', ']]', "''", '__', '|', '\n== ', '＿＿').map((s) => Buffer.from(s)),
+        ),
+      ),
+      (parts) => {
+        const bytes = Buffer.concat(parts);
+        expect(own.article(bytes).steps).toBeLessThanOrEqual(bytes.length);
+      },
+    ),
+    { numRuns: 2000 },
+  );
+});
+
+test('character references', () => {
+  const { decodeEntities } = addon();
+  expect(decodeEntities('a&amp;b &lt;&eacute;&#x1f600;&#65; &nbsp;|&amp;nbsp;')).toBe(
+    'a&b <é😀A \u00a0|\u00a0',
+  );
+  const others =
+    '& &; &x; &nbsp &#; &#x; &#0; &#xd800; &#x110000; &LT; &#99999999999999; &#1a; é&é;';
+  expect(decodeEntities(others)).toBe(others);
+});
+
+describe('wrong arguments are refused', () => {
+  const create = NativeWikitextReader as unknown as new (...args: unknown[]) => unknown;
+  const all: unknown[] = [characterProperties(), new Uint32Array(0), true, () => 'h'];
+  test.each([
+    [0, new Uint8Array(5), 'expected properties of 1114112 characters, got 5'],
+    [0, 'a', 'expected a Uint8Array'],
+    [1, new Int32Array(0), 'the capitals as a Uint32Array'],
+    [2, 'keep', 'keepLists'],
+    [3, undefined, 'a function that resolves targets'],
+  ])('argument %i: %s', (place, value, message) => {
+    expect(() => new create(...all.with(place, value))).toThrow(message);
+  });
+
+  test('of calls', () => {
+    const own = reader(() => 'h');
+    const { article, line } = own as unknown as Record<string, (...args: unknown[]) => unknown>;
+    expect(() => article!.call(own, 'text')).toThrow('the wikitext is a string');
+    expect(() => line!.call(own, undefined, 'a')).toThrow('the wikitext is undefined');
+    expect(() => (addon().scanPages as (xml: unknown) => unknown)([1])).toThrow(
+      'the XML is an object',
+    );
+  });
+});
