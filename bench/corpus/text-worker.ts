@@ -14,20 +14,14 @@ serve(async (siteinfo: Siteinfo) => {
   const extractor = new ArticleExtractor(siteinfo);
   const source = { file: 'bench', namespaces: siteinfo.namespaces };
   return async (batch: PageBatch) => {
-    const articles: Uint8Array[] = [];
-    let size = 0;
+    let articles = 0;
     for (const page of readPages(batch, source)) {
       if (page.namespace !== 0 || page.redirect !== undefined) continue;
-      const line = extractor.line(page);
-      articles.push(line);
-      size += line.length;
+      extractor.writeLine(page);
+      articles++;
     }
-    const lines = new Uint8Array(size);
-    for (const line of articles.reverse()) {
-      size -= line.length;
-      lines.set(line, size);
-    }
-    const result: TextResult = { articles: articles.length, lines };
+    const lines = extractor.takeLines();
+    const result: TextResult = { articles, lines };
     return { result, transfer: [lines.buffer as ArrayBuffer] };
   };
 });

@@ -86,8 +86,10 @@ export interface NativeWikitextReader {
     unclosed: number;
     steps: number;
   };
-  /** The bytes of `${JSON.stringify({ title, text, anchors })}\n` of the same. */
-  line(wikitext: Uint8Array, title: string): Uint8Array;
+  /** Adds the bytes of `${JSON.stringify({ title, text, anchors })}\n` of the same to the lines. */
+  writeLine(wikitext: Uint8Array, title: string): void;
+  /** All lines since they were last taken. */
+  takeLines(): Uint8Array;
 }
 
 export interface Addon

@@ -2,11 +2,11 @@
 // titles.
 #include "corpus/json_line.h"
 
+#include <memory>
 #include <string_view>
 
 #include "binding/arguments.h"
 #include "binding/instance.h"
-#include "binding/room.h"
 
 namespace leia::binding {
 
@@ -19,6 +19,24 @@ constexpr size_t kAnchorNumbers = 4;
 // Instead of the length of a name.
 constexpr int32_t kNullName = -1;
 constexpr int32_t kNoName = -2;
+// Memory for one call after the other, not written to before it is used; much of it is given back.
+template <class T>
+class Room {
+ public:
+  T* of(size_t size) {
+    if (size > size_ || size_ > kMost) {
+      values_ = std::make_unique_for_overwrite<T[]>(size);
+      size_ = size;
+    }
+    return values_.get();
+  }
+
+ private:
+  static constexpr size_t kMost = size_t{4} << 20;  // much is given back
+  std::unique_ptr<T[]> values_;
+  size_t size_ = 0;
+};
+
 std::u16string_view read_string(const Napi::Value& value, const char* name, Room<char16_t>& room) {
   require(value.IsString(), "passageLine: expected ", name, " as a string");
   size_t length = 0;

@@ -44,6 +44,19 @@ uint8_t* write_escape(uint32_t unit, uint8_t* to) {
   return to;
 }
 
+bool is_escaped(uint8_t byte) {
+  return byte < 0x20 || byte == '"' || byte == '\\';
+}
+
+// Bytes that are looked at and copied together; few have anything to escape.
+constexpr size_t kStretch = 16;
+
+bool has_escapes(std::string_view stretch) {
+  unsigned escaped = 0;
+  for (const char sign : stretch) escaped |= unsigned{is_escaped(static_cast<uint8_t>(sign))};
+  return escaped != 0;
+}
+
 }  // namespace
 
 void JsonLine::raw(std::string_view text) {
@@ -58,25 +71,31 @@ void JsonLine::integer(uint32_t value) {
 }
 
 void JsonLine::string(std::string_view utf8) {
-  const auto is_plain = [](char byte) {
-    return static_cast<uint8_t>(byte) >= 0x20 && byte != '"' && byte != '\\';
-  };
-  raw("\"");
+  *next_++ = '"';
   while (!utf8.empty()) {
-    const auto* special = std::find_if_not(utf8.begin(), utf8.end(), is_plain);
-    const auto plain = static_cast<size_t>(special - utf8.begin());
-    raw(utf8.substr(0, plain));
-    if (plain == utf8.size()) break;
-    const auto byte = static_cast<uint8_t>(*special);
-    const Short& entry = kShorts[byte];
-    if (entry.width == 0) {
+    const size_t size = std::min(utf8.size(), kStretch);
+    const std::string_view stretch = utf8.substr(0, size);
+    raw(stretch);
+    if (has_escapes(stretch)) {
+      next_ -= size;
+      escape(stretch);
+    }
+    utf8.remove_prefix(size);
+  }
+  *next_++ = '"';
+}
+
+void JsonLine::escape(std::string_view utf8) {
+  for (const char sign : utf8) {
+    const auto byte = static_cast<uint8_t>(sign);
+    if (!is_escaped(byte)) {
+      *next_++ = byte;
+    } else if (kShorts[byte].width == 0) {
       next_ = write_escape(byte, next_);
     } else {
-      raw({reinterpret_cast<const char*>(entry.bytes.data()), entry.width});
+      next_ = std::copy_n(kShorts[byte].bytes.data(), kShorts[byte].width, next_);
     }
-    utf8.remove_prefix(plain + 1);
   }
-  raw("\"");
 }
 
 void JsonLine::string(std::u16string_view text) {

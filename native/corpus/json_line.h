@@ -54,6 +54,7 @@ class JsonLine {
   void integer(uint32_t value);
   void string(std::u16string_view text);
   void string(std::string_view utf8);
+  void escape(std::string_view utf8);
 
   uint8_t* next_;
   size_t anchors_ = 0;

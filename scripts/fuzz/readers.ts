@@ -108,7 +108,8 @@ async function wikitext(): Promise<FuzzedReader> {
       holds(steps <= input.length, `${steps} steps for ${input.length} bytes`);
       const page = { id: 1, title: 'A', wikitext: input };
       const article = extractor.extract(page);
-      const line = JSON.parse(Buffer.from(extractor.line(page)).toString());
+      extractor.writeLine(page);
+      const line = JSON.parse(Buffer.from(extractor.takeLines()).toString());
       holds(line.text === article.text, 'the line has another text');
       const points = Array.from(article.text);
       let previous = 0;

@@ -25,10 +25,10 @@ const NOT_PLAIN = 128;
 const TRAIL_LETTERS =
   /(?:(?![\p{sc=Han}\p{sc=Hira}\p{sc=Kana}\p{sc=Hang}\p{sc=Thai}\p{sc=Lao}\p{sc=Khmr}\p{sc=Mymr}\p{sc=Tibt}ー々〆])[\p{Ll}\p{Lo}\p{Lm}\p{M}\u200c\u200d])+/gu;
 
-/** What needs more than a capital to become a title, and what Unicode NFC may change or join to what is before it. */
+/** What needs more than a capital to become a title. */
 const ODD_IN_TITLES =
   // biome-ignore lint/suspicious/noControlCharactersInRegex: titles have none
-  /[[\]{}|<>#:%&_~\0-\x1f\x7f-\x9f\u180e\u200e\u200f\u202a-\u202e\ufffd\p{M}\u1100-\u11ff]+|[^\S ]+/gu;
+  /[[\]{}|<>#:%&_~\0-\x1f\x7f-\x9f\u180e\u200e\u200f\u202a-\u202e\ufffd]+|[^\S ]+/gu;
 
 const CODE_POINTS = 0x110000;
 const PLANE = 0x10000;
@@ -72,20 +72,42 @@ function makeProperties(): Uint8Array {
     give(INDENT, /[\s:*#;]+/gu);
     give(LINE_MARK, /[\s*#:;,、،，]+/gu);
     give(NOT_PLAIN, ODD_IN_TITLES);
-    for (const point of changedByNfc(all)) properties[point]! |= NOT_PLAIN;
+    for (const point of unstableInNfc(all)) properties[point]! |= NOT_PLAIN;
   }
   return properties;
 }
 
-/** Places in a text of single units that Unicode NFC changes. */
-function* changedByNfc(all: string): Generator<number, void, undefined> {
+/**
+ * Characters that Unicode NFC changes, joins to those before them, or moves. A text without any is in NFC
+ * (https://www.unicode.org/reports/tr15/#Detecting_Normalization_Forms).
+ */
+function* unstableInNfc(all: string): Generator<number, void, undefined> {
+  for (const { point } of changes(all, 'NFC')) yield point;
+  // Parts of others: of é the accent.
+  for (const { to } of changes(all, 'NFD')) {
+    for (const part of to.slice(1)) yield part.charCodeAt(0);
+  }
+  // Marks that have a place among others. One of class 1 goes before all but its own, one of class 232 before a few.
+  for (const [mark] of all.matchAll(/\p{M}/gu)) {
+    const moves = [`${mark}\u0334`, `\u0315${mark}`].some((pair) => pair.normalize('NFD') !== pair);
+    if (moves) yield mark.charCodeAt(0);
+  }
+}
+
+/** Which characters of a text of single units a normal form changes, and what into. */
+function* changes(
+  all: string,
+  form: 'NFC' | 'NFD',
+): Generator<{ point: number; to: string }, void, undefined> {
   const size = 256;
   for (let first = 0; first < all.length; first += size) {
     const signs = all.slice(first, first + size).split('');
     const block = signs.join('\n');
-    const composed = block.normalize('NFC');
-    if (composed === block) continue;
-    for (const [i, sign] of composed.split('\n').entries()) if (sign !== signs[i]) yield first + i;
+    const changed = block.normalize(form);
+    if (changed === block) continue;
+    for (const [i, to] of changed.split('\n').entries()) {
+      if (to !== signs[i]) yield { point: first + i, to };
+    }
   }
 }
 

@@ -50,8 +50,13 @@ export class ArticleExtractor {
   }
 
   /** The same as a line of JSON in UTF-8, `{"title":…,"text":…,"anchors":[{"start":…,"end":…,"target":…},…]}`. */
-  line({ title, wikitext }: Pick<Page, 'title' | 'wikitext'>): Uint8Array {
-    return this.#reader.line(wikitext, title);
+  writeLine({ title, wikitext }: Pick<Page, 'title' | 'wikitext'>): void {
+    this.#reader.writeLine(wikitext, title);
+  }
+
+  /** All lines since they were last taken. */
+  takeLines(): Uint8Array {
+    return this.#reader.takeLines();
   }
 
   /** Turns taken to read a page, for tests of linear time. */

@@ -23,9 +23,7 @@ Character decode_long(const char* at) {
   const auto byte = [at](size_t index) { return uint32_t{static_cast<uint8_t>(at[index])}; };
   const auto next = [at](size_t index) { return is_continuation(at[index]); };
   const uint32_t lead = byte(0);
-  if (lead < 0xc2 || lead > 0xf4 || !next(1)) return kNoCharacter;
-  if (lead < 0xe0) return {(lead & 0x1f) << 6 | (byte(1) & 0x3f), 2};
-  if (!next(2)) return kNoCharacter;
+  if (lead < 0xe0 || lead > 0xf4 || !next(1) || !next(2)) return kNoCharacter;
   if (lead < 0xf0) return {(lead & 0xf) << 12 | (byte(1) & 0x3f) << 6 | (byte(2) & 0x3f), 3};
   if (!next(3)) return kNoCharacter;
   const uint32_t point =
@@ -54,6 +52,23 @@ size_t utf16_length(std::string_view text) {
     count += size_t{!is_continuation(byte)} + size_t{static_cast<uint8_t>(byte) >= 0xf0};
   }
   return count;
+}
+
+void to_utf16(std::string_view text, std::u16string& units) {
+  units.resize(text.size());  // as many as there are at most
+  char16_t* to = units.data();
+  const char* end = text.data() + text.size();
+  for (const char* at = text.data(); at < end;) {
+    const auto [point, size] = decode(at);
+    if (point < 0x10000) {
+      *to++ = static_cast<char16_t>(point);
+    } else {
+      *to++ = static_cast<char16_t>(0xd7c0 + (point >> 10));
+      *to++ = static_cast<char16_t>(0xdc00 | (point & 0x3ff));
+    }
+    at += size;
+  }
+  units.resize(static_cast<size_t>(to - units.data()));
 }
 
 Characters::Characters(std::span<const uint8_t> properties) {

@@ -1,5 +1,6 @@
 // Characters of UTF-8 text, and what the readers of wikitext ask of one. What Unicode knows of a
-// character comes from JavaScript, as a table, and so from one place (lib/corpus/wikitext/characters.ts).
+// character comes from JavaScript, as a table, and so from one place
+// (lib/corpus/wikitext/characters.ts).
 #pragma once
 
 #include <array>
@@ -40,17 +41,26 @@ inline bool is_continuation(char byte) {
   return (static_cast<uint8_t>(byte) & 0xc0) == 0x80;
 }
 
+// The same for characters of three bytes and more, and for what is none.
+Character decode_long(const char* at);
+
 // The character at `at`. What is not UTF-8 is U+FFFD, byte by byte; a byte that is no continuation
 // must follow the text, so that nothing behind it is read.
-Character decode_long(const char* at);
 inline Character decode(const char* at) {
   const auto lead = static_cast<uint8_t>(*at);
-  return lead < 0x80 ? Character{lead, 1} : decode_long(at);
+  if (lead < 0x80) return {lead, 1};
+  // Most letters of Greek, Cyrillic, Hebrew and Arabic.
+  if (lead >= 0xc2 && lead < 0xe0 && is_continuation(at[1])) {
+    return {uint32_t{lead & 0x1fu} << 6 | (static_cast<uint8_t>(at[1]) & 0x3fu), 2};
+  }
+  return decode_long(at);
 }
+
 // The character that ends before `at`, from `begin` on, which is before it.
 Character decode_before(const char* begin, const char* at);
 // In units of UTF-16.
 size_t utf16_length(std::string_view text);
+void to_utf16(std::string_view text, std::u16string& units);
 // In code points.
 size_t count_points(std::string_view text);
 

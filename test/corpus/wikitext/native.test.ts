@@ -29,13 +29,25 @@ describe('characters', () => {
     expect(wrong).toEqual([]);
   });
 
-  test('what a title may lack or change is never taken for one as it stands', () => {
-    for (let point = 0; point < 0x110000; point++) {
+  test('what is taken for a title as it stands is in Unicode NFC', () => {
+    const plain = Array.from(properties.keys()).filter((point) => {
+      return (properties[point]! & 128) === 0 && (point < 0xd800 || point >= 0xe000);
+    });
+    expect(plain.length).toBeGreaterThan(50_000);
+    const before = Array.from('eΩवがᄀ가ا\u05d0\u0e01\u1025');
+    for (const point of plain) {
       const sign = String.fromCodePoint(point);
-      const changes = sign.normalize('NFC') !== sign || `e${sign}`.normalize('NFC') !== `e${sign}`;
-      if (changes && (point < 0xd800 || point >= 0xe000))
-        expect(properties[point]! & 128).toBe(128);
+      const text = before.map((letter) => letter + sign).join('\n');
+      if (text.normalize('NFC') !== text) expect.fail(`U+${point.toString(16)} is not stable`);
     }
+    const sign = fc.nat(plain.length - 1).map((i) => String.fromCodePoint(plain[i]!));
+    fc.assert(
+      fc.property(fc.array(sign), (signs) => {
+        const text = signs.join('');
+        expect(text.normalize('NFC')).toBe(text);
+      }),
+      { numRuns: 2000 },
+    );
   });
 });
 
@@ -128,8 +140,11 @@ test('a line is the JSON of the article', () => {
     fc.property(fc.array(part), fc.string({ unit: 'binary' }), (parts, title) => {
       const page = { id: 1, title, wikitext: Buffer.from(parts.join('')) };
       const { text, anchors } = extractor.extract(page);
-      const line = Buffer.from(extractor.line(page)).toString();
-      expect(line).toBe(`${JSON.stringify({ title, text, anchors })}\n`);
+      const line = `${JSON.stringify({ title, text, anchors })}\n`;
+      for (const times of [1, 3]) {
+        for (let i = 0; i < times; i++) extractor.writeLine(page);
+        expect(Buffer.from(extractor.takeLines()).toString()).toBe(line.repeat(times));
+      }
     }),
   );
 });
@@ -178,9 +193,14 @@ describe('wrong arguments are refused', () => {
 
   test('of calls', () => {
     const own = reader(() => 'h');
-    const { article, line } = own as unknown as Record<string, (...args: unknown[]) => unknown>;
+    const { article, writeLine } = own as unknown as Record<
+      string,
+      (...args: unknown[]) => unknown
+    >;
     expect(() => article!.call(own, 'text')).toThrow('the wikitext is a string');
-    expect(() => line!.call(own, undefined, 'a')).toThrow('the wikitext is undefined');
+    expect(() => writeLine!.call(own, undefined, 'a')).toThrow('the wikitext is undefined');
+    expect(() => writeLine!.call(own, Buffer.from('a'))).toThrow('the title as a string');
+    expect(own.takeLines()).toHaveLength(0);
     expect(() => (addon().scanPages as (xml: unknown) => unknown)([1])).toThrow(
       'the XML is an object',
     );
