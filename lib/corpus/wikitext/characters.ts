@@ -4,18 +4,16 @@
 const BLANK = 1;
 /** Letters and digits. */
 const WORD = 2;
-/** Leaves the line's start where it is, for what counts there only. */
-const INDENT = 4;
-/** Is no word at a line's start. */
-const LINE_MARK = 8;
 /** A letter that belongs to the link it follows. */
-const TRAIL = 16;
+const TRAIL = 4;
 /** May stand in the name of a behaviour switch, `__NOTOC__`. */
-const SWITCH = 32;
+const SWITCH = 8;
 /** The same between wide underscores. */
-const WIDE = 64;
+const WIDE = 16;
 /** A link's target that has it may not be the title as it stands. */
-const NOT_PLAIN = 128;
+const ODD = 32;
+/** Nor one that has two of these in a row, which Unicode NFC may exchange. */
+const MOVING = 64;
 
 /**
  * Letters right after `]]` that belong to the link's text, `[[bus]]es`. MediaWiki lists them per language; nearly
@@ -51,7 +49,7 @@ export function lowercaseLetters(): string[] {
 
 function makeProperties(): Uint8Array {
   const properties = new Uint8Array(CODE_POINTS);
-  properties.fill(NOT_PLAIN, PLANE);
+  properties.fill(ODD, PLANE);
   for (const plane of PLANES) {
     const first = plane * PLANE;
     const all = charactersFrom(first);
@@ -69,29 +67,30 @@ function makeProperties(): Uint8Array {
     give(WIDE, /[\p{sc=Han}\p{sc=Hira}\p{sc=Kana}]+/gu);
     if (plane > 0) continue;
     give(BLANK, /\s+/gu);
-    give(INDENT, /[\s:*#;]+/gu);
-    give(LINE_MARK, /[\s*#:;,、،，]+/gu);
-    give(NOT_PLAIN, ODD_IN_TITLES);
-    for (const point of unstableInNfc(all)) properties[point]! |= NOT_PLAIN;
+    give(ODD, ODD_IN_TITLES);
+    for (const point of changedByNfc(all)) properties[point]! |= ODD;
+    for (const [mark] of all.matchAll(/\p{M}/gu)) {
+      if (isMoving(mark)) properties[mark.charCodeAt(0)]! |= MOVING;
+    }
   }
   return properties;
 }
 
 /**
- * Characters that Unicode NFC changes, joins to those before them, or moves. A text without any is in NFC
- * (https://www.unicode.org/reports/tr15/#Detecting_Normalization_Forms).
+ * Characters that Unicode NFC changes, or joins to those before them. A text without any, nor two that move in a row,
+ * is in NFC (https://www.unicode.org/reports/tr15/#Detecting_Normalization_Forms).
  */
-function* unstableInNfc(all: string): Generator<number, void, undefined> {
+function* changedByNfc(all: string): Generator<number, void, undefined> {
   for (const { point } of changes(all, 'NFC')) yield point;
   // Parts of others: of é the accent.
   for (const { to } of changes(all, 'NFD')) {
     for (const part of to.slice(1)) yield part.charCodeAt(0);
   }
-  // Marks that have a place among others. One of class 1 goes before all but its own, one of class 232 before a few.
-  for (const [mark] of all.matchAll(/\p{M}/gu)) {
-    const moves = [`${mark}\u0334`, `\u0315${mark}`].some((pair) => pair.normalize('NFD') !== pair);
-    if (moves) yield mark.charCodeAt(0);
-  }
+}
+
+/** Whether a mark has a place among others: one of class 1 goes before nearly all, one of class 232 after them. */
+function isMoving(mark: string): boolean {
+  return [`${mark}\u0334`, `\u0315${mark}`].some((pair) => pair.normalize('NFD') !== pair);
 }
 
 /** Which characters of a text of single units a normal form changes, and what into. */

@@ -82,11 +82,12 @@ Characters::Characters(std::span<const uint8_t> properties) {
   }
 }
 
-const char* Characters::skip(const char* at, const char* end, uint8_t property) const {
+const char* Characters::skip(const char* at, const char* end, uint8_t property,
+                             std::u32string_view signs) const {
   while (at < end) {
-    const Character character = decode(at);
-    if (!has(character.point, property)) break;
-    at += character.size;
+    const auto [point, size] = decode(at);
+    if (!has(point, property) && signs.find(point) == std::u32string_view::npos) break;
+    at += size;
   }
   return std::min(at, end);
 }

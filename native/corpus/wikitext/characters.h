@@ -16,13 +16,12 @@ namespace leia::corpus::wikitext {
 // Properties of a character; the same bits as in lib/corpus/wikitext/characters.ts.
 enum Property : uint8_t {
   kBlank = 1,
-  kWord = 2,       // letters and digits
-  kIndent = 4,     // leaves the line's start where it is, for what counts there only
-  kLineMark = 8,   // is no word at a line's start
-  kTrail = 16,     // a letter that belongs to the link it follows
-  kSwitch = 32,    // may stand in the name of a behaviour switch
-  kWide = 64,      // the same between the wide underscores of Japanese
-  kNotPlain = 128  // a link's target that has it may not be the title as it stands
+  kWord = 2,     // letters and digits
+  kTrail = 4,    // a letter that belongs to the link it follows
+  kSwitch = 8,   // may stand in the name of a behaviour switch
+  kWide = 16,    // the same between the wide underscores of Japanese
+  kOdd = 32,     // a link's target that has it may not be the title as it stands,
+  kMoving = 64,  // nor one that has two of these in a row, which Unicode NFC may exchange
 };
 
 inline bool is_ascii_letter(char sign) {
@@ -76,8 +75,9 @@ class Characters {
     return (properties_[block * kBlock + point % kBlock] & property) != 0;
   }
 
-  // Past all characters of this property, up to `end`.
-  const char* skip(const char* at, const char* end, uint8_t property) const;
+  // Past all characters of this property, and these signs, up to `end`.
+  const char* skip(const char* at, const char* end, uint8_t property,
+                   std::u32string_view signs = {}) const;
   // Back over them, down to `begin`.
   const char* skip_back(const char* begin, const char* at, uint8_t property) const;
   std::string_view trim(std::string_view text) const;

@@ -17,6 +17,9 @@ constexpr size_t kTailUnits = 20;
 constexpr std::u32string_view kSentenceEnds =
     U".!?\u2026:;\u3002\uff0e\uff01\uff1f\uff1a\uff1b\u061f\u06d4\u0964\u0965\u1362\u0589";
 
+// What is no word at a line's start, beside blanks.
+constexpr std::u32string_view kLineMarks = U"*#:;,\u3001\u060c\uff0c";
+
 bool ends_sentence(uint32_t point) {
   return kSentenceEnds.find(static_cast<char32_t>(point)) != std::u32string_view::npos;
 }
@@ -201,16 +204,16 @@ bool Paragraphs::is_of_table(Span line) const {
 
 // Indentation, list marks, and the dashes of a rule before text are not words.
 size_t Paragraphs::text_start(Span line) const {
-  const auto skip = [this, end = line.end](size_t at, uint8_t property) {
+  const auto skip = [this, end = line.end](size_t at, std::u32string_view signs) {
     const char* text = text_.data();
-    return static_cast<size_t>(characters_.skip(text + at, text + end, property) - text);
+    return static_cast<size_t>(characters_.skip(text + at, text + end, kBlank, signs) - text);
   };
-  size_t at = skip(line.start, kLineMark);
+  size_t at = skip(line.start, kLineMarks);
   if (at < line.end && (text_[at] == '=' || text_[at] == '-')) {
     const size_t after = row_end(at, line.end);
     if (after - at >= (text_[at] == '-' ? kRule : 2)) at = after;
   }
-  return skip(at, kBlank);
+  return skip(at, {});
 }
 
 // So are the signs of a heading that is broken over lines.

@@ -50,6 +50,9 @@ const char* end_of_row(const char* at) {
   return end;
 }
 
+// These and blanks leave the line's start where it is, for what counts there only.
+constexpr std::u32string_view kIndentation = U":*#;";
+
 // The signs of at most so many closing braces end one template or parameter.
 constexpr uint32_t kMostBraces = 3;
 
@@ -91,7 +94,7 @@ const char* Reader::next_markup() const {
 // Text without markup.
 void Reader::plain(const char* end) {
   pieces_.push(at_, end);
-  if (line_start_) line_start_ = characters_.skip(at_, end, kIndent) == end;
+  if (line_start_) line_start_ = characters_.skip(at_, end, kBlank, kIndentation) == end;
   at_ = end;
 }
 

@@ -95,7 +95,8 @@ bool LinkTargets::is_plain(std::string_view target) const {
   uint32_t previous = ' ';
   for (const char* at = target.data(); at < end;) {
     const auto [point, size] = decode(at);
-    if (characters_.has(point, kNotPlain)) return false;
+    if (characters_.has(point, kOdd)) return false;
+    if (characters_.has(point, kMoving) && characters_.has(previous, kMoving)) return false;
     if (point == ' ' && previous == ' ') return false;
     if (point == '.' && (at == target.data() || previous == '/')) return false;
     previous = point;

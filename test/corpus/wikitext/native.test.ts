@@ -17,8 +17,8 @@ describe('characters', () => {
   test.each([
     ['blanks', 1, /^\s$/u],
     ['words', 2, /^[\p{L}\p{N}]$/u],
-    ['names of switches', 32, /^[\p{L}\p{M}\p{N}\p{Cf}'’-]$/u],
-    ['Han and Kana', 64, /^[\p{sc=Han}\p{sc=Hira}\p{sc=Kana}]$/u],
+    ['names of switches', 8, /^[\p{L}\p{M}\p{N}\p{Cf}'’-]$/u],
+    ['Han and Kana', 16, /^[\p{sc=Han}\p{sc=Hira}\p{sc=Kana}]$/u],
   ])('%s, of all of Unicode', (_, bit, pattern) => {
     const wrong: string[] = [];
     for (let point = 0; point < 0x110000; point++) {
@@ -31,7 +31,7 @@ describe('characters', () => {
 
   test('what is taken for a title as it stands is in Unicode NFC', () => {
     const plain = Array.from(properties.keys()).filter((point) => {
-      return (properties[point]! & 128) === 0 && (point < 0xd800 || point >= 0xe000);
+      return (properties[point]! & 32) === 0 && (point < 0xd800 || point >= 0xe000);
     });
     expect(plain.length).toBeGreaterThan(50_000);
     const before = Array.from('eΩवがᄀ가ا\u05d0\u0e01\u1025');
@@ -41,9 +41,12 @@ describe('characters', () => {
       if (text.normalize('NFC') !== text) expect.fail(`U+${point.toString(16)} is not stable`);
     }
     const sign = fc.nat(plain.length - 1).map((i) => String.fromCodePoint(plain[i]!));
+    const moves = (text: string): boolean => (properties[text.codePointAt(0)!]! & 64) !== 0;
     fc.assert(
-      fc.property(fc.array(sign), (signs) => {
-        const text = signs.join('');
+      fc.property(fc.array(fc.oneof(sign, fc.constantFrom('\u094d', '\u064b', 'क'))), (signs) => {
+        const text = signs
+          .filter((one, i) => i === 0 || !moves(one) || !moves(signs[i - 1]!))
+          .join('');
         expect(text.normalize('NFC')).toBe(text);
       }),
       { numRuns: 2000 },
