@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Tokenizer as Library } from 'tokenizers';
 import { addon } from '../../lib/core/addon.ts';
-import { WorkerPool } from '../../lib/core/worker-pool.ts';
+import type { WorkerPool } from '../../lib/core/worker-pool.ts';
 import { openBatches, openDump } from '../../lib/corpus/dump.ts';
 import { dumpWorkers, workOn } from '../../lib/corpus/dump-work.ts';
 import type { PageBatch } from '../../lib/corpus/page-reader.ts';
@@ -14,7 +14,6 @@ import { ArticleExtractor } from '../../lib/corpus/wikitext/extract.ts';
 import { Dataset } from '../../lib/leia/dataset.ts';
 import { ArticleTokenizer } from '../../lib/leia/tokenize-article.ts';
 import { Tokenizer } from '../../lib/tokenizer/tokenizer.ts';
-import type { TextResult } from './text-worker.ts';
 
 export const stages = ['bzip2', 'titles', 'text', 'library', 'tokens', 'prepare'] as const;
 export type Stage = (typeof stages)[number];
@@ -80,16 +79,20 @@ async function readPages(
   pool: WorkerPool,
 ): Promise<Counts> {
   const counts: Counts = { bytes: 0, articles: 0, tokens: 0 };
-  const { siteinfo, batches } = await openBatches(dump);
+  const { siteinfo, batches, reclaim } = await openBatches(dump);
   const pieces = counted(batches(), counts);
-  const job = { kind: 'titles', file: 'bench', siteinfo, byPage: true } as const;
-  const results =
-    stage === 'titles'
-      ? workOn(pieces, job, pool)
-      : pool.map<PageBatch, TextResult>(siteinfo, pieces, ({ bytes }) => [
-          bytes.buffer as ArrayBuffer,
-        ]);
-  for await (const { articles } of results) counts.articles += articles;
+  const source = { file: 'bench', siteinfo };
+  if (stage === 'titles') {
+    const job = { kind: 'titles', ...source, byPage: true } as const;
+    for await (const { articles } of workOn(pieces, job, pool, reclaim))
+      counts.articles += articles;
+    return counts;
+  }
+  const job = { kind: 'text', ...source, lists: 'keep' } as const;
+  for await (const { articles, lines } of workOn(pieces, job, pool, reclaim)) {
+    counts.articles += articles;
+    reclaim([lines.buffer]);
+  }
   return counts;
 }
 
@@ -111,10 +114,7 @@ async function run({ stage, dump, workers, tokenizer, names }: Request): Promise
       });
     }
   }
-  const pool =
-    stage === 'text'
-      ? new WorkerPool({ script: new URL('text-worker.ts', import.meta.url), workers })
-      : dumpWorkers(workers);
+  const pool = dumpWorkers(workers);
   // Once to start the threads and let their code be compiled, once to measure.
   if (stage === 'text' || stage === 'titles') await readPages(stage, dump, pool);
   const cpu = process.cpuUsage();

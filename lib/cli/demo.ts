@@ -21,8 +21,9 @@ import { trainAndMeasure } from './demo-training.ts';
 import { interruptible } from './interrupt.ts';
 import { addSettings, readSettings } from './options.ts';
 import { formatPieces } from './passages.ts';
-import { StageProgress } from './prepare.ts';
+import { prepareStages } from './prepare.ts';
 import { formatDuration } from './progress.ts';
+import { StageProgress } from './stage-progress.ts';
 import { style } from './style.ts';
 
 const sample = join(packageRoot, 'examples', 'demo');
@@ -142,7 +143,7 @@ async function prepareData(
   output: string,
   signal: AbortSignal,
 ): Promise<void> {
-  const progress = new StageProgress();
+  const progress = new StageProgress(prepareStages);
   const names = { kind: 'titles', path: titles } as const;
   await prepare({
     ...{ dump, language, names, tokenizer, output, signal },

@@ -11,6 +11,7 @@ import { registerData } from './data.ts';
 import { registerDemo } from './demo.ts';
 import { registerDoctor } from './doctor.ts';
 import { registerExport } from './export.ts';
+import { registerExtract } from './extract.ts';
 import { registerGenerate } from './generate.ts';
 import { registerPrepare } from './prepare.ts';
 import { registerPreview } from './preview.ts';
@@ -20,6 +21,7 @@ import { registerTrain } from './train.ts';
 /** Every command, in the order of the help. */
 const registrations: readonly ((program: Command) => void)[] = [
   registerPrepare,
+  registerExtract,
   registerData,
   registerPreview,
   registerTrain,

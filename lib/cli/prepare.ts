@@ -2,14 +2,14 @@ import type { Command } from 'commander';
 import { z } from 'zod';
 import { LeiaError } from '../core/error.ts';
 import { prepareText } from '../corpus/annotated-text.ts';
-import type { ByteProgress, PrepareStage } from '../corpus/make-dataset.ts';
+import type { PrepareStage } from '../corpus/make-dataset.ts';
 import type { NameSource } from '../corpus/names/name-source.ts';
 import { prepare } from '../corpus/prepare.ts';
 import { Tokenizer } from '../tokenizer/tokenizer.ts';
 import { formatStatistics } from './data.ts';
 import { interruptible } from './interrupt.ts';
 import { addSettings, readSettings } from './options.ts';
-import { formatBytes, formatDuration, Progress } from './progress.ts';
+import { StageProgress } from './stage-progress.ts';
 
 const schema = z.strictObject({
   dump: z
@@ -60,7 +60,7 @@ Example, with files from https://dumps.wikimedia.org/jawiki/latest/:
 With --text, each line is an object with "text" and "spans", offsets in code points, and a "title" if you like:
   {"text": "東京は日本の首都", "spans": [{"start": 3, "end": 5, "name": "Japan"}]}`;
 
-const stages: Readonly<Record<PrepareStage, string>> = {
+export const prepareStages: Readonly<Record<PrepareStage, string>> = {
   checksums: 'reading the checksums of the input',
   titles: 'pages read for titles and redirects',
   names: 'entries read for English names',
@@ -84,7 +84,7 @@ async function run(settings: Settings): Promise<void> {
   const { language, output, lists, shardSize, workers } = settings;
   const input = inputOf(settings);
   const tokenizer = await Tokenizer.load(settings.tokenizer);
-  const progress = new StageProgress();
+  const progress = new StageProgress(prepareStages);
   const manifest = await interruptible((signal) => {
     const common = {
       ...{ language, tokenizer, output, signal },
@@ -129,49 +129,4 @@ function inputOf(options: Settings): { dump: string; names: NameSource } | { tex
     );
   }
   return { dump: dump!, names: { kind, path: options[kind]! } };
-}
-
-/** A line of progress per stage: how many, how much of the file, rates, and the time left. */
-export class StageProgress {
-  readonly #line = new Progress();
-  #stage: PrepareStage | undefined;
-  #began = 0;
-  #first = 0;
-  #firstByte = 0;
-
-  readonly update = (
-    stage: PrepareStage,
-    done: number,
-    total?: number,
-    bytes?: ByteProgress,
-  ): void => {
-    if (stage !== this.#stage) {
-      this.#line.done();
-      this.#stage = stage;
-      this.#began = performance.now();
-      this.#first = done;
-      this.#firstByte = bytes?.done ?? 0;
-    }
-    const seconds = (performance.now() - this.#began) / 1000;
-    const rate = (done - this.#first) / seconds;
-    const byteRate = bytes ? (bytes.done - this.#firstByte) / seconds : 0;
-    const parts = [stages[stage]];
-    if (done > 0) parts[0] = `${total === undefined ? done : `${done}/${total}`} ${stages[stage]}`;
-    if (rate > 0 && Number.isFinite(rate)) parts.push(`${Math.round(rate)}/s`);
-    if (bytes) parts.push(`${formatBytes(bytes.done)} of ${formatBytes(bytes.total)}`);
-    if (byteRate > 0 && Number.isFinite(byteRate)) parts.push(`${formatBytes(byteRate)}/s`);
-    // Articles are counted when they are done, bytes when they are read, a little before.
-    const left =
-      total !== undefined && rate > 0
-        ? (total - done) / rate
-        : bytes && byteRate > 0
-          ? (bytes.total - bytes.done) / byteRate
-          : undefined;
-    if (left !== undefined && Number.isFinite(left)) parts.push(`${formatDuration(left)} left`);
-    this.#line.update(parts.join(', '));
-  };
-
-  done(): void {
-    this.#line.done();
-  }
 }

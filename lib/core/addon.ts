@@ -86,10 +86,12 @@ export interface NativeWikitextReader {
     unclosed: number;
     steps: number;
   };
-  /** Adds the bytes of `${JSON.stringify({ title, text, anchors })}\n` of the same to the lines. */
-  writeLine(wikitext: Uint8Array, title: string): void;
-  /** All lines since they were last taken. */
-  takeLines(): Uint8Array;
+  /** Adds the bytes of `${JSON.stringify({ title, text, anchors })}\n` of the same to the lines; returns `unclosed`. */
+  writeLine(wikitext: Uint8Array, title: string): number;
+  /** Bytes of all lines since they were last taken. */
+  linesSize(): number;
+  /** Takes them; `lines` is as long as they are. */
+  takeLines(lines: Uint8Array): void;
 }
 
 export interface Addon

@@ -29,13 +29,23 @@ const tasksPerWorker = 2;
 interface Message {
   id: number;
   result?: unknown;
+  spent?: readonly ArrayBuffer[] | undefined;
   error?: { code: LeiaErrorCode; message: string };
 }
 
 interface Pending {
   task: unknown;
+  reclaim(buffers: readonly ArrayBuffer[]): void;
   resolve(result: unknown): void;
   reject(error: Error): void;
+}
+
+/** How the memory of tasks moves between threads, where it does. */
+export interface TaskMemory<Task> {
+  /** What of a task moves to the worker instead of being copied. */
+  transfer(task: Task): Transferable[];
+  /** Takes what of it comes back when the task is done. */
+  reclaim?(buffers: readonly ArrayBuffer[]): void;
 }
 
 interface Job {
@@ -53,14 +63,13 @@ export class WorkerPool {
   }
 
   /**
-   * The results of all tasks of a job, in their order. Every worker gets the job's data once. `transfer` names
-   * what of a task moves to the worker instead of being copied. Throws what a task threw, when its turn comes.
-   * One job at a time.
+   * The results of all tasks of a job, in their order. Every worker gets the job's data once. Throws what a task
+   * threw, when its turn comes. One job at a time.
    */
   async *map<Task, Result>(
     job: unknown,
     tasks: AsyncIterable<Task>,
-    transfer: (task: Task) => Transferable[] = () => [],
+    memory: TaskMemory<Task> = { transfer: () => [] },
   ): AsyncGenerator<Result, void, undefined> {
     const source = tasks[Symbol.asyncIterator]();
     const underWay: Promise<Result>[] = [];
@@ -75,7 +84,9 @@ export class WorkerPool {
           else {
             const thread = this.#thread();
             thread.begin(this.#job);
-            const result = thread.run(next.value, transfer(next.value)) as Promise<Result>;
+            const result = thread.run(next.value, memory.transfer(next.value), (spent) =>
+              memory.reclaim?.(spent),
+            ) as Promise<Result>;
             result.catch(() => {}); // thrown when it is awaited
             underWay.push(result);
           }
@@ -117,9 +128,10 @@ class Thread {
   constructor({ script, workers, where, heapMiB = 768 }: PoolOptions) {
     this.#where = where;
     this.#worker = startWorker(script, heapMiB, workers);
-    this.#worker.on('message', ({ id, result, error }: Message) => {
+    this.#worker.on('message', ({ id, result, error, spent }: Message) => {
       const task = this.#pending.get(id);
       this.#pending.delete(id);
+      if (spent) task?.reclaim(spent);
       if (error) task?.reject(new LeiaError(error.code, error.message));
       else task?.resolve(result);
     });
@@ -147,11 +159,11 @@ class Thread {
     this.#worker.postMessage({ job: data });
   }
 
-  run(task: unknown, transfer: Transferable[]): Promise<unknown> {
+  run(task: unknown, transfer: Transferable[], reclaim: Pending['reclaim']): Promise<unknown> {
     if (this.#failure) return Promise.reject(this.#failure);
     return new Promise((resolve, reject) => {
       const id = this.#next++;
-      this.#pending.set(id, { task, resolve, reject });
+      this.#pending.set(id, { task, reclaim, resolve, reject });
       this.#worker.postMessage({ id, task }, transfer);
     });
   }
@@ -186,10 +198,17 @@ function startWorker(script: URL, heapMiB: number, workers: number): Worker {
   return new Worker(code, { ...options, eval: true, execArgv: [] });
 }
 
-/** What a worker does with a task; `transfer` names what of the result moves instead of being copied. */
-export type Work<Task, Result = unknown> = (
-  task: Task,
-) => Promise<{ result: Result; transfer: Transferable[] }>;
+/** What has become of a task. */
+export interface Done<Result> {
+  result: Result;
+  /** What of the result moves instead of being copied. */
+  transfer: Transferable[];
+  /** Memory of the task that has no use any more, for tasks to come. */
+  spent?: ArrayBuffer[];
+}
+
+/** What a worker does with a task. */
+export type Work<Task, Result = unknown> = (task: Task) => Promise<Done<Result>>;
 type Order<Job, Task> = { job: Job } | { id: number; task: Task };
 
 /** In a worker: makes of each job's data the function that does its tasks. */
@@ -203,8 +222,8 @@ export function serve<Job, Task>(start: (job: Job) => Promise<Work<Task>>): void
     }
     const { id, task } = order;
     try {
-      const { result, transfer } = await (await work!)(task);
-      port.postMessage({ id, result } satisfies Message, transfer);
+      const { result, transfer, spent = [] } = await (await work!)(task);
+      port.postMessage({ id, result, spent } satisfies Message, [...transfer, ...spent]);
     } catch (error) {
       if (!(error instanceof LeiaError)) throw error;
       const { code, message } = error;

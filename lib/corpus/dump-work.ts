@@ -1,6 +1,6 @@
-// What threads do with pieces of a dump: in the first pass collect titles and redirects, in the second make
-// encoded articles.
-import { type Work, WorkerPool } from '../core/worker-pool.ts';
+// What threads do with pieces of a dump: collect titles and redirects and then make encoded articles, or just give
+// the text of the articles.
+import { type Done, type Work, WorkerPool } from '../core/worker-pool.ts';
 import { englishName } from '../leia/names.ts';
 import type { Tokenizer } from '../tokenizer/tokenizer.ts';
 import type { Article } from './article.ts';
@@ -10,8 +10,9 @@ import {
   encodedBuffers,
   type LinkedArticle,
 } from './encode-articles.ts';
-import { type PageBatch, readPages } from './page-reader.ts';
-import type { Siteinfo } from './siteinfo.ts';
+import type { DumpBatches } from './page-batches.ts';
+import { type PageBatch, type PageSource, readPages } from './page-reader.ts';
+import type { Page, Siteinfo } from './siteinfo.ts';
 import { loadInTurn, type SharedTokenizer, workInThreads } from './threads.ts';
 import { normaliseTitle } from './title.ts';
 import { type SharedTitles, TitleIndex } from './title-index.ts';
@@ -36,7 +37,12 @@ export interface ArticleJob extends Source {
   tokenizer: SharedTokenizer;
 }
 
-export type DumpJob = TitleJob | ArticleJob;
+export interface TextJob extends Source {
+  kind: 'text';
+  lists: Lists;
+}
+
+export type DumpJob = TitleJob | ArticleJob | TextJob;
 
 /** Titles of a piece, all normalised. */
 export interface TitleBatch {
@@ -47,33 +53,63 @@ export interface TitleBatch {
   byPage: [id: number, title: string][];
 }
 
+/** Articles as lines of JSON in UTF-8: title, text, anchors. */
+export interface TextBatch {
+  articles: number;
+  lines: Uint8Array<ArrayBuffer>;
+  /** What is odd about some of them, for a warning. */
+  oddities: string[];
+}
+
+type Batch = TitleBatch | ArticleBatch | TextBatch;
+
 /** Begins a job; `loaded` is its tokenizer, if that is there already. */
-export async function startWork(
-  job: DumpJob,
-  loaded?: Tokenizer,
-): Promise<Work<PageBatch, TitleBatch | ArticleBatch>> {
+export async function startWork(job: DumpJob, loaded?: Tokenizer): Promise<Work<PageBatch, Batch>> {
   const { file, siteinfo } = job;
   const source = { file, namespaces: siteinfo.namespaces };
   if (job.kind === 'titles') {
-    return async (batch) => ({ result: titlesOf(readPages(batch, source), job), transfer: [] });
+    return async (batch) => {
+      const result = titlesOf(readPages(batch, source), job);
+      return { result, transfer: [], spent: [batch.bytes.buffer] };
+    };
   }
   const extractor = new ArticleExtractor(siteinfo, { lists: job.lists });
+  if (job.kind === 'text') return async (batch) => textOf(batch, source, extractor);
   const index = new TitleIndex(job.titles);
   const encoder = new ArticleEncoder(loaded ?? (await loadInTurn(job.tokenizer)));
   return async (batch) => {
     const end = batch.start + batch.bytes.length;
     const oddities: string[] = [];
     const articles: LinkedArticle[] = [];
-    for (const page of readPages(batch, source)) {
-      if (page.namespace !== 0 || page.redirect !== undefined) continue;
+    for (const page of articlePages(batch, source)) {
       const article = extractor.extract(page);
-      const { title, oddity } = article;
-      if (oddity) oddities.push(`page '${title.slice(0, 100)}': ${oddity}`);
+      if (article.oddity) oddities.push(article.oddity);
       articles.push(link(article, index));
     }
     const result = await encoder.encode(articles, end, oddities);
-    return { result, transfer: encodedBuffers(result) };
+    return { result, transfer: encodedBuffers(result), spent: [batch.bytes.buffer] };
   };
+}
+
+/** The pages that are articles. */
+function articlePages(batch: PageBatch, source: PageSource): Page[] {
+  return readPages(batch, source).filter(
+    ({ namespace, redirect }) => namespace === 0 && redirect === undefined,
+  );
+}
+
+/** The text of a piece, in the piece's own memory if that is enough. */
+function textOf(
+  { bytes, start }: PageBatch,
+  source: PageSource,
+  extractor: ArticleExtractor,
+): Done<TextBatch> {
+  const pages = articlePages({ bytes, start }, source);
+  const oddities = pages.flatMap((page) => extractor.writeLine(page) ?? []);
+  const lines = extractor.takeLines(new Uint8Array(bytes.buffer));
+  const result = { articles: pages.length, lines, oddities };
+  const spent = lines.buffer === bytes.buffer ? [] : [bytes.buffer];
+  return { result, transfer: [lines.buffer], spent };
 }
 
 function titlesOf(pages: ReturnType<typeof readPages>, { siteinfo, byPage }: TitleJob): TitleBatch {
@@ -111,14 +147,24 @@ export function dumpWorkers(workers: number): WorkerPool {
   });
 }
 
-/** The results of a job over all pieces, in order. */
+/** What comes of a piece. */
+type BatchOf<Job> = Job extends TitleJob
+  ? TitleBatch
+  : Job extends ArticleJob
+    ? ArticleBatch
+    : TextBatch;
+
+/** The results of a job over all pieces, in order. `reclaim` takes back the memory of pieces that are done with. */
 export function workOn<Job extends DumpJob>(
   batches: AsyncGenerator<PageBatch, void, undefined>,
   job: Job,
   pool: WorkerPool,
+  reclaim: DumpBatches['reclaim'],
   tokenizer?: Tokenizer,
-): AsyncGenerator<Job extends TitleJob ? TitleBatch : ArticleBatch, void, undefined> {
-  type Result = Job extends TitleJob ? TitleBatch : ArticleBatch;
-  const here = () => startWork(job, tokenizer) as Promise<Work<PageBatch, Result>>;
-  return workInThreads(batches, job, pool, here, ({ bytes }) => [bytes.buffer as ArrayBuffer]);
+): AsyncGenerator<BatchOf<Job>, void, undefined> {
+  const here = () => startWork(job, tokenizer) as Promise<Work<PageBatch, BatchOf<Job>>>;
+  return workInThreads(batches, job, pool, here, {
+    transfer: ({ bytes }) => [bytes.buffer],
+    reclaim,
+  });
 }

@@ -20,7 +20,15 @@ export interface DumpBatches {
    * `format` if the dump is cut off.
    */
   batches(from?: number): AsyncGenerator<PageBatch, void, undefined>;
+  /** Takes back the memory of pieces for those to come: new memory for each calls the garbage collector often. */
+  reclaim(buffers: readonly ArrayBuffer[]): void;
 }
+
+/** Memory for pieces is a multiple of this, so that it fits the next one, too. */
+const memoryStep = 1 << 16;
+/** As many pieces as may be under way at a time, and no long ones. */
+const mostSpare = 64;
+const mostKept = 1 << 20;
 
 const PAGE = Buffer.from('<page');
 const PAGE_END = Buffer.from('</page>');
@@ -75,6 +83,8 @@ class Pending {
   #from = 0;
   #to = 0;
   readonly #pieces: AsyncIterator<Uint8Array>;
+  /** Memory of pieces that were taken and are done with. */
+  readonly #spare: ArrayBuffer[] = [];
 
   constructor(pieces: AsyncIterator<Uint8Array>) {
     this.#pieces = pieces;
@@ -104,10 +114,21 @@ class Pending {
     return true;
   }
 
-  take(length: number): Uint8Array {
-    const taken = new Uint8Array(this.bytes.subarray(0, length));
+  take(length: number): Uint8Array<ArrayBuffer> {
+    let memory = this.#spare.pop();
+    if (memory === undefined || memory.byteLength < length) {
+      memory = Buffer.allocUnsafeSlow(Math.ceil(length / memoryStep) * memoryStep).buffer;
+    }
+    const taken = new Uint8Array(memory, 0, length);
+    taken.set(this.bytes.subarray(0, length));
     this.drop(length);
     return taken;
+  }
+
+  reclaim(buffers: readonly ArrayBuffer[]): void {
+    for (const buffer of buffers) {
+      if (this.#spare.length < mostSpare && buffer.byteLength <= mostKept) this.#spare.push(buffer);
+    }
   }
 
   drop(length: number): void {
@@ -168,6 +189,7 @@ export async function readBatches(
 
   return {
     siteinfo: frame.endHead(),
+    reclaim: (buffers) => pending.reclaim(buffers),
     async *batches(from = 0) {
       try {
         while (pending.start < from) {

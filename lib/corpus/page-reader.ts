@@ -9,7 +9,7 @@ import type { Namespace, Page } from './siteinfo.ts';
 
 /** Whole pages of a dump, in UTF-8. */
 export interface PageBatch {
-  bytes: Uint8Array;
+  bytes: Uint8Array<ArrayBuffer>;
   /** Where in the whole XML it begins. */
   start: number;
 }

@@ -104,10 +104,10 @@ async function openArticles(
   };
   return {
     async *batches(position) {
-      const { batches } = await openBatches(dump, { batchBytes, onRead });
+      const { batches, reclaim } = await openBatches(dump, { batchBytes, onRead });
       const shared = shareTokenizer(tokenizer);
       const job = { kind: 'articles', file, siteinfo, lists, titles, tokenizer: shared } as const;
-      yield* workOn(batches(position), job, pool, tokenizer);
+      yield* workOn(batches(position), job, pool, reclaim, tokenizer);
     },
     total: articles,
     progress: () => progress,
@@ -144,11 +144,11 @@ async function readTitles(
   const onRead = (done: number): void => {
     progress.done = done;
   };
-  const { siteinfo, batches } = await openBatches(dump, { batchBytes, onRead });
+  const { siteinfo, batches, reclaim } = await openBatches(dump, { batchBytes, onRead });
   const byPage = names.kind === 'langlinks';
   const job = { kind: 'titles', file: basename(dump), siteinfo, byPage } as const;
   let [pages, articles] = [0, 0];
-  for await (const batch of workOn(batches(), job, pool)) {
+  for await (const batch of workOn(batches(), job, pool, reclaim)) {
     pages += batch.pages;
     articles += batch.articles;
     for (const [from, to] of batch.redirects) index.redirect(from, to);

@@ -1,8 +1,7 @@
 // What all work of threads on an input has in common: pieces go out and results come back in order, and every
 // thread has a tokenizer of its own.
-import type { Transferable } from 'node:worker_threads';
 import { addon } from '../core/addon.ts';
-import type { Work, WorkerPool } from '../core/worker-pool.ts';
+import type { TaskMemory, Work, WorkerPool } from '../core/worker-pool.ts';
 import { Tokenizer } from '../tokenizer/tokenizer.ts';
 
 /** A tokenizer that each thread loads for itself, one after the other. */
@@ -42,14 +41,14 @@ export async function loadInTurn({ folder, turn }: SharedTokenizer): Promise<Tok
 
 /**
  * The results of a job over all pieces, in order. An input of one piece is done by `here`, without threads, which
- * take longer to start. `transfer` names what of a piece moves to its thread instead of being copied.
+ * take longer to start.
  */
 export async function* workInThreads<Piece, Result>(
   pieces: AsyncGenerator<Piece, void, undefined>,
   job: unknown,
   pool: WorkerPool,
   here: () => Promise<Work<Piece, Result>>,
-  transfer?: (piece: Piece) => Transferable[],
+  memory?: TaskMemory<Piece>,
 ): AsyncGenerator<Result, void, undefined> {
   const first = await pieces.next();
   const second = first.done ? first : await pieces.next();
@@ -64,5 +63,5 @@ export async function* workInThreads<Piece, Result>(
     yield second.value;
     yield* pieces;
   };
-  yield* pool.map<Piece, Result>(job, all(), transfer);
+  yield* pool.map<Piece, Result>(job, all(), memory);
 }

@@ -46,8 +46,8 @@ class Lines {
     return bytes_.get() + size_;
   }
   void add_until(const uint8_t* end) { size_ = static_cast<size_t>(end - bytes_.get()); }
-  // All that were written, which hold until the next one is.
-  std::span<const uint8_t> take() { return {bytes_.get(), std::exchange(size_, 0)}; }
+  size_t size() const { return size_; }
+  void take(uint8_t* output) { std::copy_n(bytes_.get(), std::exchange(size_, 0), output); }
 
  private:
   std::unique_ptr<uint8_t[]> bytes_;
@@ -61,6 +61,7 @@ class JsWikitextReader : public Napi::ObjectWrap<JsWikitextReader> {
     return DefineClass(env, "NativeWikitextReader",
                        {InstanceMethod<&JsWikitextReader::article>("article"),
                         InstanceMethod<&JsWikitextReader::write_line>("writeLine"),
+                        InstanceMethod<&JsWikitextReader::lines_size>("linesSize"),
                         InstanceMethod<&JsWikitextReader::take_lines>("takeLines")});
   }
   // new NativeWikitextReader(properties: Uint8Array, capitals: Uint32Array, keepLists, resolve)
@@ -143,7 +144,7 @@ class JsWikitextReader : public Napi::ObjectWrap<JsWikitextReader> {
   Napi::Value write_line(const Napi::CallbackInfo& info) {
     return guarded(info, [&]() -> Napi::Value {
       Arguments arguments(info, "wikitext");
-      read(arguments);
+      const Passage passage = read(arguments);
       const Napi::Value name = arguments.value();
       require(name.IsString(), "wikitext: expected the title as a string");
       const std::u16string title = name.As<Napi::String>().Utf16Value();
@@ -154,15 +155,24 @@ class JsWikitextReader : public Napi::ObjectWrap<JsWikitextReader> {
       for (const auto& [start, end, target] : reader_->anchors()) json.anchor(start, end, target);
       json.finish();
       lines_.add_until(json.end());
-      return info.Env().Undefined();
+      return number(info.Env(), passage.unclosed);
     });
   }
 
-  // takeLines()
+  // linesSize()
+  Napi::Value lines_size(const Napi::CallbackInfo& info) {
+    return number(info.Env(), lines_.size());
+  }
+
+  // takeLines(lines: Uint8Array)
   Napi::Value take_lines(const Napi::CallbackInfo& info) {
     return guarded(info, [&]() -> Napi::Value {
-      const std::span<const uint8_t> all = lines_.take();
-      return Napi::Buffer<uint8_t>::Copy(info.Env(), all.data(), all.size());
+      Arguments arguments(info, "wikitext");
+      Napi::Uint8Array output = arguments.bytes("the lines");
+      require(output.ByteLength() == lines_.size(), "wikitext: expected room for ", lines_.size(),
+              " bytes of lines, got ", output.ByteLength());
+      lines_.take(output.Data());
+      return info.Env().Undefined();
     });
   }
 

@@ -41,28 +41,40 @@ export class ArticleExtractor {
   extract({ id, title, wikitext }: Pick<Page, 'id' | 'title' | 'wikitext'>): Article {
     const { text, anchors, targets, unclosed } = this.#reader.article(wikitext);
     const article: Article = { id, title, text, anchors: anchorsOf(anchors, targets) };
-    if (unclosed > manyUnclosed) {
-      article.oddity = `${unclosed} templates, tables or links are never closed`;
-    } else if (wikitext.length > longPage) {
-      article.oddity = `it is ${(wikitext.length / 1e6).toFixed(1)} million bytes long`;
-    }
+    const oddity = oddityOf(title, wikitext, unclosed);
+    if (oddity !== undefined) article.oddity = oddity;
     return article;
   }
 
-  /** The same as a line of JSON in UTF-8, `{"title":…,"text":…,"anchors":[{"start":…,"end":…,"target":…},…]}`. */
-  writeLine({ title, wikitext }: Pick<Page, 'title' | 'wikitext'>): void {
-    this.#reader.writeLine(wikitext, title);
+  /**
+   * The same as a line of JSON in UTF-8, `{"title":…,"text":…,"anchors":[{"start":…,"end":…,"target":…},…]}`, to be
+   * taken later. Returns what is odd about the page, if something is.
+   */
+  writeLine({ title, wikitext }: Pick<Page, 'title' | 'wikitext'>): string | undefined {
+    return oddityOf(title, wikitext, this.#reader.writeLine(wikitext, title));
   }
 
-  /** All lines since they were last taken. */
-  takeLines(): Uint8Array {
-    return this.#reader.takeLines();
+  /** All lines since they were last taken: in `room` if they fit there, or else in memory of their own. */
+  takeLines(room: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+    const size = this.#reader.linesSize();
+    const lines = size <= room.length ? room.subarray(0, size) : new Uint8Array(size);
+    this.#reader.takeLines(lines);
+    return lines;
   }
 
   /** Turns taken to read a page, for tests of linear time. */
   steps(wikitext: Uint8Array): number {
     return this.#reader.article(wikitext).steps;
   }
+}
+
+function oddityOf(title: string, wikitext: Uint8Array, unclosed: number): string | undefined {
+  const page = `page '${title.slice(0, 100)}'`;
+  if (unclosed > manyUnclosed) {
+    return `${page}: ${unclosed} templates, tables or links are never closed`;
+  }
+  if (wikitext.length <= longPage) return undefined;
+  return `${page}: it is ${(wikitext.length / 1e6).toFixed(1)} million bytes long`;
 }
 
 function anchorsOf(numbers: Int32Array, targets: string): Anchor[] {

@@ -176,6 +176,10 @@ test.each(PAGES)(
 
 test('what is too odd for an editor is told', () => {
   expect(extract('{{'.repeat(400)).oddity).toBeUndefined();
-  expect(extract('{{ '.repeat(600)).oddity).toBe('600 templates, tables or links are never closed');
-  expect(extract('a '.repeat(2 ** 20 + 1)).oddity).toBe('it is 2.1 million bytes long');
+  expect(extract('{{ '.repeat(600)).oddity).toBe(
+    "page 'Page': 600 templates, tables or links are never closed",
+  );
+  expect(extract('a '.repeat(2 ** 20 + 1)).oddity).toBe(
+    "page 'Page': it is 2.1 million bytes long",
+  );
 });

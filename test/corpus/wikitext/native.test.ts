@@ -145,8 +145,11 @@ test('a line is the JSON of the article', () => {
       const { text, anchors } = extractor.extract(page);
       const line = `${JSON.stringify({ title, text, anchors })}\n`;
       for (const times of [1, 3]) {
-        for (let i = 0; i < times; i++) extractor.writeLine(page);
-        expect(Buffer.from(extractor.takeLines()).toString()).toBe(line.repeat(times));
+        for (let i = 0; i < times; i++) expect(extractor.writeLine(page)).toBeUndefined();
+        const room = new Uint8Array(200);
+        const lines = extractor.takeLines(room);
+        expect(Buffer.from(lines).toString()).toBe(line.repeat(times));
+        expect(lines.buffer === room.buffer).toBe(lines.length <= 200);
       }
     }),
   );
@@ -203,7 +206,9 @@ describe('wrong arguments are refused', () => {
     expect(() => article!.call(own, 'text')).toThrow('the wikitext is a string');
     expect(() => writeLine!.call(own, undefined, 'a')).toThrow('the wikitext is undefined');
     expect(() => writeLine!.call(own, Buffer.from('a'))).toThrow('the title as a string');
-    expect(own.takeLines()).toHaveLength(0);
+    expect(own.linesSize()).toBe(0);
+    own.writeLine(Buffer.from('b'), 'a');
+    expect(() => own.takeLines(new Uint8Array(3))).toThrow('room for 38 bytes of lines, got 3');
     expect(() => (addon().scanPages as (xml: unknown) => unknown)([1])).toThrow(
       'the XML is an object',
     );

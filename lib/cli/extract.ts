@@ -1,0 +1,67 @@
+import type { Command } from 'commander';
+import { z } from 'zod';
+import { stageFile } from '../core/files.ts';
+import { extractText } from '../corpus/extract-text.ts';
+import { interruptible } from './interrupt.ts';
+import { addSettings, readSettings } from './options.ts';
+import { formatBytes } from './progress.ts';
+import { StageProgress } from './stage-progress.ts';
+
+const schema = z.strictObject({
+  dump: z.string().describe('MediaWiki pages-articles XML: .bz2 (also multistream), .gz or plain'),
+  output: z.string().describe('the file of JSON Lines; it is there when it is whole'),
+  lists: z
+    .enum(['keep', 'drop'])
+    .default('keep')
+    .describe('items of lists: text like any, or left out'),
+  workers: z
+    .int()
+    .positive()
+    .max(1024)
+    .optional()
+    .describe('threads that read the dump; the result is the same (default: one a core)'),
+});
+
+const example = `
+Each line is an article, {"title": …, "text": …, "anchors": [{"start": …, "end": …, "target": …}, …]}: offsets in code
+points, the target is the title that the link names.
+
+Example:
+  leia extract --dump elwiki-latest-pages-articles.xml.bz2 --output el.jsonl`;
+
+export function registerExtract(program: Command): void {
+  const command = program
+    .command('extract')
+    .summary("a dump's articles as plain text with the links in it")
+    .description(
+      'Write the articles of a Wikipedia dump as plain text with the links in it, for uses of your own. A dataset to train on is made of the dump itself, by leia prepare.',
+    );
+  addSettings(command, schema).addHelpText('after', example);
+  command.action(async () => {
+    await run(readSettings(command, schema));
+  });
+}
+
+async function run({ output, workers, ...input }: z.output<typeof schema>): Promise<void> {
+  const progress = new StageProgress({ text: 'articles' });
+  let [articles, bytes] = [0, 0];
+  const file = await interruptible((signal) => {
+    const pieces = extractText({
+      ...input,
+      ...(workers ? { workers } : {}),
+      signal,
+      onProgress: (done, of) => progress.update('text', done, undefined, of),
+      onWarning: (message) => console.error(`warning: ${message}`),
+    });
+    const staged = stageFile(output, async (handle) => {
+      for await (const piece of pieces) {
+        await handle.write(piece.lines);
+        articles += piece.articles;
+        bytes += piece.lines.length;
+      }
+    });
+    return staged.finally(() => progress.done());
+  });
+  await file.commit();
+  console.log(`${articles} articles, ${formatBytes(bytes)}: ${output}`);
+}
