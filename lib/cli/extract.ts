@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { z } from 'zod';
-import { stageFile } from '../core/files.ts';
+import { writeFileAtomically } from '../core/files.ts';
 import { extractText } from '../corpus/extract-text.ts';
 import { interruptible } from './interrupt.ts';
 import { addSettings, readSettings } from './options.ts';
@@ -45,7 +45,7 @@ export function registerExtract(program: Command): void {
 async function run({ output, workers, ...input }: z.output<typeof schema>): Promise<void> {
   const progress = new StageProgress({ text: 'articles' });
   let [articles, bytes] = [0, 0];
-  const file = await interruptible((signal) => {
+  await interruptible(async (signal) => {
     const pieces = extractText({
       ...input,
       ...(workers ? { workers } : {}),
@@ -53,15 +53,14 @@ async function run({ output, workers, ...input }: z.output<typeof schema>): Prom
       onProgress: (done, of) => progress.update('text', done, undefined, of),
       onWarning: (message) => console.error(`warning: ${message}`),
     });
-    const staged = stageFile(output, async (handle) => {
+    const writing = writeFileAtomically(output, async (handle) => {
       for await (const piece of pieces) {
-        await handle.write(piece.lines);
+        await handle.writeFile(piece.lines);
         articles += piece.articles;
         bytes += piece.lines.length;
       }
     });
-    return staged.finally(() => progress.done());
+    await writing.finally(() => progress.done());
   });
-  await file.commit();
   console.log(`${articles} articles, ${formatBytes(bytes)}: ${output}`);
 }

@@ -71,16 +71,12 @@ export function readQuickly(xml: Buffer, start: number, source: PageSource): Pag
 }
 
 function draftOf(xml: Buffer, numbers: Int32Array): Draft {
-  const bytes = (part: number): Buffer | undefined => {
-    const start = numbers[part]!;
-    const length = numbers[part + 1]!;
-    return length < 0 ? undefined : xml.subarray(start, start + length);
-  };
-  const text = (part: number): string | undefined => bytes(part)?.toString();
-  const number = (part: number): number | undefined => {
-    const written = text(part);
-    return written === undefined ? undefined : Number(written);
-  };
+  const end = (part: number): number => numbers[part]! + numbers[part + 1]!;
+  const isAbsent = (part: number): boolean => numbers[part + 1]! < 0;
+  const text = (part: number): string | undefined =>
+    isAbsent(part) ? undefined : xml.toString('utf8', numbers[part], end(part));
+  const number = (part: number): number | undefined =>
+    isAbsent(part) ? undefined : Number(xml.toString('latin1', numbers[part], end(part)));
   return {
     id: number(ID),
     title: text(TITLE) ?? '',
@@ -88,7 +84,7 @@ function draftOf(xml: Buffer, numbers: Int32Array): Draft {
     redirect: text(REDIRECT_TITLE),
     hasRedirect: numbers[HAS_REDIRECT] === 1,
     model: text(MODEL) ?? WIKITEXT_MODEL,
-    wikitext: bytes(WIKITEXT),
+    wikitext: isAbsent(WIKITEXT) ? undefined : xml.subarray(numbers[WIKITEXT], end(WIKITEXT)),
     textBytes: numbers[DELETED] === 1 ? 0 : (number(BYTES) ?? 0),
   };
 }

@@ -45,15 +45,17 @@ uint8_t* write_escape(uint32_t unit, uint8_t* to) {
 }
 
 bool is_escaped(uint8_t byte) {
-  return byte < 0x20 || byte == '"' || byte == '\\';
+  return (byte < 0x20) | (byte == '"') | (byte == '\\');
 }
 
 // Bytes that are looked at and copied together; few have anything to escape.
 constexpr size_t kStretch = 16;
 
 bool has_escapes(std::string_view stretch) {
-  unsigned escaped = 0;
-  for (const char sign : stretch) escaped |= unsigned{is_escaped(static_cast<uint8_t>(sign))};
+  uint8_t escaped = 0;  // a byte, for which many are looked at together
+  for (const char sign : stretch) {
+    escaped = static_cast<uint8_t>(escaped | is_escaped(static_cast<uint8_t>(sign)));
+  }
   return escaped != 0;
 }
 

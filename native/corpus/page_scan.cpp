@@ -33,14 +33,15 @@ const Reference* reference_at(std::string_view text) {
 bool is_usual(std::string_view xml) {
   // Without branches, so that many bytes are looked at together.
   const auto* bytes = reinterpret_cast<const uint8_t*>(xml.data());
-  unsigned unusual = 0;
+  uint8_t unusual = 0;
   for (size_t i = 0; i < xml.size(); ++i) {
-    unusual |= unsigned{bytes[i] < 0x20} & unsigned{bytes[i] != '\t'} & unsigned{bytes[i] != '\n'};
+    const bool control = (bytes[i] < 0x20) & (bytes[i] != '\t') & (bytes[i] != '\n');
+    unusual = static_cast<uint8_t>(unusual | control);
   }
   // U+FFFE and U+FFFF
   for (size_t i = 0; i + 2 < xml.size(); ++i) {
-    unusual |= unsigned{bytes[i] == 0xef} & unsigned{bytes[i + 1] == 0xbf} &
-               unsigned{bytes[i + 2] >= 0xbe};
+    const bool none = (bytes[i] == 0xef) & (bytes[i + 1] == 0xbf) & (bytes[i + 2] >= 0xbe);
+    unusual = static_cast<uint8_t>(unusual | none);
   }
   return unusual == 0;
 }

@@ -55,6 +55,28 @@ describe('a pool of threads', () => {
     await pool.close();
   });
 
+  test('memory moves to a thread and comes back', async () => {
+    const pool = new WorkerPool({ script, workers: 2 });
+    const sent: Uint8Array<ArrayBuffer>[] = [];
+    const back: ArrayBuffer[] = [];
+    const tasks = async function* (): AsyncGenerator<Task> {
+      for (let value = 0; value < 9; value++) {
+        const memory = Uint8Array.of(value);
+        sent.push(memory);
+        yield { value, memory };
+      }
+    };
+    const memory = {
+      transfer: (task: Task) => [task.memory!.buffer],
+      reclaim: (buffers: readonly ArrayBuffer[]) => back.push(...buffers),
+    };
+    for await (const _ of pool.map<Task, number>(100, tasks(), memory));
+    await pool.close();
+    expect(sent.every(({ length }) => length === 0)).toBe(true);
+    const values = back.map((buffer) => new Uint8Array(buffer)[0]!);
+    expect(values.sort()).toEqual([100, 101, 102, 103, 104, 105, 106, 107, 108]);
+  });
+
   test.each([
     ['break', 'a worker thread failed: not a function in task 5'],
     ['exit', 'a worker thread ended before its work was done (exit code 7) in task 5'],

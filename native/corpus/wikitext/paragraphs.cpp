@@ -26,11 +26,14 @@ bool ends_sentence(uint32_t point) {
 
 // Whether there are tabs, or blanks or controls in a row; `previous` is the byte before.
 bool is_odd(std::string_view piece, char previous) {
-  const auto low = [](char byte) { return unsigned{static_cast<uint8_t>(byte) <= ' '}; };
+  const auto low = [](char byte) { return static_cast<uint8_t>(byte) <= ' '; };
   // Without branches, which blanks between words would make expensive.
-  unsigned odd = low(piece.front()) & low(previous);
-  for (size_t i = 0; i + 1 < piece.size(); ++i) odd |= low(piece[i]) & low(piece[i + 1]);
-  return odd != 0 || std::memchr(piece.data(), '\t', piece.size()) != nullptr;
+  uint8_t odd = 0;  // a byte, for which many are looked at together
+  for (size_t i = 0; i + 1 < piece.size(); ++i) {
+    const bool here = (piece[i] == '\t') | (low(piece[i]) & low(piece[i + 1]));
+    odd = static_cast<uint8_t>(odd | here);
+  }
+  return odd != 0 || piece.back() == '\t' || (low(piece.front()) && low(previous));
 }
 
 }  // namespace
