@@ -23,7 +23,7 @@ struct Anchor {
 class ArticleReader {
  public:
   // Longer texts are not read: offsets are of 32 bits.
-  static constexpr size_t kMostBytes = size_t{1} << 30;
+  static constexpr size_t kMostBytes = size_t{1} << 28;
 
   // See Characters and LinkTargets.
   ArticleReader(std::span<const uint8_t> properties, std::span<const uint32_t> capitals,

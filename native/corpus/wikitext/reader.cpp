@@ -53,6 +53,9 @@ const char* end_of_row(const char* at) {
 // These and blanks leave the line's start where it is, for what counts there only.
 constexpr std::u32string_view kIndentation = U":*#;";
 
+// As often as the text itself is long its parts are read as targets of links.
+constexpr size_t kMostReadings = 2;
+
 // The signs of at most so many closing braces end one template or parameter.
 constexpr uint32_t kMostBraces = 3;
 
@@ -71,6 +74,7 @@ Passage Reader::read(std::string_view wikitext) {
   line_start_ = true;
   heading_ = wikitext.starts_with('=');
   steps_ = 0;
+  target_bytes_ = 0;
   while (at_ < end_) {
     ++steps_;
     const char* next = next_markup();
@@ -346,14 +350,16 @@ void Reader::close_bracket() {
 // Reads the target of the link whose pieces begin with this frame.
 void Reader::end_target(Frame& frame) {
   OpenLink& link = frame.link;
-  link.written = pieces_.keep(pieces_.text_from(frame.start, LinkTargets::kMostBytes));
-  if (link.opaque) {
-    link.target = {TargetKind::kText, {}};
-  } else {
-    // A copy, since the names grow.
-    const std::string written(pieces_.name(link.written));
-    link.target = targets_.resolve(written, pieces_);
-  }
+  link.target = {TargetKind::kText, {}};
+  // Targets are apart from each other but where addresses stand in them: then, in the end, they are
+  // no titles.
+  const size_t size = static_cast<size_t>(end_ - pieces_.source());
+  if (target_bytes_ > kMostReadings * size) return;
+  const std::string written(pieces_.text_from(frame.start, LinkTargets::kMostBytes));
+  target_bytes_ += written.size();
+  if (written.size() > LinkTargets::kMostBytes) return;
+  link.written = pieces_.keep(written);
+  if (!link.opaque) link.target = targets_.resolve(written, pieces_);
 }
 
 void Reader::close_link() {

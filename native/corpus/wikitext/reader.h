@@ -37,7 +37,7 @@ class Reader {
   Reader(const Reader&) = delete;
   Reader& operator=(const Reader&) = delete;
 
-  // Never fails: any text is wikitext. In UTF-8, of less than 1 GiB.
+  // Never fails: any text is wikitext. In UTF-8, of less than 256 MiB.
   Passage read(std::string_view wikitext);
   const Pieces& pieces() const { return pieces_; }
 
@@ -95,6 +95,7 @@ class Reader {
   bool line_start_ = true;
   bool heading_ = false;
   size_t steps_ = 0;
+  size_t target_bytes_ = 0;  // read as targets of links
 };
 
 }  // namespace leia::corpus::wikitext

@@ -155,6 +155,8 @@ const PAGES: readonly [string, string][] = [
   ['tables of the other kind nested', `${fill('<table><tr><td>')}${fill('</table>', 2e5)}`],
   ['references nested', `${fill('<ref>')}${fill('</ref>')}`],
   ['references that are not closed', fill('<ref>a[[b]] ')],
+  ['addresses in targets, links in addresses', `${fill('[[a [http://x ')}${fill(']', 2e5)}`],
+  ['the same of sections', `${fill('[[#a [//x ')}${fill(']', 2e5)}`],
   ['a long argument', `{{a|${fill('b [[c]] = ')}}}d`],
   ['an image with a long caption', `[[Datei:a.jpg|mini|${fill('b [[c]] ')}]]d`],
   ['a long heading', `== ${fill('a [[b]] ')} ==\nc`],
