@@ -372,7 +372,7 @@ void Reader::close_link() {
     return;
   }
   if (!labelled) {
-    target_as_label(frame.start, target);
+    target_as_label(frame);
   } else if (pieces_.length() == frame.start) {
     pieces_.push_text(pipe_trick(pieces_.name(frame.link.written), characters_));
   }
@@ -386,12 +386,13 @@ void Reader::close_link() {
 }
 
 // `[[target]]`: the target is the text, but for the parts that only say where it is.
-void Reader::target_as_label(uint32_t start, const Target& target) {
+void Reader::target_as_label(const Frame& frame) {
+  const Target& target = frame.link.target;
   if (target.kind == TargetKind::kText && target.name.size > 0) {
-    pieces_.cut(start);
+    pieces_.cut(frame.start);
     pieces_.push_text(pieces_.name(target.name));
-  } else {
-    pieces_.mark_all_quotes(start);
+  } else if (frame.link.written.size > 0) {
+    pieces_.mark_all_quotes(frame.start);  // not of what was too long to be read
   }
 }
 

@@ -65,7 +65,7 @@ class Reader {
   void close_bracket();
   void end_target(Frame& frame);
   void close_link();
-  void target_as_label(uint32_t start, const Target& target);
+  void target_as_label(const Frame& frame);
 
   void open_variant_or_literal();
   using ReadSign = bool (*)(Frame&, const char*, Pieces&, const Characters&);
