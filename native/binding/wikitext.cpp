@@ -47,9 +47,16 @@ class Lines {
   }
   void add_until(const uint8_t* end) { size_ = static_cast<size_t>(end - bytes_.get()); }
   size_t size() const { return size_; }
-  void take(uint8_t* output) { std::copy_n(bytes_.get(), std::exchange(size_, 0), output); }
+  void take(uint8_t* output) {
+    std::copy_n(bytes_.get(), std::exchange(size_, 0), output);
+    if (capacity_ <= kMostKept) return;
+    bytes_.reset();
+    capacity_ = 0;
+  }
 
  private:
+  static constexpr size_t kMostKept = size_t{16} << 20;  // more is given back
+
   std::unique_ptr<uint8_t[]> bytes_;
   size_t size_ = 0;
   size_t capacity_ = 0;

@@ -10,6 +10,8 @@ namespace {
 
 // Room behind the text for whole characters to be looked at.
 constexpr size_t kPadding = 16;
+// What was taken for a longer text is given back.
+constexpr size_t kMostKept = size_t{4} << 20;
 constexpr size_t kMostSigns = 6;  // of a heading
 constexpr size_t kRule = 4;       // dashes
 // How far from its end a line is searched for the signs of a heading, in UTF-16 units.
@@ -45,6 +47,7 @@ void Paragraphs::make(const Passage& passage, const Pieces& pieces) {
   pieces_ = &pieces;
   // A line takes no more room than its pieces, the line break that ends it included.
   const size_t room = pieces.text_size() + kPadding;
+  if (text_.size() > kMostKept) text_ = {};
   if (text_.size() < room) text_.resize(room);
   length_ = 0;
   links_.clear();

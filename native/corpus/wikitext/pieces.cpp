@@ -8,6 +8,8 @@ namespace {
 
 // More bytes than are ever looked at from a place in the source.
 constexpr size_t kPadding = 16;
+// What was taken for a longer page is given back.
+constexpr size_t kMostKept = size_t{4} << 20;
 // How far from its end a label is searched for a bracket.
 constexpr uint32_t kTailPieces = 8;
 
@@ -18,6 +20,7 @@ bool is_apostrophes(std::string_view text) {
 }  // namespace
 
 void Pieces::begin(std::string_view source) {
+  if (source_.capacity() > kMostKept) *this = Pieces();
   source_.assign(source);
   source_.append(kPadding, ' ');
   size_ = static_cast<uint32_t>(source.size());
