@@ -159,6 +159,13 @@ describe('processes and threads', () => {
     });
   });
 
+  test('a worker may be ended while native code throws', async () => {
+    const { code, signal, output, errors } = await runChild('core/children/terminate.ts');
+    expect(errors).toBe('');
+    expect({ code, signal }).toEqual({ code: 0, signal: null });
+    expect(output).toBe('ended\n');
+  });
+
   test.each([
     ['awaited', 'done\n'],
     ['left', ''],
