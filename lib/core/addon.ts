@@ -94,6 +94,12 @@ export interface NativeWikitextReader {
   takeLines(lines: Uint8Array): void;
 }
 
+/** Native byte-pair encoding with byte fallback. */
+export interface NativeBpe {
+  /** The tokens of "▁" and a text with "▁" for spaces: all ids, then where each starts, then where it ends. */
+  encode(text: string): Int32Array<ArrayBuffer>;
+}
+
 export interface Addon
   extends NativeAdamw,
     NativeCast,
@@ -122,6 +128,12 @@ export interface Addon
   /** The first `size` bytes of an open file as memory; writing to it does not change the file. */
   mapFile(descriptor: number, size: number): ArrayBuffer;
   NativeBzip2Decoder: new (threads: number) => NativeBzip2Decoder;
+  /** For its arguments see `BpeTables`. */
+  NativeBpe: new (
+    tokens: Int32Array,
+    merges: Int32Array,
+    bytes: Int32Array,
+  ) => NativeBpe;
   /**
    * The bytes of `${JSON.stringify({ title, text, anchors })}\n`. Four numbers an anchor: start, end, and the lengths
    * of target and name; instead of that of the name -1 for null, -2 for none. `strings`: all of these, joined.

@@ -13,7 +13,7 @@ import {
 import type { DumpBatches } from './page-batches.ts';
 import { type PageBatch, type PageSource, readPages } from './page-reader.ts';
 import type { Page, Siteinfo } from './siteinfo.ts';
-import { loadInTurn, type SharedTokenizer, workInThreads } from './threads.ts';
+import { openShared, type SharedTokenizer, workInThreads } from './threads.ts';
 import { normaliseTitle } from './title.ts';
 import { type SharedTitles, TitleIndex } from './title-index.ts';
 import { ArticleExtractor, type Lists } from './wikitext/extract.ts';
@@ -76,7 +76,7 @@ export async function startWork(job: DumpJob, loaded?: Tokenizer): Promise<Work<
   const extractor = new ArticleExtractor(siteinfo, { lists: job.lists });
   if (job.kind === 'text') return async (batch) => textOf(batch, source, extractor);
   const index = new TitleIndex(job.titles);
-  const encoder = new ArticleEncoder(loaded ?? (await loadInTurn(job.tokenizer)));
+  const encoder = new ArticleEncoder(loaded ?? (await openShared(job.tokenizer)));
   return async (batch) => {
     const end = batch.start + batch.bytes.length;
     const oddities: string[] = [];

@@ -6,7 +6,7 @@ import {
   type PassageAnchor,
 } from '../leia/dataset-format.ts';
 import { ArticleTokenizer } from '../leia/tokenize-article.ts';
-import type { Tokenizer } from '../tokenizer/tokenizer.ts';
+import type { TextTokenizer } from '../tokenizer/tokenizer.ts';
 
 /** An article with the names of what its links lead to. */
 export interface LinkedArticle {
@@ -66,7 +66,7 @@ export class ArticleEncoder {
   readonly #tokenizer: ArticleTokenizer;
   readonly #vocabSize: number;
 
-  constructor(tokenizer: Tokenizer) {
+  constructor(tokenizer: TextTokenizer) {
     this.#tokenizer = new ArticleTokenizer(tokenizer);
     this.#vocabSize = tokenizer.vocabSize;
   }

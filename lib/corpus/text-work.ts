@@ -6,7 +6,7 @@ import type { Tokenizer } from '../tokenizer/tokenizer.ts';
 import { parseAnnotatedLine } from './annotated-line.ts';
 import { type ArticleBatch, ArticleEncoder, encodedBuffers } from './encode-articles.ts';
 import { type Line, readLines } from './names/lines.ts';
-import { loadInTurn, type SharedTokenizer, workInThreads } from './threads.ts';
+import { openShared, type SharedTokenizer, workInThreads } from './threads.ts';
 
 /** Enough that handing them over costs little, little enough to bound the memory. */
 const batchLines = 128;
@@ -50,7 +50,7 @@ export async function startWork(
   { file, tokenizer }: TextJob,
   loaded?: Tokenizer,
 ): Promise<Work<LineBatch, ArticleBatch>> {
-  const encoder = new ArticleEncoder(loaded ?? (await loadInTurn(tokenizer)));
+  const encoder = new ArticleEncoder(loaded ?? (await openShared(tokenizer)));
   return async ({ lines, end }) => {
     const articles = lines.map((line) => parseAnnotatedLine(line, file));
     const result = await encoder.encode(articles, end);

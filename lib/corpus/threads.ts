@@ -1,11 +1,15 @@
 // What all work of threads on an input has in common: pieces go out and results come back in order, and every
-// thread has a tokenizer of its own.
+// thread has the tokenizer.
 import { addon } from '../core/addon.ts';
 import type { TaskMemory, Work, WorkerPool } from '../core/worker-pool.ts';
-import { Tokenizer } from '../tokenizer/tokenizer.ts';
+import { type BpeTables, BpeTokenizer } from '../tokenizer/bpe-tokenizer.ts';
+import { type TextTokenizer, Tokenizer } from '../tokenizer/tokenizer.ts';
 
-/** A tokenizer that each thread loads for itself, one after the other. */
+/** A tokenizer that threads have in common; without `tables`, each loads it for itself, one after the other. */
 export interface SharedTokenizer {
+  bosId: number;
+  vocabSize: number;
+  tables: BpeTables | undefined;
   folder: string;
   /** 0, or 1 while a thread has its turn. */
   turn: Int32Array<SharedArrayBuffer>;
@@ -14,8 +18,17 @@ export interface SharedTokenizer {
 /** In milliseconds; a tokenizer is loaded in a third of a second. */
 const longestWait = 30_000;
 
-export function shareTokenizer({ folder }: Tokenizer): SharedTokenizer {
-  return { folder, turn: new Int32Array(new SharedArrayBuffer(4)) };
+export function shareTokenizer(tokenizer: Tokenizer): SharedTokenizer {
+  const { bosId, vocabSize, tables, folder } = tokenizer;
+  return { bosId, vocabSize, tables, folder, turn: new Int32Array(new SharedArrayBuffer(4)) };
+}
+
+/** The tokenizer in a thread. */
+export async function openShared(shared: SharedTokenizer): Promise<TextTokenizer> {
+  const { bosId, vocabSize, tables } = shared;
+  if (tables === undefined) return await loadInTurn(shared);
+  const bpe = new BpeTokenizer(tables);
+  return { bosId, vocabSize, encodeBatch: async (texts) => texts.map((text) => bpe.encode(text)) };
 }
 
 /**
@@ -23,7 +36,7 @@ export function shareTokenizer({ folder }: Tokenizer): SharedTokenizer {
  * does it after the other, while those before work already, and gives back what is free then. Only memory
  * depends on it, so nobody waits for long, should a thread end in its turn.
  */
-export async function loadInTurn({ folder, turn }: SharedTokenizer): Promise<Tokenizer> {
+async function loadInTurn({ folder, turn }: SharedTokenizer): Promise<Tokenizer> {
   const patience = performance.now() + longestWait;
   while (Atomics.compareExchange(turn, 0, 0, 1) !== 0) {
     const left = patience - performance.now();

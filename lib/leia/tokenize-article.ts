@@ -3,7 +3,7 @@
  * span that falls on token boundaries its range and its English name's tokens. Names repeat a lot, so their
  * tokens are remembered.
  */
-import type { Tokenizer } from '../tokenizer/tokenizer.ts';
+import type { TextTokenizer } from '../tokenizer/tokenizer.ts';
 import { alignSpans, type MisalignmentReason } from './align.ts';
 import type { EntitySpan, TokenEntity, TokenizedArticle } from './entity.ts';
 
@@ -16,15 +16,15 @@ export interface TokenizeResult {
 const rememberedNames = 200_000;
 
 export class ArticleTokenizer {
-  readonly #tokenizer: Tokenizer;
+  readonly #tokenizer: TextTokenizer;
   readonly #names = new Map<string, Int32Array>();
 
-  constructor(tokenizer: Tokenizer) {
+  constructor(tokenizer: TextTokenizer) {
     this.#tokenizer = tokenizer;
   }
 
   /**
-   * Tokenises a batch of articles; a few hundred at a time use all cores.
+   * Tokenises a batch of articles.
    *
    * @throws LeiaError `argument` if a span reaches beyond its text or ends before it starts.
    */

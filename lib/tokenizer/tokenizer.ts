@@ -1,13 +1,15 @@
 /**
- * Text to token ids with character offsets, by Hugging Face's own Rust library, from the `tokenizer.json`
- * every checkpoint folder carries. Text is only ever text here: control tokens such as `<s>` cannot be
- * smuggled in by an article that spells them; they are placed by id (see {@link Tokenizer.bosId}).
+ * Text to token ids with character offsets, from the `tokenizer.json` every checkpoint folder carries: tokenizers
+ * like LLaMA's by native code, all others by Hugging Face's own Rust library. Text is only ever text here: control
+ * tokens such as `<s>` cannot be smuggled in by an article that spells them; they are placed by id (see
+ * {@link Tokenizer.bosId}).
  */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Tokenizer as NativeTokenizer } from 'tokenizers';
 import { LeiaError } from '../core/error.ts';
 import { fileError } from '../core/files.ts';
+import { type BpeTables, BpeTokenizer, bpeTables, type Encoding } from './bpe-tokenizer.ts';
 import { specialTokens } from './special-tokens.ts';
 import {
   idLimit,
@@ -17,9 +19,11 @@ import {
   textOnly,
   tokenIds,
 } from './tokenizer-json.ts';
-import { type Encoding, WordTokenizer } from './word-tokenizer.ts';
 
-export type { Encoding } from './word-tokenizer.ts';
+export type { Encoding } from './bpe-tokenizer.ts';
+
+/** What it takes to tokenise articles. */
+export type TextTokenizer = Pick<Tokenizer, 'bosId' | 'vocabSize' | 'encodeBatch'>;
 
 export class Tokenizer {
   readonly folder: string;
@@ -29,12 +33,12 @@ export class Tokenizer {
   readonly vocabSize: number;
   /** See `textHash`: equal hashes turn the same text into the same ids. */
   readonly hash: string;
-  /** Word by word, where that is possible. */
-  readonly #words: WordTokenizer | undefined;
-  /** Of whole texts; made when it is needed, since it takes as much memory again. */
-  #whole: NativeTokenizer | undefined;
-  readonly #textJson: string;
-  /** With control tokens, for decoding; made when it is needed too. */
+  /** What threads need to encode texts as this does; undefined if that takes the library. */
+  readonly tables: BpeTables | undefined;
+  /** Of tokenizers like LLaMA's, others have the library's. */
+  readonly #bpe: BpeTokenizer | undefined;
+  readonly #library: NativeTokenizer | undefined;
+  /** With control tokens, for decoding; made when it is needed. */
   #all: NativeTokenizer | undefined;
   readonly #json: string;
   readonly #ids: ReadonlyMap<string, number>;
@@ -47,11 +51,11 @@ export class Tokenizer {
     this.hash = textHash(json);
     this.#json = JSON.stringify(json);
     const text = textOnly(json);
-    this.#textJson = JSON.stringify(text);
-    this.#words = WordTokenizer.for(text, (json) => construct(JSON.stringify(json), path));
-    if (this.#words === undefined) this.#whole = construct(this.#textJson, path);
+    this.tables = bpeTables(text);
+    if (this.tables === undefined) this.#library = construct(JSON.stringify(text), path);
+    else this.#bpe = new BpeTokenizer(this.tables);
     for (const { content, id } of text.added_tokens) {
-      if (this.#whole?.tokenToId(content) === id) continue;
+      if (this.#library?.tokenToId(content) === id) continue;
       throw new LeiaError(
         'unsupported',
         `${path}: added token ${JSON.stringify(content)} (id ${id}) is not in the model's vocabulary`,
@@ -88,19 +92,12 @@ export class Tokenizer {
     return encoding as Encoding;
   }
 
-  /** Encodes many texts at once, in the library's own threads. No BOS, no EOS, no truncation. */
+  /** Encodes many texts. No BOS, no EOS, no truncation. */
   async encodeBatch(texts: readonly string[]): Promise<Encoding[]> {
+    const bpe = this.#bpe;
+    if (bpe !== undefined) return texts.map((text) => bpe.encode(text));
     if (texts.length === 0) return [];
-    const encodings = (await this.#words?.encodeBatch(texts)) ?? texts.map(() => undefined);
-    const rest = texts.filter((_, i) => encodings[i] === undefined);
-    const whole = (await this.#encodeWhole(rest)).values();
-    return encodings.map((encoding) => encoding ?? whole.next().value!);
-  }
-
-  async #encodeWhole(texts: string[]): Promise<Encoding[]> {
-    if (texts.length === 0) return [];
-    this.#whole ??= construct(this.#textJson, join(this.folder, 'tokenizer.json'));
-    const encodings = await this.#whole.encodeBatch(texts, { addSpecialTokens: false });
+    const encodings = await this.#library!.encodeBatch([...texts], { addSpecialTokens: false });
     return encodings.map((encoding) => {
       const offsets = encoding.getOffsets();
       const starts = Int32Array.from(offsets, ([start]) => start ?? 0);

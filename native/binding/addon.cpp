@@ -69,6 +69,7 @@ static Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   register_device(env, exports);
   register_tensor(env, exports);
   register_operations(env, exports);
+  register_bpe(env, exports);
   register_bzip2(env, exports);
   register_json_line(env, exports);
   register_page_scan(env, exports);
