@@ -30,8 +30,11 @@ const ODD_IN_TITLES =
 
 const CODE_POINTS = 0x110000;
 const PLANE = 0x10000;
-/** Planes with characters that have properties: the first four, and one of marks. The rest is empty or private. */
-const PLANES = [0, 1, 2, 3, 14];
+/** Where characters with properties are: the first four planes, and marks. The rest is empty or private. */
+const RANGES = [
+  ...[0, 1, 2, 3].map((plane) => ({ first: plane * PLANE, count: PLANE })),
+  { first: 0xe0000, count: 0x1000 },
+];
 
 /** The same for all readers of a thread; made in a tenth of a second. */
 let made: Uint8Array | undefined;
@@ -44,16 +47,15 @@ export function characterProperties(): Uint8Array {
 
 /** Letters that have a capital. */
 export function lowercaseLetters(): string[] {
-  return [0, 1].flatMap((plane) => charactersFrom(plane * PLANE).match(/\p{CWU}/gu) ?? []);
+  return [0, 1].flatMap((plane) => charactersFrom(plane * PLANE, PLANE).match(/\p{CWU}/gu) ?? []);
 }
 
 function makeProperties(): Uint8Array {
   const properties = new Uint8Array(CODE_POINTS);
   properties.fill(ODD, PLANE);
-  for (const plane of PLANES) {
-    const first = plane * PLANE;
-    const all = charactersFrom(first);
-    const units = all.length / PLANE;
+  for (const { first, count } of RANGES) {
+    const all = charactersFrom(first, count);
+    const units = all.length / count;
     const give = (property: number, pattern: RegExp): void => {
       for (const { 0: found, index } of all.matchAll(pattern)) {
         const start = first + index / units;
@@ -65,7 +67,7 @@ function makeProperties(): Uint8Array {
     give(TRAIL, TRAIL_LETTERS);
     give(SWITCH, /[\p{L}\p{M}\p{N}\p{Cf}'’-]+/gu);
     give(WIDE, /[\p{sc=Han}\p{sc=Hira}\p{sc=Kana}]+/gu);
-    if (plane > 0) continue;
+    if (first > 0) continue;
     give(BLANK, /\s+/gu);
     give(ODD, ODD_IN_TITLES);
     for (const point of changedByNfc(all)) properties[point]! |= ODD;
@@ -110,10 +112,10 @@ function* changes(
   }
 }
 
-/** The characters of a plane in order, the first of them at `first`. */
-function charactersFrom(first: number): string {
-  const units = new Uint16Array(first === 0 ? PLANE : 2 * PLANE);
-  for (let i = 0; i < PLANE; i++) {
+/** So many characters in order, all in the basic plane or none. */
+function charactersFrom(first: number, count: number): string {
+  const units = new Uint16Array(first === 0 ? count : 2 * count);
+  for (let i = 0; i < count; i++) {
     if (first === 0) units[i] = i;
     else {
       units[2 * i] = 0xd7c0 + ((first + i) >> 10);
