@@ -68,9 +68,10 @@ export interface NativeBzip2Decoder {
 
 /**
  * What the target of a link is: `a` and the title of an article; `t`, a text that leads to none, and what to show where
- * no label is given; `h`, nothing that is shown, label included.
+ * no label is given; `h`, nothing that is shown, label included; `p`, the same for all targets that begin as this one does,
+ * up to the first colon, with a title behind it.
  */
-export type LinkTarget = `a${string}` | `t${string}` | 'h';
+export type LinkTarget = `a${string}` | `t${string}` | 'h' | 'p';
 
 /** Native reader of wikitext. One call at a time, those of `resolve` included. */
 export interface NativeWikitextReader {

@@ -87,23 +87,27 @@ export class LinkResolver {
     if (colon > 0) {
       const rest = target.slice(colon + 1);
       const special = this.#special(target.slice(0, colon), rest);
-      if (special) return special === 'hidden' && !shown ? 'h' : `t${rest.trim()}`;
+      if (special === 'text' || (special && shown)) return `t${rest.trim()}`;
+      if (special) return special === 'prefix' ? 'p' : 'h';
     }
     const title = target.includes('#') ? '' : normaliseTitle(target, this.#wiki);
     if (title === '' || title.includes('#')) return `t${target.replace(/^#/, '')}`;
     return `a${title}`;
   }
 
-  /** What a target with this prefix is, or undefined if the colon is part of an article's title. */
-  #special(rawPrefix: string, rest: string): 'hidden' | 'text' | undefined {
+  /**
+   * What a target with this prefix is, or undefined if the colon is part of an article's title. `prefix`: hidden, and
+   * so is whatever else has the prefix.
+   */
+  #special(rawPrefix: string, rest: string): 'prefix' | 'hidden' | 'text' | undefined {
     const prefix = normalisePrefix(rawPrefix);
     const namespace = this.#namespaces.get(prefix);
     if (namespace !== undefined) {
-      return namespace === FILE || namespace === CATEGORY ? 'hidden' : 'text';
+      return namespace === FILE || namespace === CATEGORY ? 'prefix' : 'text';
     }
-    if (LANGUAGE_PREFIXES.has(prefix)) return 'hidden';
+    if (LANGUAGE_PREFIXES.has(prefix)) return 'prefix';
     if (PROJECT_PREFIXES.has(prefix)) return 'text';
-    if (CATEGORY_NAMES.has(prefix) || CATEGORY_STEM.test(prefix)) return 'hidden';
+    if (CATEGORY_NAMES.has(prefix) || CATEGORY_STEM.test(prefix)) return 'prefix';
     if (MEDIA_EXTENSION.test(rest.trim()) && /^[\p{L}\p{M}]+$/u.test(prefix)) return 'hidden';
     return undefined;
   }

@@ -61,7 +61,7 @@ constexpr uint32_t kMostBraces = 3;
 
 }  // namespace
 
-Reader::Reader(const Characters& characters, const LinkTargets& targets)
+Reader::Reader(const Characters& characters, LinkTargets& targets)
     : characters_(characters), targets_(targets), open_(pieces_), elements_(characters) {}
 
 Passage Reader::read(std::string_view wikitext) {

@@ -33,7 +33,7 @@ struct Passage {
 
 class Reader {
  public:
-  Reader(const Characters& characters, const LinkTargets& targets);
+  Reader(const Characters& characters, LinkTargets& targets);
   Reader(const Reader&) = delete;
   Reader& operator=(const Reader&) = delete;
 
@@ -83,7 +83,7 @@ class Reader {
   const char* find(std::string_view sign, const char* from) const;
 
   const Characters& characters_;
-  const LinkTargets& targets_;
+  LinkTargets& targets_;
   Pieces pieces_;
   OpenFrames open_;
   Elements elements_;

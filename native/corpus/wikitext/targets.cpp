@@ -73,19 +73,40 @@ std::string_view without_clause(std::string_view name, const Characters& charact
 
 LinkTargets::LinkTargets(const Characters& characters, std::span<const uint32_t> capitals, Ask ask)
     : characters_(characters), ask_(std::move(ask)) {
-  for (size_t i = 0; i + 1 < capitals.size(); i += 2) capitals_[capitals[i]] = capitals[i + 1];
+  for (size_t i = 0; i + 1 < capitals.size(); i += 2) {
+    capitals_[capitals[i]] = capitals[i + 1];
+    if (capitals[i] < small_.size()) small_.set(capitals[i]);
+  }
 }
 
-Target LinkTargets::resolve(std::string_view written, Pieces& pieces) const {
+Target LinkTargets::resolve(std::string_view written, Pieces& pieces) {
   if (written.size() > kMostUnits && utf16_length(written) > kMostUnits) {
     return {TargetKind::kText, {}};
   }
   if (is_plain(written)) return {TargetKind::kArticle, with_capital(written, pieces)};
+  if (is_hidden(written)) return {TargetKind::kHidden, {}};
   const std::string answer = ask_(written);
   const char kind = answer.empty() ? 'h' : answer.front();
-  if (kind == 'h') return {TargetKind::kHidden, {}};
+  if (kind == 'p') hide(written.substr(0, written.find(':')));
+  if (kind == 'h' || kind == 'p') return {TargetKind::kHidden, {}};
   const Name name = pieces.keep(std::string_view(answer).substr(1));
   return {kind == 'a' ? TargetKind::kArticle : TargetKind::kText, name};
+}
+
+void LinkTargets::hide(std::string_view prefix) {
+  if (hides(prefix) || hidden_prefixes_.size() == kMostPrefixes) return;
+  hidden_prefixes_.emplace_back(prefix);
+}
+
+bool LinkTargets::hides(std::string_view prefix) const {
+  return std::ranges::find(hidden_prefixes_, prefix) != hidden_prefixes_.end();
+}
+
+// Whether it is known that a target is hidden, by what stands before its colon.
+bool LinkTargets::is_hidden(std::string_view target) const {
+  const size_t colon = target.find(':');
+  if (colon == std::string_view::npos) return false;
+  return hides(target.substr(0, colon)) && is_plain(target.substr(colon + 1));
 }
 
 // Whether a target is a title as it stands.
@@ -107,6 +128,7 @@ bool LinkTargets::is_plain(std::string_view target) const {
 
 Name LinkTargets::with_capital(std::string_view title, Pieces& pieces) const {
   const Character first = decode(title.data());
+  if (first.point < small_.size() && !small_[first.point]) return pieces.keep(title);
   const auto capital = capitals_.find(first.point);
   if (capital == capitals_.end()) return pieces.keep(title);
   std::string changed;

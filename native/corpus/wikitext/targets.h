@@ -3,12 +3,14 @@
 // forms, JavaScript is asked (lib/corpus/wikitext/links.ts).
 #pragma once
 
+#include <bitset>
 #include <cstdint>
 #include <functional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <vector>
 
 #include "corpus/wikitext/characters.h"
 #include "corpus/wikitext/frames.h"
@@ -24,7 +26,8 @@ class LinkTargets {
   static constexpr size_t kMostBytes = 3 * kMostUnits;
 
   // Tells what a target is by the first letter of the result: 'a' for an article, whose title
-  // follows; 't' for text, which follows; 'h' for what is hidden.
+  // follows; 't' for text, which follows; 'h' for what is hidden, 'p' if all that begins as this
+  // does up to the colon is hidden, were it but plain after it.
   using Ask = std::function<std::string(std::string_view target)>;
 
   // `capitals`: pairs of code points, a letter and its capital, for letters that titles do not
@@ -32,15 +35,23 @@ class LinkTargets {
   LinkTargets(const Characters& characters, std::span<const uint32_t> capitals, Ask ask);
 
   // `written` is the target without the label; character references may be decoded or not.
-  Target resolve(std::string_view written, Pieces& pieces) const;
+  Target resolve(std::string_view written, Pieces& pieces);
 
  private:
+  // Of categories, files and other languages: a wiki has few, and wikitext cannot fill the memory.
+  static constexpr size_t kMostPrefixes = 32;
+
   bool is_plain(std::string_view target) const;
+  bool is_hidden(std::string_view target) const;
+  void hide(std::string_view prefix);
+  bool hides(std::string_view prefix) const;
   Name with_capital(std::string_view title, Pieces& pieces) const;
 
   const Characters& characters_;
   std::unordered_map<uint32_t, uint32_t> capitals_;
+  std::bitset<0x10000> small_;  // letters of the basic plane that have one
   Ask ask_;
+  std::vector<std::string> hidden_prefixes_;
 };
 
 // What `[[target|]]` shows: the target without namespace, bracketed suffix, or what follows a comma

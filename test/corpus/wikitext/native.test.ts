@@ -1,13 +1,14 @@
 // The native reader of wikitext by itself: what it is told of characters, what it answers, and what it refuses.
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { addon } from '../../../lib/core/addon.ts';
+import { addon, type LinkTarget } from '../../../lib/core/addon.ts';
 import { characterProperties } from '../../../lib/corpus/wikitext/characters.ts';
 import { ArticleExtractor } from '../../../lib/corpus/wikitext/extract.ts';
+import { LinkResolver } from '../../../lib/corpus/wikitext/links.ts';
 import { extract, marked, wiki } from './wiki.ts';
 
 const { NativeWikitextReader } = addon();
-type Resolve = (target: string) => 'h' | `a${string}` | `t${string}`;
+type Resolve = (target: string) => LinkTarget;
 
 const reader = (resolve: Resolve) =>
   new NativeWikitextReader(characterProperties(), new Uint32Array(0), true, resolve);
@@ -99,6 +100,83 @@ describe('targets', () => {
     expect(text).toBe('x:1, eins, x:2, three, drei, .');
     expect([...anchors]).toEqual([0, 3, 3, 5, 9, 3]);
     expect(targets).toBe('OneOne');
+  });
+
+  test('what is hidden by its prefix is asked for once', () => {
+    const targets: string[] = [];
+    const own = reader((target) => {
+      targets.push(target);
+      return target.startsWith('A') ? 'p' : 'h';
+    });
+    const page =
+      '[[A:b]] [[A:c|d]] [[A:東]] [[A: e]] [[A:f_g]] [[A:]] [[A]] [[B:c]] [[B:c]] [[ A:b]].';
+    expect(own.article(Buffer.from(page)).text).toBe('A .');
+    expect(targets).toEqual(['A:b', 'A: e', 'A:f_g', 'A:', 'B:c', 'B:c', ' A:b']);
+    // What is asked of again takes no place.
+    own.article(Buffer.from('[[A: e]]'.repeat(100)));
+    own.article(Buffer.from('[[AA:b]]'));
+    targets.length = 0;
+    own.article(Buffer.from('[[AA:b]]'));
+    expect(targets).toEqual([]);
+    // However many prefixes there are, few are remembered.
+    const many = Array.from({ length: 100 }, (_, i) => `[[A${i}:b]]`).join('');
+    own.article(Buffer.from(many));
+    targets.length = 0;
+    own.article(Buffer.from(many));
+    expect(targets.length).toBeGreaterThan(60);
+  });
+
+  test('a reader that knows prefixes reads as one that does not', () => {
+    const prefix = fc.constantFrom(
+      ...['Kategorie', 'kategorie', ' Datei ', 'Category', "''Datei", 'en', 'EN', 'w', 'Bild'],
+      ...['Portal', 'x', '', ':Kategorie', 'Datei_', '&#68;atei', 'Катэгорыя', 'a.jpg', 'Ｄatei'],
+    );
+    const part = fc.constantFrom(
+      ...[
+        'a',
+        'B',
+        ' ',
+        '.',
+        '/',
+        '_',
+        '#',
+        ':',
+        '%41',
+        '~~~',
+        "''",
+        "'",
+        '\u0301',
+        'é',
+        '東',
+        '&amp;',
+      ],
+      ...['{', '<b>', 'a.jpg', '..', '\u200e', '\ufffd'],
+    );
+    const target = fc
+      .tuple(prefix, fc.array(part, { maxLength: 5 }))
+      .map(([before, parts]) => `${before}:${parts.join('')}`);
+    const resolver = new LinkResolver(wiki());
+    const asking = reader((one) => {
+      const answer = resolver.resolve(one);
+      return answer === 'p' ? 'h' : answer;
+    });
+    const asks: string[] = [];
+    const knowing = reader((one) => {
+      asks.push(one);
+      return resolver.resolve(one);
+    });
+    fc.assert(
+      fc.property(fc.array(target, { minLength: 1, maxLength: 6 }), (targets) => {
+        const page = Buffer.from(targets.map((one) => `x [[${one}]] [[${one}|y]] z`).join('\n\n'));
+        expect(knowing.article(page)).toEqual(asking.article(page));
+      }),
+      { numRuns: 3000 },
+    );
+    const page = Buffer.from('[[Kategorie:A]] [[Category:A]] [[en:A]]');
+    knowing.article(page);
+    asks.length = 0;
+    knowing.article(page);
+    expect(asks).toEqual([]);
   });
 
   test('long ones are text', () => {
