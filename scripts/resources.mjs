@@ -1,11 +1,12 @@
 // `npm run resources [--check]`: compiles every CUDA kernel for the two architectures of the package and writes what each takes to
 // bench/RESOURCES.md: registers, stack and spills as the compiler says it, threads and shared memory as the operations' tests
 // launch it on the emulator. With --check it compares instead, and says what differs.
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFile, execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 
 const root = resolve(fileURLToPath(import.meta.url), '../..');
 const page = join(root, 'bench/RESOURCES.md');
@@ -16,11 +17,14 @@ const limits = {
   sm_90a: { registers: 65_536, shared: 228 * 1024, threads: 2048, blocks: 32 },
 };
 
-/** What the emulator is told to be, so that every kernel is launched once. Of other GPUs attention alone has kernels of its own. */
-const gpus = [
-  { environment: {}, filter: [] },
-  { environment: { LEIA_EMULATOR_SHARED: String(99 * 1024) }, filter: ['-t', 'flashAttention'] },
-  { environment: { LEIA_HOPPER: '1' }, filter: ['-t', 'flashAttention'] },
+/** Attention alone has other kernels on other GPUs. */
+const attention = { LEIA_TEST_OPERATION: 'flash-attention' };
+/** How the cases run and what the emulator is told to be, so that every kernel is launched. */
+const runs = [
+  { mode: 'bits', environment: {} },
+  { mode: 'shifted', environment: {} },
+  { mode: 'bits', environment: { ...attention, LEIA_EMULATOR_SHARED: String(99 * 1024) } },
+  { mode: 'bits', environment: { ...attention, LEIA_HOPPER: '1' } },
 ];
 
 function has(tool) {
@@ -42,16 +46,32 @@ function kernelFiles() {
     .sort();
 }
 
-function compile(file, architecture, output) {
+/** What ptxas says of the kernels of a file. */
+async function compile(file, architecture) {
   const flags = ['-cubin', '-std=c++20', `-arch=${architecture}`, '-Xptxas', '-v'];
-  const { status, stderr } = spawnSync(
+  const output = ['-o', '/dev/null'];
+  const { stderr } = await promisify(execFile)(
     'nvcc',
-    [...flags, '-I', join(root, 'native'), '-o', output, file],
-    { encoding: 'utf8' },
+    [...flags, '-I', join(root, 'native'), ...output, file],
+    { maxBuffer: 2 ** 28 },
+  ).catch(({ stderr }) =>
+    fail(`${basename(file)} does not compile for ${architecture}:\n${stderr}`),
   );
-  if (status !== 0) fail(`${basename(file)} does not compile for ${architecture}:\n${stderr}`);
   if (/warning/.test(stderr)) fail(`${basename(file)}, ${architecture}:\n${stderr}`);
   return stderr;
+}
+
+/** The reports on all files for all architectures, made on all cores. */
+async function compileAll() {
+  const jobs = kernelFiles().flatMap((file) =>
+    architectures.map((architecture) => ({ file, architecture, report: '' })),
+  );
+  const left = jobs.values();
+  const work = async () => {
+    for (const job of left) job.report = await compile(job.file, job.architecture);
+  };
+  await Promise.all(Array.from({ length: availableParallelism() }, work));
+  return jobs;
 }
 
 /** One entry a kernel: its name, registers, stack and spills in bytes. */
@@ -94,21 +114,22 @@ function launches() {
   const folder = mkdtempSync(join(tmpdir(), 'leia-launches-'));
   try {
     const record = join(folder, 'launches');
-    const vitest = join(root, 'node_modules/vitest/vitest.mjs');
-    for (const { environment, filter } of gpus) {
-      const { status, stdout, stderr } = spawnSync(
-        process.execPath,
-        [vitest, 'run', '--project', 'emulated', 'test/ops/operations.test.ts', ...filter],
-        {
-          cwd: root,
-          encoding: 'utf8',
-          env: { ...process.env, ...environment, LEIA_EMULATOR_LAUNCHES: record },
-        },
-      );
-      if (status !== 0)
-        fail(`the operations' tests do not pass on the emulator:\n${stdout}${stderr}`);
-    }
     const addon = join(root, 'build/emulated/leia.node');
+    const cases = ['--import', 'tsx', join(root, 'test/ops/all-cases.ts')];
+    const emulated = {
+      LEIA_TEST_DEVICE: 'emulated',
+      LEIA_ADDON: addon,
+      LEIA_EMULATOR_LAUNCHES: record,
+    };
+    for (const { mode, environment } of runs) {
+      const { status, stderr } = spawnSync(process.execPath, [...cases, mode], {
+        cwd: root,
+        encoding: 'utf8',
+        maxBuffer: 2 ** 28,
+        env: { ...process.env, ...emulated, ...environment },
+      });
+      if (status !== 0) fail(`the operations' cases do not run on the emulator:\n${stderr}`);
+    }
     const symbols = new Map(
       execFileSync('nm', [addon], { encoding: 'utf8', maxBuffer: 2 ** 28 })
         .split('\n')
@@ -145,24 +166,17 @@ function blocksThatFit(architecture, registers, { threads, shared }) {
   );
 }
 
-function measure() {
-  const work = mkdtempSync(join(tmpdir(), 'leia-resources-'));
+async function measure() {
   const rows = new Map();
-  try {
-    for (const file of kernelFiles()) {
-      for (const architecture of architectures) {
-        const kernels = parse(compile(file, architecture, join(work, 'kernel.cubin')));
-        const names = readable(kernels.map(({ symbol }) => symbol));
-        kernels.forEach((kernel, i) => {
-          const key = `${basename(file)} ${names[i]}`;
-          const row = rows.get(key) ?? { file: basename(file), name: names[i] };
-          row[architecture] = kernel;
-          rows.set(key, row);
-        });
-      }
-    }
-  } finally {
-    rmSync(work, { recursive: true, force: true });
+  for (const { file, architecture, report } of await compileAll()) {
+    const kernels = parse(report);
+    const names = readable(kernels.map(({ symbol }) => symbol));
+    kernels.forEach((kernel, i) => {
+      const key = `${basename(file)} ${names[i]}`;
+      const row = rows.get(key) ?? { file: basename(file), name: names[i] };
+      row[architecture] = kernel;
+      rows.set(key, row);
+    });
   }
   const launched = launches();
   return [...rows.keys()].sort().map((key) => {
@@ -204,7 +218,7 @@ if (!has('nvcc')) fail('nvcc is not on PATH; install the CUDA toolkit');
 const version = /release (\S+),/.exec(
   execFileSync('nvcc', ['--version'], { encoding: 'utf8' }),
 )?.[1];
-const text = table(measure(), version);
+const text = table(await measure(), version);
 if (process.argv.includes('--check')) {
   const kept = readFileSync(page, 'utf8');
   const made = /as ptxas (\S+) reports/.exec(kept)?.[1];

@@ -1,6 +1,6 @@
 // Child process of variants.test.ts and of the emulator's tests: runs every case that the device has and
 // prints one JSON line per output, with the error against the reference, or with the hash of its bits when called with
-// `bits`.
+// `bits`, or with `shifted` for tensors that begin one element into memory.
 import { createHash } from 'node:crypto';
 import { Device } from '../../lib/index.ts';
 import { deviceName, isAvailable, relativeError } from './case.ts';
@@ -10,8 +10,8 @@ const device = Device.open(deviceName);
 const mode = process.argv[2];
 for (const file of (await caseFiles()).filter(({ name }) => isAvailable(name))) {
   for (const operation of file.cases) {
-    const actual = await runCase(operation, device);
-    const expected = mode === 'bits' ? undefined : operation.reference(operation.inputs);
+    const actual = await runCase(operation, device, mode === 'shifted' ? 1 : 0);
+    const expected = mode !== 'errors' ? undefined : operation.reference(operation.inputs);
     for (const [output, values] of actual) {
       const name = `${operation.name}: ${output}`;
       if (!expected) {
