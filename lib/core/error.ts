@@ -32,3 +32,11 @@ export class LeiaError extends Error {
     this.code = code;
   }
 }
+
+/** The beginning of a foreign text for a message: one line, without what controls a terminal. */
+export function excerpt(text: string, length = 100): string {
+  return text
+    .slice(0, 4 * length)
+    .replace(/[\s\p{Cc}]+/gu, ' ')
+    .slice(0, length);
+}

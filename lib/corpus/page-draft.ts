@@ -1,5 +1,5 @@
 // What both readers of pages share: the fields of a page as they are found, and the page they make.
-import { LeiaError } from '../core/error.ts';
+import { excerpt, LeiaError } from '../core/error.ts';
 import { redirectTarget } from './redirect-text.ts';
 import type { Namespace, Page } from './siteinfo.ts';
 
@@ -48,7 +48,7 @@ export function finishDraft(
     const missing = title === '' ? 'title' : 'id';
     throw new LeiaError('format', `${file}: the page that ends at ${place()} has no ${missing}`);
   }
-  const shown = title.slice(0, 100);
+  const shown = excerpt(title);
   if (wikitext === undefined) {
     throw new LeiaError('format', `${file}: page '${shown}' has no text; ${DOWNLOAD}`);
   }

@@ -53,3 +53,10 @@ test('found: many ends of pages after a comment', async () => {
   const { check } = await readers.xml!();
   await check(Buffer.from(`<mediawiki><!-- --><page>${'</page>'.repeat(100_000)}</mediawiki>`));
 });
+
+test('found: a line break in the title that an error names', async () => {
+  const { check } = await readers.xml!();
+  const siteinfo = '<siteinfo><namespaces></namespaces></siteinfo>';
+  const page = '<page><title>A&#10;\u009bB</title><id>1</id></page>';
+  await check(Buffer.from(`<mediawiki xml:lang="pt">${siteinfo}${page}</mediawiki>`));
+});

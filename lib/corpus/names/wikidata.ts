@@ -2,7 +2,7 @@
 // line. Only the sitelinks of the two editions are kept
 // (https://www.mediawiki.org/wiki/Wikibase/DataModel/JSON).
 import { z } from 'zod';
-import { LeiaError } from '../../core/error.ts';
+import { excerpt, LeiaError } from '../../core/error.ts';
 import type { Siteinfo } from '../siteinfo.ts';
 import { normaliseTitle } from '../title.ts';
 import { readLines } from './lines.ts';
@@ -76,11 +76,11 @@ function parseEntity(line: string, where: string): z.infer<typeof entity> {
   try {
     json = JSON.parse(line);
   } catch (error) {
-    throw new LeiaError('format', `${where}: not JSON: ${oneLine((error as Error).message)}`);
+    throw new LeiaError('format', `${where}: not JSON: ${excerpt((error as Error).message, 120)}`);
   }
   const result = entity.safeParse(json);
   if (result.success) return result.data;
-  throw new LeiaError('format', `${where}: expected a Wikidata entity, got ${line.slice(0, 60)}`);
+  throw new LeiaError('format', `${where}: expected a Wikidata entity, got ${excerpt(line, 60)}`);
 }
 
 function title(link: unknown, where: string): string | undefined {
@@ -88,8 +88,4 @@ function title(link: unknown, where: string): string | undefined {
   const result = sitelink.safeParse(link);
   if (result.success) return result.data.title;
   throw new LeiaError('format', `${where}: a sitelink without title`);
-}
-
-function oneLine(text: string): string {
-  return text.replace(/\s+/g, ' ').slice(0, 120);
 }

@@ -1,6 +1,7 @@
 // A page of a dump as an article: plain text, and the links in it by code points. Native code reads the
 // wikitext; what depends on the wiki and its language is decided here.
 import { addon, type NativeWikitextReader } from '../../core/addon.ts';
+import { excerpt } from '../../core/error.ts';
 import type { Anchor, Article } from '../article.ts';
 import type { Page, Siteinfo } from '../siteinfo.ts';
 import { withCapital } from '../title.ts';
@@ -69,7 +70,7 @@ export class ArticleExtractor {
 }
 
 function oddityOf(title: string, wikitext: Uint8Array, unclosed: number): string | undefined {
-  const page = `page '${title.slice(0, 100)}'`;
+  const page = `page '${excerpt(title)}'`;
   if (unclosed > manyUnclosed) {
     return `${page}: ${unclosed} templates, tables or links are never closed`;
   }
