@@ -19,6 +19,8 @@ const build = process.env.LEIA_BUILD ?? 'build';
 export default defineConfig({
   test: {
     pool: 'forks',
+    // One more than by default: many tests wait for a process of one thread.
+    maxWorkers: '100%',
     testTimeout: 60_000,
     hookTimeout: 60_000,
     projects: [

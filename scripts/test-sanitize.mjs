@@ -17,6 +17,7 @@ const tests = [
   'test/corpus/fuzz.test.ts',
   'test/corpus/wikitext',
   'test/leia/passage-line.test.ts',
+  'test/tokenizer',
   'test/emulator/emulator.test.ts',
   'test/emulator/wgmma.test.ts',
 ];

@@ -23,9 +23,20 @@ const escaped = (text: string): string =>
 /** The head of a dump of this wiki. */
 export function headXml({ language, siteName, dbName, caseRule, namespaces }: Siteinfo): string {
   const spaces = [...namespaces.values()].map(
-    ({ id, name }) => `<namespace key="${id}" case="${caseRule}">${escaped(name)}</namespace>`,
+    ({ id, name }) =>
+      `      <namespace key="${id}" case="${caseRule}">${escaped(name)}</namespace>\n`,
   );
-  return `<mediawiki version="0.10" xml:lang="${language}">\n<siteinfo><sitename>${escaped(siteName)}</sitename><dbname>${dbName}</dbname><case>${caseRule}</case><namespaces>${spaces.join('')}</namespaces></siteinfo>\n`;
+  // As Wikimedia writes it: WikiExtractor takes a line for what it begins with.
+  return `<mediawiki xmlns="http://www.mediawiki.org/xml/export-0.10/" version="0.10" xml:lang="${language}">
+  <siteinfo>
+    <sitename>${escaped(siteName)}</sitename>
+    <dbname>${dbName}</dbname>
+    <base>https://${language}.wikipedia.org/wiki/</base>
+    <case>${caseRule}</case>
+    <namespaces>
+${spaces.join('')}    </namespaces>
+  </siteinfo>
+`;
 }
 
 export function pageXml({ id, title, namespace, redirect, wikitext }: Page): string {
@@ -67,7 +78,8 @@ export async function writeLargeWiki(
     const page: Page = { ...original, id: i + 1, title: title(original) };
     if (i % 10 === 9) {
       const target = title(originals[(i - 1) % originals.length]!);
-      Object.assign(page, { redirect: target, text: `#REDIRECT [[${target}]]` });
+      page.redirect = target;
+      page.wikitext = Buffer.from(`#REDIRECT [[${target}]]`);
     } else {
       articles++;
       if (i % 2 === 0) rows.push(`(${i + 1},'en','English name of page ${i + 1}')`);

@@ -115,6 +115,10 @@ async function run({ stage, dump, workers, tokenizer, names }: Request): Promise
     }
   }
   const pool = dumpWorkers(workers);
+  if (stage === 'prepare') {
+    const { batches } = await openBatches(dump);
+    for await (const { bytes } of batches()) counts.bytes += bytes.length;
+  }
   // Once to start the threads and let their code be compiled, once to measure.
   if (stage === 'text' || stage === 'titles') await readPages(stage, dump, pool);
   const cpu = process.cpuUsage();
@@ -149,8 +153,6 @@ async function run({ stage, dump, workers, tokenizer, names }: Request): Promise
     const { manifest } = await Dataset.open(output);
     counts.articles = manifest.articles;
     counts.tokens = manifest.tokens;
-    const { batches } = await openBatches(dump);
-    for await (const { bytes } of batches()) counts.bytes += bytes.length;
     await rm(folder, { recursive: true });
   }
   const { user, system } = process.cpuUsage(cpu);
