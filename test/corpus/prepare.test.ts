@@ -1,6 +1,6 @@
 // From a dump to a dataset: what it holds for each kind of English names, and that an interruption at any
 // place changes nothing.
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { cp, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { type PrepareOptions, prepare } from '../../lib/corpus/prepare.ts';
@@ -184,6 +184,26 @@ describe('an interruption', () => {
       }),
     );
     for (const outcome of outcomes.slice(1)) expect(outcome).toEqual(outcomes[0]);
+  });
+
+  test('nor whether the tokenizer is native or the library: each thread has its own then', async () => {
+    const options = { ...(await makeOptions('titles', many)), ...small };
+    await prepare(options);
+    const folder = await temporaryFolder();
+    await cp(tokenizer.folder, folder, { recursive: true });
+    const path = join(folder, 'tokenizer.json');
+    const json = JSON.parse(await readFile(path, 'utf8'));
+    const noSteps = { type: 'Sequence', pretokenizers: [] };
+    await writeFile(path, JSON.stringify({ ...json, pre_tokenizer: noSteps }));
+    const library = await Tokenizer.load(folder);
+    expect([tokenizer.tables === undefined, library.tables === undefined]).toEqual([false, true]);
+    const output = `${options.output}-library`;
+    await prepare({ ...options, tokenizer: library, output });
+    const [native, byLibrary] = [await contents(options.output), await contents(output)];
+    for (const name of ['articles-00000.bin', 'passages-00001.jsonl', 'index-00001.bin']) {
+      expect(byLibrary[name]).toBeDefined();
+      expect(byLibrary[name]).toBe(native[name]);
+    }
   });
 
   test('while names or checksums are read is heard too', async () => {
