@@ -3,7 +3,7 @@
 //
 //     {"title": "東京", "text": "東京は日本の首都", "spans": [{"start": 3, "end": 5, "name": "Japan"}]}
 import { z } from 'zod';
-import { LeiaError } from '../core/error.ts';
+import { excerpt, LeiaError } from '../core/error.ts';
 import type { PassageAnchor } from '../leia/dataset-format.ts';
 import type { LinkedArticle } from './encode-articles.ts';
 import type { Line } from './names/lines.ts';
@@ -39,7 +39,7 @@ function parseJson(line: string, where: string): AnnotatedLine {
   try {
     json = JSON.parse(line);
   } catch (cause) {
-    const reason = (cause as Error).message.replace(/\s+/g, ' ').slice(0, 120);
+    const reason = excerpt((cause as Error).message, 120);
     throw new LeiaError('format', `${where}: not JSON (${reason}), expected ${example}`, { cause });
   }
   const result = lineSchema.safeParse(json);

@@ -2,7 +2,7 @@
 // not understand. Whatever is wrong is an error that names the file and the byte.
 // Format: https://www.mediawiki.org/wiki/Help:Export#Export_format
 import { type SaxesAttributePlain, SaxesParser, type SaxesTagPlain } from 'saxes';
-import { LeiaError } from '../core/error.ts';
+import { excerpt, LeiaError } from '../core/error.ts';
 import { DOWNLOAD, type Draft, finishDraft, newDraft } from './page-draft.ts';
 import type { CaseRule, Namespace, Page, Siteinfo } from './siteinfo.ts';
 
@@ -90,7 +90,7 @@ export class XmlPages {
       const reason = cause instanceof Error ? cause.message.replace(/^\d+:\d+: /, '') : cause;
       throw new LeiaError(
         'format',
-        `${this.#file}: malformed XML at ${this.#place()}: ${String(reason).replace(/\s+/g, ' ').slice(0, 200)}`,
+        `${this.#file}: malformed XML at ${this.#place()}: ${excerpt(String(reason), 200)}`,
         { cause },
       );
     }

@@ -148,7 +148,7 @@ describe('merges by chance', () => {
     );
   });
 
-  it('take time in proportion to a long word', async () => {
+  it('give it of words of 300,000 characters too', async () => {
     const json = tokenizerOf([
       [1, 1],
       [8, 8],
