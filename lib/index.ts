@@ -36,7 +36,8 @@ export {
   type SequenceState,
 } from './leia/batches.ts';
 export { Dataset } from './leia/dataset.ts';
-export type { DatasetMeta, Manifest, Passage, PassageAnchor } from './leia/dataset-format.ts';
+export type { DatasetMeta, Manifest } from './leia/dataset-format.ts';
+export type { Passage, PassageAnchor } from './leia/dataset-records.ts';
 export { DatasetWriter } from './leia/dataset-writer.ts';
 export type { EntitySpan, TokenEntity, TokenizedArticle } from './leia/entity.ts';
 export { exportCheckpoint, writeConverted } from './leia/export.ts';

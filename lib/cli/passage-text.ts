@@ -1,6 +1,6 @@
 // An article of a dataset on a terminal: linked words underlined with their English names behind them, and
 // what was searched for highlighted.
-import type { Passage } from '../leia/dataset-format.ts';
+import type { Passage } from '../leia/dataset-records.ts';
 import { style } from './style.ts';
 
 /** Title and text; of a search only the paragraphs that have the word. */

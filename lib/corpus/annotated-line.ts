@@ -4,7 +4,7 @@
 //     {"title": "東京", "text": "東京は日本の首都", "spans": [{"start": 3, "end": 5, "name": "Japan"}]}
 import { z } from 'zod';
 import { excerpt, LeiaError } from '../core/error.ts';
-import type { PassageAnchor } from '../leia/dataset-format.ts';
+import type { PassageAnchor } from '../leia/dataset-records.ts';
 import type { LinkedArticle } from './encode-articles.ts';
 import type { Line } from './names/lines.ts';
 

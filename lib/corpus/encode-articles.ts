@@ -1,10 +1,9 @@
 // Articles with named links to what a dataset's files hold: tokenised by the batch, and counted.
-import { z } from 'zod';
 import {
   type EncodedArticles,
   encodeArticles,
   type PassageAnchor,
-} from '../leia/dataset-format.ts';
+} from '../leia/dataset-records.ts';
 import { ArticleTokenizer } from '../leia/tokenize-article.ts';
 import type { TextTokenizer } from '../tokenizer/tokenizer.ts';
 
@@ -17,20 +16,20 @@ export interface LinkedArticle {
   filtered: number;
 }
 
-export const prepareCounts = z.strictObject({
+// A type, since an interface is no JSON to the compiler.
+export type PrepareCounts = {
   /** Articles read: of a dump, pages of the article namespace that are no redirects. */
-  articles: z.int(),
+  articles: number;
   /** Left out: no text remains, or no link. */
-  withoutLinks: z.int(),
-  anchors: z.int(),
+  withoutLinks: number;
+  anchors: number;
   /** Anchors that have a name: their page has an English page. */
-  linked: z.int(),
+  linked: number;
   /** Of these, left out because that page is no entity (a list, a category …). */
-  filtered: z.int(),
+  filtered: number;
   /** Of the rest, left out because an end is inside a token, or inside the one before. */
-  misaligned: z.record(z.string(), z.int()),
-});
-export type PrepareCounts = z.infer<typeof prepareCounts>;
+  misaligned: Record<string, number>;
+};
 
 export function noCounts(): PrepareCounts {
   return { articles: 0, withoutLinks: 0, anchors: 0, linked: 0, filtered: 0, misaligned: {} };

@@ -12,13 +12,7 @@ import { Dataset } from '../leia/dataset.ts';
 import type { DatasetMeta, Json, Manifest } from '../leia/dataset-format.ts';
 import { DatasetWriter } from '../leia/dataset-writer.ts';
 import type { Tokenizer } from '../tokenizer/tokenizer.ts';
-import {
-  type ArticleBatch,
-  addCounts,
-  noCounts,
-  type PrepareCounts,
-  prepareCounts,
-} from './encode-articles.ts';
+import { type ArticleBatch, addCounts, noCounts, type PrepareCounts } from './encode-articles.ts';
 
 export type PrepareStage = 'checksums' | 'titles' | 'names' | 'articles';
 
@@ -58,7 +52,15 @@ export interface Articles {
   whyUseless(counts: PrepareCounts): string | undefined;
 }
 
-const cursorSchema = z.strictObject({ position: z.int(), counts: prepareCounts });
+const countsSchema: z.ZodType<PrepareCounts> = z.strictObject({
+  articles: z.int(),
+  withoutLinks: z.int(),
+  anchors: z.int(),
+  linked: z.int(),
+  filtered: z.int(),
+  misaligned: z.record(z.string(), z.int()),
+});
+const cursorSchema = z.strictObject({ position: z.int(), counts: countsSchema });
 
 /**
  * Makes a dataset, or goes on with one that was interrupted. A dataset that is already there and was made

@@ -3,7 +3,7 @@
 import { addon } from '../core/addon.ts';
 import type { TaskMemory, Work, WorkerPool } from '../core/worker-pool.ts';
 import { type BpeTables, BpeTokenizer } from '../tokenizer/bpe-tokenizer.ts';
-import { type TextTokenizer, Tokenizer } from '../tokenizer/tokenizer.ts';
+import type { TextTokenizer, Tokenizer } from '../tokenizer/tokenizer.ts';
 
 /** A tokenizer that threads have in common; without `tables`, each loads it for itself, one after the other. */
 export interface SharedTokenizer {
@@ -44,7 +44,9 @@ async function loadInTurn({ folder, turn }: SharedTokenizer): Promise<Tokenizer>
     Atomics.wait(turn, 0, 1, left);
   }
   try {
-    return await Tokenizer.load(folder);
+    // Most have no use for it, and it takes megabytes in each thread.
+    const module = await import('../tokenizer/tokenizer.ts');
+    return await module.Tokenizer.load(folder);
   } finally {
     addon().releaseFreeMemory();
     Atomics.store(turn, 0, 0);

@@ -11,13 +11,10 @@ import { LeiaError } from '../core/error.ts';
 import { fileError, makeFolder, writeFileAtomically } from '../core/files.ts';
 import {
   type DatasetMeta,
-  type EncodedArticles,
-  encodeArticles,
   type Json,
   type Manifest,
   manifestFile,
   manifestSchema,
-  type Passage,
   parseChecked,
   progressFile,
   progressSchema,
@@ -26,6 +23,7 @@ import {
   shardFileName,
   shardFiles,
 } from './dataset-format.ts';
+import { type EncodedArticles, encodeArticles, type Passage } from './dataset-records.ts';
 import type { TokenizedArticle } from './entity.ts';
 
 /** About 30 million tokens; what at most is done again after an interruption. */

@@ -14,11 +14,9 @@ import { LeiaError } from '../core/error.ts';
 import { fileError } from '../core/files.ts';
 import {
   type DatasetMeta,
-  decodeArticle,
   type Manifest,
   manifestFile,
   manifestSchema,
-  type Passage,
   parseChecked,
   passageSchema,
   progressFile,
@@ -27,6 +25,7 @@ import {
   shardFileName,
   shardFiles,
 } from './dataset-format.ts';
+import { decodeArticle, type Passage } from './dataset-records.ts';
 import type { TokenizedArticle } from './entity.ts';
 
 export class Dataset {

@@ -3,7 +3,7 @@
 import type { Tokenizer } from '../tokenizer/tokenizer.ts';
 import { insertionDraws } from './batches.ts';
 import type { Dataset } from './dataset.ts';
-import type { PassageAnchor } from './dataset-format.ts';
+import type { PassageAnchor } from './dataset-records.ts';
 import type { Strategy } from './insert.ts';
 import { ArticleTokenizer } from './tokenize-article.ts';
 

@@ -9,7 +9,8 @@ import { join } from 'node:path';
 import { Tokenizer as NativeTokenizer } from 'tokenizers';
 import { LeiaError } from '../core/error.ts';
 import { fileError } from '../core/files.ts';
-import { type BpeTables, BpeTokenizer, bpeTables, type Encoding } from './bpe-tokenizer.ts';
+import { bpeTables } from './bpe-tables.ts';
+import { type BpeTables, BpeTokenizer, type Encoding } from './bpe-tokenizer.ts';
 import { specialTokens } from './special-tokens.ts';
 import {
   idLimit,

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { type PrepareOptions, prepare } from '../../lib/corpus/prepare.ts';
 import { Dataset } from '../../lib/leia/dataset.ts';
-import type { Passage } from '../../lib/leia/dataset-format.ts';
+import type { Passage } from '../../lib/leia/dataset-records.ts';
 import { Tokenizer } from '../../lib/tokenizer/tokenizer.ts';
 import { fixtures, temporaryFolder } from '../llama/fixtures.ts';
 import { EXPECTED, KINDS, type Kind, PAGES, writeDump, writeNames } from './small-wiki.ts';

@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { addon } from '../../lib/core/addon.ts';
-import { encodePassage, type PassageAnchor } from '../../lib/leia/dataset-format.ts';
+import { encodePassage, type PassageAnchor } from '../../lib/leia/dataset-records.ts';
 
 const written = (title: string, text: string, anchors: PassageAnchor[]): string =>
   Buffer.from(encodePassage(title, text, anchors)).toString();

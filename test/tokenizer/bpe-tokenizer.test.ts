@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { Tokenizer as NativeTokenizer } from 'tokenizers';
 import { describe, expect, it } from 'vitest';
-import { BpeTokenizer, bpeTables } from '../../lib/tokenizer/bpe-tokenizer.ts';
+import { bpeTables } from '../../lib/tokenizer/bpe-tables.ts';
+import { BpeTokenizer } from '../../lib/tokenizer/bpe-tokenizer.ts';
 import {
   parseTokenizerJson,
   type TokenizerJson,

@@ -1,0 +1,150 @@
+// Articles as the files of a dataset hold them (see dataset-format.ts), encoded and decoded. Threads that make
+// datasets load this, and nothing that takes megabytes in each of them.
+import { addon } from '../core/addon.ts';
+import { LeiaError } from '../core/error.ts';
+import type { TokenEntity, TokenizedArticle } from './entity.ts';
+
+/** What an article's tokens were made of. Offsets are code points. */
+export interface Passage {
+  title: string;
+  text: string;
+  anchors: PassageAnchor[];
+}
+
+export interface PassageAnchor {
+  start: number;
+  end: number;
+  /** Title of the page the anchor leads to. */
+  target: string;
+  /** That page's name in English; null if there is none or it is no entity's. */
+  name: string | null;
+}
+
+/** The record of an article, as the file holds it. */
+export function encodeArticle({ inputIds, entities }: TokenizedArticle): Int32Array {
+  const names = entities.reduce((sum, { nameIds }) => sum + nameIds.length, 0);
+  const record = new Int32Array(2 + inputIds.length + 3 * entities.length + names);
+  record[0] = inputIds.length;
+  record[1] = entities.length;
+  record.set(inputIds, 2);
+  let at = 2 + inputIds.length;
+  for (const { start, end, nameIds } of entities) {
+    record.set([start, end, nameIds.length], at);
+    at += 3;
+  }
+  for (const { nameIds } of entities) {
+    record.set(nameIds, at);
+    at += nameIds.length;
+  }
+  return record;
+}
+
+/** Articles as the files of a shard hold them. */
+export interface EncodedArticles {
+  /** Records, one behind the other. */
+  records: Int32Array;
+  /** Lines of passages, one behind the other. */
+  lines: Uint8Array;
+  /** By article, where its record ends (in int32s) and its line (in bytes). */
+  ends: Uint32Array;
+  tokens: number;
+  entities: number;
+}
+
+/** The line of a passage, `passages-….jsonl`. Anchors may have no name to tell. */
+export function encodePassage(
+  title: string,
+  text: string,
+  anchors: readonly (Omit<PassageAnchor, 'name'> & Partial<PassageAnchor>)[],
+): Uint8Array {
+  const numbers = new Int32Array(4 * anchors.length);
+  const strings: string[] = [];
+  let at = 0;
+  for (const { start, end, target, name } of anchors) {
+    numbers[at++] = start;
+    numbers[at++] = end;
+    numbers[at++] = target.length;
+    strings.push(target);
+    if (typeof name === 'string') strings.push(name);
+    numbers[at++] = name === undefined ? -2 : name === null ? -1 : name.length;
+  }
+  return addon().passageLine(title, text, numbers, strings.join(''));
+}
+
+/**
+ * Encodes articles.
+ *
+ * @throws LeiaError `format` if an id is outside the vocabulary or entities overlap.
+ */
+export function encodeArticles(
+  articles: readonly (Passage & TokenizedArticle)[],
+  vocabSize: number,
+): EncodedArticles {
+  const ends = new Uint32Array(2 * articles.length);
+  const records: Int32Array[] = [];
+  const lines: Uint8Array[] = [];
+  let [recordLength, lineLength, tokens, entities] = [0, 0, 0, 0];
+  for (const [i, article] of articles.entries()) {
+    const { title, text, anchors } = article;
+    const record = encodeArticle(article);
+    decodeArticle(record, vocabSize, `article "${title}"`);
+    const line = encodePassage(title, text, anchors);
+    records.push(record);
+    lines.push(line);
+    recordLength += record.length;
+    lineLength += line.length;
+    tokens += article.inputIds.length;
+    entities += article.entities.length;
+    ends.set([recordLength, lineLength], 2 * i);
+  }
+  const joined = new Int32Array(recordLength);
+  const text = new Uint8Array(lineLength);
+  for (const [i, record] of records.entries()) {
+    joined.set(record, ends[2 * i]! - record.length);
+    text.set(lines[i]!, ends[2 * i + 1]! - lines[i]!.length);
+  }
+  return { records: joined, lines: text, ends, tokens, entities };
+}
+
+/**
+ * The article of a record. The result's arrays are views of it.
+ *
+ * @throws LeiaError `format` if the counts do not add up, an id is outside the vocabulary, or entities
+ *   overlap or reach beyond the tokens; `where` names file and article.
+ */
+export function decodeArticle(
+  record: Int32Array,
+  vocabSize: number,
+  where: string,
+): TokenizedArticle {
+  const damaged = (what: string): never => {
+    throw new LeiaError('format', `${where}: ${what}; the file is damaged, prepare the data again`);
+  };
+  const [tokens = -1, count = -1] = record;
+  const table = 2 + tokens;
+  let at = table + 3 * count;
+  if (tokens < 1 || count < 0 || at > record.length) damaged('the counts do not fit the record');
+  const entities: TokenEntity[] = [];
+  let previousEnd = 1; // BOS is part of no entity.
+  for (let i = 0; i < count; i++) {
+    const row = table + 3 * i;
+    const start = record[row] as number;
+    const end = record[row + 1] as number;
+    const length = record[row + 2] as number;
+    if (start < previousEnd || end <= start || end > tokens) {
+      damaged(`entity ${i} has tokens [${start}, ${end}) of ${tokens}`);
+    }
+    if (length < 0 || at + length > record.length) damaged(`the name of entity ${i} is cut off`);
+    entities.push({ start, end, nameIds: record.subarray(at, at + length) });
+    at += length;
+    previousEnd = end;
+  }
+  if (at !== record.length) damaged('the counts do not fit the record');
+  const inputIds = record.subarray(2, table);
+  for (const ids of [inputIds, record.subarray(table + 3 * count)]) {
+    for (const id of ids) {
+      if (id < 0 || id >= vocabSize) damaged(`token id ${id} is outside 0..${vocabSize - 1}`);
+    }
+  }
+  return { inputIds, entities };
+}
