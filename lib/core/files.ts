@@ -31,53 +31,89 @@ export function fileError(action: string, path: string, error: unknown): LeiaErr
   });
 }
 
-/** A file written and flushed under a temporary name, waiting for {@link StagedFile.commit}. */
-export interface StagedFile {
+/** A file that is written under a temporary name in its target's folder until it is whole. */
+export class StagedFile {
   /** Where the file will be. */
   readonly path: string;
-  /** Renames it to its final name, replacing what is there. */
-  commit(): Promise<void>;
-  /** Deletes it. Does nothing after `commit()`. */
-  discard(): Promise<void>;
+  readonly handle: FileHandle;
+  readonly #temporary: string;
+  #committed = false;
+
+  private constructor(path: string, temporary: string, handle: FileHandle) {
+    this.path = path;
+    this.handle = handle;
+    this.#temporary = temporary;
+  }
+
+  /** @throws LeiaError `io` */
+  static async create(path: string): Promise<StagedFile> {
+    const random = randomBytes(4).toString('hex');
+    const temporary = join(dirname(path), `.${basename(path)}.${process.pid}-${random}.tmp`);
+    try {
+      return new StagedFile(path, temporary, await open(temporary, 'wx'));
+    } catch (error) {
+      throw fileError('write', path, error);
+    }
+  }
+
+  /** Appends to the file. After an error only {@link discard} is left. Throws `io`. */
+  async append(bytes: Uint8Array): Promise<void> {
+    try {
+      await this.handle.writeFile(bytes);
+    } catch (error) {
+      throw fileError('write', this.path, error);
+    }
+  }
+
+  /** Flushes it to the disk and closes it. Throws `io`. */
+  async flush(): Promise<void> {
+    try {
+      await this.handle.sync();
+      await this.handle.close();
+    } catch (error) {
+      throw fileError('write', this.path, error);
+    }
+  }
+
+  /** Renames it to its final name, replacing what is there. Throws `io`. */
+  async commit(): Promise<void> {
+    try {
+      await rename(this.#temporary, this.path);
+    } catch (error) {
+      if (error instanceof Error && 'code' in error && error.code === 'ENOENT') {
+        const message = `cannot write ${this.path}: its temporary file was removed; does another leia write to the same place?`;
+        throw new LeiaError('io', message, { cause: error });
+      }
+      throw fileError('write', this.path, error);
+    }
+    this.#committed = true;
+  }
+
+  /** Closes and deletes it. Does nothing after `commit()`. */
+  async discard(): Promise<void> {
+    if (this.#committed) return;
+    await this.handle.close().catch(() => {});
+    await rm(this.#temporary, { force: true });
+  }
 }
 
 /**
- * Writes a file under a temporary name in the target's folder and flushes it to the disk.
- * When `write` fails, nothing is left.
+ * Writes a file under a temporary name in the target's folder and flushes it to the disk; to be committed
+ * or discarded. When `write` fails, nothing is left.
  */
 export async function stageFile(
   path: string,
   write: (handle: FileHandle) => Promise<void>,
 ): Promise<StagedFile> {
-  const random = randomBytes(4).toString('hex');
-  const temporary = join(dirname(path), `.${basename(path)}.${process.pid}-${random}.tmp`);
+  const staged = await StagedFile.create(path);
   try {
-    const handle = await open(temporary, 'wx');
-    try {
-      await write(handle);
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
+    await write(staged.handle);
+    await staged.flush();
+    return staged;
   } catch (error) {
-    await rm(temporary, { force: true });
+    await staged.discard();
     throw fileError('write', path, error);
   }
-  let committed = false;
-  return {
-    path,
-    async commit() {
-      try {
-        await rename(temporary, path);
-      } catch (error) {
-        throw fileError('write', path, error);
-      }
-      committed = true;
-    },
-    async discard() {
-      if (!committed) await rm(temporary, { force: true });
-    },
-  };
 }
 
 /** Writes a whole file so that a reader sees the old content or the new, never a part. */

@@ -79,7 +79,7 @@ export async function makeDataset(
   const meta: DatasetMeta = { language, tokenizer: { hash, vocabSize, bosId }, source };
   const present = await finished(output);
   if (present !== undefined && isDeepStrictEqual(present.meta, meta)) return present;
-  const writer = await DatasetWriter.create(output, meta, shardBytes ? { shardBytes } : {});
+  await using writer = await DatasetWriter.create(output, meta, shardBytes ? { shardBytes } : {});
   const articles = await open();
   const cursor = writer.cursor === null ? undefined : cursorSchema.parse(writer.cursor);
   const counts = cursor?.counts ?? noCounts();

@@ -1,9 +1,8 @@
 /**
- * Writes a dataset shard by shard. A shard is kept in memory until it is full and then written whole, and
- * a progress file says which shards are complete and how far the writer's input had been read by then: when
- * the program is killed, the same command goes on from there. The manifest comes last.
+ * Writes a dataset shard by shard. A shard grows under temporary names, and while it is flushed to the disk the
+ * next one begins. A progress file says which shards are complete and how far the writer's input had been read by
+ * then: when the program is killed, the same command goes on from there. The manifest comes last.
  */
-import { createHash } from 'node:crypto';
 import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
@@ -19,12 +18,12 @@ import {
   progressFile,
   progressSchema,
   type Shard,
-  type ShardFile,
   shardFileName,
   shardFiles,
 } from './dataset-format.ts';
 import { type EncodedArticles, encodeArticles, type Passage } from './dataset-records.ts';
 import type { TokenizedArticle } from './entity.ts';
+import { ShardWriter } from './shard-writer.ts';
 
 /** About 30 million tokens; what at most is done again after an interruption. */
 const defaultShardBytes = 128 * 1024 * 1024;
@@ -33,10 +32,18 @@ export class DatasetWriter {
   readonly folder: string;
   readonly #meta: DatasetMeta;
   readonly #shardBytes: number;
+  /** Those that are complete. */
   readonly #shards: Shard[];
+  /** Where to go on after them. */
   #cursor: Json;
+  #articles: number;
+  /** How many shards are begun. */
+  #begun: number;
+  #open: ShardWriter | undefined;
   #lastCursor: Json;
-  #current = new OpenShard();
+  /** What the shard before the open one is waited for with. */
+  #closing: Promise<void> = Promise.resolve();
+  #failure: unknown;
 
   private constructor(
     folder: string,
@@ -51,6 +58,8 @@ export class DatasetWriter {
     this.#shards = shards;
     this.#cursor = cursor;
     this.#lastCursor = cursor;
+    this.#articles = shards.reduce((sum, { articles }) => sum + articles, 0);
+    this.#begun = shards.length;
   }
 
   /**
@@ -94,7 +103,7 @@ export class DatasetWriter {
 
   /** How many articles are in the dataset so far. After {@link create}: how many were there already. */
   get articleCount(): number {
-    return this.#shards.reduce((sum, { articles }) => sum + articles, this.#current.articles);
+    return this.#articles;
   }
 
   /**
@@ -115,11 +124,18 @@ export class DatasetWriter {
     await this.appendEncoded(encodeArticles([article], this.#meta.tokenizer.vocabSize), cursor);
   }
 
-  /** The same for articles encoded before, by another thread maybe. They come into one shard. */
+  /**
+   * The same for articles encoded before, by another thread maybe. They come into one shard. An error may be that
+   * of the shard before, which was still being flushed.
+   */
   async appendEncoded(articles: EncodedArticles, cursor: Json = null): Promise<void> {
-    this.#current.add(articles);
-    this.#lastCursor = cursor;
-    if (this.#current.bytes >= this.#shardBytes) await this.#flush();
+    await this.#work(async () => {
+      this.#open ??= await ShardWriter.create(this.folder, this.#begun++);
+      await this.#open.add(articles);
+      this.#articles += articles.ends.length / 2;
+      this.#lastCursor = cursor;
+      if (this.#open.bytes >= this.#shardBytes) await this.#closeShard();
+    });
   }
 
   /**
@@ -131,7 +147,10 @@ export class DatasetWriter {
     if (this.articleCount === 0) {
       throw new LeiaError('usage', `no article was written to ${this.folder}; is the input empty?`);
     }
-    if (this.#current.articles > 0) await this.#flush();
+    await this.#work(async () => {
+      await this.#closeShard();
+      await this.#closing;
+    });
     const total = (key: 'articles' | 'tokens' | 'entities') =>
       this.#shards.reduce((sum, shard) => sum + shard[key], 0);
     const manifest: Manifest = {
@@ -151,7 +170,8 @@ export class DatasetWriter {
 
   /** Deletes what was written, when the work has turned out to be of no use. */
   async discard(): Promise<void> {
-    for (let shard = 0; shard <= this.#shards.length; shard++) {
+    await this[Symbol.asyncDispose]();
+    for (let shard = 0; shard < this.#begun; shard++) {
       for (const file of shardFiles) {
         await rm(join(this.folder, shardFileName(file, shard)), { force: true });
       }
@@ -159,26 +179,38 @@ export class DatasetWriter {
     await rm(join(this.folder, progressFile), { force: true });
   }
 
-  async #flush(): Promise<void> {
-    const contents = this.#current.contents();
-    const files = {} as Shard['files'];
-    for (const file of shardFiles) {
-      const path = join(this.folder, shardFileName(file, this.#shards.length));
-      const hash = createHash('sha256');
-      let bytes = 0;
-      await writeFileAtomically(path, async (handle) => {
-        for (const piece of contents[file]) {
-          await handle.writeFile(piece);
-          hash.update(piece);
-          bytes += piece.length;
-        }
-      });
-      files[file] = { bytes, sha256: hash.digest('hex') };
+  /** Gives up the shard that is not full; those that are stay, for {@link create} to go on from. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#closing.catch(() => {});
+    await this.#open?.discard();
+    this.#open = undefined;
+  }
+
+  /** Writes, unless that has failed before: then something is missing in between. */
+  async #work(write: () => Promise<void>): Promise<void> {
+    if (this.#failure !== undefined) throw this.#failure;
+    try {
+      await write();
+    } catch (error) {
+      this.#failure = error;
+      await this[Symbol.asyncDispose]();
+      throw error;
     }
-    const { articles, tokens, entities } = this.#current;
-    this.#shards.push({ articles, tokens, entities, files });
-    this.#current = new OpenShard();
-    this.#cursor = this.#lastCursor;
+  }
+
+  /** Begins to complete the open shard, once the one before is complete. */
+  async #closeShard(): Promise<void> {
+    const shard = this.#open;
+    if (shard === undefined) return;
+    await this.#closing;
+    this.#open = undefined;
+    this.#closing = this.#complete(shard, this.#lastCursor);
+    this.#closing.catch(() => {}); // thrown when it is awaited
+  }
+
+  async #complete(shard: ShardWriter, cursor: Json): Promise<void> {
+    this.#shards.push(await shard.finish());
+    this.#cursor = cursor;
     await this.#writeProgress();
   }
 
@@ -191,42 +223,6 @@ export class DatasetWriter {
       cursor: this.#cursor,
     };
     await writeFileAtomically(join(this.folder, progressFile), format(progress));
-  }
-}
-
-/** A shard in memory, as the pieces it came in. */
-class OpenShard {
-  articles = 0;
-  tokens = 0;
-  entities = 0;
-  bytes = 0;
-  readonly #records: Uint8Array[] = [];
-  readonly #lines: Uint8Array[] = [];
-  readonly #index: Uint32Array[] = [new Uint32Array(2)];
-  #recordLength = 0;
-  #lineLength = 0;
-
-  add({ records, lines, ends, tokens, entities }: EncodedArticles): void {
-    const index = Uint32Array.from(ends, (end, i) =>
-      i % 2 === 0 ? end + this.#recordLength : end + this.#lineLength,
-    );
-    this.#records.push(new Uint8Array(records.buffer, records.byteOffset, records.byteLength));
-    this.#lines.push(lines);
-    this.#index.push(index);
-    this.#recordLength += records.length;
-    this.#lineLength += lines.length;
-    this.articles += ends.length / 2;
-    this.tokens += tokens;
-    this.entities += entities;
-    this.bytes += records.byteLength + lines.length;
-  }
-
-  contents(): Record<ShardFile, readonly Uint8Array[]> {
-    return {
-      articles: this.#records,
-      passages: this.#lines,
-      index: this.#index.map((part) => new Uint8Array(part.buffer)),
-    };
   }
 }
 

@@ -14,6 +14,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { shardFileName } from '../../lib/leia/dataset-format.ts';
 import { Tokenizer } from '../../lib/tokenizer/tokenizer.ts';
 import {
   dumpXml,
@@ -250,9 +251,11 @@ describe('an interrupted run', () => {
     expect(whole.size).toBeGreaterThan(3 * 5);
   });
 
-  /** Starts the long run and sends it a signal once some shards are complete. */
+  /** Starts the long run and sends it a signal once some shards are complete, and one is being written. */
   async function interrupt({ output, prepare }: Small, signal: NodeJS.Signals) {
-    const complete = async () => (await readdir(output).catch(() => [])).length > 6;
+    const second = shardFileName('articles', 1);
+    const complete = async () =>
+      (await readdir(output).catch(() => [] as string[])).includes(second);
     return await prepare(['--dump', dump, ...shards], {
       onStart: async (child) => {
         while (!(await complete())) await setTimeout(2);
@@ -275,6 +278,7 @@ describe('an interrupted run', () => {
     }
     const begun = await contents(small.output);
     expect(begun.has('manifest.json')).toBe(false);
+    if (code !== null) expect([...begun.keys()].join()).not.toContain('.tmp');
     expect(begun.get('articles-00000.bin')).toEqual(whole.get('articles-00000.bin'));
     await expectNoDataset(small.output);
     // A kill in the middle of a write leaves a file like this; it does not stay.

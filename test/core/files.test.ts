@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { LeiaError } from '../../lib/core/error.ts';
@@ -39,6 +39,15 @@ test('a staged file can be discarded, a committed one stays', async () => {
   await second.commit();
   await second.discard();
   expect(await readdir(folder)).toEqual(['b']);
+});
+
+test('a temporary file that somebody removed is named as such', async () => {
+  const folder = await temporaryFolder();
+  const staged = await stageFile(join(folder, 'a'), (handle) => handle.writeFile('1'));
+  for (const name of await readdir(folder)) await rm(join(folder, name));
+  await expectError(() => staged.commit(), 'io', 'its temporary file was removed');
+  await staged.discard();
+  expect(await readdir(folder)).toEqual([]);
 });
 
 test('places that cannot be written are named', async () => {

@@ -165,7 +165,9 @@ describe('a dataset', () => {
     const begun = await DatasetWriter.create(folder, meta, { shardBytes: 500 });
     expect(begun.cursor).toBeNull();
     for (const [i, item] of three.entries()) await begun.append(item, { next: i + 1 });
-    // Two articles fill a shard; the third was only in memory when the program ended.
+    // Two articles fill a shard; the third is in one that is given up.
+    await begun[Symbol.asyncDispose]();
+    expect((await readdir(folder)).filter((name) => name.startsWith('.'))).toEqual([]);
     const resumed = await DatasetWriter.create(folder, meta, { shardBytes: 500 });
     expect(resumed.articleCount).toBe(2);
     expect(resumed.cursor).toEqual({ next: 2 });
@@ -177,13 +179,15 @@ describe('a dataset', () => {
   });
 
   it('refuses to mix two datasets', async () => {
-    const writer = await DatasetWriter.create(folder, meta, { shardBytes: 1 });
-    await writer.append(three[0]!);
+    await using begun = await DatasetWriter.create(folder, meta, { shardBytes: 1 });
+    await begun.append(three[0]!);
+    await begun[Symbol.asyncDispose]();
     const other = { ...meta, source: { dump: 'dewiki.xml.bz2' } };
     await expect(DatasetWriter.create(folder, other)).rejects.toMatchObject({
       code: 'usage',
       message: expect.stringContaining('other input or options'),
     });
+    await using writer = await DatasetWriter.create(folder, meta);
     await writer.finish();
     await expect(DatasetWriter.create(folder, meta)).rejects.toThrow(/already holds a finished/);
   });
@@ -211,6 +215,30 @@ describe('a dataset', () => {
       await expect(writer.append(bad)).rejects.toMatchObject({ code: 'format' });
     }
     expect(writer.articleCount).toBe(0);
+  });
+
+  it('writes no more after an error, be it that of a shard that was still being flushed', async () => {
+    const writer = await DatasetWriter.create(folder, meta, { shardBytes: 500 });
+    await writer.append(three[0]!, 'one');
+    await writer.append(three[1]!, 'two'); // The first shard is full.
+    const temporary = /^\..*-00001\..*\.tmp$/;
+    await writer.append(three[2]!, 'three');
+    const [stolen] = (await readdir(folder)).filter((name) => temporary.test(name));
+    await rm(join(folder, stolen!));
+    await writer.append(three[0]!, 'four'); // So is the second.
+    const refused = {
+      code: 'io',
+      message: expect.stringMatching(/cannot write .*-00001\..*does another leia write/),
+    };
+    const rest = async () => {
+      for (;;) await writer.append(three[0]!, 'five');
+    };
+    await expect(rest()).rejects.toMatchObject(refused);
+    await expect(writer.append(three[1]!)).rejects.toMatchObject(refused);
+    await expect(writer.finish()).rejects.toMatchObject(refused);
+    expect((await readdir(folder)).filter((name) => name.startsWith('.'))).toEqual([]);
+    await using again = await DatasetWriter.create(folder, meta);
+    expect([again.cursor, again.articleCount]).toEqual(['two', 2]);
   });
 
   it('names the folder it cannot write to', async () => {
