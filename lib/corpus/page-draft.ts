@@ -48,14 +48,13 @@ export function finishDraft(
     const missing = title === '' ? 'title' : 'id';
     throw new LeiaError('format', `${file}: the page that ends at ${place()} has no ${missing}`);
   }
-  const shown = excerpt(title);
   if (wikitext === undefined) {
-    throw new LeiaError('format', `${file}: page '${shown}' has no text; ${DOWNLOAD}`);
+    throw new LeiaError('format', `${file}: page '${excerpt(title)}' has no text; ${DOWNLOAD}`);
   }
   if (wikitext.length === 0 && draft.textBytes > 0) {
     throw new LeiaError(
       'format',
-      `${file}: the text of page '${shown}' is missing (${draft.textBytes} bytes left out), this is a stub dump; ${DOWNLOAD}`,
+      `${file}: the text of page '${excerpt(title)}' is missing (${draft.textBytes} bytes left out), this is a stub dump; ${DOWNLOAD}`,
     );
   }
   if (model !== WIKITEXT_MODEL) return undefined;

@@ -18,25 +18,23 @@ ohjeaus|alidirektu|alidirekto|preusmeritev|preusmjeri|redirecció|birzuzendu|pā
     .map((word) => word.normalize('NFC')),
 );
 
-const NUMBER_SIGN = 0x23;
-const BEGINNING = /^\s*#/;
 /** In UTF-16 units: so much of a page is searched for the word and the link. */
 const SEARCHED = 600;
 /** Of UTF-8, for each of these. */
 const MOST_BYTES = 3;
 
-/** Whether the first character that is no blank of ASCII may be the `#` of a redirect, or another blank. */
-function mayBegin(wikitext: Uint8Array): boolean {
-  const first = wikitext.find((byte) => byte > 0x20);
-  return first === NUMBER_SIGN || (first ?? 0) >= 0x80;
+/** Whether the first character that is no blank of ASCII is a `#`, or another blank. */
+function mayBegin(wikitext: Buffer): boolean {
+  let first = 0;
+  while (wikitext[first]! <= 0x20) first++;
+  return /^[#\s]/.test(wikitext.toString('utf8', first, first + MOST_BYTES));
 }
 
 /** The target of a redirect page's wikitext, or undefined if it is none. `known`: it is a redirect for sure. */
 export function redirectTarget(wikitext: Uint8Array, known: boolean): string | undefined {
-  if (!known && !mayBegin(wikitext)) return undefined;
   const bytes = Buffer.from(wikitext.buffer, wikitext.byteOffset, wikitext.length);
+  if (!known && !mayBegin(bytes)) return undefined;
   const text = (known ? bytes : bytes.subarray(0, SEARCHED * MOST_BYTES)).toString();
-  if (!known && !BEGINNING.test(text)) return undefined;
   const match = /^\s*#\s*([^\s[\]:#]+)(?:\s+[^\s[\]:]+)*\s*:?\s*\[\[([^\]|\n]+)/u.exec(
     text.slice(0, SEARCHED),
   );

@@ -70,12 +70,12 @@ export class ArticleExtractor {
 }
 
 function oddityOf(title: string, wikitext: Uint8Array, unclosed: number): string | undefined {
-  const page = `page '${excerpt(title)}'`;
+  const odd = (what: string): string => `page '${excerpt(title)}': ${what}`;
   if (unclosed > manyUnclosed) {
-    return `${page}: ${unclosed} templates, tables or links are never closed`;
+    return odd(`${unclosed} templates, tables or links are never closed`);
   }
   if (wikitext.length <= longPage) return undefined;
-  return `${page}: it is ${(wikitext.length / 1e6).toFixed(1)} million bytes long`;
+  return odd(`it is ${(wikitext.length / 1e6).toFixed(1)} million bytes long`);
 }
 
 function anchorsOf(numbers: Int32Array, targets: string): Anchor[] {
