@@ -61,29 +61,24 @@ bool has_escapes(std::string_view stretch) {
 
 }  // namespace
 
-void JsonLine::raw(std::string_view text) {
-  std::memcpy(next_, text.data(), text.size());
-  next_ += text.size();
-}
-
 void JsonLine::integer(uint32_t value) {
   std::array<char, 10> digits;
   const char* end = std::to_chars(digits.begin(), digits.end(), value).ptr;
   raw({digits.data(), static_cast<size_t>(end - digits.data())});
 }
 
+inline void JsonLine::copy_or_escape(std::string_view stretch) {
+  if (has_escapes(stretch)) return escape(stretch);
+  raw(stretch);
+}
+
 void JsonLine::string(std::string_view utf8) {
   *next_++ = '"';
-  while (!utf8.empty()) {
-    const size_t size = std::min(utf8.size(), kStretch);
-    const std::string_view stretch = utf8.substr(0, size);
-    raw(stretch);
-    if (has_escapes(stretch)) {
-      next_ -= size;
-      escape(stretch);
-    }
-    utf8.remove_prefix(size);
+  while (utf8.size() >= kStretch) {
+    copy_or_escape(utf8.substr(0, kStretch));  // of a size that the compiler knows
+    utf8.remove_prefix(kStretch);
   }
+  copy_or_escape(utf8);
   *next_++ = '"';
 }
 

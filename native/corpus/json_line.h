@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <string_view>
 
 namespace leia::corpus {
@@ -50,10 +51,14 @@ class JsonLine {
   static constexpr size_t kMostOfKeys =
       96;  // more than those of an anchor, or of the line, with its numbers
 
-  void raw(std::string_view text);
+  void raw(std::string_view text) {
+    std::memcpy(next_, text.data(), text.size());
+    next_ += text.size();
+  }
   void integer(uint32_t value);
   void string(std::u16string_view text);
   void string(std::string_view utf8);
+  void copy_or_escape(std::string_view stretch);
   void escape(std::string_view utf8);
 
   uint8_t* next_;

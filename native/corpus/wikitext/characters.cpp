@@ -25,9 +25,7 @@ Character decode_long(const char* at) {
   const auto byte = [at](size_t index) { return uint32_t{static_cast<uint8_t>(at[index])}; };
   const auto next = [at](size_t index) { return is_continuation(at[index]); };
   const uint32_t lead = byte(0);
-  if (lead < 0xe0 || lead > 0xf4 || !next(1) || !next(2)) return kNoCharacter;
-  if (lead < 0xf0) return {(lead & 0xf) << 12 | (byte(1) & 0x3f) << 6 | (byte(2) & 0x3f), 3};
-  if (!next(3)) return kNoCharacter;
+  if (lead < 0xf0 || lead > 0xf4 || !next(1) || !next(2) || !next(3)) return kNoCharacter;
   const uint32_t point =
       (lead & 7) << 18 | (byte(1) & 0x3f) << 12 | (byte(2) & 0x3f) << 6 | (byte(3) & 0x3f);
   return point < Characters::kCount ? Character{point, 4} : kNoCharacter;

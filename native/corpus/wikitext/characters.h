@@ -40,7 +40,7 @@ inline bool is_continuation(char byte) {
   return (static_cast<uint8_t>(byte) & 0xc0) == 0x80;
 }
 
-// The same for characters of three bytes and more, and for what is none.
+// The same for characters of four bytes, and for what is none.
 Character decode_long(const char* at);
 
 // The character at `at`. What is not UTF-8 is U+FFFD, byte by byte; a byte that is no continuation
@@ -51,6 +51,12 @@ inline Character decode(const char* at) {
   // Most letters of Greek, Cyrillic, Hebrew and Arabic.
   if (lead >= 0xc2 && lead < 0xe0 && is_continuation(at[1])) {
     return {uint32_t{lead & 0x1fu} << 6 | (static_cast<uint8_t>(at[1]) & 0x3fu), 2};
+  }
+  // Most of India and East Asia.
+  if ((lead & 0xf0) == 0xe0 && is_continuation(at[1]) && is_continuation(at[2])) {
+    return {uint32_t{lead & 0xfu} << 12 | (static_cast<uint8_t>(at[1]) & 0x3fu) << 6 |
+                (static_cast<uint8_t>(at[2]) & 0x3fu),
+            3};
   }
   return decode_long(at);
 }
@@ -70,10 +76,11 @@ class Characters {
   // `properties`: of each code point, kCount of them.
   explicit Characters(std::span<const uint8_t> properties);
 
-  bool has(uint32_t point, uint8_t property) const {
+  uint8_t properties(uint32_t point) const {
     const uint32_t block = blocks_[point / kBlock];
-    return (properties_[block * kBlock + point % kBlock] & property) != 0;
+    return properties_[block * kBlock + point % kBlock];
   }
+  bool has(uint32_t point, uint8_t property) const { return (properties(point) & property) != 0; }
 
   // Past all characters of this property, and these signs, up to `end`.
   const char* skip(const char* at, const char* end, uint8_t property,

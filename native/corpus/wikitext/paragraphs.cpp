@@ -8,8 +8,8 @@ namespace leia::corpus::wikitext {
 
 namespace {
 
-// Room behind the text for whole characters to be looked at.
-constexpr size_t kPadding = 16;
+// Room behind the text for whole characters to be looked at, and for copies of whole stretches.
+constexpr size_t kPadding = Pieces::kPadding;
 // What was taken for a longer text is given back.
 constexpr size_t kMostKept = size_t{4} << 20;
 constexpr size_t kMostSigns = 6;  // of a heading
@@ -26,16 +26,19 @@ bool ends_sentence(uint32_t point) {
   return kSentenceEnds.find(static_cast<char32_t>(point)) != std::u32string_view::npos;
 }
 
-// Whether there are tabs, or blanks or controls in a row; `previous` is the byte before.
-bool is_odd(std::string_view piece, char previous) {
+// Bytes that are looked at and moved together.
+constexpr size_t kStretch = 32;
+
+// Whether there are tabs, or blanks or controls in a row.
+bool is_odd(std::string_view text) {
   const auto low = [](char byte) { return static_cast<uint8_t>(byte) <= ' '; };
   // Without branches, which blanks between words would make expensive.
   uint8_t odd = 0;  // a byte, for which many are looked at together
-  for (size_t i = 0; i + 1 < piece.size(); ++i) {
-    const bool here = (piece[i] == '\t') | (low(piece[i]) & low(piece[i + 1]));
+  for (size_t i = 0; i + 1 < text.size(); ++i) {
+    const bool here = (text[i] == '\t') | (low(text[i]) & low(text[i + 1]));
     odd = static_cast<uint8_t>(odd | here);
   }
-  return odd != 0 || piece.back() == '\t' || (low(piece.front()) && low(previous));
+  return odd != 0 || text.ends_with('\t');
 }
 
 }  // namespace
@@ -54,7 +57,6 @@ void Paragraphs::make(const Passage& passage, const Pieces& pieces) {
   headings_.clear();
   line_ = {};
   line_links_.clear();
-  odd_ = false;
   line_offset_ = 0;
   table_offset_ = std::numeric_limits<size_t>::max();
   next_link_ = 0;
@@ -103,12 +105,12 @@ void Paragraphs::cut_link(Name target) {
   open_ = Open::kCut;
 }
 
-// Continues the line.
+// Continues the line. Pieces are short: whole stretches of a fixed size are copied faster.
 void Paragraphs::add(std::string_view piece) {
-  if (piece.empty()) return;
   char* to = text_.data() + line_.end;
-  std::memcpy(to, piece.data(), piece.size());
-  odd_ = odd_ || is_odd(piece, line_.end > line_.start ? to[-1] : 'a');
+  for (size_t at = 0; at < piece.size(); at += kPadding) {
+    std::memcpy(to + at, piece.data() + at, kPadding);
+  }
   line_.end += piece.size();
 }
 
@@ -131,7 +133,6 @@ void Paragraphs::end_line() {
   if (line_.end > line_.start) line(line_);
   line_ = {next_start(), next_start()};
   line_links_.clear();
-  odd_ = false;
   if (open_ == Open::kOpen) link_start_ = line_.end;
 }
 
@@ -253,34 +254,53 @@ void Paragraphs::write(Span part) {
   part = trim(part);
   length_ = next_start();
   if (length_ > 0) text_[length_ - 1] = '\n';
+  const bool odd = is_odd(view(part));
   size_t from = part.start;
   for (const TextLink& link : line_links_) {
     const Span inside = {std::max(link.start, part.start), std::min(link.end, part.end)};
     if (inside.start >= inside.end) continue;
     const Span label = trim(inside);
     if (label.start >= label.end) continue;
-    move({from, label.start});
+    move({from, label.start}, odd);
     const size_t place = length_;
-    move(label);
+    move(label, odd);
     links_.push_back({place, length_, link.target});
     from = label.end;
   }
-  move({from, part.end});
+  move({from, part.end}, odd);
 }
 
-// Moves a part of a line that has begun already.
-void Paragraphs::move(Span part) {
-  char* text = text_.data();
-  if (!odd_) {
-    if (length_ < part.start)
-      std::memmove(text + length_, text + part.start, part.end - part.start);
-    length_ += part.end - part.start;
-    return;
+// Moves a part of a line that has begun already; `odd` if it may have tabs, or blanks in a row.
+void Paragraphs::move(Span part, bool odd) {
+  if (!odd) return shift(part);
+  // Most stretches have none all the same.
+  for (size_t at = part.start; at < part.end; at += kStretch) {
+    const Span stretch = {at, std::min(at + kStretch, part.end)};
+    const bool joins = text_[at] == ' ' && length_ > 0 && text_[length_ - 1] == ' ';
+    if (joins || is_odd(view(stretch))) {
+      join_blanks(stretch);
+    } else {
+      shift(stretch);
+    }
   }
+}
+
+void Paragraphs::shift(Span part) {
+  const size_t size = part.end - part.start;
+  char* text = text_.data();
+  if (length_ < part.start) std::memmove(text + length_, text + part.start, size);
+  length_ += size;
+}
+
+void Paragraphs::join_blanks(Span part) {
+  char* text = text_.data();
+  bool after_blank = length_ > 0 && text[length_ - 1] == ' ';
   for (size_t at = part.start; at < part.end; ++at) {
     const bool blank = text[at] == ' ' || text[at] == '\t';
-    if (blank && length_ > 0 && text[length_ - 1] == ' ') continue;
-    text[length_++] = blank ? ' ' : text[at];
+    text[length_] = blank ? ' ' : text[at];
+    // Without a branch, which would be guessed wrongly at each blank.
+    length_ += static_cast<size_t>(!(blank & after_blank));
+    after_blank = blank;
   }
 }
 

@@ -63,7 +63,9 @@ class Paragraphs {
   size_t text_end(Span line) const;
   bool has_link(Span part) const;
   void write(Span part);
-  void move(Span part);
+  void move(Span part, bool odd);
+  void shift(Span part);
+  void join_blanks(Span part);
 
   size_t next_start() const { return length_ == 0 ? 0 : length_ + 1; }
   Span trim(Span part) const;
@@ -85,7 +87,6 @@ class Paragraphs {
   // The line being read.
   Span line_ = {};
   std::vector<TextLink> line_links_;
-  bool odd_ = false;  // it has tabs, or blanks in a row
   // Where it begins in the passage, and where the table that never ends.
   size_t line_offset_ = 0;
   size_t table_offset_ = 0;

@@ -6,8 +6,6 @@ namespace leia::corpus::wikitext {
 
 namespace {
 
-// More bytes than are ever looked at from a place in the source.
-constexpr size_t kPadding = 16;
 // What was taken for a longer page is given back.
 constexpr size_t kMostKept = size_t{4} << 20;
 // How far from its end a label is searched for a bracket.
@@ -116,6 +114,7 @@ void Pieces::finish() {
     write_quotes(std::span(quotes_).subspan(from, to - from));
     from = to + 1;
   }
+  extra_.append(kPadding, ' ');
 }
 
 void Pieces::write_quotes(std::span<QuoteRun> line) {

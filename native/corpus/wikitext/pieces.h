@@ -29,6 +29,10 @@ struct Link {
 
 class Pieces {
  public:
+  // More bytes than are ever looked at from a place in the source; so many follow it, and in the
+  // end each piece.
+  static constexpr size_t kPadding = 16;
+
   // Begins a page. The source is copied, and followed by bytes that are no markup.
   void begin(std::string_view source);
 

@@ -114,13 +114,15 @@ bool LinkTargets::is_plain(std::string_view target) const {
   if (target.starts_with('\'')) return false;
   const char* end = end_of(target);
   uint32_t previous = ' ';
+  uint8_t properties_before = 0;
   for (const char* at = target.data(); at < end;) {
     const auto [point, size] = decode(at);
-    if (characters_.has(point, kOdd)) return false;
-    if (characters_.has(point, kMoving) && characters_.has(previous, kMoving)) return false;
+    const uint8_t properties = characters_.properties(point);
+    if ((properties & kOdd) != 0 || (properties & properties_before & kMoving) != 0) return false;
     if (point == ' ' && previous == ' ') return false;
     if (point == '.' && (at == target.data() || previous == '/')) return false;
     previous = point;
+    properties_before = properties;
     at += size;
   }
   return previous != ' ' && previous != '\'';
