@@ -78,7 +78,7 @@ void JsonLine::string(std::string_view utf8) {
     copy_or_escape(utf8.substr(0, kStretch));  // of a size that the compiler knows
     utf8.remove_prefix(kStretch);
   }
-  copy_or_escape(utf8);
+  if (!utf8.empty()) copy_or_escape(utf8);
   *next_++ = '"';
 }
 

@@ -355,11 +355,11 @@ void Reader::end_target(Frame& frame) {
   // no titles.
   const size_t size = static_cast<size_t>(end_ - pieces_.source());
   if (target_bytes_ > kMostReadings * size) return;
-  const std::string written(pieces_.text_from(frame.start, LinkTargets::kMostBytes));
+  const std::string_view written = pieces_.text_from(frame.start, LinkTargets::kMostBytes);
   target_bytes_ += written.size();
   if (written.size() > LinkTargets::kMostBytes) return;
   link.written = pieces_.keep(written);
-  if (!link.opaque) link.target = targets_.resolve(written, pieces_);
+  if (!link.opaque) link.target = targets_.resolve(link.written, pieces_);
 }
 
 void Reader::close_link() {

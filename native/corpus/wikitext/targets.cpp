@@ -79,11 +79,12 @@ LinkTargets::LinkTargets(const Characters& characters, std::span<const uint32_t>
   }
 }
 
-Target LinkTargets::resolve(std::string_view written, Pieces& pieces) {
+Target LinkTargets::resolve(Name kept, Pieces& pieces) {
+  const std::string_view written = pieces.name(kept);
   if (written.size() > kMostUnits && utf16_length(written) > kMostUnits) {
     return {TargetKind::kText, {}};
   }
-  if (is_plain(written)) return {TargetKind::kArticle, with_capital(written, pieces)};
+  if (is_plain(written)) return {TargetKind::kArticle, with_capital(kept, pieces)};
   if (is_hidden(written)) return {TargetKind::kHidden, {}};
   const std::string answer = ask_(written);
   const char kind = answer.empty() ? 'h' : answer.front();
@@ -128,14 +129,15 @@ bool LinkTargets::is_plain(std::string_view target) const {
   return previous != ' ' && previous != '\'';
 }
 
-Name LinkTargets::with_capital(std::string_view title, Pieces& pieces) const {
-  const Character first = decode(title.data());
-  if (first.point < small_.size() && !small_[first.point]) return pieces.keep(title);
+Name LinkTargets::with_capital(Name title, Pieces& pieces) const {
+  const std::string_view small = pieces.name(title);
+  const Character first = decode(small.data());
+  if (first.point < small_.size() && !small_[first.point]) return title;
   const auto capital = capitals_.find(first.point);
-  if (capital == capitals_.end()) return pieces.keep(title);
+  if (capital == capitals_.end()) return title;
   std::string changed;
   append_utf8(capital->second, changed);
-  return pieces.keep(changed.append(title.substr(first.size)));
+  return pieces.keep(changed.append(small.substr(first.size)));
 }
 
 std::string_view pipe_trick(std::string_view target, const Characters& characters) {

@@ -34,8 +34,9 @@ class LinkTargets {
   // begin with.
   LinkTargets(const Characters& characters, std::span<const uint32_t> capitals, Ask ask);
 
-  // `written` is the target without the label; character references may be decoded or not.
-  Target resolve(std::string_view written, Pieces& pieces);
+  // `written`, which the pieces keep, is the target without the label; character references may be
+  // decoded or not.
+  Target resolve(Name written, Pieces& pieces);
 
  private:
   // Of categories, files and other languages: a wiki has few, and wikitext cannot fill the memory.
@@ -45,7 +46,7 @@ class LinkTargets {
   bool is_hidden(std::string_view target) const;
   void hide(std::string_view prefix);
   bool hides(std::string_view prefix) const;
-  Name with_capital(std::string_view title, Pieces& pieces) const;
+  Name with_capital(Name title, Pieces& pieces) const;
 
   const Characters& characters_;
   std::unordered_map<uint32_t, uint32_t> capitals_;
