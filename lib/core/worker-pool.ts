@@ -23,8 +23,8 @@ function youngMiB(workers: number): number {
   return Math.max(12, Math.min(48, Math.floor(144 / workers)));
 }
 
-/** Tasks a worker has at a time, so that it need not wait for the next. */
-const tasksPerWorker = 2;
+/** Tasks a worker has at a time, so that it need not wait for the next, should the thread that gives them out be late. */
+const tasksPerWorker = 4;
 
 interface Message {
   id: number;

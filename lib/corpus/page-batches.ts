@@ -27,7 +27,7 @@ export interface DumpBatches {
 /** Memory for pieces is a multiple of this, so that it fits the next one, too. */
 const memoryStep = 1 << 16;
 /** As many pieces as may be under way at a time, and no long ones. */
-const mostSpare = 64;
+const mostSpare = 128;
 const mostKept = 1 << 20;
 
 const PAGE = Buffer.from('<page');
