@@ -108,8 +108,8 @@ void Paragraphs::cut_link(Name target) {
 // Continues the line. Pieces are short: whole stretches of a fixed size are copied faster.
 void Paragraphs::add(std::string_view piece) {
   char* to = text_.data() + line_.end;
-  for (size_t at = 0; at < piece.size(); at += kPadding) {
-    std::memcpy(to + at, piece.data() + at, kPadding);
+  for (size_t at = 0; at < piece.size(); at += kStretch) {
+    std::memcpy(to + at, piece.data() + at, kStretch);
   }
   line_.end += piece.size();
 }

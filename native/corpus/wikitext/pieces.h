@@ -31,7 +31,7 @@ class Pieces {
  public:
   // More bytes than are ever looked at from a place in the source; so many follow it, and in the
   // end each piece.
-  static constexpr size_t kPadding = 16;
+  static constexpr size_t kPadding = 32;
 
   // Begins a page. The source is copied, and followed by bytes that are no markup.
   void begin(std::string_view source);

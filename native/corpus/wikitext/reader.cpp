@@ -1,7 +1,6 @@
 #include "corpus/wikitext/reader.h"
 
 #include <algorithm>
-#include <array>
 
 #include "corpus/wikitext/entities.h"
 #include "corpus/wikitext/tags.h"
@@ -11,36 +10,9 @@ namespace leia::corpus::wikitext {
 
 namespace {
 
-// What a byte may begin.
-enum Beginning : uint8_t {
-  kMarkup = 1,
-  kSeparator = 2,  // of alternatives of a language variant
-  kPaired = 4,     // only if a certain byte follows: the same, or a brace after a dash
-};
-
-constexpr std::string_view kWideUnderscore = "\uff3f";
-
-constexpr std::array<uint8_t, 256> make_beginnings() {
-  std::array<uint8_t, 256> beginnings{};
-  for (const char sign : std::string_view("<[]{}|&\n")) {
-    beginnings[static_cast<uint8_t>(sign)] = kMarkup;
-  }
-  for (const char sign : std::string_view(";:")) {
-    beginnings[static_cast<uint8_t>(sign)] = kSeparator;
-  }
-  for (const char sign : {'\'', '_', '-', kWideUnderscore[0]}) {
-    beginnings[static_cast<uint8_t>(sign)] = kMarkup | kPaired;
-  }
-  return beginnings;
-}
-
-constexpr std::array<uint8_t, 256> kBeginnings = make_beginnings();
-
-bool begins_pair(const char* at) {
-  if (*at == '-') return at[1] == '{';
-  if (*at != kWideUnderscore[0]) return at[1] == *at;
-  return std::equal(kWideUnderscore.begin(), kWideUnderscore.end(), at) &&
-         std::equal(kWideUnderscore.begin(), kWideUnderscore.end(), at + kWideUnderscore.size());
+// Whether a sign may separate alternatives of a language variant.
+bool separates_variants(char sign) {
+  return sign == ';' || sign == ':';
 }
 
 // The end of a row of one sign that begins at `at`; the text is followed by another.
@@ -70,6 +42,7 @@ Passage Reader::read(std::string_view wikitext) {
   elements_.begin();
   at_ = pieces_.source();
   end_ = pieces_.source_end();
+  markup_.begin({at_, wikitext.size()});
   next_variant_end_ = nullptr;
   line_start_ = true;
   heading_ = wikitext.starts_with('=');
@@ -86,13 +59,8 @@ Passage Reader::read(std::string_view wikitext) {
 
 // Where markup may stand next; the end if nowhere.
 const char* Reader::next_markup() const {
-  const uint8_t wanted = open_.in(FrameKind::kVariant) ? kMarkup | kSeparator : kMarkup;
-  for (const char* at = at_; at < end_; ++at) {
-    const uint8_t beginning = kBeginnings[static_cast<uint8_t>(*at)];
-    if ((beginning & wanted) == 0) continue;
-    if ((beginning & kPaired) == 0 || begins_pair(at)) return at;
-  }
-  return end_;
+  const char* next = markup_.next(at_);
+  return open_.in(FrameKind::kVariant) ? std::find_if(at_, next, separates_variants) : next;
 }
 
 // Text without markup.

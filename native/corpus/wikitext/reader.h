@@ -13,6 +13,7 @@
 #include "corpus/wikitext/characters.h"
 #include "corpus/wikitext/elements.h"
 #include "corpus/wikitext/frames.h"
+#include "corpus/wikitext/markup_map.h"
 #include "corpus/wikitext/pieces.h"
 #include "corpus/wikitext/targets.h"
 
@@ -85,6 +86,7 @@ class Reader {
   const Characters& characters_;
   LinkTargets& targets_;
   Pieces pieces_;
+  MarkupMap markup_;
   OpenFrames open_;
   Elements elements_;
   const char* at_ = nullptr;

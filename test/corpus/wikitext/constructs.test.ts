@@ -1,5 +1,6 @@
 // Every construct of wikitext by hand-made examples: what the reader of the page would see is the text.
 import { describe, expect, test } from 'vitest';
+import { ArticleExtractor } from '../../../lib/corpus/wikitext/extract.ts';
 import { extract, marked, read, wiki } from './wiki.ts';
 
 describe('links', () => {
@@ -171,5 +172,35 @@ describe('lines', () => {
   test('lists can be left out, as WikiExtractor does', () => {
     const source = '== A ==\n* [[a]]\n== B ==\nb\n# c\n: d';
     expect(read(source, { lists: 'drop' })).toBe('B.\nb\nd');
+  });
+});
+
+describe('markup at any distance from the beginning of a page, whose bytes are looked at together', () => {
+  const extractor = new ArticleExtractor(wiki());
+  const readPage = (text: string): string =>
+    marked(extractor.extract({ id: 1, title: 'Page', wikitext: Buffer.from(text) }));
+
+  test.each([
+    ['[[Berlin]]', '<Berlin:Berlin>'],
+    ['[http://x.org Tor]', 'Tor'],
+    ['&lt;', '<'],
+    ["''x''", '"x"'],
+    ["'x' - _x_ ＿x＿ \\", "'x' - _x_ ＿x＿ \\"],
+    ['__TOC__x', 'x'],
+    ['＿＿目次＿＿x', 'x'],
+    ['＿＿＿', '＿＿＿'],
+    ['-{x}-', 'x'],
+    ['-{zh-hans:x; zh-hant:y}-', 'x'],
+    ['<b>x</b>', 'x'],
+    ['x{{v|y}}', 'x'],
+    ['x\ny', 'x\ny'],
+    ['（ｿ｝ー｜', '（ｿ｝ー｜'],
+  ])('%s', (source, expected) => {
+    for (let distance = 0; distance < 140; distance++) {
+      const before = `w${'x'.repeat(distance)} `;
+      for (const after of ['', ' y', ` ${'y'.repeat(70)}`]) {
+        expect(readPage(before + source + after)).toBe((before + expected + after).trim());
+      }
+    }
   });
 });

@@ -1,0 +1,30 @@
+// Where in a page markup may begin, found for many bytes together before the page is read: text
+// between markup is short, and looking for its end byte by byte costs more than to read it.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+namespace leia::corpus::wikitext {
+
+class MarkupMap {
+ public:
+  // Bytes that must follow a page, and be no markup.
+  static constexpr size_t kPadding = 32;
+
+  // Looks through a page.
+  void begin(std::string_view page);
+
+  // The first place from `at` on where markup may begin: any of `<[]{}|&` and line breaks, two
+  // apostrophes, two underscores, two wide underscores, or `-{`. The end of the page if there is
+  // none.
+  const char* next(const char* at) const;
+
+ private:
+  std::string_view page_;
+  std::vector<uint64_t> bits_;  // one a byte
+};
+
+}  // namespace leia::corpus::wikitext
