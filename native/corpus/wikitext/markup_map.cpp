@@ -21,6 +21,8 @@ Bytes load(const char* at) {
   return bytes;
 }
 
+static_assert(MarkupMap::kSeen == sizeof(Bytes) + 2);
+
 // All bits of each of the bytes at `at` where markup may begin. A single wide underscore is taken
 // for two, and so may be what has its first and last byte.
 Bytes beginnings(const char* at) {

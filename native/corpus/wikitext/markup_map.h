@@ -11,10 +11,10 @@ namespace leia::corpus::wikitext {
 
 class MarkupMap {
  public:
-  // Bytes that must follow a page, and be no markup.
-  static constexpr size_t kPadding = 32;
+  // Bytes that are looked at from a place in the page.
+  static constexpr size_t kSeen = 18;
 
-  // Looks through a page.
+  // Looks through a page, which so many bytes follow that begin no markup.
   void begin(std::string_view page);
 
   // The first place from `at` on where markup may begin: any of `<[]{}|&` and line breaks, two

@@ -28,6 +28,7 @@ bool ends_sentence(uint32_t point) {
 
 // Bytes that are looked at and moved together.
 constexpr size_t kStretch = 32;
+static_assert(kPadding >= kStretch);
 
 // Whether there are tabs, or blanks or controls in a row.
 bool is_odd(std::string_view text) {

@@ -10,6 +10,8 @@ namespace leia::corpus::wikitext {
 
 namespace {
 
+static_assert(Pieces::kPadding >= MarkupMap::kSeen);
+
 // Whether a sign may separate alternatives of a language variant.
 bool separates_variants(char sign) {
   return sign == ';' || sign == ':';

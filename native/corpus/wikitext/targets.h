@@ -34,9 +34,9 @@ class LinkTargets {
   // begin with.
   LinkTargets(const Characters& characters, std::span<const uint32_t> capitals, Ask ask);
 
-  // `written`, which the pieces keep, is the target without the label; character references may be
-  // decoded or not.
-  Target resolve(Name written, Pieces& pieces);
+  // `kept`, by the pieces, is the target without the label; character references may be decoded or
+  // not.
+  Target resolve(Name kept, Pieces& pieces);
 
  private:
   // Of categories, files and other languages: a wiki has few, and wikitext cannot fill the memory.
