@@ -1,102 +1,17 @@
 // `leia prepare` and `leia data` as their user meets them: every run is a process of its own.
-import { spawnSync } from 'node:child_process';
-import {
-  appendFile,
-  copyFile,
-  mkdir,
-  mkdtemp,
-  readdir,
-  readFile,
-  rm,
-  writeFile,
-} from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { appendFile, copyFile, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { setTimeout } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { shardFileName } from '../../lib/leia/dataset-format.ts';
+import { beforeAll, describe, expect, test, vi } from 'vitest';
 import { Tokenizer } from '../../lib/tokenizer/tokenizer.ts';
-import {
-  dumpXml,
-  EXPECTED,
-  flagOf,
-  KINDS,
-  PAGES,
-  writeDump,
-  writeNames,
-} from '../corpus/small-wiki.ts';
+import { dumpXml, EXPECTED, flagOf, KINDS, PAGES, writeNames } from '../corpus/small-wiki.ts';
 import { fixtures, temporaryFolder } from '../llama/fixtures.ts';
-import { plainEnvironment } from '../support/child.ts';
-import { type ChildOptions, command, leia, root } from './child.ts';
+import { leia } from './child.ts';
+import { contents, errorLine, expectNoDataset, keep, smallWiki, tiny } from './small-datasets.ts';
 
-const tiny = join(fixtures, 'tokenizer-tiny');
 const demo = resolve(import.meta.dirname, '../../examples/demo');
 
 // Processes that flush files to the disk: seconds on an idle machine, much more on a busy one.
 vi.setConfig({ testTimeout: 300_000, hookTimeout: 300_000 });
-
-interface Small {
-  folder: string;
-  output: string;
-  /** `leia prepare` of the small wiki; later options win. */
-  prepare(more?: readonly string[], options?: ChildOptions): ReturnType<typeof leia>;
-  /** Its arguments, but for the source of names that `prepare` chooses. */
-  args: readonly string[];
-}
-
-async function smallWiki(makeFolder = temporaryFolder): Promise<Small> {
-  const folder = await makeFolder();
-  const output = join(folder, 'data');
-  const args = ['prepare', '--dump', await writeDump(folder), '--language', 'pt'];
-  args.push('--tokenizer', tiny, '--output', output);
-  const titles = ['--titles', await writeNames(folder, 'titles')];
-  return {
-    folder,
-    output,
-    args: [...args, ...titles],
-    prepare: (more = [], options = {}) => {
-      const named = more.some((arg) => KINDS.map(flagOf).includes(arg));
-      return leia([...args, ...(named ? [] : titles), ...more], options);
-    },
-  };
-}
-
-const kept: string[] = [];
-/** A folder that goes away when all tests are done; those that run at once cannot have one of their own. */
-async function keep(): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'leia-data-'));
-  kept.push(folder);
-  return folder;
-}
-afterAll(async () => {
-  for (const folder of kept) await rm(folder, { recursive: true, force: true });
-});
-
-/** Every file of a folder by name. */
-async function contents(folder: string): Promise<Map<string, Buffer>> {
-  const files = new Map<string, Buffer>();
-  for (const name of (await readdir(folder)).sort()) {
-    files.set(name, await readFile(join(folder, name)));
-  }
-  return files;
-}
-
-/** One line on standard error, after what was shown of the progress. */
-function errorLine(stderr: string): string {
-  const lines = stderr.trimEnd().split('\n');
-  expect(lines.filter((line) => line.startsWith('leia: '))).toEqual([lines.at(-1)]);
-  expect(stderr).not.toMatch(/^\s+at /m);
-  return lines.at(-1)!;
-}
-
-/** No dataset that opens lies there, and what is there says how to go on. */
-async function expectNoDataset(output: string): Promise<void> {
-  const { code, stdout, stderr } = await leia(['data', 'show', '--data', output, '--jsonl']);
-  expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
-  expect(stderr).toMatch(
-    /^leia: .*(is not finished; run the same leia prepare again|a dataset is made by leia prepare)\n$/,
-  );
-}
 
 describe('leia prepare, leia data show', () => {
   let tokenizer: Tokenizer;
@@ -228,137 +143,6 @@ test('leia prepare --text: spans that came with the text', async () => {
     expect(code).toBe(message.source.includes('no such') ? 1 : 2);
     expect(errorLine(stderr)).toMatch(message);
   }
-});
-
-describe('an interrupted run', () => {
-  // One thread: they take longer to start than this little takes to do.
-  const shards = ['--shard-size', '0.2', '--workers', '1'];
-  let whole = new Map<string, Buffer>();
-  let dump = '';
-  let wholeTime = 0;
-  beforeAll(async () => {
-    const { folder, output, prepare } = await smallWiki(keep);
-    const pages = Array.from({ length: 300 }, (_, i) => ({
-      title: `Página ${i}`,
-      text: `${PAGES[0]!.text}\n${'mais palavras '.repeat(100)}[[Lisboa]]`,
-    }));
-    dump = join(folder, 'ptwiki-long.xml');
-    await writeFile(dump, dumpXml(pages));
-    const began = performance.now();
-    expect(await prepare(['--dump', dump, ...shards])).toMatchObject({ code: 0 });
-    wholeTime = performance.now() - began;
-    whole = await contents(output);
-    expect(whole.size).toBeGreaterThan(3 * 5);
-  });
-
-  /** Starts the long run and sends it a signal once some shards are complete, and one is being written. */
-  async function interrupt({ output, prepare }: Small, signal: NodeJS.Signals) {
-    const second = shardFileName('articles', 1);
-    const complete = async () =>
-      (await readdir(output).catch(() => [] as string[])).includes(second);
-    return await prepare(['--dump', dump, ...shards], {
-      onStart: async (child) => {
-        while (!(await complete())) await setTimeout(2);
-        child.kill(signal);
-      },
-    });
-  }
-
-  test.each([
-    ['SIGINT', 130],
-    ['SIGKILL', null],
-  ] as const)('%s: the same command goes on to the same bytes', async (signal, code) => {
-    const small = await smallWiki();
-    const stopped = await interrupt(small, signal);
-    expect(stopped.code).toBe(code);
-    if (code !== null) {
-      expect(errorLine(stopped.stderr)).toBe(
-        'leia: interrupted; the same command goes on where it stopped',
-      );
-    }
-    const begun = await contents(small.output);
-    expect(begun.has('manifest.json')).toBe(false);
-    if (code !== null) expect([...begun.keys()].join()).not.toContain('.tmp');
-    expect(begun.get('articles-00000.bin')).toEqual(whole.get('articles-00000.bin'));
-    await expectNoDataset(small.output);
-    // A kill in the middle of a write leaves a file like this; it does not stay.
-    await writeFile(join(small.output, '.passages-00099.jsonl.7-0a1b2c3d.tmp'), 'half');
-
-    expect(await small.prepare(['--dump', dump, ...shards])).toMatchObject({ code: 0 });
-    expect(await contents(small.output)).toEqual(whole);
-  });
-
-  test('killed again and again, at any time and with any number of threads, it ends in the same bytes', async () => {
-    const small = await smallWiki();
-    const began = performance.now();
-    let kills = 0;
-    for (const workers of ['1', '2', '3']) {
-      // A run begun anew takes as long as the whole one, so some are killed before the first shard is written.
-      const wait = Math.random() * 1.2 * wholeTime;
-      const { code } = await small.prepare(['--dump', dump, ...shards, '--workers', workers], {
-        onStart: (child) => {
-          const timer = globalThis.setTimeout(() => child.kill('SIGKILL'), wait);
-          child.on('exit', () => clearTimeout(timer));
-        },
-      });
-      if (code === 0) break;
-      expect(code).toBe(null);
-      kills++;
-    }
-    const message = `${kills} kills in ${performance.now() - began} ms`;
-    expect(await small.prepare(['--dump', dump, ...shards]), message).toMatchObject({ code: 0 });
-    expect(await contents(small.output), message).toEqual(whole);
-  });
-
-  // A small file system of one's own needs no rights, but some machines do not allow it.
-  const namespace = ['--map-root-user', '--mount'];
-  const canMount = spawnSync('unshare', [...namespace, 'mount', '-t', 'tmpfs', 'x', tmpdir()]);
-  if (canMount.status !== 0) console.warn('skipped: a real full disk (unshare may not mount here)');
-
-  test.skipIf(canMount.status !== 0)(
-    'stopped by a full disk: with more room the same command goes on to the same bytes',
-    async () => {
-      const { folder, args } = await smallWiki();
-      const bytes = [...whole.values()].reduce((sum, { length }) => sum + length, 0);
-      const script = `
-        mount -t tmpfs -o size=${Math.round(bytes / 2048)}k leia "$DISK" || exit 90
-        "$@"; first=$?
-        cp -r "$DISK/data" "$KEEP/full"
-        [ $first = 1 ] || exit 91
-        mount -o remount,size=${Math.round(bytes / 256)}k "$DISK" || exit 92
-        "$@" > "$KEEP/second" 2>&1 || exit 93
-        cp -r "$DISK/data" "$KEEP/whole"`;
-      const disk = join(folder, 'disk');
-      await mkdir(disk);
-      const here = ['--dump', dump, ...shards, '--output', join(disk, 'data')];
-      const line = [process.execPath, ...command, ...args, ...here];
-      const { status, stderr } = spawnSync(
-        'unshare',
-        [...namespace, 'bash', '-c', script, 'bash', ...line],
-        { cwd: root, env: { ...plainEnvironment, DISK: disk, KEEP: folder }, encoding: 'utf8' },
-      );
-      expect({ status, stderr }).toMatchObject({ status: 0 });
-      expect(errorLine(stderr)).toMatch(/^leia: cannot write .*: the disk is full/);
-      const full = await contents(join(folder, 'full'));
-      expect(full.has('manifest.json')).toBe(false);
-      expect([...full.keys()].filter((name) => name.endsWith('.tmp'))).toEqual([]);
-      // What was whole stays, and is not made again.
-      expect(JSON.parse(String(full.get('progress.json'))).shards.length).toBeGreaterThan(0);
-      expect(full.get('articles-00000.bin')).toEqual(whole.get('articles-00000.bin'));
-      await expectNoDataset(join(folder, 'full'));
-      expect(await contents(join(folder, 'whole'))).toEqual(whole);
-    },
-  );
-
-  test('other input is refused and the difference named', async () => {
-    const small = await smallWiki();
-    await interrupt(small, 'SIGKILL');
-    const { code, stderr } = await small.prepare(['--dump', dump, '--language', 'gl']);
-    expect(code).toBe(2);
-    expect(errorLine(stderr)).toMatch(
-      /begun with other input or options \(language: "pt" there, "gl" here\); remove it or write/,
-    );
-  });
 });
 
 describe('bad input ends in one line and no dataset', () => {

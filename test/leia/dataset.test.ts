@@ -179,7 +179,7 @@ describe('a dataset', () => {
   });
 
   it('refuses to mix two datasets', async () => {
-    await using begun = await DatasetWriter.create(folder, meta, { shardBytes: 1 });
+    const begun = await DatasetWriter.create(folder, meta, { shardBytes: 1 });
     await begun.append(three[0]!);
     await begun[Symbol.asyncDispose]();
     const other = { ...meta, source: { dump: 'dewiki.xml.bz2' } };
@@ -187,8 +187,7 @@ describe('a dataset', () => {
       code: 'usage',
       message: expect.stringContaining('other input or options'),
     });
-    await using writer = await DatasetWriter.create(folder, meta);
-    await writer.finish();
+    await (await DatasetWriter.create(folder, meta)).finish();
     await expect(DatasetWriter.create(folder, meta)).rejects.toThrow(/already holds a finished/);
   });
 
