@@ -71,7 +71,7 @@ withTorch('PyTorch', () => {
   const shape = { batch: 1, heads: 2, kvHeads: 1, sequence: 8, headDim: 64, causal: true, dtype };
   const layer = { hidden: 64, intermediate: 96, heads: 2, vocabulary: 11, batch: 1, sequence: 8 };
 
-  test('has an equivalent of every operation', { timeout: 120_000 }, async () => {
+  test('has an equivalent of every operation', async () => {
     const rival = await TorchRival.start({ python: real, device: 'cpu', threads: 1 });
     for (const [task, variants] of [
       [{ kind: 'copy', count: 10, dtype }, ['copy_']],

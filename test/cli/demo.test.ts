@@ -10,8 +10,6 @@ import { byClass, find, parse, textOf } from '../report/parse.ts';
 import { metricsOf } from '../train/runs.ts';
 import { leia } from './child.ts';
 
-const timeout = 120_000;
-
 interface Summary {
   corpus: { articles: number; anchors: number; linked: number; entities: number };
   runs: { steps: number; tokens: number; insertedTokens: number; heldOut: Point[] }[];
@@ -31,9 +29,7 @@ async function appears(path: string): Promise<void> {
 }
 
 describe('leia demo', () => {
-  test('goes from the dump to two models and a page, also when interrupted', {
-    timeout,
-  }, async () => {
+  test('goes from the dump to two models and a page, also when interrupted', {}, async () => {
     const output = join(await temporaryFolder(), 'demo');
     const args = ['demo', '--output', output, '--steps', '16'];
     const interrupted = await leia(args, {
@@ -118,7 +114,7 @@ describe('leia demo', () => {
     expect(damaged.stderr).toMatch(/^leia: \S+held-out\.jsonl is damaged; delete it .*\n$/m);
   });
 
-  test('takes a dump of another language', { timeout }, async () => {
+  test('takes a dump of another language', async () => {
     const folder = await temporaryFolder();
     const dump = join(folder, 'ptwiki.xml');
     const titles = join(folder, 'titles.tsv');
@@ -140,7 +136,7 @@ describe('leia demo', () => {
     expect(await readFile(join(output, 'report.html'), 'utf8')).toContain('lang="pt"');
   });
 
-  test('names what another dump lacks', { timeout }, async () => {
+  test('names what another dump lacks', async () => {
     const output = join(await temporaryFolder(), 'demo');
     const run = await leia(['demo', '--output', output, '--dump', 'other.xml.bz2']);
     expect(run).toMatchObject({ code: 2 });

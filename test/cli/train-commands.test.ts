@@ -6,8 +6,6 @@ import { fixtures, temporaryFolder } from '../llama/fixtures.ts';
 import { makeDataset, makeModel, metricsOf, withoutSpeed } from '../train/runs.ts';
 import { leia } from './child.ts';
 
-const timeout = 60_000;
-
 async function makeArguments(...more: string[]): Promise<{ args: string[]; output: string }> {
   const output = join(await temporaryFolder(), 'run');
   const args = ['train', '--model', await makeModel(), '--data', await makeDataset()];
@@ -17,7 +15,7 @@ async function makeArguments(...more: string[]): Promise<{ args: string[]; outpu
 }
 
 describe('leia train', () => {
-  test('trains, exports, scores and generates', { timeout }, async () => {
+  test('trains, exports, scores and generates', async () => {
     const { args, output } = await makeArguments('--max-steps', '3', '--micro-batch-size', '2');
     const run = await leia(args);
     expect(run.code).toBe(0);
@@ -54,7 +52,7 @@ describe('leia train', () => {
     expect(again.stdout).toContain('holds the finished run');
   });
 
-  test('takes its options from a file, and names a wrong key', { timeout }, async () => {
+  test('takes its options from a file, and names a wrong key', async () => {
     const { args, output } = await makeArguments();
     const config = join(await temporaryFolder(), 'train.yaml');
     await writeFile(config, 'maxSteps: 1\npSkip: 0.25\nstrategy: left\nsequenceLength: 4\n');
@@ -71,9 +69,7 @@ describe('leia train', () => {
 
   test.each(['SIGINT', 'SIGTERM'] as const)(
     '%s saves, and the same command goes on',
-    {
-      timeout,
-    },
+    {},
     async (signal) => {
       const { args, output } = await makeArguments('--max-steps', '150');
       const stopped = await leia(args, {
@@ -99,7 +95,7 @@ describe('leia train', () => {
     },
   );
 
-  test('killed at any moment, it goes on with the same bits', { timeout }, async () => {
+  test('killed at any moment, it goes on with the same bits', async () => {
     const { args, output } = await makeArguments('--max-steps', '40');
     const killed = await leia([...args, '--save-minutes', '1e-6'], {
       onStart: async (child) => {
@@ -118,7 +114,7 @@ describe('leia train', () => {
     }
   });
 
-  test('a disk that fills up', { timeout }, async () => {
+  test('a disk that fills up', async () => {
     const { args, output } = await makeArguments('--max-steps', '2');
     const full = await leia(args, { fileBlocks: 100 });
     expect(full.code).toBe(1);
@@ -130,7 +126,7 @@ describe('leia train', () => {
     expect((await leia(args)).code).toBe(0);
   });
 
-  test('wrong use', { timeout }, async () => {
+  test('wrong use', async () => {
     const { args } = await makeArguments('--max-steps', '1');
     for (const [wrong, message] of [
       [['--batch-size', 'many'], "--batch-size: expected a number, got 'many'"],
@@ -149,7 +145,7 @@ describe('leia train', () => {
     expect(missing.stderr).toContain('--model');
   });
 
-  test('an output that cannot be written', { timeout }, async () => {
+  test('an output that cannot be written', async () => {
     const { args } = await makeArguments('--max-steps', '1');
     // Nobody may create folders there, root included; Node's own mkdir would hang in /proc.
     const { code, stderr } = await leia([...args, '--output', '/proc/leia/run']);
@@ -158,7 +154,7 @@ describe('leia train', () => {
   });
 });
 
-test('leia doctor computes something and says what is missing', { timeout }, async () => {
+test('leia doctor computes something and says what is missing', async () => {
   const { code, stdout } = await leia(['doctor', '--json']);
   expect(code).toBe(0);
   const findings = JSON.parse(stdout) as { topic: string; status: string; text: string }[];

@@ -10,7 +10,6 @@ import { expect, test } from 'vitest';
 
 const run = promisify(execFile);
 const root = resolve(import.meta.dirname, '../..');
-const timeout = 900_000;
 const has = (tool: string) => spawnSync(tool, ['--version']).status === 0;
 
 test('no kernel that is tuned spills, or keeps anything in local memory', async () => {
@@ -40,7 +39,7 @@ test('no kernel that is tuned spills, or keeps anything in local memory', async 
 });
 
 if (has('nvcc')) {
-  test('nvcc says what bench/RESOURCES.md says', { timeout }, async () => {
+  test('nvcc says what bench/RESOURCES.md says', async () => {
     await run('node', ['scripts/resources.mjs', '--check'], { cwd: root });
   });
 } else {
@@ -75,7 +74,7 @@ const hasKernels = () =>
   has('cuobjdump') && spawnSync('cuobjdump', ['-lelf', addon], { encoding: 'utf8' }).stdout !== '';
 
 if (hasKernels()) {
-  test('kernels are of the instructions they were written for', { timeout }, async () => {
+  test('kernels are of the instructions they were written for', async () => {
     const kernels = await machineCode(addon);
     const lacking: string[] = [];
     const counts = new Map<string, number>();

@@ -17,15 +17,13 @@ async function bitsOfAllCases(environment: Record<string, string>): Promise<stri
   return child.output.trim().split('\n');
 }
 
-test('the bits of kernels for Hopper do not depend on it either', {
-  timeout: 600_000,
-}, async () => {
+test('the bits of kernels for Hopper do not depend on it either', async () => {
   const hopper = { LEIA_HOPPER: '1', LEIA_TEST_OPERATION: 'flash-attention' };
   const first = await bitsOfAllCases({ ...hopper, LEIA_EMULATOR_ORDER: '1' });
   expect(await bitsOfAllCases({ ...hopper, LEIA_EMULATOR_ORDER: '77' })).toEqual(first);
 });
 
-test('the bits do not depend on the order of threads', { timeout: 600_000 }, async () => {
+test('the bits do not depend on the order of threads', async () => {
   const first = await bitsOfAllCases({ LEIA_EMULATOR_ORDER: '1', LEIA_NUM_THREADS: '2' });
   expect(first.filter((line) => line.includes('flashAttentionBackward')).length).toBeGreaterThan(
     50,

@@ -12,7 +12,7 @@ const environment = {
   LEIA_TEST_OPERATION: 'flash-attention',
 };
 
-test('attention fits 99 KB and is within its tolerances', { timeout: 600_000 }, async () => {
+test('attention fits 99 KB and is within its tolerances', async () => {
   const { code, output, errors } = await runChild('ops/all-cases.ts', environment, [], ['errors']);
   expect(errors).toBe('');
   expect(code).toBe(0);

@@ -26,7 +26,6 @@ const lower = levels.slice(0, levels.indexOf(best));
 
 test.skipIf(lower.length === 0)(
   `below ${best}: all cases are within their tolerances`,
-  { timeout: 600_000 },
   async () => {
     const variants: Record<string, string>[] = lower.map((isa) => ({ LEIA_CPU_ISA: isa }));
     if (addon().cpuDescription().bfloat16Dot) variants.push({ LEIA_CPU_BF16: '0' });
@@ -39,7 +38,7 @@ test.skipIf(lower.length === 0)(
   },
 );
 
-test('the bits do not depend on the number of threads', { timeout: 600_000 }, async () => {
+test('the bits do not depend on the number of threads', async () => {
   const one = await allCases({ LEIA_NUM_THREADS: '1' }, 'bits');
   expect(await allCases({ LEIA_NUM_THREADS: '2' }, 'bits')).toEqual(one);
   expect(await allCases({ LEIA_NUM_THREADS: '5' }, 'bits')).toEqual(one);

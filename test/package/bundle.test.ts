@@ -10,7 +10,6 @@ import { plainEnvironment } from '../support/child.ts';
 
 const execute = promisify(execFile);
 const root = resolve(import.meta.dirname, '../..');
-const timeout = 600_000;
 
 let folder: string;
 beforeAll(async () => {
@@ -18,7 +17,7 @@ beforeAll(async () => {
   const archive = join(folder, 'bundle.tar.xz');
   await execute('node', ['scripts/bundle.mjs', archive], { cwd: root });
   await execute('tar', ['-xf', archive, '-C', folder]);
-}, timeout);
+});
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
 /** Runs it where nothing but the shell's own tools is on PATH. */
@@ -34,20 +33,20 @@ test('is one folder in an archive of at most 60 MB', async () => {
   expect((await stat(join(folder, 'bundle.tar.xz'))).size).toBeLessThan(60e6);
 });
 
-test('says how it is used, and what the machine has', { timeout }, async () => {
+test('says how it is used, and what the machine has', async () => {
   expect((await run()).stdout).toContain('bench [op ...]');
   const { stdout } = await run('doctor');
   expect(stdout).toMatch(/native core +works: /);
   expect(stdout).toContain('device cuda');
 });
 
-test('runs the tests of an operation on every device', { timeout }, async () => {
+test('runs the tests of an operation on every device', async () => {
   const { stdout } = await run('test', 'operations', '-t', 'fill on');
   expect(stdout).toMatch(/Test Files +2 passed/);
   expect(stdout).not.toMatch(/failed/);
 });
 
-test('has the benchmarks', { timeout }, async () => {
+test('has the benchmarks', async () => {
   const refused = run('bench', 'no-such-operation');
   await expect(refused).rejects.toMatchObject({
     stderr: expect.stringMatching(/no-such-operation.*rms-norm/s),

@@ -9,7 +9,6 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 const run = promisify(execFile);
 const root = resolve(import.meta.dirname, '../..');
-const timeout = 600_000;
 const sources = [
   'package.json',
   'package-lock.json',
@@ -45,7 +44,7 @@ beforeAll(async () => {
   const { stdout } = await run('npm', ['pack', '--json'], { cwd: copy });
   tarball = join(copy, (JSON.parse(stdout) as [{ filename: string }])[0].filename);
   prebuilt = join(copy, 'prebuilds/linux-x64', 'leia.node');
-}, timeout);
+});
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
 async function filesIn(path: string): Promise<string[]> {
@@ -113,9 +112,9 @@ describe.each([
     env = { ...process.env, PATH: await pathWithoutCompiler() };
     const args = ['install', tarball, '--no-audit', '--no-fund', ...flags];
     await run('npm', args, { cwd: project, env });
-  }, timeout);
+  });
 
-  test('computes', { timeout }, async () => {
+  test('computes', async () => {
     const script = join(project, 'program.js');
     await writeFile(
       script,
@@ -136,7 +135,7 @@ describe.each([
     expect(addons).toHaveLength(1);
   });
 
-  test('has the command', { timeout }, async () => {
+  test('has the command', async () => {
     const { stdout } = await run('npx', ['--no-install', 'leia', '--version'], {
       cwd: project,
       env,
@@ -159,7 +158,7 @@ describe.each([
   });
 });
 
-test('cmake-js builds from the same description', { timeout }, async () => {
+test('cmake-js builds from the same description', async () => {
   // Configuring is enough to see that it does: the compilation is the one of above.
   const out = join(folder, 'cmake-js');
   const args = ['cmake-js', 'configure', '-O', out, '--CDLEIA_OUTPUT', join(out, 'Release')];
