@@ -14,9 +14,7 @@ export function float32ToBfloat16(values: Float32Array): Uint16Array {
   for (let i = 0; i < words.length; i++) {
     const word = words[i]!;
     const nan = (word & 0x7fffffff) > 0x7f800000;
-    bits[i] = nan
-      ? (word >>> 16) | 0x40
-      : Math.floor((word + 0x7fff + ((word >>> 16) & 1)) / 0x10000);
+    bits[i] = nan ? (word >>> 16) | 0x40 : (word + 0x7fff + ((word >>> 16) & 1)) >>> 16;
   }
   return bits;
 }
@@ -32,7 +30,7 @@ export function splitFloat32(values: Float32Array): { upper: Uint16Array; lower:
   for (let i = 0; i < words.length; i++) {
     const nan = (words[i]! & 0x7fffffff) > 0x7f800000;
     const word = nan ? 0x7fc00000 : words[i]!;
-    upper[i] = (word + 0x8000) / 0x10000;
+    upper[i] = (word + 0x8000) >>> 16;
     lower[i] = word;
   }
   return { upper, lower };

@@ -4,10 +4,10 @@
  * 2024, section 3; the original code leaves the output rows random). Nothing is written: the result is a
  * view of the checkpoint that reads like one, with the two rows added on the way.
  */
-import { bfloat16ToFloat32, float32ToBfloat16 } from '../core/bfloat16.ts';
 import { LeiaError } from '../core/error.ts';
 import type { CheckpointView } from '../llama/checkpoint.ts';
 import { changeLlamaConfig } from '../llama/config.ts';
+import type { StoredValues } from '../llama/stored-values.ts';
 import { addSpecialTokens, type TokenizerFiles } from '../tokenizer/special-tokens.ts';
 import { Tokenizer } from '../tokenizer/tokenizer.ts';
 import { vocabularyParameters, withMeanRows } from './vocabulary-rows.ts';
@@ -69,34 +69,16 @@ export async function adaptCheckpoint(checkpoint: CheckpointView): Promise<Adapt
 export function viewOf<Fields extends object>(
   checkpoint: CheckpointView,
   fields: Fields,
-  change: (matrix: Float32Array) => Float32Array = (matrix) => matrix,
+  change: (matrix: StoredValues) => StoredValues | Promise<StoredValues> = (matrix) => matrix,
 ) {
   return {
     folder: checkpoint.folder,
     config: checkpoint.config,
-    async read(name: string): ReturnType<CheckpointView['read']> {
+    dtype: checkpoint.dtype,
+    async read(name: string): Promise<StoredValues> {
       const stored = await checkpoint.read(name);
-      if (!vocabularyParameters.includes(name)) return stored;
-      if (stored.dtype === 'BF16') {
-        const { buffer, byteOffset, byteLength } = stored.bytes;
-        const bits = new Uint16Array(buffer, byteOffset, byteLength / 2);
-        return {
-          dtype: 'BF16',
-          bytes: bytesOf(float32ToBfloat16(change(bfloat16ToFloat32(bits)))),
-        };
-      }
-      // Nothing here writes float16: float32 holds the same values.
-      return { dtype: 'F32', bytes: bytesOf(change(await checkpoint.readFloat32(name))) };
-    },
-    async readFloat32(name: string): Promise<Float32Array> {
-      const matrix = await checkpoint.readFloat32(name);
-      return vocabularyParameters.includes(name) ? change(matrix) : matrix;
+      return vocabularyParameters.includes(name) ? await change(stored) : stored;
     },
     ...fields,
   };
-}
-
-/** The bytes of numbers, not copied. */
-export function bytesOf(values: Float32Array | Uint16Array): Uint8Array {
-  return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
 }

@@ -10,13 +10,8 @@ import type { CheckpointView } from '../llama/checkpoint.ts';
 import { changeLlamaConfig, type LlamaConfig } from '../llama/config.ts';
 import { saveCheckpoint } from '../llama/save-checkpoint.ts';
 import { removeSpecialTokens } from '../tokenizer/special-tokens.ts';
-import {
-  baseVocabularyKey,
-  bytesOf,
-  type ConvertedCheckpoint,
-  translateTokens,
-  viewOf,
-} from './adapt.ts';
+import { baseVocabularyKey, type ConvertedCheckpoint, translateTokens, viewOf } from './adapt.ts';
+import { firstRows } from './vocabulary-rows.ts';
 
 /**
  * An adapted checkpoint without the two tokens.
@@ -30,7 +25,7 @@ export async function exportCheckpoint(checkpoint: CheckpointView): Promise<Conv
   const { [baseVocabularyKey]: _, ...source } = config.source;
   const changed = changeLlamaConfig({ ...config, source }, { vocab_size: rows });
   return viewOf(checkpoint, { config: changed, tokenizerFiles: files }, (matrix) =>
-    matrix.slice(0, rows * config.hiddenSize),
+    firstRows(matrix, config.hiddenSize, rows),
   );
 }
 
@@ -47,8 +42,8 @@ function baseVocabularySize(config: LlamaConfig, ids: readonly number[], folder:
 }
 
 /**
- * Writes an adapted or exported checkpoint as a Hugging Face folder. bfloat16 stays bfloat16, bit for bit;
- * anything else becomes float32, which loses nothing.
+ * Writes an adapted or exported checkpoint as a Hugging Face folder. The dtype stays what it is; a checkpoint
+ * of several dtypes becomes float32, which loses nothing.
  *
  * @throws LeiaError `usage` if the folder already has a checkpoint, `io`.
  */
@@ -64,20 +59,11 @@ export async function writeConverted(
   if (taken) {
     throw new LeiaError('usage', `${folder} already holds a checkpoint; write to another folder`);
   }
-  const { dtype } = await checkpoint.read('model.embed_tokens.weight');
   await saveCheckpoint(folder, {
     config: checkpoint.config,
-    dtype: dtype === 'BF16' ? 'bfloat16' : 'float32',
+    dtype: checkpoint.dtype,
     companions: checkpoint.folder,
     files: checkpoint.tokenizerFiles,
-    read: async (name) => {
-      if (dtype !== 'BF16') return bytesOf(await checkpoint.readFloat32(name));
-      const stored = await checkpoint.read(name);
-      if (stored.dtype === 'BF16') return stored.bytes;
-      throw new LeiaError(
-        'unsupported',
-        `${checkpoint.folder}: tensor "${name}" is ${stored.dtype}, the embedding is BF16; save the model in one dtype`,
-      );
-    },
+    read: (name) => checkpoint.read(name),
   });
 }

@@ -1,8 +1,16 @@
 /**
  * The two matrices of a LLaMA that have a row for every token id, the input embedding and the output head,
- * and how they change with the vocabulary. Rows are handled as float32; what is already bfloat16 comes back
- * bit for bit.
+ * and how they change with the vocabulary. Rows that stay are copied as they are stored, bit for bit.
  */
+import {
+  convertValues,
+  inSlices,
+  narrow,
+  newValues,
+  type StoredValues,
+  storedValues,
+  widen,
+} from '../llama/stored-values.ts';
 
 /** Names of the parameters of shape [vocab, hidden]. With tied embeddings only the first exists. */
 export const vocabularyParameters: readonly string[] = [
@@ -11,28 +19,44 @@ export const vocabularyParameters: readonly string[] = [
 ];
 
 /** The mean of the first `rows` rows of a row-major matrix, summed in float64. */
-export function meanRow(matrix: Float32Array, hiddenSize: number, rows: number): Float32Array {
+export async function meanRow(
+  matrix: StoredValues,
+  hiddenSize: number,
+  rows: number,
+): Promise<Float32Array> {
   const sums = new Float64Array(hiddenSize);
-  let at = 0;
-  for (let row = 0; row < rows; row++) {
-    for (let column = 0; column < hiddenSize; column++) sums[column]! += matrix[at++]!;
-  }
+  let column = 0;
+  await inSlices(rows * hiddenSize, (start, end) => {
+    for (const value of widen(matrix, start, end)) {
+      sums[column]! += value;
+      if (++column === hiddenSize) column = 0;
+    }
+  });
   return Float32Array.from(sums, (sum) => sum / rows);
 }
 
 /**
  * The matrix with `rows` rows: those beyond its end and those from `firstNew` on in `newRows` places are the
- * mean of the rows before `firstNew`.
+ * mean of the rows before `firstNew`. A float16 matrix comes back as float32, which holds the mean more
+ * exactly.
  */
-export function withMeanRows(
-  matrix: Float32Array,
+export async function withMeanRows(
+  stored: StoredValues,
   hiddenSize: number,
   { firstNew, newRows }: { firstNew: number; newRows: number },
-): Float32Array {
-  const rows = Math.max(matrix.length / hiddenSize, firstNew + newRows);
-  const result = new Float32Array(rows * hiddenSize);
-  result.set(matrix);
-  const mean = meanRow(matrix, hiddenSize, firstNew);
-  for (let row = firstNew; row < firstNew + newRows; row++) result.set(mean, row * hiddenSize);
+): Promise<StoredValues> {
+  const matrix = stored.dtype === 'float16' ? await convertValues(stored, 'float32') : stored;
+  const { dtype, values } = matrix;
+  const result = newValues(dtype, Math.max(values.length, (firstNew + newRows) * hiddenSize));
+  result.values.set(values);
+  const mean = narrow(await meanRow(matrix, hiddenSize, firstNew), dtype);
+  for (let row = firstNew; row < firstNew + newRows; row++) {
+    result.values.set(mean, row * hiddenSize);
+  }
   return result;
+}
+
+/** The matrix without the rows from `rows` on; shares its memory. */
+export function firstRows(matrix: StoredValues, hiddenSize: number, rows: number): StoredValues {
+  return storedValues(matrix.dtype, matrix.values.subarray(0, rows * hiddenSize));
 }

@@ -7,7 +7,8 @@ import { LeiaError } from '../core/error.ts';
 import { fileError } from '../core/files.ts';
 import { type LlamaConfig, parseLlamaConfig } from './config.ts';
 import { type LlamaParameter, llamaParameters } from './parameters.ts';
-import { SafetensorsFile } from './safetensors.ts';
+import { SafetensorsFile, storedDtype } from './safetensors.ts';
+import { bytesOf, type StoredDtype, type StoredValues, toFloat32 } from './stored-values.ts';
 
 export const configFile = 'config.json';
 export const singleFile = 'model.safetensors';
@@ -17,12 +18,14 @@ export const indexFile = 'model.safetensors.index.json';
 const ignoredBuffer = /\.rotary_emb\.(inv_freq|cos_cached|sin_cached)$/;
 
 /** What a model can be loaded from: a {@link Checkpoint}, or one that is changed while it is read. */
-export type CheckpointView = Pick<Checkpoint, 'folder' | 'config' | 'read' | 'readFloat32'>;
+export type CheckpointView = Pick<Checkpoint, 'folder' | 'config' | 'dtype' | 'read'>;
 
 export class Checkpoint {
   readonly folder: string;
   readonly config: LlamaConfig;
   readonly parameters: readonly LlamaParameter[];
+  /** Of the weights, as the headers of their files say: float32 if not all are of one dtype. */
+  readonly dtype: StoredDtype;
   readonly #files: readonly SafetensorsFile[];
   readonly #fileOf: ReadonlyMap<string, SafetensorsFile>;
 
@@ -37,6 +40,7 @@ export class Checkpoint {
     this.parameters = llamaParameters(config);
     this.#files = files;
     this.#fileOf = fileOf;
+    this.dtype = this.#checkTensors();
   }
 
   /**
@@ -51,7 +55,7 @@ export class Checkpoint {
     try {
       const fileOf = await openWeights(folder, files);
       const checkpoint = new Checkpoint(folder, config, files, fileOf);
-      await checkpoint.#check();
+      await checkpoint.#checkOtherTensors();
       return checkpoint;
     } catch (error) {
       await Promise.all(files.map((file) => file.close()));
@@ -59,16 +63,14 @@ export class Checkpoint {
     }
   }
 
-  /** One parameter as float32, row-major. */
-  async readFloat32(name: string): Promise<Float32Array> {
-    return await this.#file(name).readFloat32(name);
+  /** One parameter as its file stores it, row-major. */
+  async read(name: string): Promise<StoredValues> {
+    return await this.#file(name).readFloats(name);
   }
 
-  /** The file's own dtype and bytes of one parameter. */
-  async read(name: string): Promise<{ dtype: 'F32' | 'BF16' | 'F16'; bytes: Uint8Array }> {
-    const file = this.#file(name);
-    const { dtype } = file.entry(name);
-    return { dtype: dtype as 'F32' | 'BF16' | 'F16', bytes: await file.read(name) };
+  /** One parameter as float32, row-major. */
+  async readFloat32(name: string): Promise<Float32Array> {
+    return await toFloat32(await this.read(name));
   }
 
   async close(): Promise<void> {
@@ -85,8 +87,9 @@ export class Checkpoint {
     throw new LeiaError('mismatch', `${this.folder}: there is no tensor "${name}"`);
   }
 
-  async #check(): Promise<void> {
-    const expected = new Map(this.parameters.map((parameter) => [parameter.name, parameter]));
+  /** Checks that every parameter is there as config.json describes it; returns their common dtype. */
+  #checkTensors(): StoredDtype {
+    const dtypes = new Set<StoredDtype>();
     for (const { name, shape } of this.parameters) {
       const entry = this.#fileOf.get(name)?.entry(name);
       if (entry === undefined) {
@@ -98,13 +101,22 @@ export class Checkpoint {
           `${this.folder}: tensor "${name}" has shape [${entry.shape.join(', ')}], config.json asks for [${shape.join(', ')}]`,
         );
       }
-      if (entry.dtype !== 'F32' && entry.dtype !== 'BF16' && entry.dtype !== 'F16') {
+      const dtype = storedDtype(entry.dtype);
+      if (dtype === undefined) {
         throw new LeiaError(
           'unsupported',
           `${this.folder}: tensor "${name}" has dtype ${entry.dtype}, expected F32, BF16 or F16`,
         );
       }
+      dtypes.add(dtype);
     }
+    const [first = 'float32', second] = dtypes;
+    return second === undefined ? first : 'float32';
+  }
+
+  /** Refuses tensors that the model does not have, since it would be another model without them. */
+  async #checkOtherTensors(): Promise<void> {
+    const expected = new Set(this.parameters.map(({ name }) => name));
     for (const name of this.#fileOf.keys()) {
       if (expected.has(name) || ignoredBuffer.test(name)) continue;
       if (name === 'lm_head.weight') await this.#checkTiedHead();
@@ -119,9 +131,10 @@ export class Checkpoint {
 
   /** Some tools save the output matrix of tied embeddings too: harmless as long as it is the same. */
   async #checkTiedHead(): Promise<void> {
-    const head = Buffer.from((await this.read('lm_head.weight')).bytes);
-    const embedding = (await this.read('model.embed_tokens.weight')).bytes;
-    if (!head.equals(embedding)) {
+    const head = await this.read('lm_head.weight');
+    const embedding = await this.read('model.embed_tokens.weight');
+    const same = Buffer.compare(bytesOf(head), bytesOf(embedding)) === 0;
+    if (head.dtype !== embedding.dtype || !same) {
       throw new LeiaError(
         'mismatch',
         `${this.folder}: config.json says tie_word_embeddings, but lm_head.weight differs from model.embed_tokens.weight`,

@@ -1,6 +1,5 @@
 // A LLaMA that can be called: weights on a device, planned memory, and the passes of `model.ts` over them.
 // Calls queue their work and return at once; reading a tensor or `device.synchronize()` waits for it.
-import { bfloat16ToFloat32, float32ToBfloat16 } from '../core/bfloat16.ts';
 import { Device } from '../core/device.ts';
 import { LeiaError } from '../core/error.ts';
 import * as ops from '../core/ops.ts';
@@ -36,6 +35,7 @@ import {
 import { llamaParameters, type TrainableParameter } from './parameters.ts';
 import { ropeTables } from './rope.ts';
 import { saveCheckpoint } from './save-checkpoint.ts';
+import { storedValues } from './stored-values.ts';
 import { LlamaWeights } from './weights.ts';
 
 export type ModelDtype = 'float32' | 'bfloat16';
@@ -107,7 +107,8 @@ export class LlamaModel implements Disposable {
   }
 
   /**
-   * Loads a Hugging Face folder, or a view of one that changes it while it is read. Without `dtype`, bfloat16 checkpoints stay so and others become float32.
+   * Loads a Hugging Face folder, or a view of one that changes it while it is read. Without `dtype`, bfloat16
+   * weights stay so and others become float32.
    *
    * @throws LeiaError see {@link Checkpoint.open}; `format` when a weight is not finite.
    */
@@ -119,10 +120,24 @@ export class LlamaModel implements Disposable {
       await using checkpoint = await Checkpoint.open(source);
       return await LlamaModel.load(checkpoint, options);
     }
-    const { folder, config } = source;
+    const model = LlamaModel.allocate(source, options);
+    try {
+      await loadWeights(source, model.weights);
+      return model;
+    } catch (error) {
+      model.dispose();
+      throw error;
+    }
+  }
+
+  /** The model of a checkpoint with its weights not yet written; see {@link loadWeights}. */
+  static allocate(
+    { folder, config, dtype: stored }: Omit<CheckpointView, 'read'>,
+    options: ModelOptions = {},
+  ): LlamaModel {
     const device = openDevice(options.device);
-    const dtype = options.dtype ?? (config.dtype === 'bfloat16' ? 'bfloat16' : 'float32');
-    const weights = await loadWeights(source, { dtype, device });
+    const dtype = options.dtype ?? (stored === 'bfloat16' ? 'bfloat16' : 'float32');
+    const weights = new LlamaWeights(config, { dtype, device });
     return new LlamaModel(config, weights, { device, dtype, folder });
   }
 
@@ -304,13 +319,7 @@ export class LlamaModel implements Disposable {
       dtype,
       companions,
       files,
-      read: async (name) => {
-        const bits = await this.parameter(name).readBits();
-        let values = bits;
-        if (bits instanceof Uint16Array && dtype === 'float32') values = bfloat16ToFloat32(bits);
-        if (bits instanceof Float32Array && dtype === 'bfloat16') values = float32ToBfloat16(bits);
-        return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
-      },
+      read: async (name) => storedValues(this.dtype, await this.parameter(name).readBits()),
     });
   }
 

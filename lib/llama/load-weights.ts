@@ -3,11 +3,11 @@
 import type { Device } from '../core/device.ts';
 import { LeiaError } from '../core/error.ts';
 import * as ops from '../core/ops.ts';
-import { elementCount } from '../core/tensor.ts';
+import { elementCount, type Tensor } from '../core/tensor.ts';
 import type { CheckpointView } from './checkpoint.ts';
 import type { LlamaConfig } from './config.ts';
-import { float16ToFloat32 } from './float16.ts';
 import { llamaParameters } from './parameters.ts';
+import { convertValues, firstNonFinite, type StoredValues, splitValues } from './stored-values.ts';
 import { LlamaWeights } from './weights.ts';
 
 export interface WeightOptions {
@@ -16,52 +16,39 @@ export interface WeightOptions {
 }
 
 /**
- * Reads all weights; float32 and float16 files are rounded to nearest when the model is bfloat16.
+ * Reads a checkpoint into weights, each tensor once. Other dtypes are rounded to nearest when the weights are
+ * bfloat16. Where `masterLowBits` has a tensor for a name, nothing is lost: the weight becomes the upper half
+ * of the number in float32, that tensor the lower 16 bits.
  *
  * @throws LeiaError `format` when a weight is NaN or infinite.
  */
 export async function loadWeights(
   checkpoint: CheckpointView,
-  options: WeightOptions,
-): Promise<LlamaWeights> {
-  const weights = new LlamaWeights(checkpoint.config, options);
-  try {
-    for (const [name, tensor] of weights.entries()) {
-      const { dtype, bytes } = await checkpoint.read(name);
-      const values =
-        dtype === 'F32' ? new Float32Array(bytes.buffer) : new Uint16Array(bytes.buffer);
-      checkFinite(checkpoint.folder, name, dtype, values);
-      if (dtype === 'BF16' && tensor.dtype === 'float32') {
-        tensor.write(await checkpoint.readFloat32(name));
-      } else {
-        tensor.write(dtype === 'F16' ? float16ToFloat32(values as Uint16Array) : values);
-      }
+  weights: LlamaWeights,
+  masterLowBits: (name: string) => Tensor | undefined = () => undefined,
+): Promise<void> {
+  for (const [name, tensor] of weights.entries()) {
+    const stored = await checkpoint.read(name);
+    await checkFinite(checkpoint.folder, name, stored);
+    const lowBits = masterLowBits(name);
+    if (lowBits === undefined) {
+      const dtype = tensor.dtype === 'bfloat16' ? 'bfloat16' : 'float32';
+      tensor.write((await convertValues(stored, dtype)).values);
+    } else {
+      const { upper, lower } = await splitValues(stored);
+      tensor.write(upper);
+      lowBits.write(lower);
     }
-  } catch (error) {
-    weights[Symbol.dispose]();
-    throw error;
   }
-  return weights;
 }
 
-/** Bits that are all set in a NaN or an infinity, and only there. */
-const exponentBits = { F32: 0x7f800000, BF16: 0x7f80, F16: 0x7c00 } as const;
-
-function checkFinite(
-  folder: string,
-  name: string,
-  dtype: 'F32' | 'BF16' | 'F16',
-  values: Float32Array | Uint16Array,
-): void {
-  const bits = values instanceof Float32Array ? new Uint32Array(values.buffer) : values;
-  const mask = exponentBits[dtype];
-  for (let i = 0; i < bits.length; i++) {
-    if (((bits[i] as number) & mask) !== mask) continue;
-    throw new LeiaError(
-      'format',
-      `${folder}: tensor "${name}" has a NaN or infinity (element ${i}); the checkpoint is damaged or its training diverged`,
-    );
-  }
+async function checkFinite(folder: string, name: string, stored: StoredValues): Promise<void> {
+  const index = await firstNonFinite(stored);
+  if (index < 0) return;
+  throw new LeiaError(
+    'format',
+    `${folder}: tensor "${name}" has a NaN or infinity (element ${index}); the checkpoint is damaged or its training diverged`,
+  );
 }
 
 /**

@@ -2,10 +2,8 @@
 // reads one tensor at a time; the writer streams and renames at the end: no model is held twice, and no
 // half-written file looks complete.
 import { type FileHandle, open } from 'node:fs/promises';
-import { bfloat16ToFloat32 } from '../core/bfloat16.ts';
 import { LeiaError } from '../core/error.ts';
 import { fileError, type StagedFile, stageFile } from '../core/files.ts';
-import { float16ToFloat32 } from './float16.ts';
 import {
   byteLength,
   damaged,
@@ -13,13 +11,25 @@ import {
   formatHeader,
   maxHeaderBytes,
   parseHeader,
+  type SafetensorsDtype,
   type SafetensorsEntry,
   type SafetensorsHeader,
   type TensorDescription,
   truncated,
 } from './safetensors-header.ts';
 
+import { type StoredDtype, type StoredValues, toFloat32 } from './stored-values.ts';
+
 export type { SafetensorsDtype, SafetensorsEntry } from './safetensors-header.ts';
+
+/** The names of safetensors for the dtypes of weights. */
+export const safetensorsDtypes = { float32: 'F32', bfloat16: 'BF16', float16: 'F16' } as const;
+
+/** The dtype of weights that a file calls so, if it is one. */
+export function storedDtype(dtype: SafetensorsDtype): StoredDtype | undefined {
+  const names = Object.keys(safetensorsDtypes) as StoredDtype[];
+  return names.find((name) => safetensorsDtypes[name] === dtype);
+}
 
 /** Node reads at most 2 GiB at once. */
 const maxReadBytes = 1 << 30;
@@ -81,22 +91,28 @@ export class SafetensorsFile {
   }
 
   /**
-   * One tensor as float32; F32, BF16 and F16 are converted without loss.
+   * One tensor of F32, BF16 or F16, as it is stored.
    *
    * @throws LeiaError `unsupported` for any other dtype.
    */
-  async readFloat32(name: string): Promise<Float32Array> {
+  async readFloats(name: string): Promise<StoredValues> {
     const { dtype } = this.entry(name);
-    if (dtype !== 'F32' && dtype !== 'BF16' && dtype !== 'F16') {
+    const stored = storedDtype(dtype);
+    if (stored === undefined) {
       throw new LeiaError(
         'unsupported',
         `${this.path}: tensor "${name}" has dtype ${dtype}, expected F32, BF16 or F16`,
       );
     }
     const { buffer } = await this.read(name);
-    if (dtype === 'F32') return new Float32Array(buffer);
-    const halves = new Uint16Array(buffer);
-    return dtype === 'BF16' ? bfloat16ToFloat32(halves) : float16ToFloat32(halves);
+    return stored === 'float32'
+      ? { dtype: stored, values: new Float32Array(buffer) }
+      : { dtype: stored, values: new Uint16Array(buffer) };
+  }
+
+  /** The same as float32, converted without loss. */
+  async readFloat32(name: string): Promise<Float32Array> {
+    return await toFloat32(await this.readFloats(name));
   }
 
   /**

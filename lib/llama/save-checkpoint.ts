@@ -4,12 +4,22 @@
 // and comes last, so a folder that was interrupted half-way has no config and never looks complete.
 import { readdir, readFile, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { LeiaError } from '../core/error.ts';
 import { fileError, makeFolder, type StagedFile, stageFile, syncFolder } from '../core/files.ts';
 import { configFile, indexFile, singleFile } from './checkpoint.ts';
 import { changeLlamaConfig, formatLlamaConfig, type LlamaConfig } from './config.ts';
+import { maxFloat16 } from './float16.ts';
 import { llamaParameters } from './parameters.ts';
-import { type SafetensorsSource, stageSafetensors } from './safetensors.ts';
+import { type SafetensorsSource, safetensorsDtypes, stageSafetensors } from './safetensors.ts';
 import { byteLength, elementSizes } from './safetensors-header.ts';
+import {
+  bytesOf,
+  convertValues,
+  firstNonFinite,
+  type StoredDtype,
+  type StoredValues,
+  widen,
+} from './stored-values.ts';
 
 /** The limit at which transformers starts another shard. */
 const defaultShardBytes = 5e9;
@@ -33,9 +43,9 @@ const weightFile = /^model(-\d{5}-of-\d{5})?\.safetensors$/;
 export interface SaveCheckpointOptions {
   readonly config: LlamaConfig;
   /** How the weights are written; also written into the config. */
-  readonly dtype: 'float32' | 'bfloat16';
-  /** Called once for each parameter, in the order of the file: its values' bytes in that dtype. */
-  readonly read: (name: string) => Uint8Array | Promise<Uint8Array>;
+  readonly dtype: StoredDtype;
+  /** Called once for each parameter, in the order of the file; values of another dtype are converted. */
+  readonly read: (name: string) => StoredValues | Promise<StoredValues>;
   /** A folder whose tokenizer and generation files are copied. */
   readonly companions?: string | undefined;
   /** More files by name, with their content, in place of companions of that name. */
@@ -58,9 +68,9 @@ export async function saveCheckpoint(
   const sources = llamaParameters(config).map(
     ({ name, shape }): SafetensorsSource => ({
       name,
-      dtype: dtype === 'float32' ? 'F32' : 'BF16',
+      dtype: safetensorsDtypes[dtype],
       shape,
-      read: () => options.read(name),
+      read: async () => bytesOf(await toDtype(name, await options.read(name), dtype)),
     }),
   );
   await makeFolder(folder);
@@ -77,6 +87,22 @@ export async function saveCheckpoint(
   } finally {
     await Promise.all(staged.map((file) => file.discard()));
   }
+}
+
+/** @throws LeiaError `usage` for values that float16 has no finite number for. */
+async function toDtype(
+  name: string,
+  values: StoredValues,
+  dtype: StoredDtype,
+): Promise<StoredValues> {
+  const converted = await convertValues(values, dtype);
+  if (dtype !== 'float16' || converted === values) return converted;
+  const index = await firstNonFinite(converted);
+  if (index < 0) return converted;
+  throw new LeiaError(
+    'usage',
+    `tensor "${name}" has ${widen(values, index, index + 1)[0]} (element ${index}), float16 holds numbers up to ${maxFloat16}; save as bfloat16 or float32`,
+  );
 }
 
 async function stageWeights(

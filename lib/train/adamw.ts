@@ -4,7 +4,7 @@
 //
 // Source: Loshchilov & Hutter 2019, "Decoupled Weight Decay Regularization", algorithm 2, in the order of
 // operations of torch.optim.AdamW.
-import { joinFloat32, splitFloat32 } from '../core/bfloat16.ts';
+import { joinFloat32 } from '../core/bfloat16.ts';
 import { LeiaError } from '../core/error.ts';
 import * as ops from '../core/ops.ts';
 import { bytesPerElement, elementCount, Tensor } from '../core/tensor.ts';
@@ -103,22 +103,6 @@ export class AdamW implements Disposable {
     const state = this.#states.get(name);
     if (state !== undefined) return state;
     throw new LeiaError('argument', `AdamW: there is no parameter "${name}"`);
-  }
-
-  /**
-   * Gives bfloat16 parameters float32 values to begin with that they cannot hold alone: the parameter takes
-   * the upper half of each, rounded half up, its state the rest.
-   *
-   * @param read the values of a parameter, by name.
-   */
-  async setMasters(read: (name: string) => Promise<Float32Array>): Promise<void> {
-    for (const { name, parameter } of this.parameters) {
-      const { remainder } = this.state(name);
-      if (remainder === undefined) continue;
-      const { upper, lower } = splitFloat32(await read(name));
-      parameter.write(upper);
-      remainder.write(lower);
-    }
   }
 
   /** The float32 values behind a parameter, exactly. */

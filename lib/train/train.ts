@@ -8,6 +8,7 @@ import { Dataset } from '../leia/dataset.ts';
 import { manifestFile } from '../leia/dataset-format.ts';
 import { Checkpoint, configFile } from '../llama/checkpoint.ts';
 import { LlamaModel } from '../llama/llama-model.ts';
+import { loadWeights } from '../llama/load-weights.ts';
 import { countParameters } from '../llama/parameters.ts';
 import { Tokenizer } from '../tokenizer/tokenizer.ts';
 import { AdamW } from './adamw.ts';
@@ -82,14 +83,13 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   checkMemory(plan, settings.device);
   await checkDisk(output, plan);
   const { device, dtype, microBatchSize: batch, sequenceLength: sequence } = settings;
-  using model = await LlamaModel.load(adapted, { device, dtype });
+  using model = LlamaModel.allocate(adapted, { device, dtype });
   model.reserve({ batch, sequence });
   using optimizer = new AdamW(model.trainableParameters(), settings);
-  if (dtype === 'bfloat16' && adapted.config.dtype !== 'bfloat16') {
-    await optimizer.setMasters((name) => adapted.readFloat32(name));
-  }
   const run = new Run(options, model, optimizer, source);
-  await run.restore();
+  if (!(await run.restore())) {
+    await loadWeights(adapted, model.weights, (name) => optimizer.state(name).remainder);
+  }
   options.onStart?.({
     stepsDone: optimizer.stepCount,
     parameters: countParameters(model.config),
@@ -120,14 +120,15 @@ class Run {
     this.#position = source.state();
   }
 
-  /** Goes to the newest saved state, if there is one. */
-  async restore(): Promise<void> {
+  /** Goes to the newest saved state; false if there is none, and then nothing has been written. */
+  async restore(): Promise<boolean> {
     const state = findResumeState(this.#options.output);
-    if (state === undefined) return;
+    if (state === undefined) return false;
     await loadResumeTensors(state, this.#tensors());
     this.#source.restore(state.source);
     this.#position = this.#source.state();
     this.#optimizer.stepCount = state.step;
+    return true;
   }
 
   /** Takes all steps that are left. */
