@@ -2,7 +2,18 @@
 // flushed to the disk and only then renamed, so a crash, a full disk or Ctrl-C never leaves a file that
 // looks complete but is not. Errors of the file system become one clear line.
 import { randomBytes } from 'node:crypto';
-import { type FileHandle, mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import {
+  copyFile,
+  type FileHandle,
+  link,
+  mkdir,
+  open,
+  readdir,
+  rename,
+  rm,
+  stat,
+} from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { LeiaError } from './error.ts';
 
@@ -89,11 +100,67 @@ export class StagedFile {
     this.#committed = true;
   }
 
+  /**
+   * Gives it its final name unless a file has that name already; says whether it did. Of several processes that
+   * try, one succeeds. Throws `io`.
+   */
+  async commitNew(): Promise<boolean> {
+    try {
+      await linkOrCopy(this.#temporary, this.path);
+    } catch (error) {
+      await this.discard();
+      if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false;
+      throw fileError('write', this.path, error);
+    }
+    await this.discard();
+    this.#committed = true;
+    return true;
+  }
+
   /** Closes and deletes it. Does nothing after `commit()`. */
   async discard(): Promise<void> {
     if (this.#committed) return;
     await this.handle.close().catch(() => {});
     await rm(this.#temporary, { force: true });
+  }
+}
+
+/** A hard link is there with its whole content at once; some file systems have none. */
+async function linkOrCopy(from: string, to: string): Promise<void> {
+  try {
+    await link(from, to);
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+    if (!['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'].includes(code)) throw error;
+    await copyFile(from, to, constants.COPYFILE_EXCL);
+  }
+}
+
+/** The name that {@link StagedFile} gives to a file until it is whole. */
+const temporaryName = /^\.(.+)\.\d+-[0-9a-f]{8}\.tmp$/;
+
+/** The name of the file that would have become of a temporary one; undefined for any other file. */
+export function targetOfTemporary(name: string): string | undefined {
+  return temporaryName.exec(name)?.[1];
+}
+
+/**
+ * Removes what a killed process left half-written in a folder: the temporary files of those targets that
+ * `isOurs` says yes to. Only for who holds the lock of the targets: a live process still writes to its own.
+ *
+ * @throws LeiaError `io`
+ */
+export async function removeTemporaries(
+  folder: string,
+  isOurs: (target: string) => boolean,
+): Promise<void> {
+  try {
+    for (const name of await readdir(folder)) {
+      const target = targetOfTemporary(name);
+      if (target !== undefined && isOurs(target)) await rm(join(folder, name), { force: true });
+    }
+  } catch (error) {
+    throw fileError('clear', folder, error);
   }
 }
 

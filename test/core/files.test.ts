@@ -2,7 +2,13 @@ import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { LeiaError } from '../../lib/core/error.ts';
-import { fileError, makeFolder, stageFile, writeFileAtomically } from '../../lib/core/files.ts';
+import {
+  fileError,
+  makeFolder,
+  removeTemporaries,
+  stageFile,
+  writeFileAtomically,
+} from '../../lib/core/files.ts';
 import { expectError, temporaryFolder } from '../llama/fixtures.ts';
 
 test('a file appears whole, replacing the one before', async () => {
@@ -73,4 +79,27 @@ test('folders are made with those above them, or refused in one line', async () 
   await expectError(() => makeFolder(join(file, 'a')), 'io', 'a part of the path is not a folder');
   // Where Node's recursive mkdir would not return.
   await expectError(() => makeFolder('/proc/leia/a'), 'io', 'cannot create /proc/leia/a');
+});
+
+test('a new file never replaces one that is there', async () => {
+  const folder = await temporaryFolder();
+  const first = await stageFile(join(folder, 'a'), (handle) => handle.writeFile('1'));
+  const second = await stageFile(join(folder, 'a'), (handle) => handle.writeFile('2'));
+  expect(await second.commitNew()).toBe(true);
+  expect(await first.commitNew()).toBe(false);
+  expect(await readdir(folder)).toEqual(['a']);
+  expect(await readFile(join(folder, 'a'), 'utf8')).toBe('2');
+});
+
+test("only a killed process's files of the given names are removed", async () => {
+  const folder = await temporaryFolder();
+  await stageFile(join(folder, 'a'), async () => {});
+  await stageFile(join(folder, 'b'), async () => {});
+  for (const name of ['a', '.a.tmp', 'a.1-0123abcd.tmp']) await writeFile(join(folder, name), '');
+  expect((await readdir(folder)).length).toBe(5);
+  await removeTemporaries(folder, (name) => name === 'a');
+  const [other, ...left] = (await readdir(folder)).sort((one, two) => two.length - one.length);
+  expect(other).toMatch(/^\.b\..*\.tmp$/);
+  expect(left).toEqual(['a.1-0123abcd.tmp', '.a.tmp', 'a']);
+  await expectError(() => removeTemporaries(join(folder, 'c'), () => true), 'io', 'cannot clear');
 });
