@@ -6,7 +6,7 @@ import { mkdir } from 'node:fs/promises';
 import { cpus, loadavg, release, totalmem } from 'node:os';
 import { dirname, join } from 'node:path';
 import { addon, packageRoot } from '../lib/core/addon.ts';
-import { writeFileAtomically } from '../lib/core/files.ts';
+import { writeFileAtomically } from '../lib/system/files.ts';
 import type { HostCost } from './host-costs.ts';
 import type { Timing } from './timer.ts';
 

@@ -1,6 +1,5 @@
 // The whole public API of the package.
 export { Device, type DeviceEvent, type Graph } from './core/device.ts';
-export { LeiaError, type LeiaErrorCode } from './core/error.ts';
 export * as ops from './core/ops.ts';
 export { type DType, type HostArray, type Shape, Tensor } from './core/tensor.ts';
 export {
@@ -66,6 +65,7 @@ export {
   type ModelOptions,
 } from './llama/llama-model.ts';
 export type { TrainableParameter } from './llama/parameters.ts';
+export { LeiaError, type LeiaErrorCode } from './system/error.ts';
 export { type Encoding, Tokenizer } from './tokenizer/tokenizer.ts';
 export { AdamW, type AdamWOptions, type AdamWState } from './train/adamw.ts';
 export type { StepMetrics } from './train/metrics.ts';

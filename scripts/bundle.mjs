@@ -48,6 +48,7 @@ const parts = [
   'test/llama/model.test.ts',
   'test/ops',
   'test/support',
+  'test/system',
   ...[
     'attention',
     'ops',

@@ -7,13 +7,13 @@ import { realpathSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { LeiaError } from '../lib/core/error.ts';
-import { openDump } from '../lib/corpus/dump.ts';
+import { openDump } from '../lib/corpus/dump/dump.ts';
+import { followRedirects } from '../lib/corpus/dump/redirects.ts';
+import type { Page, Siteinfo } from '../lib/corpus/dump/siteinfo.ts';
+import { normaliseTitle } from '../lib/corpus/dump/title.ts';
 import { type NameSource, readNames } from '../lib/corpus/names/name-source.ts';
-import { followRedirects } from '../lib/corpus/redirects.ts';
-import type { Page, Siteinfo } from '../lib/corpus/siteinfo.ts';
-import { normaliseTitle } from '../lib/corpus/title.ts';
 import { ArticleExtractor } from '../lib/corpus/wikitext/extract.ts';
+import { LeiaError } from '../lib/system/error.ts';
 import { countLinks, linkKey } from './link-count.ts';
 
 /** Markup that has no business in plain text. */

@@ -12,8 +12,8 @@ const reports = join(folder, 'reports');
 const tests = [
   'test/core',
   'test/ops',
-  'test/corpus/bzip2.test.ts',
-  'test/corpus/dump.test.ts',
+  'test/corpus/dump/bzip2.test.ts',
+  'test/corpus/dump/dump.test.ts',
   'test/corpus/fuzz.test.ts',
   'test/corpus/wikitext',
   'test/leia/passage-line.test.ts',

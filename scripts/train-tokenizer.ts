@@ -7,13 +7,13 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { writeFileAtomically } from '../lib/core/files.ts';
-import { openDump } from '../lib/corpus/dump.ts';
+import { openDump } from '../lib/corpus/dump/dump.ts';
+import { followRedirects } from '../lib/corpus/dump/redirects.ts';
+import { normaliseTitle } from '../lib/corpus/dump/title.ts';
 import { readTitleTable } from '../lib/corpus/names/title-table.ts';
-import { followRedirects } from '../lib/corpus/redirects.ts';
-import { normaliseTitle } from '../lib/corpus/title.ts';
 import { ArticleExtractor } from '../lib/corpus/wikitext/extract.ts';
 import { englishName } from '../lib/leia/names.ts';
+import { writeFileAtomically } from '../lib/system/files.ts';
 
 export interface BpeOptions {
   /** All ids: three control tokens, 256 bytes, merged pieces, single characters. */

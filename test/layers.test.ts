@@ -7,15 +7,28 @@ const root = resolve(import.meta.dirname, '..');
 
 /** What each folder of lib/ may import, beside itself. */
 const allowed: Readonly<Record<string, readonly string[]>> = {
-  core: [],
-  tokenizer: ['core'],
-  llama: ['core'],
-  leia: ['core', 'llama', 'tokenizer'],
-  corpus: ['core', 'leia', 'tokenizer'],
-  evaluate: ['core', 'leia', 'llama', 'tokenizer'],
-  train: ['core', 'leia', 'llama', 'tokenizer'],
+  system: [],
+  core: ['system'],
+  tokenizer: ['core', 'system'],
+  llama: ['core', 'system'],
+  leia: ['core', 'llama', 'system', 'tokenizer'],
+  corpus: ['core', 'leia', 'system', 'tokenizer'],
+  evaluate: ['core', 'leia', 'llama', 'system', 'tokenizer'],
+  train: ['core', 'leia', 'llama', 'system', 'tokenizer'],
   report: ['core', 'leia', 'train', 'evaluate'],
-  cli: ['core', 'corpus', 'evaluate', 'leia', 'llama', 'report', 'tokenizer', 'train'],
+  demo: ['evaluate', 'leia', 'llama', 'report', 'system', 'tokenizer', 'train'],
+  cli: [
+    'core',
+    'corpus',
+    'demo',
+    'evaluate',
+    'leia',
+    'llama',
+    'report',
+    'system',
+    'tokenizer',
+    'train',
+  ],
 };
 
 function filesOf(folder: string, extensions: RegExp): string[] {

@@ -4,8 +4,8 @@
 import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
 import { finished } from 'node:stream/promises';
-import { openDump } from '../../lib/corpus/dump.ts';
-import type { Page, Siteinfo } from '../../lib/corpus/siteinfo.ts';
+import { openDump } from '../../lib/corpus/dump/dump.ts';
+import type { Page, Siteinfo } from '../../lib/corpus/dump/siteinfo.ts';
 
 export interface LargeWiki {
   pages: number;

@@ -8,7 +8,7 @@ import { availableParallelism, cpus, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { finished } from 'node:stream/promises';
 import { parseArgs } from 'node:util';
-import { openDump } from '../../lib/corpus/dump.ts';
+import { openDump } from '../../lib/corpus/dump/dump.ts';
 import { Dataset } from '../../lib/leia/dataset.ts';
 import { writeLargeWiki } from './large-wiki.ts';
 

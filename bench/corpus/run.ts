@@ -8,7 +8,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { availableParallelism, cpus, loadavg, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs, promisify } from 'node:util';
-import { openDump } from '../../lib/corpus/dump.ts';
+import { openDump } from '../../lib/corpus/dump/dump.ts';
 import { writeLargeWiki } from './large-wiki.ts';
 import type { Measured, Request, Stage } from './measure.ts';
 

@@ -1,9 +1,9 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import { LeiaError } from '../core/error.ts';
 import { Dataset } from '../leia/dataset.ts';
 import type { Manifest } from '../leia/dataset-format.ts';
 import type { Passage } from '../leia/dataset-records.ts';
 import { RandomStream } from '../leia/random.ts';
+import { LeiaError } from '../system/error.ts';
 import { contains, formatPassage } from './passage-text.ts';
 
 interface ShowOptions {

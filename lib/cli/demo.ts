@@ -4,20 +4,20 @@ import { basename, join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { z } from 'zod';
 import { packageRoot } from '../core/addon.ts';
-import { LeiaError } from '../core/error.ts';
-import { makeFolder, writeFileAtomically } from '../core/files.ts';
-import { prepare } from '../corpus/prepare.ts';
+import { prepare } from '../corpus/dataset/prepare.ts';
+import { demoSettings, writeStart } from '../demo/model.ts';
+import { type DemoReading, finalLoss, readResult } from '../demo/reading.ts';
+import { trainAndMeasure } from '../demo/training.ts';
 import { heldOutArticles } from '../evaluate/held-out-loss.ts';
 import { splitHeldOut } from '../evaluate/held-out-split.ts';
 import { Dataset } from '../leia/dataset.ts';
 import { type PassagePreview, previewArticle } from '../leia/preview.ts';
 import { type DemoRun, demoPage } from '../report/demo-page.ts';
+import { LeiaError } from '../system/error.ts';
+import { makeFolder, writeFileAtomically } from '../system/files.ts';
 import { Tokenizer } from '../tokenizer/tokenizer.ts';
 import type { TrainSettings } from '../train/settings.ts';
 import { formatStatistics, statisticsOf } from './data.ts';
-import { demoSettings, writeStart } from './demo-model.ts';
-import { type DemoReading, finalLoss, readResult } from './demo-reading.ts';
-import { trainAndMeasure } from './demo-training.ts';
 import { interruptible } from './interrupt.ts';
 import { addSettings, readSettings } from './options.ts';
 import { formatPieces } from './passages.ts';
@@ -25,6 +25,7 @@ import { prepareStages } from './prepare.ts';
 import { formatDuration } from './progress.ts';
 import { StageProgress } from './stage-progress.ts';
 import { style } from './style.ts';
+import { TrainProgress } from './train.ts';
 
 const sample = join(packageRoot, 'examples', 'demo');
 
@@ -93,7 +94,13 @@ async function runDemo(settings: Settings, signal: AbortSignal): Promise<void> {
   const heldOut = heldOutArticles(dataset, split.heldOut);
   const common = { start, dataset, articles: split.training, heldOut, signal };
   const runOf = (name: string, folder: string, runSettings: TrainSettings) =>
-    trainAndMeasure({ ...common, name, output: join(output, folder), settings: runSettings });
+    trainAndMeasure({
+      ...common,
+      name,
+      output: join(output, folder),
+      settings: runSettings,
+      progress: new TrainProgress(runSettings),
+    });
   heading(3, `Training a small LLaMA on plain text, ${steps} steps`);
   const plain = await runOf('plain text', 'plain', demoSettings('none', { steps, seed }));
   heading(4, `Training it again from the same start, with LEIA, ${steps} steps`);

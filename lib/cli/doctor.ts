@@ -7,9 +7,9 @@ import { delimiter, join } from 'node:path';
 import type { Command } from 'commander';
 import { addon, packageRoot } from '../core/addon.ts';
 import { Device } from '../core/device.ts';
-import { LeiaError } from '../core/error.ts';
 import * as ops from '../core/ops.ts';
 import { Tensor } from '../core/tensor.ts';
+import { LeiaError } from '../system/error.ts';
 import { formatBytes } from './progress.ts';
 import { style } from './style.ts';
 

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { z } from 'zod';
-import { writeFileAtomically } from '../core/files.ts';
-import { extractText } from '../corpus/extract-text.ts';
+import { extractText } from '../corpus/dump/extract-text.ts';
+import { writeFileAtomically } from '../system/files.ts';
 import { interruptible } from './interrupt.ts';
 import { addSettings, readSettings } from './options.ts';
 import { formatBytes } from './progress.ts';

@@ -1,7 +1,7 @@
 // The options of every command that runs a model, and how they open it.
 import { z } from 'zod';
-import { LeiaError } from '../core/error.ts';
 import { LlamaModel } from '../llama/llama-model.ts';
+import { LeiaError } from '../system/error.ts';
 
 export const modelOptions = {
   model: z.string().describe('Hugging Face folder of a LLaMA'),

@@ -4,8 +4,8 @@ import { readFileSync } from 'node:fs';
 import { type Command, Option } from 'commander';
 import { parse as parseYaml } from 'yaml';
 import { z } from 'zod';
-import { LeiaError } from '../core/error.ts';
-import { fileError } from '../core/files.ts';
+import { LeiaError } from '../system/error.ts';
+import { fileError } from '../system/files.ts';
 
 type Schema = z.ZodObject;
 type Field = { type: z.ZodType; defaultValue: unknown };

@@ -1,10 +1,10 @@
 import type { Command } from 'commander';
 import { z } from 'zod';
-import { LeiaError } from '../core/error.ts';
-import { prepareText } from '../corpus/annotated-text.ts';
-import type { PrepareStage } from '../corpus/make-dataset.ts';
+import { prepareText } from '../corpus/dataset/annotated-text.ts';
+import type { PrepareStage } from '../corpus/dataset/make-dataset.ts';
+import { prepare } from '../corpus/dataset/prepare.ts';
 import type { NameSource } from '../corpus/names/name-source.ts';
-import { prepare } from '../corpus/prepare.ts';
+import { LeiaError } from '../system/error.ts';
 import { Tokenizer } from '../tokenizer/tokenizer.ts';
 import { formatStatistics } from './data.ts';
 import { interruptible } from './interrupt.ts';

@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
 import { z } from 'zod';
-import { LeiaError } from '../core/error.ts';
 import { Dataset } from '../leia/dataset.ts';
 import { previewArticle } from '../leia/preview.ts';
+import { LeiaError } from '../system/error.ts';
 import { Tokenizer } from '../tokenizer/tokenizer.ts';
 import { trainSettings } from '../train/settings.ts';
 import { addSettings, readSettings } from './options.ts';

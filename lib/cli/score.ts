@@ -2,9 +2,9 @@
 // are made of.
 import type { Command } from 'commander';
 import { z } from 'zod';
-import { checkWritable, writeFileAtomically } from '../core/files.ts';
 import { encodeRequests, needsTokenizer, readRequests } from '../evaluate/requests.ts';
 import { scoreRequests } from '../evaluate/score.ts';
+import { checkWritable, writeFileAtomically } from '../system/files.ts';
 import { Tokenizer } from '../tokenizer/tokenizer.ts';
 import { modelOptions, openModel } from './model-options.ts';
 import { addSettings, readSettings } from './options.ts';

@@ -3,7 +3,7 @@
 import { createRequire } from 'node:module';
 import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { LeiaError } from './error.ts';
+import { LeiaError } from '../system/error.ts';
 import type { NativeAdamw } from './ops/adamw.ts';
 import type { NativeCast } from './ops/cast.ts';
 import type { NativeCrossEntropy } from './ops/cross-entropy.ts';

@@ -1,5 +1,5 @@
+import { LeiaError } from '../system/error.ts';
 import { addon, type NativeDevice, type NativeEvent, type NativeGraph } from './addon.ts';
-import { LeiaError } from './error.ts';
 
 /** A point in a device's stream. */
 export class DeviceEvent {

@@ -1,7 +1,7 @@
+import { LeiaError } from '../system/error.ts';
 import { addon, type DType, type HostArray, type NativeTensor } from './addon.ts';
 import { bfloat16ToFloat32, float32ToBfloat16 } from './bfloat16.ts';
 import { Device } from './device.ts';
-import { LeiaError } from './error.ts';
 
 export type { DType, HostArray };
 

@@ -5,11 +5,12 @@
 //
 // An adapted model has <translate> and </translate> in its vocabulary, and whatever probability it gives them
 // here is lost to it: the loss is that of the model as it stands. Its two tokens are never labels.
-import { LeiaError } from '../core/error.ts';
+
 import type { Dataset } from '../leia/dataset.ts';
 import { ignoredLabel } from '../leia/labels.ts';
 import { countLabelTokens } from '../llama/batch.ts';
 import type { LlamaModel } from '../llama/llama-model.ts';
+import { LeiaError } from '../system/error.ts';
 
 export interface HeldOutArticle {
   /** BOS and the text's tokens. */

@@ -2,7 +2,7 @@
 // the choice depends on the titles and the seed alone, not on the order of the dump, and an article that is
 // held out of a sample is likely held out of a later dump too.
 import { createHash } from 'node:crypto';
-import { LeiaError } from '../core/error.ts';
+import { LeiaError } from '../system/error.ts';
 
 export interface Split {
   /** Indices of the articles to train on, ascending. */

@@ -4,8 +4,8 @@
 import { createReadStream } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { z } from 'zod';
-import { LeiaError } from '../core/error.ts';
-import { fileError } from '../core/files.ts';
+import { LeiaError } from '../system/error.ts';
+import { fileError } from '../system/files.ts';
 import type { Tokenizer } from '../tokenizer/tokenizer.ts';
 import type { ScoreRequest } from './score.ts';
 

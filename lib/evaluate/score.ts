@@ -1,10 +1,11 @@
 // Log-likelihood of continuations given contexts, as lm-evaluation-harness computes it: context and
 // continuation are joined, cut on the left to the model's length, and the log-probabilities of the
 // continuation's tokens are summed, in float64, without normalising by length.
-import { LeiaError } from '../core/error.ts';
+
 import { likeliest } from '../llama/generate.ts';
 import { LogitsReader } from '../llama/inference.ts';
 import type { LlamaModel } from '../llama/llama-model.ts';
+import { LeiaError } from '../system/error.ts';
 
 export interface ScoreRequest {
   /** An empty context becomes one token, so that the first token of the continuation has something before it. */

@@ -4,10 +4,11 @@
  * 2024, section 3; the original code leaves the output rows random). Nothing is written: the result is a
  * view of the checkpoint that reads like one, with the two rows added on the way.
  */
-import { LeiaError } from '../core/error.ts';
+
 import type { CheckpointView } from '../llama/checkpoint.ts';
 import { changeLlamaConfig } from '../llama/config.ts';
 import type { StoredValues } from '../llama/stored-values.ts';
+import { LeiaError } from '../system/error.ts';
 import { addSpecialTokens, type TokenizerFiles } from '../tokenizer/special-tokens.ts';
 import { Tokenizer } from '../tokenizer/tokenizer.ts';
 import { vocabularyParameters, withMeanRows } from './vocabulary-rows.ts';

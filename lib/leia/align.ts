@@ -8,7 +8,7 @@
  * several tokens that begin at one code point (the bytes of a character outside the vocabulary) the first
  * counts. The end of a span is the beginning of the token after it, or the end of the text.
  */
-import { LeiaError } from '../core/error.ts';
+import { LeiaError } from '../system/error.ts';
 import type { Encoding } from '../tokenizer/tokenizer.ts';
 import type { EntitySpan } from './entity.ts';
 

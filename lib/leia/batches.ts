@@ -5,7 +5,7 @@
  * shuffle and one article.
  */
 import { z } from 'zod';
-import { LeiaError } from '../core/error.ts';
+import { LeiaError } from '../system/error.ts';
 import type { TokenizedArticle } from './entity.ts';
 import {
   type AugmentedTokens,

@@ -9,7 +9,7 @@
  *   begins (in int32s) and where its line begins (in bytes).
  */
 import { z } from 'zod';
-import { LeiaError } from '../core/error.ts';
+import { LeiaError } from '../system/error.ts';
 
 export const manifestFile = 'manifest.json';
 export const progressFile = 'progress.json';

@@ -1,7 +1,7 @@
 // Articles as the files of a dataset hold them (see dataset-format.ts), encoded and decoded. Threads that make
 // datasets load this, and nothing that takes megabytes in each of them.
 import { addon } from '../core/addon.ts';
-import { LeiaError } from '../core/error.ts';
+import { LeiaError } from '../system/error.ts';
 import type { TokenEntity, TokenizedArticle } from './entity.ts';
 
 /** What an article's tokens were made of. Offsets are code points. */

@@ -6,8 +6,8 @@
 import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import { LeiaError } from '../core/error.ts';
-import { fileError, makeFolder, writeFileAtomically } from '../core/files.ts';
+import { LeiaError } from '../system/error.ts';
+import { fileError, makeFolder, writeFileAtomically } from '../system/files.ts';
 import {
   type DatasetMeta,
   type Json,

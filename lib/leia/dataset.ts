@@ -10,8 +10,8 @@ import { closeSync, createReadStream, fstatSync, openSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { addon } from '../core/addon.ts';
-import { LeiaError } from '../core/error.ts';
-import { fileError } from '../core/files.ts';
+import { LeiaError } from '../system/error.ts';
+import { fileError } from '../system/files.ts';
 import {
   type DatasetMeta,
   type Manifest,

@@ -5,10 +5,10 @@
  */
 import { access } from 'node:fs/promises';
 import { join } from 'node:path';
-import { LeiaError } from '../core/error.ts';
 import type { CheckpointView } from '../llama/checkpoint.ts';
 import { changeLlamaConfig, type LlamaConfig } from '../llama/config.ts';
 import { saveCheckpoint } from '../llama/save-checkpoint.ts';
+import { LeiaError } from '../system/error.ts';
 import { removeSpecialTokens } from '../tokenizer/special-tokens.ts';
 import { baseVocabularyKey, type ConvertedCheckpoint, translateTokens, viewOf } from './adapt.ts';
 import { firstRows } from './vocabulary-rows.ts';

@@ -4,7 +4,7 @@
  * (replace); each mention is skipped with probability p_skip. What every token is stays noted beside it, so
  * that labels are right also where a row ends inside a name.
  */
-import { LeiaError } from '../core/error.ts';
+import { LeiaError } from '../system/error.ts';
 import type { TokenEntity, TokenizedArticle } from './entity.ts';
 
 export const strategies = ['left', 'right', 'replace', 'none'] as const;

@@ -4,7 +4,7 @@
  * epoch, article), so any article's draws can be had again without those before it: that is what makes
  * resuming in the middle of an epoch immediate.
  */
-import { LeiaError } from '../core/error.ts';
+import { LeiaError } from '../system/error.ts';
 
 const mask = (1n << 64n) - 1n;
 const golden = 0x9e3779b97f4a7c15n;

@@ -1,7 +1,7 @@
 /** Writes a shard of a dataset: its files grow under temporary names and are all there when it is complete. */
 import { createHash, type Hash } from 'node:crypto';
 import { join } from 'node:path';
-import { StagedFile, syncFolder } from '../core/files.ts';
+import { StagedFile, syncFolder } from '../system/files.ts';
 import { type Shard, type ShardFile, shardFileName, shardFiles } from './dataset-format.ts';
 import type { EncodedArticles } from './dataset-records.ts';
 

@@ -1,7 +1,8 @@
 // Token ids and labels of one batch, checked on the host before anything is queued: rectangular, inside the
 // vocabulary, and shifted so that position t is asked for the label of t + 1.
-import { LeiaError } from '../core/error.ts';
+
 import { ignoredLabel } from '../core/ops.ts';
+import { LeiaError } from '../system/error.ts';
 
 /** Rows of token ids (or labels), all of one length; a single row may come without the outer array. */
 export type TokenRows = readonly TokenRow[] | TokenRow;

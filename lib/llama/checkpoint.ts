@@ -3,8 +3,8 @@
 // themselves are read one at a time, when asked for.
 import { readFile, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { LeiaError } from '../core/error.ts';
-import { fileError } from '../core/files.ts';
+import { LeiaError } from '../system/error.ts';
+import { fileError } from '../system/files.ts';
 import { type LlamaConfig, parseLlamaConfig } from './config.ts';
 import { type LlamaParameter, llamaParameters } from './parameters.ts';
 import { SafetensorsFile, storedDtype } from './safetensors.ts';

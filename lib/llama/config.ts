@@ -5,7 +5,7 @@
 // Source: transformers' `LlamaConfig` and `modeling_rope_utils`, versions 4 (`rope_theta`, `rope_scaling`,
 // `torch_dtype`) and 5 (`rope_parameters`, `dtype`).
 import { z } from 'zod';
-import { LeiaError } from '../core/error.ts';
+import { LeiaError } from '../system/error.ts';
 
 /** Rotary position embedding as the config describes it; see `rope.ts` for the frequencies. */
 export type RopeParameters =

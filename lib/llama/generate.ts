@@ -3,7 +3,7 @@
 //
 // Sources: Fan et al. 2018 (top-k); Holtzman et al. 2020, "The Curious Case of Neural Text Degeneration"
 // (top-p).
-import { LeiaError } from '../core/error.ts';
+import { LeiaError } from '../system/error.ts';
 import { Decoder } from './inference.ts';
 import type { LlamaModel } from './llama-model.ts';
 

@@ -1,9 +1,10 @@
 // Passes without gradients: logits of chosen positions for scoring, and token-by-token decoding with a cache
 // of keys and values. The output matrix, the dearest of all for a large vocabulary, is applied only to the
 // positions that are asked for.
-import { LeiaError } from '../core/error.ts';
+
 import * as ops from '../core/ops.ts';
 import { Tensor } from '../core/tensor.ts';
+import { LeiaError } from '../system/error.ts';
 import { type Activations, allocateActivations, type Heads } from './activations.ts';
 import { packIds, type TokenRows } from './batch.ts';
 import type { LlamaModel } from './llama-model.ts';

@@ -1,9 +1,9 @@
 // A LLaMA that can be called: weights on a device, planned memory, and the passes of `model.ts` over them.
 // Calls queue their work and return at once; reading a tensor or `device.synchronize()` waits for it.
 import { Device } from '../core/device.ts';
-import { LeiaError } from '../core/error.ts';
 import * as ops from '../core/ops.ts';
 import { Tensor } from '../core/tensor.ts';
+import { LeiaError } from '../system/error.ts';
 import {
   type Activations,
   allocateActivations,

@@ -1,9 +1,9 @@
 // Fills the model's tensors: from a checkpoint, one tensor at a time, or with random numbers. A checkpoint's
 // numbers are checked on the way, since one NaN would silently spoil all that follows.
 import type { Device } from '../core/device.ts';
-import { LeiaError } from '../core/error.ts';
 import * as ops from '../core/ops.ts';
 import { elementCount, type Tensor } from '../core/tensor.ts';
+import { LeiaError } from '../system/error.ts';
 import type { CheckpointView } from './checkpoint.ts';
 import type { LlamaConfig } from './config.ts';
 import { llamaParameters } from './parameters.ts';

@@ -2,7 +2,7 @@
 // trusts nothing: ranges must lie in the file, cover it without gaps or overlaps, and fit their shapes.
 //
 // Source: https://github.com/huggingface/safetensors (README "Format", and the checks of its Rust reader).
-import { LeiaError } from '../core/error.ts';
+import { LeiaError } from '../system/error.ts';
 
 /** Bytes per element of the formats that are whole bytes wide. */
 export const elementSizes = {

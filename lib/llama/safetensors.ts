@@ -2,8 +2,8 @@
 // reads one tensor at a time; the writer streams and renames at the end: no model is held twice, and no
 // half-written file looks complete.
 import { type FileHandle, open } from 'node:fs/promises';
-import { LeiaError } from '../core/error.ts';
-import { fileError, type StagedFile, stageFile } from '../core/files.ts';
+import { LeiaError } from '../system/error.ts';
+import { fileError, type StagedFile, stageFile } from '../system/files.ts';
 import {
   byteLength,
   damaged,

@@ -4,8 +4,8 @@
 // and comes last, so a folder that was interrupted half-way has no config and never looks complete.
 import { readdir, readFile, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { LeiaError } from '../core/error.ts';
-import { fileError, makeFolder, type StagedFile, stageFile, syncFolder } from '../core/files.ts';
+import { LeiaError } from '../system/error.ts';
+import { fileError, makeFolder, type StagedFile, stageFile, syncFolder } from '../system/files.ts';
 import { configFile, indexFile, singleFile } from './checkpoint.ts';
 import { changeLlamaConfig, formatLlamaConfig, type LlamaConfig } from './config.ts';
 import { maxFloat16 } from './float16.ts';

@@ -3,8 +3,8 @@
 // event loop serves timers, signals and reads.
 import { setImmediate } from 'node:timers/promises';
 import { bfloat16ToFloat32, float32ToBfloat16, splitFloat32 } from '../core/bfloat16.ts';
-import { LeiaError } from '../core/error.ts';
 import type { HostArray } from '../core/tensor.ts';
+import { LeiaError } from '../system/error.ts';
 import { float16ToFloat32, float32ToFloat16 } from './float16.ts';
 
 export type StoredDtype = 'float32' | 'bfloat16' | 'float16';

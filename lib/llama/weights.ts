@@ -2,8 +2,8 @@
 // same shape of object holds the gradients, so that the list of operations reads `gradients.layers[i].gate`
 // beside `weights.layers[i].gate`.
 import type { Device } from '../core/device.ts';
-import { LeiaError } from '../core/error.ts';
 import { type DType, elementCount, Tensor } from '../core/tensor.ts';
+import { LeiaError } from '../system/error.ts';
 import type { LlamaConfig } from './config.ts';
 import { llamaParameters } from './parameters.ts';
 

@@ -6,8 +6,8 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { LeiaError } from '../core/error.ts';
-import { fileError } from '../core/files.ts';
+import { LeiaError } from '../system/error.ts';
+import { fileError } from '../system/files.ts';
 import { type AddedToken, idLimit, parseJson, parseTokenizerJson } from './tokenizer-json.ts';
 
 /** A token as the config files spell it: its text, or an object with the text in `content`. */

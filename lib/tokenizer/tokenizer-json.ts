@@ -5,7 +5,7 @@
  */
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
-import { LeiaError } from '../core/error.ts';
+import { LeiaError } from '../system/error.ts';
 
 /** No tokenizer in use is near this; a larger id is damage, not a vocabulary. */
 const maxId = 16_777_215;

@@ -7,8 +7,8 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Tokenizer as NativeTokenizer } from 'tokenizers';
-import { LeiaError } from '../core/error.ts';
-import { fileError } from '../core/files.ts';
+import { LeiaError } from '../system/error.ts';
+import { fileError } from '../system/files.ts';
 import { bpeTables } from './bpe-tables.ts';
 import { type BpeTables, BpeTokenizer, type Encoding } from './bpe-tokenizer.ts';
 import { specialTokens } from './special-tokens.ts';

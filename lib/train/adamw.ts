@@ -5,10 +5,10 @@
 // Source: Loshchilov & Hutter 2019, "Decoupled Weight Decay Regularization", algorithm 2, in the order of
 // operations of torch.optim.AdamW.
 import { joinFloat32 } from '../core/bfloat16.ts';
-import { LeiaError } from '../core/error.ts';
 import * as ops from '../core/ops.ts';
 import { bytesPerElement, elementCount, Tensor } from '../core/tensor.ts';
 import type { TrainableParameter } from '../llama/parameters.ts';
+import { LeiaError } from '../system/error.ts';
 
 export interface AdamWOptions {
   readonly beta1?: number;

@@ -3,11 +3,11 @@
 import { statfs } from 'node:fs/promises';
 import { totalmem } from 'node:os';
 import { Device } from '../core/device.ts';
-import { LeiaError } from '../core/error.ts';
-import { fileError } from '../core/files.ts';
 import { allocateActivations, allocateLossWorkspace } from '../llama/activations.ts';
 import type { LlamaConfig } from '../llama/config.ts';
 import { countParameters } from '../llama/parameters.ts';
+import { LeiaError } from '../system/error.ts';
+import { fileError } from '../system/files.ts';
 import type { TrainSettings } from './settings.ts';
 
 /** In bytes. */

@@ -2,8 +2,8 @@
 // after the state that it continues from, so the file reads as if it had never stopped.
 import { appendFileSync, closeSync, fsyncSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { LeiaError } from '../core/error.ts';
-import { fileError, writeFileAtomically } from '../core/files.ts';
+import { LeiaError } from '../system/error.ts';
+import { fileError, writeFileAtomically } from '../system/files.ts';
 
 export interface StepMetrics {
   /** Counted from 1. */

@@ -6,10 +6,10 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { LeiaError } from '../core/error.ts';
-import { fileError, makeFolder, syncFolder, writeFileAtomically } from '../core/files.ts';
 import type { Shape, Tensor } from '../core/tensor.ts';
 import { SafetensorsFile, type SafetensorsSource, writeSafetensors } from '../llama/safetensors.ts';
+import { LeiaError } from '../system/error.ts';
+import { fileError, makeFolder, syncFolder, writeFileAtomically } from '../system/files.ts';
 
 /** Tensors of a run by name: parameters, remainders, moments. */
 export type StateTensors = ReadonlyMap<string, Tensor>;

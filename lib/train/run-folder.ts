@@ -5,9 +5,9 @@ import { createHash } from 'node:crypto';
 import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { LeiaError } from '../core/error.ts';
-import { fileError, makeFolder, writeFileAtomically } from '../core/files.ts';
 import { configFile } from '../llama/checkpoint.ts';
+import { LeiaError } from '../system/error.ts';
+import { fileError, makeFolder, writeFileAtomically } from '../system/files.ts';
 import { resumeFolder } from './resume.ts';
 
 /** All that a run's result depends on, flat, by the names its user knows. */

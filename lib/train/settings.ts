@@ -1,7 +1,7 @@
 // What a training run is told. The defaults are the paper's (Yamada & Ri 2024, Table 6), except for
 // sizes that depend on the machine. A run is resumed only with the settings that it began with.
 import { z } from 'zod';
-import { LeiaError } from '../core/error.ts';
+import { LeiaError } from '../system/error.ts';
 
 const count = z.int().min(1);
 

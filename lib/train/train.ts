@@ -1,7 +1,6 @@
 // Trains a checkpoint on a dataset. The loop is all here: rows from the data, a step, a line of metrics; now
 // and then a state from which the same command goes on, bit for bit; at the end a Hugging Face folder.
 import { join } from 'node:path';
-import { LeiaError } from '../core/error.ts';
 import { type AdaptedCheckpoint, adaptCheckpoint, viewOf } from '../leia/adapt.ts';
 import { type ArticleSource, SequenceSource, type SequenceState } from '../leia/batches.ts';
 import { Dataset } from '../leia/dataset.ts';
@@ -10,6 +9,7 @@ import { Checkpoint, configFile } from '../llama/checkpoint.ts';
 import { LlamaModel } from '../llama/llama-model.ts';
 import { loadWeights } from '../llama/load-weights.ts';
 import { countParameters } from '../llama/parameters.ts';
+import { LeiaError } from '../system/error.ts';
 import { Tokenizer } from '../tokenizer/tokenizer.ts';
 import { AdamW } from './adamw.ts';
 import { checkDisk, checkMemory, type MemoryPlan, planMemory } from './memory.ts';

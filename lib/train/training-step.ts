@@ -1,12 +1,13 @@
 // One optimiser step: a batch goes through the model in micro-batches whose gradients add up, then the
 // gradient is clipped and AdamW moves the parameters. The next micro-batch is queued before the loss of the
 // one before is awaited, so the device never waits for the host.
-import { LeiaError } from '../core/error.ts';
+
 import * as ops from '../core/ops.ts';
 import { Tensor } from '../core/tensor.ts';
 import type { Sequence } from '../leia/packing.ts';
 import { countLabelTokens } from '../llama/batch.ts';
 import type { LlamaModel } from '../llama/llama-model.ts';
+import { LeiaError } from '../system/error.ts';
 import type { AdamW } from './adamw.ts';
 import { learningRateAt } from './schedule.ts';
 import type { TrainSettings } from './settings.ts';

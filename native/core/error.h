@@ -1,5 +1,5 @@
 // The one exception type of the native code. Its code is one of the LeiaErrorCode strings of
-// lib/core/error.ts; its message says what was expected, what came, and what to do.
+// lib/system/error.ts; its message says what was expected, what came, and what to do.
 #pragma once
 
 #include <charconv>

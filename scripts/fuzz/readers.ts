@@ -6,17 +6,17 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
-import { LeiaError } from '../../lib/core/error.ts';
-import { parseAnnotatedLine } from '../../lib/corpus/annotated-line.ts';
-import { openDump, readDump } from '../../lib/corpus/dump.ts';
-import { inputBytes } from '../../lib/corpus/input-bytes.ts';
+import { parseAnnotatedLine } from '../../lib/corpus/dataset/annotated-line.ts';
+import { lineBatches } from '../../lib/corpus/dataset/text-work.ts';
+import { openDump, readDump } from '../../lib/corpus/dump/dump.ts';
+import { inputBytes } from '../../lib/corpus/dump/input-bytes.ts';
+import type { Siteinfo } from '../../lib/corpus/dump/siteinfo.ts';
 import { readItemsPerSite } from '../../lib/corpus/names/items-per-site.ts';
 import { readLanglinks } from '../../lib/corpus/names/langlinks.ts';
 import { readTitleTable } from '../../lib/corpus/names/title-table.ts';
 import { readWikidata } from '../../lib/corpus/names/wikidata.ts';
-import type { Siteinfo } from '../../lib/corpus/siteinfo.ts';
-import { lineBatches } from '../../lib/corpus/text-work.ts';
 import { ArticleExtractor } from '../../lib/corpus/wikitext/extract.ts';
+import { LeiaError } from '../../lib/system/error.ts';
 import { type Dice, mutateBytes, mutateText } from './mutate.ts';
 
 export interface FuzzedReader {

@@ -3,7 +3,7 @@
 import { readdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { openDump } from '../../lib/corpus/dump.ts';
+import { openDump } from '../../lib/corpus/dump/dump.ts';
 import { leftoversPerMillion, measure, precision, recall } from '../../scripts/corpus-quality.ts';
 import { countLinks } from '../../scripts/link-count.ts';
 import { fixtures } from '../llama/fixtures.ts';

@@ -3,12 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { LeiaError } from '../../lib/core/error.ts';
 import { Dataset } from '../../lib/leia/dataset.ts';
 import type { DatasetMeta } from '../../lib/leia/dataset-format.ts';
 import type { Passage } from '../../lib/leia/dataset-records.ts';
 import { DatasetWriter } from '../../lib/leia/dataset-writer.ts';
 import type { TokenizedArticle } from '../../lib/leia/entity.ts';
+import { LeiaError } from '../../lib/system/error.ts';
 
 type FullArticle = Passage & TokenizedArticle;
 

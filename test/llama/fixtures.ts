@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, onTestFinished } from 'vitest';
-import { LeiaError, type LeiaErrorCode } from '../../lib/core/error.ts';
 import type { SafetensorsFile } from '../../lib/llama/safetensors.ts';
+import { LeiaError, type LeiaErrorCode } from '../../lib/system/error.ts';
 
 export const fixtures = fileURLToPath(new URL('../fixtures/', import.meta.url));
 

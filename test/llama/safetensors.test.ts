@@ -2,12 +2,12 @@ import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { LeiaError } from '../../lib/core/error.ts';
 import {
   SafetensorsFile,
   type SafetensorsSource,
   writeSafetensors,
 } from '../../lib/llama/safetensors.ts';
+import { LeiaError } from '../../lib/system/error.ts';
 import { expectError, fixtures, temporaryFolder } from './fixtures.ts';
 
 /** A file with this header (text or JSON) and so many bytes of data. */

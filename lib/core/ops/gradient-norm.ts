@@ -1,5 +1,5 @@
+import { LeiaError } from '../../system/error.ts';
 import { addon, type Handle } from '../addon.ts';
-import { LeiaError } from '../error.ts';
 import { Tensor } from '../tensor.ts';
 
 export interface NativeGradientNorm {

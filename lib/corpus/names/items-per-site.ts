@@ -2,9 +2,9 @@
 // page of which wiki describes which item (https://www.mediawiki.org/wiki/Wikibase/Schema/wb_items_per_site).
 // A page of the language and an English page of the same item are joined. The table holds all wikis in no
 // order, so it is read twice, and of the English pages only those that have a partner are kept.
-import { LeiaError } from '../../core/error.ts';
-import type { Siteinfo } from '../siteinfo.ts';
-import { normaliseTitle } from '../title.ts';
+import { LeiaError } from '../../system/error.ts';
+import type { Siteinfo } from '../dump/siteinfo.ts';
+import { normaliseTitle } from '../dump/title.ts';
 import { type Names, noNames } from './names.ts';
 import { pageTitle, readSqlTable, type SqlTable, type SqlValue } from './sql-table.ts';
 import { wikipediaSite } from './wikipedia-site.ts';

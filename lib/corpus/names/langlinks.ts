@@ -1,6 +1,6 @@
 // English titles from a wiki's own `langlinks` table (`xxwiki-…-langlinks.sql.gz`), which says for a page
 // id what the page is called in other languages (https://www.mediawiki.org/wiki/Manual:Langlinks_table).
-import { LeiaError } from '../../core/error.ts';
+import { LeiaError } from '../../system/error.ts';
 import { type Names, noNames } from './names.ts';
 import { pageTitle, readSqlTable, type SqlTable, type SqlValue } from './sql-table.ts';
 

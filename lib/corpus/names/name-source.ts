@@ -1,6 +1,6 @@
 // The English names of a wiki's pages, from whichever source the user has.
-import { LeiaError } from '../../core/error.ts';
-import type { Siteinfo } from '../siteinfo.ts';
+import { LeiaError } from '../../system/error.ts';
+import type { Siteinfo } from '../dump/siteinfo.ts';
 import { readItemsPerSite } from './items-per-site.ts';
 import { readLanglinks } from './langlinks.ts';
 import type { NameIndex } from './names.ts';

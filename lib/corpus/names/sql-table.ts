@@ -1,8 +1,8 @@
 // The rows of a table as mysqldump writes them: long INSERT statements, all rows in one line or, from newer
 // versions, a line each; line breaks in strings are escaped, so a line always ends between rows. The dumps
 // of MediaWiki's tables are such files (https://meta.wikimedia.org/wiki/Data_dumps/What's_available_for_download).
-import { LeiaError } from '../../core/error.ts';
-import { ownCopy } from '../../core/own-copy.ts';
+import { LeiaError } from '../../system/error.ts';
+import { ownCopy } from '../../system/own-copy.ts';
 import { readLines } from './lines.ts';
 
 export type SqlValue = string | number | null;

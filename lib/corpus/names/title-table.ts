@@ -1,9 +1,9 @@
 // A user's own table of names: one pair a line, title, tab, English name; further columns are not read.
 // Lines that begin with '#' are comments (no title can begin so), empty ones are skipped.
-import { LeiaError } from '../../core/error.ts';
-import { ownCopy } from '../../core/own-copy.ts';
-import type { Siteinfo } from '../siteinfo.ts';
-import { normaliseTitle } from '../title.ts';
+import { LeiaError } from '../../system/error.ts';
+import { ownCopy } from '../../system/own-copy.ts';
+import type { Siteinfo } from '../dump/siteinfo.ts';
+import { normaliseTitle } from '../dump/title.ts';
 import { readLines } from './lines.ts';
 import { type Names, noNames } from './names.ts';
 

@@ -2,9 +2,9 @@
 // line. Only the sitelinks of the two editions are kept
 // (https://www.mediawiki.org/wiki/Wikibase/DataModel/JSON).
 import { z } from 'zod';
-import { excerpt, LeiaError } from '../../core/error.ts';
-import type { Siteinfo } from '../siteinfo.ts';
-import { normaliseTitle } from '../title.ts';
+import { excerpt, LeiaError } from '../../system/error.ts';
+import type { Siteinfo } from '../dump/siteinfo.ts';
+import { normaliseTitle } from '../dump/title.ts';
 import { readLines } from './lines.ts';
 import { type Names, noNames } from './names.ts';
 import { wikipediaSite } from './wikipedia-site.ts';

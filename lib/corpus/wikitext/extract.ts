@@ -1,10 +1,10 @@
 // A page of a dump as an article: plain text, and the links in it by code points. Native code reads the
 // wikitext; what depends on the wiki and its language is decided here.
 import { addon, type NativeWikitextReader } from '../../core/addon.ts';
-import { excerpt } from '../../core/error.ts';
-import type { Anchor, Article } from '../article.ts';
-import type { Page, Siteinfo } from '../siteinfo.ts';
-import { withCapital } from '../title.ts';
+import { excerpt } from '../../system/error.ts';
+import type { Page, Siteinfo } from '../dump/siteinfo.ts';
+import { withCapital } from '../dump/title.ts';
+import type { Anchor, Article } from './article.ts';
 import { characterProperties, lowercaseLetters } from './characters.ts';
 import { LinkResolver } from './links.ts';
 

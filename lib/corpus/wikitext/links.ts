@@ -3,8 +3,8 @@
 // (category, image, link to the same page in another language). The native reader of wikitext asks for those
 // that are not simply the title of an article.
 import type { LinkTarget } from '../../core/addon.ts';
-import type { Siteinfo } from '../siteinfo.ts';
-import { normaliseTitle } from '../title.ts';
+import type { Siteinfo } from '../dump/siteinfo.ts';
+import { normaliseTitle } from '../dump/title.ts';
 import {
   CATEGORY_NAMES,
   CATEGORY_STEM,

@@ -5,7 +5,6 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
-import { LeiaError } from '../../../lib/core/error.ts';
 import { readItemsPerSite } from '../../../lib/corpus/names/items-per-site.ts';
 import { readLanglinks } from '../../../lib/corpus/names/langlinks.ts';
 import { readLines } from '../../../lib/corpus/names/lines.ts';
@@ -13,6 +12,7 @@ import { readTuples, type SqlValue } from '../../../lib/corpus/names/sql-table.t
 import { readTitleTable } from '../../../lib/corpus/names/title-table.ts';
 import { readWikidata } from '../../../lib/corpus/names/wikidata.ts';
 import { wikipediaSite } from '../../../lib/corpus/names/wikipedia-site.ts';
+import { LeiaError } from '../../../lib/system/error.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'leia-names-'));
 afterAll(() => rmSync(folder, { recursive: true }));

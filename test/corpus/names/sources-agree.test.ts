@@ -5,12 +5,12 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { beforeAll, expect, test } from 'vitest';
-import { openDump } from '../../../lib/corpus/dump.ts';
+import { openDump } from '../../../lib/corpus/dump/dump.ts';
+import type { Siteinfo } from '../../../lib/corpus/dump/siteinfo.ts';
+import { normaliseTitle } from '../../../lib/corpus/dump/title.ts';
 import { readLines } from '../../../lib/corpus/names/lines.ts';
 import { type NameSource, readNames } from '../../../lib/corpus/names/name-source.ts';
 import { wikipediaSite } from '../../../lib/corpus/names/wikipedia-site.ts';
-import type { Siteinfo } from '../../../lib/corpus/siteinfo.ts';
-import { normaliseTitle } from '../../../lib/corpus/title.ts';
 import { fixtures, temporaryFolder } from '../../llama/fixtures.ts';
 import { wiki as wikiOf } from '../wikitext/wiki.ts';
 

@@ -1,6 +1,7 @@
 // A wiki for tests, and its pages as text with the links marked: `<target:text>`.
-import type { Article } from '../../../lib/corpus/article.ts';
-import type { Namespace, Siteinfo } from '../../../lib/corpus/siteinfo.ts';
+
+import type { Namespace, Siteinfo } from '../../../lib/corpus/dump/siteinfo.ts';
+import type { Article } from '../../../lib/corpus/wikitext/article.ts';
 import { ArticleExtractor, type ExtractOptions } from '../../../lib/corpus/wikitext/extract.ts';
 
 const NAMES: [number, string][] = [

@@ -1,0 +1,93 @@
+// A line of text whose entities are known already, from an entity linker or by hand: an object with the text and
+// spans with their English names.
+//
+//     {"title": "東京", "text": "東京は日本の首都", "spans": [{"start": 3, "end": 5, "name": "Japan"}]}
+import { z } from 'zod';
+import type { PassageAnchor } from '../../leia/dataset-records.ts';
+import { excerpt, LeiaError } from '../../system/error.ts';
+import type { Line } from '../names/lines.ts';
+import type { LinkedArticle } from './encode-articles.ts';
+
+/** Of a line, for errors. */
+export const example = '{"text": "…", "spans": [{"start": 0, "end": 2, "name": "Tokyo"}]}';
+
+const span = z.object({
+  start: z.int().nonnegative(),
+  end: z.int().nonnegative(),
+  /** In English; null for a mention without a known entity, which stays plain text. */
+  name: z.string().nullable(),
+  /** What it names in the text's own language or knowledge base; for the reader of `leia data show`. */
+  target: z.string().optional(),
+});
+const lineSchema = z.object({
+  title: z.string().optional(),
+  text: z.string(),
+  spans: z.array(span),
+});
+type AnnotatedLine = z.infer<typeof lineSchema>;
+
+/** @throws LeiaError `format` naming file and line: no JSON, a span outside its text, an empty name … */
+export function parseAnnotatedLine({ text: line, number }: Line, file: string): LinkedArticle {
+  const where = `${file}: line ${number}`;
+  const { title, text, spans } = parseJson(line, where);
+  const anchors = toAnchors(spans, text, where);
+  return { title: title ?? `line ${number}`, text, anchors, filtered: 0 };
+}
+
+function parseJson(line: string, where: string): AnnotatedLine {
+  let json: unknown;
+  try {
+    json = JSON.parse(line);
+  } catch (cause) {
+    const reason = excerpt((cause as Error).message, 120);
+    throw new LeiaError('format', `${where}: not JSON (${reason}), expected ${example}`, { cause });
+  }
+  const result = lineSchema.safeParse(json);
+  if (!result.success) {
+    const issue = result.error.issues[0];
+    const place = issue?.path.join('.');
+    throw new LeiaError(
+      'format',
+      `${where}: ${place ? `${place}: ` : ''}${issue?.message ?? 'invalid'}, expected ${example}`,
+    );
+  }
+  const { title = '', text } = result.data;
+  for (const [key, value] of Object.entries({ title, text })) {
+    if (!isWellFormed(value)) {
+      throw new LeiaError('format', `${where}: ${key} has half of a surrogate pair`);
+    }
+  }
+  return result.data;
+}
+
+/** The spans in the order of the text. They may overlap; which of them can be used the tokens decide. */
+function toAnchors(spans: AnnotatedLine['spans'], text: string, where: string): PassageAnchor[] {
+  const length = codePoints(text);
+  const anchors = spans.map(({ start, end, name, target }, i) => {
+    const refuse = (what: string): never => {
+      throw new LeiaError('format', `${where}: spans.${i}: ${what}`);
+    };
+    if (start >= end) refuse(`expected start < end, got [${start}, ${end})`);
+    if (end > length) {
+      refuse(
+        `[${start}, ${end}) is not inside the text's ${length} code points; offsets count code points, not bytes or UTF-16 units`,
+      );
+    }
+    if (name === null) return { start, end, target: target ?? '', name };
+    const tidy = name.replace(/\s+/gu, ' ').trim();
+    if (tidy === '') refuse('the name is empty; without a name write null');
+    if (!isWellFormed(name)) refuse('the name has half of a surrogate pair');
+    return { start, end, target: target ?? tidy, name: tidy };
+  });
+  return anchors.sort((a, b) => a.start - b.start || a.end - b.end);
+}
+
+function codePoints(text: string): number {
+  let count = text.length;
+  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) >> 10 === 0x37) count--;
+  return count; // every low surrogate has been counted twice
+}
+
+function isWellFormed(text: string): boolean {
+  return !/\p{Surrogate}/u.test(text);
+}

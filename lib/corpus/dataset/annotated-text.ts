@@ -1,0 +1,56 @@
+// Text whose entities are known already, as JSON Lines (see `annotated-line.ts`), to a dataset. So LEIA needs no
+// Wikipedia, as the paper's outlook proposes (Yamada & Ri 2024, section 6).
+import { availableParallelism } from 'node:os';
+import type { Manifest } from '../../leia/dataset-format.ts';
+import { example } from './annotated-line.ts';
+import type { PrepareCounts } from './encode-articles.ts';
+import {
+  type ByteProgress,
+  type DatasetOptions,
+  describeFile,
+  makeDataset,
+} from './make-dataset.ts';
+import { lineBatches, textWorkers, workOnText } from './text-work.ts';
+import { shareTokenizer } from './threads.ts';
+
+export interface PrepareTextOptions extends DatasetOptions {
+  /** JSON Lines: .bz2, .gz or plain. */
+  text: string;
+  /** Threads to read texts with; the result does not depend on it. Default: one a core. */
+  workers?: number;
+}
+
+/**
+ * Prepares a dataset of annotated text, or goes on with one that was interrupted.
+ *
+ * @throws LeiaError `format` naming file and line (no JSON, a span outside its text, an empty name …),
+ *   `mismatch` (no span in it at all), `usage` (the folder holds another dataset), `io`, `interrupted`,
+ *   `execution` (a thread failed).
+ */
+export async function prepareText(options: PrepareTextOptions): Promise<Manifest> {
+  const { text, tokenizer, workers = availableParallelism(), onProgress } = options;
+  onProgress?.('checksums', 0);
+  const source = { text: await describeFile(text, options) };
+  const progress: ByteProgress = { done: 0, total: source.text.bytes };
+  const onRead = (done: number): void => {
+    progress.done = done;
+  };
+  const pool = textWorkers(workers, text);
+  try {
+    return await makeDataset(options, source, async () => ({
+      batches: (done) => {
+        const job = { file: text, tokenizer: shareTokenizer(tokenizer) };
+        return workOnText(lineBatches(text, done, onRead), job, pool, tokenizer);
+      },
+      progress: () => progress,
+      report: {},
+      whyUseless: (counts) => whyUseless(counts, text),
+    }));
+  } finally {
+    await pool.close();
+  }
+}
+
+function whyUseless({ linked }: PrepareCounts, path: string): string | undefined {
+  return linked > 0 ? undefined : `${path}: no span with a name in it, expected ${example} a line`;
+}

@@ -1,0 +1,109 @@
+// Articles with named links to what a dataset's files hold: tokenised by the batch, and counted.
+import {
+  type EncodedArticles,
+  encodeArticles,
+  type PassageAnchor,
+} from '../../leia/dataset-records.ts';
+import { ArticleTokenizer } from '../../leia/tokenize-article.ts';
+import type { TextTokenizer } from '../../tokenizer/tokenizer.ts';
+
+/** An article with the names of what its links lead to. */
+export interface LinkedArticle {
+  title: string;
+  text: string;
+  anchors: PassageAnchor[];
+  /** How many links lost their name because it is no entity's. */
+  filtered: number;
+}
+
+// A type, since an interface is no JSON to the compiler.
+export type PrepareCounts = {
+  /** Articles read: of a dump, pages of the article namespace that are no redirects. */
+  articles: number;
+  /** Left out: no text remains, or no link. */
+  withoutLinks: number;
+  anchors: number;
+  /** Anchors that have a name: their page has an English page. */
+  linked: number;
+  /** Of these, left out because that page is no entity (a list, a category …). */
+  filtered: number;
+  /** Of the rest, left out because an end is inside a token, or inside the one before. */
+  misaligned: Record<string, number>;
+};
+
+export function noCounts(): PrepareCounts {
+  return { articles: 0, withoutLinks: 0, anchors: 0, linked: 0, filtered: 0, misaligned: {} };
+}
+
+/** Adds the counts of a batch to those of all before. */
+export function addCounts(sum: PrepareCounts, more: PrepareCounts): void {
+  for (const key of ['articles', 'withoutLinks', 'anchors', 'linked', 'filtered'] as const) {
+    sum[key] += more[key];
+  }
+  for (const [reason, count] of Object.entries(more.misaligned)) {
+    sum.misaligned[reason] = (sum.misaligned[reason] ?? 0) + count;
+  }
+}
+
+/** Some articles, ready to be written. */
+export interface ArticleBatch {
+  encoded: EncodedArticles;
+  counts: PrepareCounts;
+  /** What is odd about some of them, for a warning. */
+  oddities: string[];
+  /** Where the input goes on after these articles; what it means only the input's reader knows. */
+  position: number;
+}
+
+/** The memory of a batch, which moves between threads instead of being copied. */
+export function encodedBuffers({ encoded }: ArticleBatch): ArrayBuffer[] {
+  const { records, lines, ends } = encoded;
+  return [records, lines, ends].map(({ buffer }) => buffer as ArrayBuffer);
+}
+
+export class ArticleEncoder {
+  readonly #tokenizer: ArticleTokenizer;
+  readonly #vocabSize: number;
+
+  constructor(tokenizer: TextTokenizer) {
+    this.#tokenizer = new ArticleTokenizer(tokenizer);
+    this.#vocabSize = tokenizer.vocabSize;
+  }
+
+  /** Those without text or links are counted and left out. */
+  async encode(
+    articles: readonly LinkedArticle[],
+    position: number,
+    oddities: string[] = [],
+  ): Promise<ArticleBatch> {
+    const counts = noCounts();
+    for (const article of articles) count(article, counts);
+    const kept = articles.filter(({ text, anchors }) => text.trim() !== '' && anchors.length > 0);
+    counts.withoutLinks = articles.length - kept.length;
+    const tokenized = await this.#tokenizer.tokenize(
+      kept.map(({ text, anchors }) => ({
+        text,
+        spans: anchors.flatMap(({ start, end, name }) =>
+          name === null ? [] : [{ start, end, name }],
+        ),
+      })),
+    );
+    for (const { misaligned } of tokenized) {
+      for (const { reason } of misaligned) {
+        counts.misaligned[reason] = (counts.misaligned[reason] ?? 0) + 1;
+      }
+    }
+    const passages = kept.map(({ title, text, anchors }, i) => {
+      return { title, text, anchors, ...tokenized[i]!.article };
+    });
+    return { encoded: encodeArticles(passages, this.#vocabSize), counts, oddities, position };
+  }
+}
+
+function count({ anchors, filtered }: LinkedArticle, counts: PrepareCounts): void {
+  const named = anchors.filter(({ name }) => name !== null).length;
+  counts.articles++;
+  counts.anchors += anchors.length;
+  counts.linked += named + filtered;
+  counts.filtered += filtered;
+}

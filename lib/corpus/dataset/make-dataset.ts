@@ -1,0 +1,143 @@
+// From batches of encoded articles to a dataset, wherever they come from: written shard by shard; a killed
+// run goes on after the last whole shard.
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
+import { z } from 'zod';
+import { Dataset } from '../../leia/dataset.ts';
+import type { DatasetMeta, Json, Manifest } from '../../leia/dataset-format.ts';
+import { DatasetWriter } from '../../leia/dataset-writer.ts';
+import { LeiaError } from '../../system/error.ts';
+import { fileError } from '../../system/files.ts';
+import type { Tokenizer } from '../../tokenizer/tokenizer.ts';
+import { type ArticleBatch, addCounts, noCounts, type PrepareCounts } from './encode-articles.ts';
+
+export type PrepareStage = 'checksums' | 'titles' | 'names' | 'articles';
+
+/** How far a file is read. */
+export interface ByteProgress {
+  done: number;
+  total: number;
+}
+
+/** What all kinds of input have in common. */
+export interface DatasetOptions {
+  /** Language code of the edition, as in its domain name: `ja`, `zh-min-nan`. */
+  language: string;
+  tokenizer: Tokenizer;
+  /** Folder of the dataset. */
+  output: string;
+  /** Size of the dataset's files: what at most is done again after an interruption. Default 128 MiB. */
+  shardBytes?: number;
+  signal?: AbortSignal;
+  /** Hears of every stage and, now and then, how far it is. */
+  onProgress?: (stage: PrepareStage, done: number, total?: number, bytes?: ByteProgress) => void;
+  /** Hears what looks wrong but does not stop the work. */
+  onWarning?: (message: string) => void;
+}
+
+/** Articles to make a dataset of. */
+export interface Articles {
+  /** All from a `position` on that a batch has named, 0 at first; always the same ones in the same order. */
+  batches(position: number): AsyncIterable<ArticleBatch>;
+  /** How many there are in all, if that is known before. */
+  total?: number;
+  /** Hears how far the input is read, in bytes. */
+  progress?: () => ByteProgress;
+  /** Further figures for the dataset's report. */
+  report: Record<string, Json>;
+  /** Why there is nothing to learn from the dataset, if so. */
+  whyUseless(counts: PrepareCounts): string | undefined;
+}
+
+const countsSchema: z.ZodType<PrepareCounts> = z.strictObject({
+  articles: z.int(),
+  withoutLinks: z.int(),
+  anchors: z.int(),
+  linked: z.int(),
+  filtered: z.int(),
+  misaligned: z.record(z.string(), z.int()),
+});
+const cursorSchema = z.strictObject({ position: z.int(), counts: countsSchema });
+
+/**
+ * Makes a dataset, or goes on with one that was interrupted. A dataset that is already there and was made
+ * of the same input is left as it is. `source` says what the input is and what was asked of it.
+ *
+ * @throws LeiaError `format` (damaged or wrong input), `mismatch` (nothing to learn from), `usage` (the
+ *   folder holds another dataset), `io`, `interrupted`.
+ */
+export async function makeDataset(
+  options: DatasetOptions,
+  source: DatasetMeta['source'],
+  open: () => Promise<Articles>,
+): Promise<Manifest> {
+  const { language, tokenizer, output, shardBytes, signal, onProgress } = options;
+  const { hash, vocabSize, bosId } = tokenizer;
+  const meta: DatasetMeta = { language, tokenizer: { hash, vocabSize, bosId }, source };
+  const present = await finished(output);
+  if (present !== undefined && isDeepStrictEqual(present.meta, meta)) return present;
+  await using writer = await DatasetWriter.create(output, meta, shardBytes ? { shardBytes } : {});
+  const articles = await open();
+  const cursor = writer.cursor === null ? undefined : cursorSchema.parse(writer.cursor);
+  const counts = cursor?.counts ?? noCounts();
+  const report = () =>
+    onProgress?.('articles', counts.articles, articles.total, articles.progress?.());
+  report();
+  for await (const batch of articles.batches(cursor?.position ?? 0)) {
+    const { encoded, counts: more, oddities, position } = batch;
+    for (const oddity of oddities) options.onWarning?.(oddity);
+    addCounts(counts, more);
+    const reached = { position, counts: structuredClone(counts) };
+    if (encoded.ends.length > 0) await writer.appendEncoded(encoded, reached);
+    report();
+    checkInterrupted(signal);
+  }
+  const useless = articles.whyUseless(counts);
+  if (useless !== undefined) {
+    await writer.discard();
+    throw new LeiaError('mismatch', useless);
+  }
+  return writer.finish({ ...articles.report, ...counts });
+}
+
+/** The manifest of a finished dataset in the folder, if there is one. */
+async function finished(folder: string): Promise<Manifest | undefined> {
+  try {
+    using dataset = await Dataset.open(folder);
+    return dataset.manifest;
+  } catch (error) {
+    if (error instanceof LeiaError && error.code === 'io') return undefined;
+    throw error;
+  }
+}
+
+/** A file's name, size and checksum. */
+export async function describeFile(
+  path: string,
+  { signal, onProgress }: Pick<DatasetOptions, 'signal' | 'onProgress'>,
+): Promise<{ file: string; bytes: number; sha256: string }> {
+  try {
+    const { size } = await stat(path);
+    const hash = createHash('sha256');
+    let done = 0;
+    for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) {
+      hash.update(chunk as Buffer);
+      done += (chunk as Buffer).length;
+      onProgress?.('checksums', 0, undefined, { done, total: size });
+      checkInterrupted(signal);
+    }
+    return { file: basename(path), bytes: size, sha256: hash.digest('hex') };
+  } catch (error) {
+    throw fileError('read', path, error);
+  }
+}
+
+/** @throws LeiaError `interrupted`. */
+export function checkInterrupted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted) {
+    throw new LeiaError('interrupted', 'interrupted; the same command goes on where it stopped');
+  }
+}

@@ -1,0 +1,160 @@
+// From a dump to a dataset: every article's text, its links with their English names, its tokens. The
+// dump is read twice, since a link can only be resolved once all redirects are known; what is kept
+// between is titles alone. Both readings use all cores. The dataset is written shard by shard, and a killed
+// run goes on after the last whole one.
+import { availableParallelism } from 'node:os';
+import { basename } from 'node:path';
+import type { Manifest } from '../../leia/dataset-format.ts';
+import type { WorkerPool } from '../../system/worker-pool.ts';
+import { openBatches } from '../dump/dump.ts';
+import { dumpWorkers, workOn } from '../dump/dump-work.ts';
+import { defaultBatchBytes } from '../dump/page-batches.ts';
+import type { Siteinfo } from '../dump/siteinfo.ts';
+import { TitleIndexBuilder } from '../dump/title-index.ts';
+import { type NameSource, readings, readNamesInto } from '../names/name-source.ts';
+import { wikipediaSite } from '../names/wikipedia-site.ts';
+import type { Lists } from '../wikitext/extract.ts';
+import type { PrepareCounts } from './encode-articles.ts';
+import {
+  type Articles,
+  type ByteProgress,
+  checkInterrupted,
+  type DatasetOptions,
+  describeFile,
+  makeDataset,
+} from './make-dataset.ts';
+import { shareTokenizer } from './threads.ts';
+
+export interface PrepareOptions extends DatasetOptions {
+  /** MediaWiki `pages-articles` XML: .bz2, .gz or plain. */
+  dump: string;
+  names: NameSource;
+  /** Whether items of lists are text; the paper's extraction left them out. Default `keep`. */
+  lists?: Lists;
+  /** Threads to read pages with; the result does not depend on it. Default: one a core. */
+  workers?: number;
+  /** XML that a thread works on at a time, in bytes. Default 1 MiB, less if shards are small. */
+  batchBytes?: number;
+}
+
+/**
+ * Prepares a dataset of a dump, or goes on with one that was interrupted. A dataset that is already there
+ * and was made of the same input is left as it is.
+ *
+ * @throws LeiaError `format` (damaged or wrong input), `mismatch` (nothing could be linked), `usage` (the
+ *   folder holds another dataset), `io`, `interrupted`, `execution` (a thread failed).
+ */
+export async function prepare(options: PrepareOptions): Promise<Manifest> {
+  const { dump, names, lists = 'keep' } = options;
+  options.onProgress?.('checksums', 0);
+  const source = {
+    dump: await describeFile(dump, options),
+    lists,
+    names: { kind: names.kind, ...(await describeFile(names.path, options)) },
+  };
+  const bytes = { dump: source.dump.bytes, names: source.names.bytes };
+  const pool = dumpWorkers(options.workers ?? availableParallelism());
+  try {
+    return await makeDataset(options, source, () => openArticles(options, bytes, pool));
+  } finally {
+    await pool.close();
+  }
+}
+
+/** The first pass, and what the second will read. */
+async function openArticles(
+  options: PrepareOptions,
+  bytes: { dump: number; names: number },
+  pool: WorkerPool,
+): Promise<Articles> {
+  const { dump, language, names, lists = 'keep', tokenizer, signal, onProgress } = options;
+  const { batchBytes = batchBytesFor(options) } = options;
+  const index = new TitleIndexBuilder();
+  const { siteinfo, pages, articles } = await readTitles(options, index, bytes.dump, pool);
+  // The code of the text may be another than that of the edition: `nb` in the edition `no`.
+  const written = siteinfo.language;
+  if (written !== '' && wikipediaSite(written) !== wikipediaSite(language)) {
+    options.onWarning?.(`${dump} says that its language is '${written}', not '${language}'`);
+  }
+  const table: ByteProgress = { done: 0, total: bytes.names * readings(names.kind) };
+  let entries = 0;
+  const nameProgress = (): void => {
+    onProgress?.('names', entries, undefined, table);
+    checkInterrupted(signal);
+  };
+  await readNamesInto(
+    index,
+    names,
+    { language, siteinfo },
+    (done) => {
+      entries = done;
+      if (entries % 1000 === 0) nameProgress();
+    },
+    (done) => {
+      table.done = done;
+      nameProgress();
+    },
+  );
+  nameProgress();
+  const titles = index.share();
+  const file = basename(dump);
+  const progress: ByteProgress = { done: 0, total: bytes.dump };
+  const onRead = (done: number): void => {
+    progress.done = done;
+  };
+  return {
+    async *batches(position) {
+      const { batches, reclaim } = await openBatches(dump, { batchBytes, onRead });
+      const shared = shareTokenizer(tokenizer);
+      const job = { kind: 'articles', file, siteinfo, lists, titles, tokenizer: shared } as const;
+      yield* workOn(batches(position), job, pool, reclaim, tokenizer);
+    },
+    total: articles,
+    progress: () => progress,
+    report: { pages, redirects: index.redirects, names: index.names.size },
+    whyUseless: (counts) => whyUseless(counts, options),
+  };
+}
+
+/** A shard ends where a piece does, so it should have several. */
+function batchBytesFor({ shardBytes = Number.POSITIVE_INFINITY }: PrepareOptions): number {
+  return Math.min(defaultBatchBytes, Math.ceil(shardBytes / 8));
+}
+
+/** Why there is nothing to learn from the dataset, if so. */
+function whyUseless(
+  { articles, withoutLinks, linked, anchors }: PrepareCounts,
+  { dump, names }: PrepareOptions,
+): string | undefined {
+  if (articles === withoutLinks) return `${dump}: no article with text and links in it`;
+  if (linked > 0) return undefined;
+  return `none of the ${anchors} links of ${dump} has an English name in ${names.path}; is it of this language's edition?`;
+}
+
+/** The first pass: redirects and titles, all that has to be known before the first link is resolved. */
+async function readTitles(
+  options: PrepareOptions,
+  index: TitleIndexBuilder,
+  bytes: number,
+  pool: WorkerPool,
+): Promise<{ siteinfo: Siteinfo; pages: number; articles: number }> {
+  const { dump, names, signal, onProgress } = options;
+  const { batchBytes = batchBytesFor(options) } = options;
+  const progress: ByteProgress = { done: 0, total: bytes };
+  const onRead = (done: number): void => {
+    progress.done = done;
+  };
+  const { siteinfo, batches, reclaim } = await openBatches(dump, { batchBytes, onRead });
+  const byPage = names.kind === 'langlinks';
+  const job = { kind: 'titles', file: basename(dump), siteinfo, byPage } as const;
+  let [pages, articles] = [0, 0];
+  for await (const batch of workOn(batches(), job, pool, reclaim)) {
+    pages += batch.pages;
+    articles += batch.articles;
+    for (const [from, to] of batch.redirects) index.redirect(from, to);
+    for (const [id, title] of batch.byPage) index.page(id, title);
+    onProgress?.('titles', pages, undefined, progress);
+    checkInterrupted(signal);
+  }
+  return { siteinfo, pages, articles };
+}

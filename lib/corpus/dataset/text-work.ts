@@ -1,0 +1,80 @@
+// What threads do with lines of annotated text: read them, and make encoded articles of them. So many lines go
+// together that batches, and with them the dataset, do not depend on the number of threads.
+import { basename } from 'node:path';
+import { type Work, WorkerPool } from '../../system/worker-pool.ts';
+import type { Tokenizer } from '../../tokenizer/tokenizer.ts';
+import { type Line, readLines } from '../names/lines.ts';
+import { parseAnnotatedLine } from './annotated-line.ts';
+import { type ArticleBatch, ArticleEncoder, encodedBuffers } from './encode-articles.ts';
+import { openShared, type SharedTokenizer, workInThreads } from './threads.ts';
+
+/** Enough that handing them over costs little, little enough to bound the memory. */
+const batchLines = 128;
+const batchCharacters = 1_000_000;
+
+export interface TextJob {
+  /** Names the file in errors. */
+  file: string;
+  tokenizer: SharedTokenizer;
+}
+
+export interface LineBatch {
+  lines: Line[];
+  /** How many texts the file has up to the last of these. */
+  end: number;
+}
+
+/** The lines of a file by the batch, but for the first `skip` texts; empty lines are none. */
+export async function* lineBatches(
+  path: string,
+  skip: number,
+  onRead?: (bytes: number) => void,
+): AsyncGenerator<LineBatch, void, undefined> {
+  let lines: Line[] = [];
+  let characters = 0;
+  let end = 0;
+  for await (const line of readLines(path, onRead)) {
+    if (line.text.trim() === '' || ++end <= skip) continue;
+    lines.push(line);
+    characters += line.text.length;
+    if (lines.length < batchLines && characters < batchCharacters) continue;
+    yield { lines, end };
+    lines = [];
+    characters = 0;
+  }
+  if (lines.length > 0) yield { lines, end };
+}
+
+/** Begins a job; `loaded` is its tokenizer, if that is there already. */
+export async function startWork(
+  { file, tokenizer }: TextJob,
+  loaded?: Tokenizer,
+): Promise<Work<LineBatch, ArticleBatch>> {
+  const encoder = new ArticleEncoder(loaded ?? (await openShared(tokenizer)));
+  return async ({ lines, end }) => {
+    const articles = lines.map((line) => parseAnnotatedLine(line, file));
+    const result = await encoder.encode(articles, end);
+    return { result, transfer: encodedBuffers(result) };
+  };
+}
+
+/** Threads for jobs on annotated text; they start when there is something to do. */
+export function textWorkers(workers: number, path: string): WorkerPool {
+  const script = import.meta.url.endsWith('.ts') ? 'text-worker.ts' : 'text-worker.js';
+  return new WorkerPool({
+    script: new URL(script, import.meta.url),
+    workers,
+    where: (batch) =>
+      `${basename(path)}, the text of line ${(batch as LineBatch).lines[0]?.number}`,
+  });
+}
+
+/** The encoded articles of all batches, in order. */
+export function workOnText(
+  batches: AsyncGenerator<LineBatch, void, undefined>,
+  job: TextJob,
+  pool: WorkerPool,
+  tokenizer: Tokenizer,
+): AsyncGenerator<ArticleBatch, void, undefined> {
+  return workInThreads(batches, job, pool, () => startWork(job, tokenizer));
+}

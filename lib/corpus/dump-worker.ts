@@ -1,5 +1,0 @@
-// A thread of `dump-work.ts`.
-import { serve } from '../core/worker-pool.ts';
-import { type DumpJob, startWork } from './dump-work.ts';
-
-serve((job: DumpJob) => startWork(job));

@@ -1,0 +1,171 @@
+// What threads do with pieces of a dump: collect titles and redirects and then make encoded articles, or just give
+// the text of the articles.
+
+import { englishName } from '../../leia/names.ts';
+import { type Done, type Work, WorkerPool } from '../../system/worker-pool.ts';
+import type { Tokenizer } from '../../tokenizer/tokenizer.ts';
+import {
+  type ArticleBatch,
+  ArticleEncoder,
+  encodedBuffers,
+  type LinkedArticle,
+} from '../dataset/encode-articles.ts';
+import { openShared, type SharedTokenizer, workInThreads } from '../dataset/threads.ts';
+import type { Article } from '../wikitext/article.ts';
+import { ArticleExtractor, type Lists } from '../wikitext/extract.ts';
+import type { DumpBatches } from './page-batches.ts';
+import { type PageBatch, type PageSource, readPages } from './page-reader.ts';
+import type { Page, Siteinfo } from './siteinfo.ts';
+import { normaliseTitle } from './title.ts';
+import { type SharedTitles, TitleIndex } from './title-index.ts';
+
+interface Source {
+  /** Names the dump in errors. */
+  file: string;
+  siteinfo: Siteinfo;
+}
+
+export interface TitleJob extends Source {
+  kind: 'titles';
+  /** Whether titles are needed by page number. */
+  byPage: boolean;
+}
+
+export interface ArticleJob extends Source {
+  kind: 'articles';
+  lists: Lists;
+  titles: SharedTitles;
+  tokenizer: SharedTokenizer;
+}
+
+export interface TextJob extends Source {
+  kind: 'text';
+  lists: Lists;
+}
+
+export type DumpJob = TitleJob | ArticleJob | TextJob;
+
+/** Titles of a piece, all normalised. */
+export interface TitleBatch {
+  pages: number;
+  articles: number;
+  redirects: [from: string, to: string][];
+  /** Of articles, if asked for. */
+  byPage: [id: number, title: string][];
+}
+
+/** Articles as lines of JSON in UTF-8: title, text, anchors. */
+export interface TextBatch {
+  articles: number;
+  lines: Uint8Array<ArrayBuffer>;
+  /** What is odd about some of them, for a warning. */
+  oddities: string[];
+}
+
+type Batch = TitleBatch | ArticleBatch | TextBatch;
+
+/** Begins a job; `loaded` is its tokenizer, if that is there already. */
+export async function startWork(job: DumpJob, loaded?: Tokenizer): Promise<Work<PageBatch, Batch>> {
+  const { file, siteinfo } = job;
+  const source = { file, namespaces: siteinfo.namespaces };
+  if (job.kind === 'titles') {
+    return async (batch) => {
+      const result = titlesOf(readPages(batch, source), job);
+      return { result, transfer: [], spent: [batch.bytes.buffer] };
+    };
+  }
+  const extractor = new ArticleExtractor(siteinfo, { lists: job.lists });
+  if (job.kind === 'text') return async (batch) => textOf(batch, source, extractor);
+  const index = new TitleIndex(job.titles);
+  const encoder = new ArticleEncoder(loaded ?? (await openShared(job.tokenizer)));
+  return async (batch) => {
+    const end = batch.start + batch.bytes.length;
+    const oddities: string[] = [];
+    const articles: LinkedArticle[] = [];
+    for (const page of articlePages(batch, source)) {
+      const article = extractor.extract(page);
+      if (article.oddity) oddities.push(article.oddity);
+      articles.push(link(article, index));
+    }
+    const result = await encoder.encode(articles, end, oddities);
+    return { result, transfer: encodedBuffers(result), spent: [batch.bytes.buffer] };
+  };
+}
+
+/** The pages that are articles. */
+function articlePages(batch: PageBatch, source: PageSource): Page[] {
+  return readPages(batch, source).filter(
+    ({ namespace, redirect }) => namespace === 0 && redirect === undefined,
+  );
+}
+
+/** The text of a piece, in the piece's own memory if that is enough. */
+function textOf(
+  { bytes, start }: PageBatch,
+  source: PageSource,
+  extractor: ArticleExtractor,
+): Done<TextBatch> {
+  const pages = articlePages({ bytes, start }, source);
+  const oddities = pages.flatMap((page) => extractor.writeLine(page) ?? []);
+  const lines = extractor.takeLines(new Uint8Array(bytes.buffer));
+  const result = { articles: pages.length, lines, oddities };
+  const spent = lines.buffer === bytes.buffer ? [] : [bytes.buffer];
+  return { result, transfer: [lines.buffer], spent };
+}
+
+function titlesOf(pages: ReturnType<typeof readPages>, { siteinfo, byPage }: TitleJob): TitleBatch {
+  const batch: TitleBatch = { pages: pages.length, articles: 0, redirects: [], byPage: [] };
+  for (const { id, title, namespace, redirect } of pages) {
+    if (redirect !== undefined) {
+      batch.redirects.push([normaliseTitle(title, siteinfo), normaliseTitle(redirect, siteinfo)]);
+    } else if (namespace === 0) {
+      batch.articles++;
+      if (byPage) batch.byPage.push([id, normaliseTitle(title, siteinfo)]);
+    }
+  }
+  return batch;
+}
+
+/** Where the links of an article lead in the end, and what that is called in English. */
+function link({ title, text, anchors }: Article, index: TitleIndex): LinkedArticle {
+  let filtered = 0;
+  const linked = anchors.map(({ start, end, target }) => {
+    const page = index.resolve(target);
+    const name = page.name === undefined ? null : englishName(page.name);
+    if (page.name !== undefined && name === null) filtered++;
+    return { start, end, target: page.title, name };
+  });
+  return { title, text, anchors: linked, filtered };
+}
+
+/** Threads for jobs on dumps; they start when there is something to do. */
+export function dumpWorkers(workers: number): WorkerPool {
+  const script = import.meta.url.endsWith('.ts') ? 'dump-worker.ts' : 'dump-worker.js';
+  return new WorkerPool({
+    script: new URL(script, import.meta.url),
+    workers,
+    where: (batch) => `the page(s) at byte ${(batch as PageBatch).start} of the XML`,
+  });
+}
+
+/** What comes of a piece. */
+type BatchOf<Job> = Job extends TitleJob
+  ? TitleBatch
+  : Job extends ArticleJob
+    ? ArticleBatch
+    : TextBatch;
+
+/** The results of a job over all pieces, in order. `reclaim` takes back the memory of pieces that are done with. */
+export function workOn<Job extends DumpJob>(
+  batches: AsyncGenerator<PageBatch, void, undefined>,
+  job: Job,
+  pool: WorkerPool,
+  reclaim: DumpBatches['reclaim'],
+  tokenizer?: Tokenizer,
+): AsyncGenerator<BatchOf<Job>, void, undefined> {
+  const here = () => startWork(job, tokenizer) as Promise<Work<PageBatch, BatchOf<Job>>>;
+  return workInThreads(batches, job, pool, here, {
+    transfer: ({ bytes }) => [bytes.buffer],
+    reclaim,
+  });
+}

@@ -1,0 +1,65 @@
+// A dump's articles as plain text with the links in it, without names or tokens.
+import { stat } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import { basename } from 'node:path';
+import { LeiaError } from '../../system/error.ts';
+import { fileError } from '../../system/files.ts';
+import type { ByteProgress } from '../dataset/make-dataset.ts';
+import type { Lists } from '../wikitext/extract.ts';
+import { openBatches } from './dump.ts';
+import { dumpWorkers, type TextBatch, workOn } from './dump-work.ts';
+
+export interface ExtractTextOptions {
+  /** MediaWiki `pages-articles` XML: .bz2, .gz or plain. */
+  dump: string;
+  /** Whether items of lists are text. Default `keep`. */
+  lists?: Lists;
+  /** Threads to read pages with; the text does not depend on it. Default: one a core. */
+  workers?: number;
+  signal?: AbortSignal;
+  /** Hears how many articles there have been, and how far the dump is read. */
+  onProgress?: (articles: number, bytes: ByteProgress) => void;
+  /** Hears what looks wrong but does not stop the work. */
+  onWarning?: (message: string) => void;
+}
+
+/**
+ * The articles of a dump in their order, as lines of JSON in UTF-8: `title`, `text`, and `anchors` with `start` and
+ * `end` in code points and the `target`, a title before redirects are followed. Each piece holds until the next is
+ * asked for.
+ *
+ * @throws LeiaError `format` (damaged or wrong input), `io`, `interrupted`, `execution` (a thread failed).
+ */
+export async function* extractText(
+  options: ExtractTextOptions,
+): AsyncGenerator<Pick<TextBatch, 'articles' | 'lines'>, void, undefined> {
+  const { dump, lists = 'keep', workers = availableParallelism(), signal } = options;
+  const progress: ByteProgress = { done: 0, total: await sizeOf(dump) };
+  const onRead = (done: number): void => {
+    progress.done = done;
+  };
+  const pool = dumpWorkers(workers);
+  try {
+    const { siteinfo, batches, reclaim } = await openBatches(dump, { onRead });
+    const job = { kind: 'text', file: basename(dump), siteinfo, lists } as const;
+    let done = 0;
+    for await (const { articles, lines, oddities } of workOn(batches(), job, pool, reclaim)) {
+      for (const oddity of oddities) options.onWarning?.(oddity);
+      done += articles;
+      options.onProgress?.(done, progress);
+      if (signal?.aborted) throw new LeiaError('interrupted', 'interrupted');
+      yield { articles, lines };
+      reclaim([lines.buffer]);
+    }
+  } finally {
+    await pool.close();
+  }
+}
+
+async function sizeOf(path: string): Promise<number> {
+  try {
+    return (await stat(path)).size;
+  } catch (error) {
+    throw fileError('open', path, error);
+  }
+}

@@ -1,0 +1,155 @@
+// The bytes of a dump, decompressed if the file begins like bzip2 or gzip (whatever its name). The next
+// pieces of bzip2 are being decoded on other threads while the caller works on this one.
+import { type FileHandle, open } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import { basename } from 'node:path';
+import { pipeline } from 'node:stream';
+import { createGunzip } from 'node:zlib';
+import { addon } from '../../core/addon.ts';
+import { LeiaError } from '../../system/error.ts';
+import { fileError } from '../../system/files.ts';
+
+/** Compressed bytes read at a time, and decoded bytes handed on at a time. */
+const READ_SIZE = 4 << 20;
+const PIECE_SIZE = 1 << 20;
+
+const NO_BYTES = new Uint8Array(0);
+
+/** A file read from its beginning, piece by piece. */
+class Source {
+  readonly path: string;
+  readonly #file: FileHandle;
+  readonly #onRead: ((bytes: number) => void) | undefined;
+  #position = 0;
+
+  constructor(path: string, file: FileHandle, onRead: ((bytes: number) => void) | undefined) {
+    this.path = path;
+    this.#file = file;
+    this.#onRead = onRead;
+  }
+
+  /** How many bytes have been read. */
+  get position(): number {
+    return this.#position;
+  }
+
+  /** The next bytes, in `buffer`; fewer than it has room for only at the end. */
+  async next(buffer: Uint8Array = new Uint8Array(READ_SIZE)): Promise<Uint8Array> {
+    let filled = 0;
+    try {
+      while (filled < buffer.length) {
+        const { bytesRead } = await this.#file.read(buffer, filled, buffer.length - filled);
+        if (bytesRead === 0) break;
+        filled += bytesRead;
+      }
+    } catch (error) {
+      throw fileError('read', this.path, error);
+    }
+    this.#position += filled;
+    this.#onRead?.(this.#position);
+    return buffer.subarray(0, filled);
+  }
+
+  /** What `first` begins and the rest of the file. With a `buffer` a piece holds until the next is asked for. */
+  async *from(first: Uint8Array, buffer?: Uint8Array): AsyncGenerator<Uint8Array, void, undefined> {
+    for (let bytes = first; bytes.length > 0; bytes = await this.next(buffer)) yield bytes;
+  }
+}
+
+/** Decoded pieces of bzip2, the next one always under way; each holds until the next is asked for. */
+async function* decodeBzip2(
+  first: Uint8Array,
+  source: Source,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const decoder = new (addon().NativeBzip2Decoder)(availableParallelism());
+  let input = first;
+  let last = input.length < READ_SIZE;
+  // The decoder copies what it is given, so one buffer does.
+  const buffer = new Uint8Array(READ_SIZE);
+  // One is being used while the other is filled.
+  const outputs = [new Uint8Array(PIECE_SIZE), new Uint8Array(PIECE_SIZE)] as const;
+  let turn = 0;
+  let more = true;
+  const next = async (): Promise<Uint8Array | undefined> => {
+    try {
+      while (more || !last) {
+        if (!more) {
+          input = await source.next(buffer);
+          last = input.length < READ_SIZE;
+        }
+        const output = outputs[turn & 1]!;
+        const length = await decoder.decode(input, last, output);
+        input = NO_BYTES;
+        more = length === output.length;
+        if (length === 0) continue;
+        turn++;
+        return output.subarray(0, length);
+      }
+      return undefined;
+    } catch (cause) {
+      if (!(cause instanceof LeiaError) || cause.code === 'io') throw cause;
+      throw new LeiaError(cause.code, `${basename(source.path)}: ${cause.message}`, { cause });
+    }
+  };
+  const start = (): ReturnType<typeof next> => {
+    const coming = next();
+    coming.catch(() => {}); // thrown when it is awaited, even if that is much later
+    return coming;
+  };
+  let coming = start();
+  try {
+    for (let piece = await coming; piece; piece = await coming) {
+      coming = start();
+      yield piece;
+    }
+  } finally {
+    // The file must not be closed under a read that is still going on.
+    await coming.catch(() => {});
+  }
+}
+
+async function* decodeGzip(
+  first: Uint8Array,
+  source: Source,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const gunzip = createGunzip({ chunkSize: PIECE_SIZE });
+  const unpacked = pipeline(source.from(first), gunzip, () => {});
+  try {
+    for await (const piece of unpacked) yield piece as Uint8Array;
+  } catch (cause) {
+    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
+    if (!code.startsWith('Z_')) throw cause;
+    // zlib says how far it was after whole pieces only.
+    const what =
+      code === 'Z_BUF_ERROR'
+        ? `the gzip data is cut off at byte ${source.position}; download it again`
+        : `damaged gzip after byte ${gunzip.bytesWritten}: ${(cause as Error).message}`;
+    throw new LeiaError('format', `${basename(source.path)}: ${what}`, { cause });
+  }
+}
+
+/**
+ * Pieces of the file's content in order; each holds until the next is asked for. `onRead` hears how many bytes of the file have been read.
+ * Throws `io`, or `format` for damaged compression.
+ */
+export async function* inputBytes(
+  path: string,
+  onRead?: (bytes: number) => void,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  let file: FileHandle;
+  try {
+    file = await open(path);
+  } catch (error) {
+    throw fileError('open', path, error);
+  }
+  try {
+    const source = new Source(path, file, onRead);
+    const first = await source.next();
+    const [a, b, c] = first;
+    if (a === 0x42 && b === 0x5a && c === 0x68) yield* decodeBzip2(first, source);
+    else if (a === 0x1f && b === 0x8b) yield* decodeGzip(first, source);
+    else yield* source.from(first, new Uint8Array(READ_SIZE));
+  } finally {
+    await file.close();
+  }
+}

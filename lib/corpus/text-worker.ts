@@ -1,5 +1,0 @@
-// A thread of `text-work.ts`.
-import { serve } from '../core/worker-pool.ts';
-import { startWork, type TextJob } from './text-work.ts';
-
-serve((job: TextJob) => startWork(job));

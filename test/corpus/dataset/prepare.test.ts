@@ -1,0 +1,279 @@
+// From a dump to a dataset: what it holds for each kind of English names, and that an interruption at any
+// place changes nothing.
+import { cp, readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { type PrepareOptions, prepare } from '../../../lib/corpus/dataset/prepare.ts';
+import { Dataset } from '../../../lib/leia/dataset.ts';
+import type { Passage } from '../../../lib/leia/dataset-records.ts';
+import { Tokenizer } from '../../../lib/tokenizer/tokenizer.ts';
+import { fixtures, temporaryFolder } from '../../llama/fixtures.ts';
+import { EXPECTED, KINDS, type Kind, PAGES, writeDump, writeNames } from '../small-wiki.ts';
+
+let tokenizer: Tokenizer;
+beforeAll(async () => {
+  tokenizer = await Tokenizer.load(join(fixtures, 'tokenizer-tiny'));
+});
+
+async function makeOptions(kind: Kind = 'titles', pages = PAGES): Promise<PrepareOptions> {
+  const folder = await temporaryFolder();
+  return {
+    dump: await writeDump(folder, pages),
+    language: 'pt',
+    names: { kind, path: await writeNames(folder, kind) },
+    tokenizer,
+    output: join(folder, 'data'),
+  };
+}
+
+/** Every file of a folder by name. */
+async function contents(folder: string): Promise<Record<string, string>> {
+  const names = (await readdir(folder)).sort();
+  const files = names.map(async (name) => [name, await readFile(join(folder, name), 'latin1')]);
+  return Object.fromEntries(await Promise.all(files));
+}
+
+async function passages(folder: string): Promise<Passage[]> {
+  using dataset = await Dataset.open(folder);
+  return Array.from({ length: dataset.articleCount }, (_, i) => dataset.passage(i));
+}
+
+describe('a dataset', () => {
+  test.each(KINDS)('with names from %s', async (kind) => {
+    const options = await makeOptions(kind);
+    const manifest = await prepare(options);
+    expect(await passages(options.output)).toEqual(EXPECTED);
+    expect(manifest.report).toEqual({
+      pages: PAGES.length,
+      redirects: 3,
+      names: expect.any(Number),
+      articles: 5,
+      withoutLinks: 2,
+      anchors: 9,
+      linked: 5,
+      filtered: 1,
+      misaligned: { end: 1 },
+    });
+    expect(manifest.meta.source).toMatchObject({
+      dump: { file: 'ptwiki-pages-articles.xml' },
+      lists: 'keep',
+      names: { kind },
+    });
+  });
+
+  test('tokens are those of the text, entities those of the named links', async () => {
+    const options = await makeOptions();
+    await prepare(options);
+    using dataset = await Dataset.open(options.output);
+    for (const [i, { text, anchors }] of EXPECTED.entries()) {
+      const { inputIds, entities } = dataset.article(i);
+      expect(inputIds[0]).toBe(tokenizer.bosId);
+      expect([...inputIds.subarray(1)]).toEqual([...(await tokenizer.encode(text)).ids]);
+      const found = await Promise.all(
+        entities.map(async ({ start, end, nameIds }) => [
+          (await tokenizer.decode(inputIds.subarray(start, end))).trim(),
+          await tokenizer.decode(nameIds),
+        ]),
+      );
+      const expected = anchors.flatMap(({ start, end, name }) => {
+        // The tiny tokenizer has a token "a.", so the link at the end of "… é Lisboa." ends inside one.
+        if (name === null || text.endsWith(`é ${text.slice(start, end)}.`)) return [];
+        return [[Array.from(text).slice(start, end).join(''), name]];
+      });
+      expect(found).toEqual(expected);
+    }
+  });
+
+  test('items of lists can be left out', async () => {
+    const options = await makeOptions();
+    await prepare({ ...options, lists: 'drop' });
+    expect(await passages(options.output)).toEqual(EXPECTED.slice(0, 2));
+    await expect(prepare(options)).rejects.toThrow(/source\.lists: "drop" there, "keep" here/);
+  });
+
+  test('made before of the same input is left as it is', async () => {
+    const options = await makeOptions();
+    const manifest = await prepare(options);
+    const stages: string[] = [];
+    expect(await prepare({ ...options, onProgress: (stage) => stages.push(stage) })).toEqual(
+      manifest,
+    );
+    expect(new Set(stages)).toEqual(new Set(['checksums']));
+  });
+
+  test('a dump of another language is used with a warning', async () => {
+    const warnings: string[] = [];
+    const options = await makeOptions();
+    await prepare({ ...options, language: 'gl', onWarning: (text) => warnings.push(text) });
+    expect(warnings).toEqual([`${options.dump} says that its language is 'pt', not 'gl'`]);
+  });
+});
+
+test('a page made to be slow is told, and harms no other', async () => {
+  const hostile = { title: 'Armadilha', text: `${'{{a|[[b|'.repeat(20_000)} [[Lisboa]]` };
+  const warnings: string[] = [];
+  const options = await makeOptions('titles', [...PAGES, hostile]);
+  await prepare({ ...options, onWarning: (text) => warnings.push(text) });
+  expect(warnings).toEqual([
+    expect.stringMatching(/^page 'Armadilha': \d+ templates, tables or links are never closed$/),
+  ]);
+  expect((await passages(options.output)).slice(0, 3)).toEqual(EXPECTED);
+});
+
+describe('an interruption', () => {
+  /** Many articles, so that there are batches and shards to be interrupted between. */
+  const many = Array.from({ length: 300 }, (_, i) => ({
+    title: `Página ${i}`,
+    text: i % 7 === 0 ? 'Sem ligações.' : `${PAGES[0]!.text}\n${'palavra '.repeat(i)}[[Lisboa]]`,
+  }));
+
+  const small = { shardBytes: 300_000, batchBytes: 20_000, workers: 2 };
+
+  test('at any place leads to the same bytes', async () => {
+    const options = { ...(await makeOptions('titles', many)), ...small };
+    await prepare(options);
+    const expected = await contents(options.output);
+    expect(Object.keys(expected).length).toBeGreaterThan(6);
+
+    for (const stops of [[1], [129, 290]]) {
+      const output = join(await temporaryFolder(), 'data');
+      for (const stop of stops) {
+        const controller = new AbortController();
+        const work = prepare({
+          ...options,
+          output,
+          signal: controller.signal,
+          onProgress: (stage, done) => {
+            if (stage === 'articles' && done >= stop) controller.abort();
+          },
+        });
+        await expect(work).rejects.toMatchObject({ code: 'interrupted' });
+        await expect(Dataset.open(output)).rejects.toThrow(
+          /is not finished; run the same leia prepare again/,
+        );
+        // What a process that was killed in the middle of writing leaves.
+        await writeFile(join(output, '.articles-00001.bin.12-abcdef01.tmp'), 'half');
+        await writeFile(join(output, '.progress.json.12-abcdef01.tmp'), '{');
+      }
+      const first: number[] = [];
+      await prepare({
+        ...options,
+        output,
+        onProgress: (stage, done) => {
+          if (stage === 'articles') first.push(done);
+        },
+      });
+      expect(await contents(output)).toEqual(expected);
+      // Shards that were complete are not made again.
+      if (stops.at(-1)! > 200) expect(first[0]).toBeGreaterThan(100);
+    }
+  });
+
+  test('nor do the number of threads and where the pages are parted change a byte', async () => {
+    const options = await makeOptions('titles', many);
+    const outcomes = await Promise.all(
+      [
+        { workers: 1, batchBytes: 20_000 },
+        { workers: 3, batchBytes: 20_000 },
+        { workers: 2, batchBytes: 70_000 },
+        { batchBytes: 1_000_000 },
+      ].map(async (threads, i) => {
+        const output = `${options.output}-${i}`;
+        await prepare({ ...options, ...threads, output });
+        return contents(output);
+      }),
+    );
+    for (const outcome of outcomes.slice(1)) expect(outcome).toEqual(outcomes[0]);
+  });
+
+  test('nor whether the tokenizer is native or the library: each thread has its own then', async () => {
+    const options = { ...(await makeOptions('titles', many)), ...small };
+    await prepare(options);
+    const folder = await temporaryFolder();
+    await cp(tokenizer.folder, folder, { recursive: true });
+    const path = join(folder, 'tokenizer.json');
+    const json = JSON.parse(await readFile(path, 'utf8'));
+    const noSteps = { type: 'Sequence', pretokenizers: [] };
+    await writeFile(path, JSON.stringify({ ...json, pre_tokenizer: noSteps }));
+    const library = await Tokenizer.load(folder);
+    expect([tokenizer.tables === undefined, library.tables === undefined]).toEqual([false, true]);
+    const output = `${options.output}-library`;
+    await prepare({ ...options, tokenizer: library, output });
+    const [native, byLibrary] = [await contents(options.output), await contents(output)];
+    for (const name of ['articles-00000.bin', 'passages-00001.jsonl', 'index-00001.bin']) {
+      expect(byLibrary[name]).toBeDefined();
+      expect(byLibrary[name]).toBe(native[name]);
+    }
+  });
+
+  test('while names or checksums are read is heard too', async () => {
+    for (const stop of ['checksums', 'titles', 'names'] as const) {
+      const options = await makeOptions('wikidata');
+      const controller = new AbortController();
+      const onProgress = (stage: string) => {
+        if (stage === stop) controller.abort();
+      };
+      await expect(
+        prepare({ ...options, signal: controller.signal, onProgress }),
+      ).rejects.toMatchObject({ code: 'interrupted' });
+    }
+  });
+
+  test('is followed only by the same work, or the difference is named', async () => {
+    const options = { ...(await makeOptions('titles', many)), ...small };
+    const controller = new AbortController();
+    const onProgress = (stage: string, done: number) => {
+      if (stage === 'articles' && done >= 200) controller.abort();
+    };
+    const begun = prepare({ ...options, signal: controller.signal, onProgress });
+    await expect(begun).rejects.toMatchObject({ code: 'interrupted' });
+    const other = await makeOptions('langlinks');
+    for (const [change, message] of [
+      [{ language: 'gl' }, /begun with other input or options \(language: "pt" there, "gl" here\)/],
+      [{ names: other.names }, /\(source\.names\.kind: "titles" there, "langlinks" here\)/],
+      [{ dump: other.dump }, /\(source\.dump\.bytes: \d+ there, \d+ here\)/],
+    ] as const) {
+      await expect(prepare({ ...options, ...change })).rejects.toMatchObject({
+        code: 'usage',
+        message: expect.stringMatching(message),
+      });
+    }
+    await prepare(options);
+    await expect(prepare({ ...options, language: 'gl' })).rejects.toThrow(
+      /already holds a finished dataset \(language: "pt" there, "gl" here\); remove it/,
+    );
+  });
+});
+
+describe('nothing to learn from', () => {
+  test.each([
+    ['no links', [{ title: 'A', text: 'Texto.' }], 'no article with text and links in it'],
+    ['only redirects', [PAGES[2]!], 'no article with text and links in it'],
+    ['no known link', [{ title: 'A', text: '[[B]]' }], 'none of the 1 links of'],
+  ])('%s: no dataset, and the folder is free for another', async (_, pages, message) => {
+    const options = await makeOptions('titles', pages);
+    await expect(prepare(options)).rejects.toMatchObject({
+      code: 'mismatch',
+      message: expect.stringContaining(message),
+    });
+    expect(await readdir(options.output)).toEqual([]);
+    const good = await makeOptions();
+    await prepare({ ...good, output: options.output });
+  });
+
+  test('a mistake in the input does not bind the folder', async () => {
+    const options = await makeOptions();
+    const wrong = join(options.output, '..', 'wrong.xml');
+    await writeFile(wrong, '<html></html>');
+    await expect(prepare({ ...options, dump: wrong })).rejects.toThrow(/a web page/);
+    await prepare(options);
+    expect(await passages(options.output)).toEqual(EXPECTED);
+  });
+
+  test('names of another edition', async () => {
+    const options = await makeOptions('wikidata');
+    await expect(prepare({ ...options, language: 'sw' })).rejects.toThrow(
+      /gives no English name for any page in 'sw'; is it of this language's edition\?/,
+    );
+  });
+});

@@ -1,0 +1,70 @@
+// Text with links from a whole dump, on however many threads.
+import { join, resolve } from 'node:path';
+import { expect, test } from 'vitest';
+import { openDump } from '../../../lib/corpus/dump/dump.ts';
+import { type ExtractTextOptions, extractText } from '../../../lib/corpus/dump/extract-text.ts';
+import { ArticleExtractor } from '../../../lib/corpus/wikitext/extract.ts';
+import { temporaryFolder } from '../../llama/fixtures.ts';
+import { PAGES, writeDump } from '../small-wiki.ts';
+
+const dump = resolve(
+  import.meta.dirname,
+  '../../../examples/demo/jawiki-sample-pages-articles-multistream.xml.bz2',
+);
+
+async function linesOf(options: ExtractTextOptions): Promise<{ text: string; articles: number }> {
+  const parts: Buffer[] = [];
+  let articles = 0;
+  for await (const piece of extractText(options)) {
+    articles += piece.articles;
+    parts.push(Buffer.from(piece.lines)); // a copy: it holds until the next is asked for
+  }
+  return { text: Buffer.concat(parts).toString(), articles };
+}
+
+test.each(['keep', 'drop'] as const)(
+  'lists %s: the same with any number of threads',
+  async (lists) => {
+    const { siteinfo, pages } = await openDump(dump);
+    const extractor = new ArticleExtractor(siteinfo, { lists });
+    const expected: string[] = [];
+    for await (const page of pages()) {
+      if (page.namespace !== 0 || page.redirect !== undefined) continue;
+      const { title, text, anchors } = extractor.extract(page);
+      expected.push(`${JSON.stringify({ title, text, anchors })}\n`);
+    }
+    expect(expected.length).toBeGreaterThan(50);
+    for (const workers of [1, 3]) {
+      const { text, articles } = await linesOf({ dump, lists, workers });
+      expect(articles).toBe(expected.length);
+      expect(text === expected.join('')).toBe(true);
+    }
+  },
+);
+
+test('progress, warnings, and an end that was asked for', async () => {
+  const long = { title: 'Longa', text: '{{ '.repeat(600) };
+  const small = await writeDump(await temporaryFolder(), [...PAGES, long]);
+  const heard: number[] = [];
+  const warnings: string[] = [];
+  const stop = new AbortController();
+  const options: ExtractTextOptions = {
+    dump: small,
+    signal: stop.signal,
+    onProgress: (articles, { done, total }) => heard.push(articles, done / total),
+    onWarning: (message) => warnings.push(message),
+  };
+  expect((await linesOf(options)).articles).toBe(6);
+  expect(heard).toEqual([6, 1]);
+  expect(warnings).toEqual(["page 'Longa': 600 templates, tables or links are never closed"]);
+  stop.abort();
+  await expect(linesOf(options)).rejects.toMatchObject({ code: 'interrupted' });
+});
+
+test('what cannot be read is one error', async () => {
+  const missing = join(await temporaryFolder(), 'none.xml');
+  await expect(linesOf({ dump: missing })).rejects.toMatchObject({
+    code: 'io',
+    message: `cannot open ${missing}: no such file or folder`,
+  });
+});
