@@ -1,5 +1,5 @@
 // AdamW over one large parameter: a stream, judged by bandwidth. 28 bytes a parameter either way: with float32
-// parameters, or bfloat16 ones with their 16-bit remainder. Large is as much as a layer of LLaMA-7B.
+// parameters, or bfloat16 ones with the lower 16 bits of their masters. Large is as much as a layer of LLaMA-7B.
 import { joinFloat32 } from '../../lib/core/bfloat16.ts';
 import { type Device, ops, type Tensor } from '../../lib/index.ts';
 import { adamwReference, usual } from '../../test/ops/cases/adamw.ts';
@@ -31,9 +31,9 @@ function adamw(count: number, split: boolean): Workload {
 function prepare(device: Device, count: number, split: boolean): Prepared {
   const tensors = new Tensors(device);
   const parameter = tensors.random([count], split ? 'bfloat16' : 'float32');
-  const remainder = split ? tensors.empty([count], 'bfloat16') : undefined;
+  const masterLowBits = split ? tensors.empty([count], 'bfloat16') : undefined;
   // Its 16 bits are all zero, as they are at the start of training.
-  if (remainder) ops.fill({ output: remainder, value: 0 });
+  if (masterLowBits) ops.fill({ output: masterLowBits, value: 0 });
   const state = {
     gradient: tensors.random([count], 'float32'),
     firstMoment: tensors.random([count], 'float32'),
@@ -43,14 +43,14 @@ function prepare(device: Device, count: number, split: boolean): Prepared {
   const run = () =>
     ops.adamw({
       parameters: [parameter],
-      ...(remainder && { remainders: [remainder] }),
+      ...(masterLowBits && { masterLowBits: [masterLowBits] }),
       gradients: [state.gradient],
       firstMoments: [state.firstMoment],
       secondMoments: [state.secondMoment],
       ...settings,
     });
   const read = async () => ({
-    parameter: await masterOf(parameter, remainder),
+    parameter: await masterOf(parameter, masterLowBits),
     firstMoment: await firstRows(state.firstMoment, sample),
     secondMoment: await firstRows(state.secondMoment, sample),
   });
@@ -72,10 +72,10 @@ function prepare(device: Device, count: number, split: boolean): Prepared {
 }
 
 /** The first float32 parameters, joined from their two halves where they are split. */
-async function masterOf(parameter: Tensor, remainder?: Tensor): Promise<Float64Array> {
-  if (remainder === undefined) return firstRows(parameter, sample);
+async function masterOf(parameter: Tensor, masterLowBits?: Tensor): Promise<Float64Array> {
+  if (masterLowBits === undefined) return firstRows(parameter, sample);
   const [upper, lower] = await Promise.all(
-    [parameter, remainder].map(async (tensor) => {
+    [parameter, masterLowBits].map(async (tensor) => {
       const part = tensor.slice(0, Math.min(sample, tensor.shape[0] ?? 0));
       const bits = await part.readBits();
       part.dispose();

@@ -25,7 +25,7 @@ export interface AdamWState {
   /** float32. */
   readonly secondMoment: Tensor;
   /** The low halves of the float32 master, for bfloat16 parameters. */
-  readonly remainder: Tensor | undefined;
+  readonly masterLowBits: Tensor | undefined;
 }
 
 /** Parameters that one call updates: of one dtype, all with weight decay or all without. */
@@ -66,7 +66,7 @@ export class AdamW implements Disposable {
         {
           firstMoment: Tensor.zeros(shape, { device }),
           secondMoment: Tensor.zeros(shape, { device }),
-          remainder: dtype === 'bfloat16' ? Tensor.zeros(shape, { dtype, device }) : undefined,
+          masterLowBits: dtype === 'bfloat16' ? Tensor.zeros(shape, { dtype, device }) : undefined,
         },
       ]),
     );
@@ -83,13 +83,13 @@ export class AdamW implements Disposable {
     const { weightDecay, ...moments } = this.#options;
     for (const { decay, parameters } of this.#groups) {
       const states = parameters.map(({ name }) => this.state(name));
-      const remainders = states.flatMap(({ remainder }) => remainder ?? []);
+      const masterLowBits = states.flatMap(({ masterLowBits }) => masterLowBits ?? []);
       ops.adamw({
         parameters: parameters.map(({ parameter }) => parameter),
         gradients: parameters.map(({ gradient }) => gradient),
         firstMoments: states.map(({ firstMoment }) => firstMoment),
         secondMoments: states.map(({ secondMoment }) => secondMoment),
-        ...(remainders.length > 0 && { remainders }),
+        ...(masterLowBits.length > 0 && { masterLowBits }),
         ...moments,
         ...args,
         weightDecay: decay ? weightDecay : 0,
@@ -107,17 +107,17 @@ export class AdamW implements Disposable {
 
   /** The float32 values behind a parameter, exactly. */
   async master(name: string): Promise<Float32Array> {
-    const { remainder } = this.state(name);
+    const { masterLowBits } = this.state(name);
     const parameter = this.parameters.find((item) => item.name === name)?.parameter as Tensor;
-    if (remainder === undefined) return await parameter.readFloats();
+    if (masterLowBits === undefined) return await parameter.readFloats();
     const upper = (await parameter.readBits()) as Uint16Array;
-    return joinFloat32(upper, (await remainder.readBits()) as Uint16Array);
+    return joinFloat32(upper, (await masterLowBits.readBits()) as Uint16Array);
   }
 
   get bytes(): number {
     let bytes = 0;
-    for (const { firstMoment, secondMoment, remainder } of this.#states.values()) {
-      for (const tensor of [firstMoment, secondMoment, remainder]) {
+    for (const { firstMoment, secondMoment, masterLowBits } of this.#states.values()) {
+      for (const tensor of [firstMoment, secondMoment, masterLowBits]) {
         if (tensor) bytes += elementCount(tensor.shape) * bytesPerElement(tensor.dtype);
       }
     }
@@ -125,10 +125,10 @@ export class AdamW implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    for (const { firstMoment, secondMoment, remainder } of this.#states.values()) {
+    for (const { firstMoment, secondMoment, masterLowBits } of this.#states.values()) {
       firstMoment.dispose();
       secondMoment.dispose();
-      remainder?.dispose();
+      masterLowBits?.dispose();
     }
   }
 }

@@ -11,7 +11,7 @@ import { SafetensorsFile, type SafetensorsSource, writeSafetensors } from '../ll
 import { LeiaError } from '../system/error.ts';
 import { fileError, makeFolder, syncFolder, writeFileAtomically } from '../system/files.ts';
 
-/** Tensors of a run by name: parameters, remainders, moments. */
+/** Tensors of a run by name: parameters, low bits of their masters, moments. */
 export type StateTensors = ReadonlyMap<string, Tensor>;
 
 const stateSchema = z.strictObject({
@@ -137,7 +137,7 @@ function listSteps(resume: string): number[] {
     .sort((a, b) => a - b);
 }
 
-/** The low halves of a split master are 16-bit patterns, not numbers. */
+/** The low bits of masters, stored as `remainder.*`, are 16-bit patterns, not numbers. */
 function storedDtype(name: string, tensor: Tensor): 'F32' | 'BF16' | 'U16' {
   if (tensor.dtype === 'float32') return 'F32';
   return name.startsWith('remainder.') ? 'U16' : 'BF16';

@@ -88,7 +88,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   using optimizer = new AdamW(model.trainableParameters(), settings);
   const run = new Run(options, model, optimizer, source);
   if (!(await run.restore())) {
-    await loadWeights(adapted, model.weights, (name) => optimizer.state(name).remainder);
+    await loadWeights(adapted, model.weights, (name) => optimizer.state(name).masterLowBits);
   }
   options.onStart?.({
     stepsDone: optimizer.stepCount,
@@ -191,11 +191,12 @@ class Run {
   #tensors(): StateTensors {
     const tensors = new Map();
     for (const { name, parameter } of this.#optimizer.parameters) {
-      const { firstMoment, secondMoment, remainder } = this.#optimizer.state(name);
+      const { firstMoment, secondMoment, masterLowBits } = this.#optimizer.state(name);
       tensors.set(`parameter.${name}`, parameter);
       tensors.set(`firstMoment.${name}`, firstMoment);
       tensors.set(`secondMoment.${name}`, secondMoment);
-      if (remainder !== undefined) tensors.set(`remainder.${name}`, remainder);
+      // The name that saved states have had from the first.
+      if (masterLowBits !== undefined) tensors.set(`remainder.${name}`, masterLowBits);
     }
     return tensors;
   }

@@ -7,7 +7,7 @@ namespace leia::binding {
 void register_adamw(Napi::Object exports) {
   add_operation(exports, "adamw", [](Arguments& a) {
     return AdamW{.parameters = a.tensors("parameters"),
-                 .remainders = a.optional_tensors("remainders"),
+                 .master_low_bits = a.optional_tensors("master_low_bits"),
                  .gradients = a.tensors("gradients"),
                  .first_moments = a.tensors("first_moments"),
                  .second_moments = a.tensors("second_moments"),

@@ -17,7 +17,7 @@ const outputs = new Set([
   'sum',
   'tokens',
   'parameters',
-  'remainders',
+  'masterLowBits',
   'firstMoments',
   'secondMoments',
 ]);
@@ -174,13 +174,13 @@ describe.each(Object.entries(faces))('%s', (operation, face) => {
 test.each([
   [
     'adamw',
-    'parameters are bfloat16, expected remainders with their lower 16 bits',
-    'remainders',
+    'parameters are bfloat16, expected master_low_bits with their lower 16 bits',
+    'masterLowBits',
     undefined,
   ],
   [
     'adamw',
-    'remainders given with float32 parameters, expected none',
+    'master_low_bits given with float32 parameters, expected none',
     'parameters',
     tensor([3, 4]),
   ],
@@ -188,8 +188,8 @@ test.each([
   ['adamw', 'gradients has 0 tensors, expected 1, one for each of parameters', 'gradients', []],
   [
     'adamw',
-    'remainders has 2 tensors, expected 1, one for each of parameters',
-    'remainders',
+    'master_low_bits has 2 tensors, expected 1, one for each of parameters',
+    'masterLowBits',
     [tensor([3, 4], 'bfloat16'), tensor([3, 4], 'bfloat16')],
   ],
   [

@@ -53,7 +53,7 @@ export const faces: Record<string, Face> = {
   adamw: {
     right: () => ({
       parameters: tensor([3, 4], 'bfloat16'),
-      remainders: tensor([3, 4], 'bfloat16'),
+      masterLowBits: tensor([3, 4], 'bfloat16'),
       gradients: tensor([3, 4]),
       firstMoments: tensor([3, 4]),
       secondMoments: tensor([3, 4]),
@@ -65,7 +65,7 @@ export const faces: Record<string, Face> = {
       weightDecay: 0.1,
       step: 1,
     }),
-    lists: ['parameters', 'remainders', 'gradients', 'firstMoments', 'secondMoments'],
+    lists: ['parameters', 'masterLowBits', 'gradients', 'firstMoments', 'secondMoments'],
     anchors: ['parameters'],
     numbers: [
       ['learningRate', -1, 'learning_rate is -1, expected a finite number of 0 or more'],

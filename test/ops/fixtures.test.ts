@@ -151,7 +151,7 @@ const checks: Record<string, (fixture: Fixture, dtype: DType) => Promise<void>> 
     const { device } = tensor('param');
     const master = dtype === 'float32';
     const parameter = master ? tensor('param') : Tensor.from(halves.upper, [size], { device });
-    const remainder = master ? undefined : Tensor.from(halves.lower, [size], { device });
+    const masterLowBits = master ? undefined : Tensor.from(halves.lower, [size], { device });
     const firstMoment = Tensor.zeros([size], { device });
     const secondMoment = Tensor.zeros([size], { device });
     const gradients = tensor('grads', 'float32');
@@ -163,7 +163,7 @@ const checks: Record<string, (fixture: Fixture, dtype: DType) => Promise<void>> 
         gradients: [gradients.slice(step, step + 1).view([size])],
         firstMoments: [firstMoment],
         secondMoments: [secondMoment],
-        ...(remainder && { remainders: [remainder] }),
+        ...(masterLowBits && { masterLowBits: [masterLowBits] }),
         learningRate: values.get('lr')![step]!,
         beta1,
         beta2,

@@ -4,7 +4,7 @@ import type { Tensor } from '../tensor.ts';
 export interface NativeAdamw {
   adamw(
     parameters: readonly Handle[],
-    remainders: readonly Handle[] | undefined,
+    masterLowBits: readonly Handle[] | undefined,
     gradients: readonly Handle[],
     firstMoments: readonly Handle[],
     secondMoments: readonly Handle[],
@@ -19,14 +19,14 @@ export interface NativeAdamw {
 }
 
 export interface Adamw {
-  /** At least one, any shapes, updated in place: all float32, or all bfloat16 with remainders. */
+  /** At least one, any shapes, updated in place: all float32, or all bfloat16 with `masterLowBits`. */
   parameters: readonly Tensor[];
   /**
    * For each bfloat16 parameter, of its shape: the lower 16 bits of the float32 parameter whose
    * upper 16 bits, rounded to nearest and halves up, are `parameter` (see {@link splitFloat32}). The
    * dtype is bfloat16, but these are bits, not values. Zeros where the bfloat16 values are exact.
    */
-  remainders?: readonly Tensor[];
+  masterLowBits?: readonly Tensor[];
   /** For each parameter, of its shape, float32. */
   gradients: readonly Tensor[];
   /** For each parameter, of its shape, float32, zeros before the first step; updated. */
@@ -57,7 +57,7 @@ function handles(tensors: readonly Tensor[]): Handle[] {
 export function adamw(args: Adamw): void {
   addon().adamw(
     handles(args.parameters),
-    args.remainders && handles(args.remainders),
+    args.masterLowBits && handles(args.masterLowBits),
     handles(args.gradients),
     handles(args.firstMoments),
     handles(args.secondMoments),

@@ -45,11 +45,11 @@ void validate(const AdamW& op) {
     check_float(op.kName, name.c_str(), op.parameters[i]);
     check_dtype(op.kName, name.c_str(), op.parameters[i], dtype);
   }
-  require(split || op.remainders.empty(), op.kName,
-          ": remainders given with float32 parameters, expected none");
-  require(!split || !op.remainders.empty(), op.kName,
-          ": parameters are bfloat16, expected remainders with their lower 16 bits");
-  if (split) check_list(op, "remainders", op.remainders, DType::bfloat16);
+  require(split || op.master_low_bits.empty(), op.kName,
+          ": master_low_bits given with float32 parameters, expected none");
+  require(!split || !op.master_low_bits.empty(), op.kName,
+          ": parameters are bfloat16, expected master_low_bits with their lower 16 bits");
+  if (split) check_list(op, "master_low_bits", op.master_low_bits, DType::bfloat16);
   check_list(op, "gradients", op.gradients, DType::float32);
   check_list(op, "first_moments", op.first_moments, DType::float32);
   check_list(op, "second_moments", op.second_moments, DType::float32);

@@ -8,9 +8,9 @@
 // The first moment is interpolated as torch's lerp does: from the nearer end.
 //
 // A bfloat16 parameter is the upper part of a float32 one: p = [bits + 0x8000]_31..16 (rounded to
-// nearest, halves up) is what the model computes with, and the remainder holds the lower 16 bits,
+// nearest, halves up) is what the model computes with, and master_low_bits holds the lower 16 bits,
 // so that both together give p back exactly. (With ties to even they would not.) The step updates
-// both; a NaN is stored as the quiet NaN 0x7fc0 with remainder 0.
+// both; a NaN is stored as the quiet NaN 0x7fc0 with low bits 0.
 #pragma once
 
 #include <vector>
@@ -24,9 +24,9 @@ struct CpuContext;
 struct AdamW {
   static constexpr const char* kName = "adamw";
   // As many of each as there are parameters; each of the shape of its parameter.
-  std::vector<Tensor> parameters;  // at least one; any shapes; all float32 or all bfloat16
-  std::vector<Tensor> remainders;  // bfloat16 as 16 bits; none for float32
-  std::vector<Tensor> gradients;   // float32
+  std::vector<Tensor> parameters;       // at least one; any shapes; all float32 or all bfloat16
+  std::vector<Tensor> master_low_bits;  // bfloat16 as 16 bits; none for float32
+  std::vector<Tensor> gradients;        // float32
   std::vector<Tensor> first_moments, second_moments;  // float32
   Tensor gradient_scale;                              // [1], float32; optional: 1
   double learning_rate, beta1, beta2, epsilon, weight_decay;
@@ -35,7 +35,7 @@ struct AdamW {
   template <class Visit>
   void tensors(Visit&& visit) const {
     visit_list("parameters", parameters, visit);
-    visit_list("remainders", remainders, visit);
+    visit_list("master_low_bits", master_low_bits, visit);
     visit_list("gradients", gradients, visit);
     visit_list("first_moments", first_moments, visit);
     visit_list("second_moments", second_moments, visit);

@@ -48,11 +48,11 @@ inline void adamw(const AdamW& op, const AdamWFactors& factors, CpuContext& cont
                   op.second_moments[i].data<float>(), factors, first, last);
     };
     context.parallel_ranges(parameter.elements(), 1 << 14, [&](int64_t first, int64_t last) {
-      if (op.remainders.empty()) {
+      if (op.master_low_bits.empty()) {
         update(SingleParameters{parameter.data<float>()}, first, last);
       } else {
-        const auto* remainder = &op.remainders[i];
-        update(SplitParameters{parameter.data<uint16_t>(), remainder->data<uint16_t>()}, first,
+        const auto* low_bits = &op.master_low_bits[i];
+        update(SplitParameters{parameter.data<uint16_t>(), low_bits->data<uint16_t>()}, first,
                last);
       }
     });

@@ -16,7 +16,7 @@ static_assert(kChunk % (kThreads * kGroups * kPack<float>) == 0);
 // Aligned to its size, for it is read as a whole.
 struct alignas(64) Entry {
   void* parameter;
-  uint16_t* remainder;
+  uint16_t* low_bits;
   const float* gradient;
   float *first_moment, *second_moment;
   int64_t count;
@@ -44,7 +44,7 @@ struct SingleParameters {
 struct SplitParameters {
   LEIA_DEVICE explicit SplitParameters(const Entry& entry)
       : upper(static_cast<uint16_t*>(entry.parameter), entry.count),
-        lower(entry.remainder, entry.count) {}
+        lower(entry.low_bits, entry.count) {}
 
   Global<uint16_t> upper, lower;
 
@@ -159,18 +159,18 @@ __global__ void __launch_bounds__(kThreads) adamw(TensorList<Entry> list, Factor
 }  // namespace
 
 void execute_cuda(const AdamW& op, CudaContext& context) {
-  const bool split = !op.remainders.empty();
+  const bool split = !op.master_low_bits.empty();
   TensorListBuilder<Entry> list(kChunk);
   for (size_t i = 0; i < op.parameters.size(); ++i) {
-    const Tensor remainder = split ? op.remainders[i] : Tensor{};
+    const Tensor low_bits = split ? op.master_low_bits[i] : Tensor{};
     list.add(op.parameters[i].elements(),
              {.parameter = op.parameters[i].data<void>(),
-              .remainder = split ? remainder.data<uint16_t>() : nullptr,
+              .low_bits = split ? low_bits.data<uint16_t>() : nullptr,
               .gradient = op.gradients[i].data<float>(),
               .first_moment = op.first_moments[i].data<float>(),
               .second_moment = op.second_moments[i].data<float>(),
               .count = op.parameters[i].elements(),
-              .aligned = aligned(op.parameters[i], remainder, op.gradients[i], op.first_moments[i],
+              .aligned = aligned(op.parameters[i], low_bits, op.gradients[i], op.first_moments[i],
                                  op.second_moments[i])});
   }
   if (list.chunks() == 0) return;

@@ -65,7 +65,7 @@ export function adamwCase(
     const moments = randomValues(shape, 'float32', random, first).data.map((v) => v * v);
     single.push(parameter.data);
     inputs[`parameters.${i}`] = split ? bits(halves.upper) : parameter;
-    if (split) inputs[`remainders.${i}`] = bits(halves.lower);
+    if (split) inputs[`masterLowBits.${i}`] = bits(halves.lower);
     inputs[`gradients.${i}`] = randomValues(shape, 'float32', random);
     inputs[`firstMoments.${i}`] = randomValues(shape, 'float32', random, first);
     inputs[`secondMoments.${i}`] = rounded({ shape, dtype: 'float32', data: moments });
@@ -95,7 +95,7 @@ export function adamwCase(
         gradients: list('gradients'),
         firstMoments: list('firstMoments'),
         secondMoments: list('secondMoments'),
-        ...(split && { remainders: list('remainders') }),
+        ...(split && { masterLowBits: list('masterLowBits') }),
         ...(gradientScale && { gradientScale }),
         ...settings,
       });
