@@ -2,7 +2,7 @@
 // continuation are joined, cut on the left to the model's length, and the log-probabilities of the
 // continuation's tokens are summed, in float64, without normalising by length.
 
-import { likeliest } from '../llama/generate.ts';
+import { argmax } from '../llama/generate.ts';
 import { LogitsReader } from '../llama/inference.ts';
 import type { LlamaModel } from '../llama/llama-model.ts';
 import { LeiaError } from '../system/error.ts';
@@ -119,7 +119,7 @@ async function scoreGroup(
     let isGreedy = true;
     for (const target of targets) {
       const row = logits.subarray(at * vocabSize, ++at * vocabSize);
-      const best = likeliest(row);
+      const best = argmax(row);
       logLikelihood += logProbability(row, target, row[best] as number);
       isGreedy &&= best === target;
     }

@@ -58,7 +58,7 @@ export async function* generate(
 }
 
 /** The index of the largest value, the first of equals. */
-export function likeliest(logits: Float32Array): number {
+export function argmax(logits: Float32Array): number {
   let best = 0;
   for (let i = 1; i < logits.length; i++) {
     if ((logits[i] as number) > (logits[best] as number)) best = i;

@@ -22,7 +22,7 @@ bool before(const Candidate& a, const Candidate& b) {
 }
 
 template <class T>
-Candidate likeliest(const T* logits, int64_t vocabulary) {
+Candidate argmax(const T* logits, int64_t vocabulary) {
   Candidate best{to_float(logits[0]), 0, 0};
   for (int64_t i = 1; i < vocabulary; ++i) {
     const float logit = to_float(logits[i]);
@@ -77,7 +77,7 @@ void execute_cpu(const SampleToken& op, CpuContext& context) {
     }
     context.parallel_for(op.logits.shape[0], [&](int64_t row) {
       const T* logits = all + row * vocabulary;
-      const Candidate best = likeliest(logits, vocabulary);
+      const Candidate best = argmax(logits, vocabulary);
       op.tokens.data<int32_t>()[row] =
           op.temperature == 0 ? best.token
                               : drawn(op, logits, best.logit, draws[static_cast<size_t>(row)]);
