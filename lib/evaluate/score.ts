@@ -1,7 +1,6 @@
 // Log-likelihood of continuations given contexts, as lm-evaluation-harness computes it: context and
 // continuation are joined, cut on the left to the model's length, and the log-probabilities of the
 // continuation's tokens are summed, in float64, without normalising by length.
-
 import { argmax } from '../llama/generate.ts';
 import { LogitsReader } from '../llama/inference.ts';
 import type { LlamaModel } from '../llama/llama-model.ts';

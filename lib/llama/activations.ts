@@ -1,206 +1,135 @@
-// The planned memory of a forward and backward pass over `batch` sequences of `sequence` tokens. All of it
-// is allocated at once and used again in every step; nothing is allocated while a step runs. For training,
-// every layer keeps what its backward needs; without gradients all layers share one set.
-import type { Device } from '../core/device.ts';
-import { bytesPerElement, type DType, elementCount, type Shape, Tensor } from '../core/tensor.ts';
+// The memory of a forward and backward pass over `batch` sequences of `sequence` tokens, described before any of
+// it is allocated (`core/layout.ts`). All of it is allocated at once and used again in every step; nothing is
+// allocated while a step runs. For training, every layer keeps what its backward needs; without gradients all
+// layers share one set.
+import { type Allocated, TensorLayout } from '../core/layout.ts';
+import { bytesPerElement, type DType } from '../core/tensor.ts';
 import type { LlamaConfig } from './config.ts';
 
+/** What one pass computes at once, and in which dtype. */
+export interface PassShape {
+  readonly batch: number;
+  readonly sequence: number;
+  /** Of activations; inverse norms, logsumexp and losses are float32 always. */
+  readonly dtype: DType;
+}
+
+/** What memory is planned for: logits alone, `forward` and then `backward`, or both in one. */
+export type Purpose = 'logits' | 'forward' | 'step';
+
 /** One activation seen in two ways. */
-export interface Heads {
-  /** [rows, heads * headDim], as the linear layers see it. */
-  readonly rows: Tensor;
-  /** [batch, sequence, heads, headDim], as attention sees it. */
-  readonly heads: Tensor;
+function headsLayout({ batch, sequence, dtype }: PassShape, heads: number, headDim: number) {
+  const rows = new TensorLayout([batch * sequence, heads * headDim], dtype);
+  return {
+    /** [rows, heads * headDim], as the linear layers see it. */
+    rows,
+    /** [batch, sequence, heads, headDim], as attention sees it. */
+    heads: rows.view([batch, sequence, heads, headDim]),
+  };
 }
 
 /** What one decoder layer computes and its backward reads. `rows` is batch * sequence. */
-export interface LayerActivations {
-  /** [rows, hidden]: the residual stream before the layer. */
-  readonly input: Tensor;
-  /** [rows], float32. */
-  readonly attentionInverseRms: Tensor;
-  /** [rows, hidden], after the norm. */
-  readonly attentionInput: Tensor;
-  /** After the rotary embedding. */
-  readonly query: Heads;
-  /** After the rotary embedding. */
-  readonly key: Heads;
-  readonly value: Heads;
-  /** [batch, keys, keyValueHeads, headDim]: what queries attend to, `key.heads` or a cache that ends with it. */
-  readonly keyContext: Tensor;
-  readonly valueContext: Tensor;
-  readonly attention: Heads;
-  /** [batch, heads, sequence], float32. */
-  readonly logsumexp: Tensor;
-  /** [rows, hidden]: the residual stream between attention and MLP. */
-  readonly middle: Tensor;
-  /** [rows], float32. */
-  readonly mlpInverseRms: Tensor;
-  /** [rows, hidden], after the norm. */
-  readonly mlpInput: Tensor;
-  /** [rows, intermediate]. */
-  readonly gate: Tensor;
-  readonly up: Tensor;
-  readonly activated: Tensor;
+function layerLayout(config: LlamaConfig, shape: PassShape) {
+  const { hiddenSize, intermediateSize, numAttentionHeads, numKeyValueHeads, headDim } = config;
+  const { batch, sequence, dtype } = shape;
+  const rows = batch * sequence;
+  const hidden = () => new TensorLayout([rows, hiddenSize], dtype);
+  const intermediate = () => new TensorLayout([rows, intermediateSize], dtype);
+  const perRow = () => new TensorLayout([rows], 'float32');
+  const key = headsLayout(shape, numKeyValueHeads, headDim);
+  const value = headsLayout(shape, numKeyValueHeads, headDim);
+  return {
+    /** [rows, hidden]: the residual stream before the layer. */
+    input: hidden(),
+    /** [rows], float32. */
+    attentionInverseRms: perRow(),
+    /** [rows, hidden], after the norm. */
+    attentionInput: hidden(),
+    /** After the rotary embedding. */
+    query: headsLayout(shape, numAttentionHeads, headDim),
+    /** After the rotary embedding. */
+    key,
+    value,
+    /** [batch, keys, keyValueHeads, headDim]: what queries attend to, `key.heads` or a cache that ends with it. */
+    keyContext: key.heads,
+    valueContext: value.heads,
+    attention: headsLayout(shape, numAttentionHeads, headDim),
+    /** [batch, heads, sequence], float32. */
+    logsumexp: new TensorLayout([batch, numAttentionHeads, sequence], 'float32'),
+    /** [rows, hidden]: the residual stream between attention and MLP. */
+    afterAttention: hidden(),
+    /** [rows], float32. */
+    mlpInverseRms: perRow(),
+    /** [rows, hidden], after the norm. */
+    mlpInput: hidden(),
+    /** [rows, intermediate]. */
+    gate: intermediate(),
+    up: intermediate(),
+    activated: intermediate(),
+  };
+}
+
+/** The activations of a forward pass; with `training`, of one that a backward pass can follow. */
+export function activationLayout(
+  config: LlamaConfig,
+  shape: PassShape & { readonly training: boolean },
+) {
+  const { batch, sequence, dtype, training } = shape;
+  const { hiddenSize, numHiddenLayers } = config;
+  const rows = batch * sequence;
+  const hidden = () => new TensorLayout([rows, hiddenSize], dtype);
+  const first = layerLayout(config, shape);
+  const layers = Array.from({ length: numHiddenLayers }, (_, index) =>
+    index > 0 && training ? layerLayout(config, shape) : first,
+  );
+  return {
+    layers,
+    /** [batch, sequence, hidden]: the first layer's input, as the embedding writes it. */
+    embedded: first.input.view([batch, sequence, hiddenSize]),
+    /** [rows, hidden]: what attention or the MLP gives, before it is added to the residual stream. */
+    sublayerOutput: hidden(),
+    /** [rows, hidden]: the residual stream after the last layer, which may overwrite its input without gradients. */
+    output: training ? hidden() : first.input,
+    /** [rows], float32. */
+    finalInverseRms: new TensorLayout([rows], 'float32'),
+    /** [rows, hidden]: after the final norm, what the output matrix sees. */
+    final: hidden(),
+  };
+}
+
+/** The logits of all rows, for callers that look at them before they call `backward`. */
+function keptLogitsLayout({ vocabSize }: LlamaConfig, { batch, sequence, dtype }: PassShape) {
+  const rows = batch * sequence;
+  const logits = new TensorLayout([rows, vocabSize], dtype);
+  return {
+    /** [rows, vocab]. */
+    logits,
+    /** The same as [batch, sequence, vocab]. */
+    byPosition: logits.view([batch, sequence, vocabSize]),
+    /** [rows], float32. */
+    logsumexp: new TensorLayout([rows], 'float32'),
+    /** [rows, vocab]. */
+    gradLogits: new TensorLayout([rows, vocabSize], dtype),
+  };
 }
 
 /** Gradients on their way down; every layer overwrites those of the layer above. */
-export interface GradientWorkspace {
-  /** [rows, hidden]: of the residual stream. */
-  readonly residual: Tensor;
-  /** The same as [batch, sequence, hidden]. */
-  readonly embedded: Tensor;
-  /** [rows, hidden]: of one branch, before it joins the residual stream. */
-  readonly branch: Tensor;
-  readonly attention: Heads;
-  readonly query: Heads;
-  readonly key: Heads;
-  readonly value: Heads;
-}
-
-export interface Activations extends Disposable {
-  readonly batch: number;
-  readonly sequence: number;
-  readonly layers: readonly LayerActivations[];
-  /** [batch, sequence, hidden]: the first layer's input, as the embedding writes it. */
-  readonly embedded: Tensor;
-  /** [rows, hidden]: a branch's output before it is added to the residual stream. */
-  readonly branch: Tensor;
-  /** [rows, hidden]: the residual stream after the last layer. */
-  readonly output: Tensor;
-  /** [rows], float32. */
-  readonly finalInverseRms: Tensor;
-  /** [rows, hidden]: after the final norm, what the output matrix sees. */
-  readonly final: Tensor;
-  readonly bytes: number;
-}
-
-/** Makes tensors and remembers them, to free them and to say what they take. */
-class Pool {
-  bytes = 0;
-  readonly #tensors: Tensor[] = [];
-  readonly #dtype: DType;
-  readonly #device: Device;
-
-  constructor(dtype: DType, device: Device) {
-    this.#dtype = dtype;
-    this.#device = device;
-  }
-
-  tensor(shape: Shape, dtype: DType = this.#dtype): Tensor {
-    const tensor = Tensor.empty(shape, { dtype, device: this.#device });
-    this.bytes += elementCount(shape) * bytesPerElement(dtype);
-    this.#tensors.push(tensor);
-    return tensor;
-  }
-
-  /** The same memory in another shape. */
-  view(tensor: Tensor, shape: Shape): Tensor {
-    const view = tensor.view(shape);
-    this.#tensors.push(view);
-    return view;
-  }
-
-  heads(batch: number, sequence: number, heads: number, headDim: number): Heads {
-    const rows = this.tensor([batch * sequence, heads * headDim]);
-    return { rows, heads: this.view(rows, [batch, sequence, heads, headDim]) };
-  }
-
-  dispose(): void {
-    for (const tensor of this.#tensors) tensor.dispose();
-  }
-}
-
-export interface ActivationOptions {
-  readonly batch: number;
-  readonly sequence: number;
-  readonly dtype: DType;
-  readonly device: Device;
-  /** Whether every layer keeps its own activations, for a backward pass. */
-  readonly training: boolean;
-}
-
-/** Allocates the activations of a forward pass. */
-export function allocateActivations(config: LlamaConfig, options: ActivationOptions): Activations {
-  const { batch, sequence, training } = options;
-  const { hiddenSize, intermediateSize, numAttentionHeads, numKeyValueHeads, headDim } = config;
-  const rows = batch * sequence;
-  const pool = new Pool(options.dtype, options.device);
-  const hidden = () => pool.tensor([rows, hiddenSize]);
-  const perRow = () => pool.tensor([rows], 'float32');
-  const layer = (): LayerActivations => {
-    const key = pool.heads(batch, sequence, numKeyValueHeads, headDim);
-    const value = pool.heads(batch, sequence, numKeyValueHeads, headDim);
-    return {
-      input: hidden(),
-      attentionInverseRms: perRow(),
-      attentionInput: hidden(),
-      query: pool.heads(batch, sequence, numAttentionHeads, headDim),
-      key,
-      value,
-      keyContext: key.heads,
-      valueContext: value.heads,
-      attention: pool.heads(batch, sequence, numAttentionHeads, headDim),
-      logsumexp: pool.tensor([batch, numAttentionHeads, sequence], 'float32'),
-      middle: hidden(),
-      mlpInverseRms: perRow(),
-      mlpInput: hidden(),
-      gate: pool.tensor([rows, intermediateSize]),
-      up: pool.tensor([rows, intermediateSize]),
-      activated: pool.tensor([rows, intermediateSize]),
-    };
-  };
-  const count = config.numHiddenLayers;
-  const layers = training
-    ? Array.from({ length: count }, layer)
-    : new Array<LayerActivations>(count).fill(layer());
-  const { input } = layers[0] as LayerActivations;
+function gradientLayout(config: LlamaConfig, shape: PassShape) {
+  const { hiddenSize, numAttentionHeads, numKeyValueHeads, headDim } = config;
+  const { batch, sequence, dtype } = shape;
+  const residual = new TensorLayout([batch * sequence, hiddenSize], dtype);
   return {
-    batch,
-    sequence,
-    layers,
-    embedded: pool.view(input, [batch, sequence, hiddenSize]),
-    branch: hidden(),
-    // Without gradients the last layer may overwrite its own input.
-    output: training ? hidden() : input,
-    finalInverseRms: perRow(),
-    final: hidden(),
-    bytes: pool.bytes,
-    [Symbol.dispose]: () => pool.dispose(),
+    /** [rows, hidden]: of the residual stream. */
+    residual,
+    /** The same as [batch, sequence, hidden]. */
+    embedded: residual.view([batch, sequence, hiddenSize]),
+    /** [rows, hidden]: of what a norm gives to attention, the MLP or the output matrix. */
+    normOutput: new TensorLayout([batch * sequence, hiddenSize], dtype),
+    attention: headsLayout(shape, numAttentionHeads, headDim),
+    query: headsLayout(shape, numAttentionHeads, headDim),
+    key: headsLayout(shape, numKeyValueHeads, headDim),
+    value: headsLayout(shape, numKeyValueHeads, headDim),
   };
-}
-
-/** The logits of all rows, for who wants to see them and go back later. */
-export interface KeptLogits {
-  /** [rows, vocab]. */
-  readonly logits: Tensor;
-  /** The same as [batch, sequence, vocab]. */
-  readonly byPosition: Tensor;
-  /** [rows], float32. */
-  readonly logsumexp: Tensor;
-  /** [rows, vocab]. */
-  readonly gradLogits: Tensor;
-}
-
-/** What a training step needs beside the layers' activations. */
-export interface LossWorkspace extends Disposable {
-  /** [chunk, vocab], or all of them: `kept`. */
-  readonly logitsChunk?: Tensor;
-  readonly kept?: KeptLogits;
-  /** [rows], int32: the next token's label, -100 where none is asked for. */
-  readonly labels: Tensor;
-  /** [rows], float32. */
-  readonly losses: Tensor;
-  /** The same as [1, rows]. */
-  readonly lossRow: Tensor;
-  /** [rows, 1], float32: what each row's loss counts; with `losses` it gives the mean by one product. */
-  readonly rowWeights: Tensor;
-  /** [1, 1], float32. */
-  readonly loss: Tensor;
-  /** The same as [1]. */
-  readonly lossValue: Tensor;
-  readonly gradients: GradientWorkspace;
-  readonly bytes: number;
 }
 
 /** Enough rows of logits at once to keep a GPU's matrix units busy, and few enough for any vocabulary. */
@@ -213,47 +142,61 @@ function logitsChunkRows(rows: number, vocabSize: number, dtype: DType): number 
   return Math.min(rows, Math.max(logitsChunkStep, whole));
 }
 
-export function allocateLossWorkspace(
+/** What loss and backward need beside the activations; `keepLogits` says whether all logits are there at once. */
+export function lossLayout(
   config: LlamaConfig,
-  options: ActivationOptions & { readonly keepLogits: boolean },
-): LossWorkspace {
-  const { batch, sequence, dtype } = options;
-  const { vocabSize, hiddenSize } = config;
+  shape: PassShape & { readonly keepLogits: boolean },
+) {
+  const { batch, sequence, dtype, keepLogits } = shape;
+  const { vocabSize } = config;
   const rows = batch * sequence;
-  const pool = new Pool(dtype, options.device);
-  const heads = (count: number) => pool.heads(batch, sequence, count, config.headDim);
-  const losses = pool.tensor([rows], 'float32');
-  const loss = pool.tensor([1, 1], 'float32');
-  const residual = pool.tensor([rows, hiddenSize]);
-  const keep = (): KeptLogits => {
-    const logits = pool.tensor([rows, vocabSize]);
-    return {
-      logits,
-      byPosition: pool.view(logits, [batch, sequence, vocabSize]),
-      logsumexp: pool.tensor([rows], 'float32'),
-      gradLogits: pool.tensor([rows, vocabSize]),
-    };
-  };
+  const losses = new TensorLayout([rows], 'float32');
+  const loss = new TensorLayout([1, 1], 'float32');
   return {
-    ...(options.keepLogits
-      ? { kept: keep() }
-      : { logitsChunk: pool.tensor([logitsChunkRows(rows, vocabSize, dtype), vocabSize]) }),
-    labels: pool.tensor([rows], 'int32'),
+    /** [chunk, vocab]: the logits of some rows at a time, unless all are kept. */
+    logitsChunk: keepLogits
+      ? undefined
+      : new TensorLayout([logitsChunkRows(rows, vocabSize, dtype), vocabSize], dtype),
+    kept: keepLogits ? keptLogitsLayout(config, shape) : undefined,
+    /** [rows], int32: the next token's label, -100 where none is asked for. */
+    labels: new TensorLayout([rows], 'int32'),
+    /** [rows], float32. */
     losses,
-    lossRow: pool.view(losses, [1, rows]),
-    rowWeights: pool.tensor([rows, 1], 'float32'),
+    /** The same as [1, rows]. */
+    lossRow: losses.view([1, rows]),
+    /** [rows, 1], float32: what each row's loss counts; with `losses` it gives the mean by one product. */
+    rowWeights: new TensorLayout([rows, 1], 'float32'),
+    /** [1, 1], float32. */
     loss,
-    lossValue: pool.view(loss, [1]),
-    gradients: {
-      residual,
-      embedded: pool.view(residual, [batch, sequence, hiddenSize]),
-      branch: pool.tensor([rows, hiddenSize]),
-      attention: heads(config.numAttentionHeads),
-      query: heads(config.numAttentionHeads),
-      key: heads(config.numKeyValueHeads),
-      value: heads(config.numKeyValueHeads),
-    },
-    bytes: pool.bytes,
-    [Symbol.dispose]: () => pool.dispose(),
+    /** The same as [1]. */
+    lossValue: loss.view([1]),
+    gradients: gradientLayout(config, shape),
   };
 }
+
+/** All memory of a pass over a batch of token ids: what a model allocates beside weights and gradients. */
+export function passLayout(config: LlamaConfig, shape: PassShape, purpose: Purpose) {
+  const { batch, sequence, dtype } = shape;
+  const training = purpose !== 'logits';
+  return {
+    /** [batch, sequence], int32. */
+    ids: new TensorLayout([batch, sequence], 'int32'),
+    /** [batch, sequence], int32: where each position's document starts. */
+    documentStarts: new TensorLayout([batch, sequence], 'int32'),
+    activations: activationLayout(config, { ...shape, training }),
+    /** [batch, sequence, vocab], without labels. */
+    logits: training ? undefined : new TensorLayout([batch, sequence, config.vocabSize], dtype),
+    /** With labels. */
+    loss: training
+      ? lossLayout(config, { ...shape, keepLogits: purpose === 'forward' })
+      : undefined,
+  };
+}
+
+export type PassLayout = ReturnType<typeof passLayout>;
+export type Activations = Allocated<ReturnType<typeof activationLayout>>;
+export type LayerActivations = Allocated<ReturnType<typeof layerLayout>>;
+export type Heads = Allocated<ReturnType<typeof headsLayout>>;
+export type LossWorkspace = Allocated<ReturnType<typeof lossLayout>>;
+export type KeptLogits = Allocated<ReturnType<typeof keptLogitsLayout>>;
+export type GradientWorkspace = Allocated<ReturnType<typeof gradientLayout>>;

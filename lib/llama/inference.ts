@@ -1,19 +1,34 @@
 // Passes without gradients: logits of chosen positions for scoring, and token-by-token decoding with a cache
 // of keys and values. The output matrix, the dearest of all for a large vocabulary, is applied only to the
 // positions that are asked for.
-
+import { type Allocation, allocate } from '../core/layout.ts';
 import * as ops from '../core/ops.ts';
 import { Tensor } from '../core/tensor.ts';
 import { LeiaError } from '../system/error.ts';
-import { type Activations, allocateActivations, type Heads } from './activations.ts';
+import { type Activations, activationLayout, type Heads } from './activations.ts';
 import { packIds, type TokenRows } from './batch.ts';
 import type { LlamaModel } from './llama-model.ts';
 import { forwardTrunk, linear } from './model.ts';
 
+type ActivationMemory = Allocation<ReturnType<typeof activationLayout>>;
+
+/** Memory for a pass of this shape without gradients: what is `there` if it fits exactly, otherwise new. */
+function activationMemory(
+  { config, dtype, device }: LlamaModel,
+  { batch, sequence }: { batch: number; sequence: number },
+  there: ActivationMemory | undefined,
+): ActivationMemory {
+  const [heldBatch, heldSequence] = there?.tensors.embedded.shape ?? [];
+  if (there && heldBatch === batch && heldSequence === sequence) return there;
+  there?.[Symbol.dispose]();
+  const layout = activationLayout(config, { batch, sequence, dtype, training: false });
+  return allocate(layout, device);
+}
+
 /** Computes logits of some positions of a batch. Memory is kept for the next batch of the same shape. */
 export class LogitsReader implements Disposable {
   readonly #model: LlamaModel;
-  #activations: Activations | undefined;
+  #memory: ActivationMemory | undefined;
 
   constructor(model: LlamaModel) {
     this.#model = model;
@@ -29,24 +44,21 @@ export class LogitsReader implements Disposable {
     const packed = packIds(ids, config.vocabSize);
     const { batch, sequence } = packed;
     this.#model.checkLength(sequence);
-    if (this.#activations?.batch !== batch || this.#activations.sequence !== sequence) {
-      this.#activations?.[Symbol.dispose]();
-      const options = { batch, sequence, dtype, device, training: false };
-      this.#activations = allocateActivations(config, options);
-    }
+    this.#memory = activationMemory(this.#model, { batch, sequence }, this.#memory);
+    const activations = this.#memory.tensors;
     using idTensor = Tensor.from(packed.values, [batch, sequence], { device });
     const { cos, sin } = this.#model.ropeTables(sequence);
-    forwardTrunk({ config, ids: idTensor, cos, sin }, weights, this.#activations);
+    forwardTrunk({ config, ids: idTensor, cos, sin }, weights, activations);
     // Picking rows of a matrix is what an embedding does.
     using rows = Tensor.from(Int32Array.from(positions), [positions.length], { device });
-    using chosen = ops.embeddingForward({ ids: rows, weight: this.#activations.final }).output;
+    using chosen = ops.embeddingForward({ ids: rows, weight: activations.final }).output;
     using logits = Tensor.empty([positions.length, config.vocabSize], { dtype, device });
     linear(chosen, weights.head, logits);
     return await logits.readFloats();
   }
 
   [Symbol.dispose](): void {
-    this.#activations?.[Symbol.dispose]();
+    this.#memory?.[Symbol.dispose]();
   }
 }
 
@@ -61,7 +73,7 @@ export class Decoder implements Disposable {
   readonly #values: readonly Tensor[];
   readonly #logits: Tensor;
   readonly #token: Tensor;
-  #activations: Activations | undefined;
+  #memory: ActivationMemory | undefined;
 
   /** @throws LeiaError `argument` when the capacity is beyond the model's positions. */
   constructor(model: LlamaModel, capacity: number) {
@@ -94,18 +106,15 @@ export class Decoder implements Disposable {
   }
 
   #advance(ids: readonly number[]): void {
-    const { config, weights, device, dtype } = this.#model;
+    const { config, weights, device } = this.#model;
     const { values, sequence: count } = packIds(ids, config.vocabSize);
     const start = this.length;
     const end = start + count;
     if (end > this.capacity) {
       throw new LeiaError('argument', `Decoder: ${end} tokens, there is room for ${this.capacity}`);
     }
-    if (this.#activations?.sequence !== count) {
-      this.#activations?.[Symbol.dispose]();
-      const options = { batch: 1, sequence: count, dtype, device, training: false };
-      this.#activations = allocateActivations(config, options);
-    }
+    this.#memory = activationMemory(this.#model, { batch: 1, sequence: count }, this.#memory);
+    const own = this.#memory.tensors;
     const tables = this.#model.ropeTables(this.capacity);
     const views: Tensor[] = [];
     const keep = (tensor: Tensor) => {
@@ -121,8 +130,8 @@ export class Decoder implements Disposable {
     };
     const context = (cache: Tensor) => heads(keep(cache.slice(0, end)), end);
     const activations: Activations = {
-      ...this.#activations,
-      layers: this.#activations.layers.map((layer, index) => {
+      ...own,
+      layers: own.layers.map((layer, index) => {
         const [keys, cached] = [this.#keys[index] as Tensor, this.#values[index] as Tensor];
         return {
           ...layer,
@@ -143,7 +152,7 @@ export class Decoder implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.#activations?.[Symbol.dispose]();
+    this.#memory?.[Symbol.dispose]();
     for (const tensor of [...this.#keys, ...this.#values, this.#logits, this.#token])
       tensor.dispose();
   }

@@ -1,15 +1,16 @@
 // A LLaMA that can be called: weights on a device, planned memory, and the passes of `model.ts` over them.
 // Calls queue their work and return at once; reading a tensor or `device.synchronize()` waits for it.
 import { Device } from '../core/device.ts';
+import { type Allocated, type Allocation, allocate } from '../core/layout.ts';
 import * as ops from '../core/ops.ts';
 import { Tensor } from '../core/tensor.ts';
 import { LeiaError } from '../system/error.ts';
 import {
-  type Activations,
-  allocateActivations,
-  allocateLossWorkspace,
   type KeptLogits,
   type LossWorkspace,
+  type PassLayout,
+  type Purpose,
+  passLayout,
 } from './activations.ts';
 import {
   countLabelTokens,
@@ -33,7 +34,7 @@ import {
   type PassContext,
 } from './model.ts';
 import { llamaParameters, type TrainableParameter } from './parameters.ts';
-import { ropeTables } from './rope.ts';
+import { ropeLayout, ropeTables } from './rope.ts';
 import { saveCheckpoint } from './save-checkpoint.ts';
 import { storedValues } from './stored-values.ts';
 import { LlamaWeights } from './weights.ts';
@@ -69,9 +70,6 @@ export interface LossResult extends ForwardResult {
   readonly loss: Tensor;
 }
 
-/** What memory is planned for: logits alone, `forward` and then `backward`, or both in one. */
-type Purpose = 'logits' | 'forward' | 'step';
-
 /** The last forward pass with labels, until its backward. */
 interface PendingBackward {
   readonly context: PassContext;
@@ -86,12 +84,8 @@ export class LlamaModel implements Disposable {
   /** The folder this was loaded from, whose tokenizer goes along when the model is saved. */
   readonly folder: string | undefined;
   #gradients: LlamaWeights | undefined;
-  #activations: (Activations & { readonly purpose: Purpose }) | undefined;
-  #loss: LossWorkspace | undefined;
-  #logits: Tensor | undefined;
-  #ids: Tensor | undefined;
-  #documentStarts: Tensor | undefined;
-  #rope: { readonly positions: number; readonly cos: Tensor; readonly sin: Tensor } | undefined;
+  #pass: (Allocation<PassLayout> & { readonly purpose: Purpose }) | undefined;
+  #rope: Allocation<ReturnType<typeof ropeLayout>> | undefined;
   #pending: PendingBackward | undefined;
 
   private constructor(
@@ -220,9 +214,10 @@ export class LlamaModel implements Disposable {
     if (labels === undefined) {
       const ids = this.#checkIds(inputIds);
       const starts = options.documentStarts && packDocumentStarts(options.documentStarts, ids);
-      const activations = this.#plan(ids.batch, ids.sequence, 'logits');
-      forwardTrunk(this.#context(ids, inputIds, starts), this.weights, activations);
-      const logits = this.#logits as Tensor;
+      const pass = this.#plan(ids.batch, ids.sequence, 'logits');
+      const { activations } = pass;
+      const logits = pass.logits as Tensor;
+      forwardTrunk(this.#context(pass, ids, inputIds, starts), this.weights, activations);
       linear(activations.final, this.weights.head, logits);
       return { logits };
     }
@@ -244,8 +239,7 @@ export class LlamaModel implements Disposable {
    */
   backward({ scale = 1 }: { scale?: number } = {}): void {
     const pending = this.#pending;
-    const activations = this.#activations;
-    const loss = this.#loss;
+    const { activations, loss } = this.#pass?.tensors ?? {};
     if (pending === undefined || activations === undefined || loss?.kept === undefined) {
       throw new LeiaError(
         'argument',
@@ -291,10 +285,11 @@ export class LlamaModel implements Disposable {
     const packed = packLabels(labels, ids, this.config.vocabSize);
     const labelTokens = checkLabelTokens(labels, options.labelTokens);
     const starts = options.documentStarts && packDocumentStarts(options.documentStarts, ids);
-    const activations = this.#plan(ids.batch, ids.sequence, purpose);
-    const context = this.#context(ids, inputIds, starts);
+    const pass = this.#plan(ids.batch, ids.sequence, purpose);
+    const { activations } = pass;
+    const loss = pass.loss as LossWorkspace;
+    const context = this.#context(pass, ids, inputIds, starts);
     forwardTrunk(context, this.weights, activations);
-    const loss = this.#loss as LossWorkspace;
     loss.labels.write(shiftLabels(packed));
     ops.fill({ output: loss.rowWeights, value: 1 / labelTokens });
     return { context, activations, loss, labelTokens };
@@ -323,27 +318,23 @@ export class LlamaModel implements Disposable {
     });
   }
 
-  /** Bytes of weights, gradients and activations that are allocated now. */
+  /** Bytes that are allocated now: weights, gradients, rotary tables, and what a pass of the last shape needs. */
   get bytes(): number {
-    const parts = [this.weights, this.#gradients, this.#activations, this.#loss];
+    const parts = [this.weights, this.#gradients, this.#rope, this.#pass];
     return parts.reduce((sum, part) => sum + (part?.bytes ?? 0), 0);
   }
 
   /** Rotary tables for at least so many positions: [positions, headDim / 2], float32. */
   ropeTables(positions: number): { readonly cos: Tensor; readonly sin: Tensor } {
-    if (this.#rope === undefined || this.#rope.positions < positions) {
-      // Shorter tables may still be awaited by a backward pass: they go when nobody holds them.
-      const { rope, headDim } = this.config;
-      const { cos, sin } = ropeTables(rope, headDim, positions);
-      const { device } = this;
-      const shape = [positions, headDim / 2];
-      this.#rope = {
-        positions,
-        cos: Tensor.from(cos, shape, { device }),
-        sin: Tensor.from(sin, shape, { device }),
-      };
-    }
-    return this.#rope;
+    const [held = 0] = this.#rope?.tensors.cos.shape ?? [];
+    if (this.#rope !== undefined && held >= positions) return this.#rope.tensors;
+    // A backward pass may still need the shorter tables: the garbage collector frees them.
+    this.#rope = allocate(ropeLayout(this.config, positions), this.device);
+    const { tensors } = this.#rope;
+    const { cos, sin } = ropeTables(this.config.rope, this.config.headDim, positions);
+    tensors.cos.write(cos);
+    tensors.sin.write(sin);
+    return tensors;
   }
 
   /** Refuses sequences beyond what the model was made for. */
@@ -363,8 +354,7 @@ export class LlamaModel implements Disposable {
 
   dispose(): void {
     this.#freePlan();
-    this.#rope?.cos.dispose();
-    this.#rope?.sin.dispose();
+    this.#rope?.[Symbol.dispose]();
     this.#gradients?.[Symbol.dispose]();
     this.weights[Symbol.dispose]();
   }
@@ -387,51 +377,36 @@ export class LlamaModel implements Disposable {
   }
 
   /** The memory for this shape: what is there if it fits exactly, otherwise new. */
-  #plan(batch: number, sequence: number, purpose: Purpose): Activations {
+  #plan(batch: number, sequence: number, purpose: Purpose): Allocated<PassLayout> {
     this.#pending = undefined;
-    const current = this.#activations;
-    if (current?.batch === batch && current.sequence === sequence && current.purpose === purpose) {
-      return current;
+    const [heldBatch, heldSequence] = this.#pass?.tensors.ids.shape ?? [];
+    const fits = heldBatch === batch && heldSequence === sequence;
+    if (this.#pass !== undefined && fits && this.#pass.purpose === purpose) {
+      return this.#pass.tensors;
     }
     this.#freePlan();
-    const { device, dtype } = this;
-    const training = purpose !== 'logits';
-    const options = { batch, sequence, dtype, device, training };
-    const activations = { ...allocateActivations(this.config, options), purpose };
-    this.#activations = activations;
-    this.#ids = Tensor.empty([batch, sequence], { dtype: 'int32', device });
-    if (training) {
-      const keepLogits = purpose === 'forward';
-      this.#loss = allocateLossWorkspace(this.config, { ...options, keepLogits });
-    } else {
-      this.#logits = Tensor.empty([batch, sequence, this.config.vocabSize], { dtype, device });
-    }
-    return activations;
+    const layout = passLayout(this.config, { batch, sequence, dtype: this.dtype }, purpose);
+    this.#pass = { ...allocate(layout, this.device), purpose };
+    return this.#pass.tensors;
   }
 
   #freePlan(): void {
-    this.#activations?.[Symbol.dispose]();
-    this.#loss?.[Symbol.dispose]();
-    this.#logits?.dispose();
-    this.#ids?.dispose();
-    this.#documentStarts?.dispose();
-    this.#activations = this.#loss = this.#logits = this.#ids = this.#documentStarts = undefined;
+    this.#pass?.[Symbol.dispose]();
+    this.#pass = undefined;
     this.#pending = undefined;
   }
 
-  #context(ids: TokenBatch, given: TokenRows | Tensor, starts?: TokenBatch): PassContext {
-    const { batch, sequence } = ids;
-    const shape = [batch, sequence];
-    const { device } = this;
-    if (starts !== undefined) {
-      this.#documentStarts ??= Tensor.empty(shape, { dtype: 'int32', device });
-      this.#documentStarts.write(starts.values);
-    }
+  #context(
+    pass: Allocated<PassLayout>,
+    ids: TokenBatch,
+    given: TokenRows | Tensor,
+    starts?: TokenBatch,
+  ): PassContext {
     return {
       config: this.config,
-      ids: given instanceof Tensor ? given : (this.#ids as Tensor).write(ids.values),
-      ...this.ropeTables(sequence),
-      documentStarts: starts && this.#documentStarts,
+      ids: given instanceof Tensor ? given : pass.ids.write(ids.values),
+      ...this.ropeTables(ids.sequence),
+      documentStarts: starts && pass.documentStarts.write(starts.values),
     };
   }
 }

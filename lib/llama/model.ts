@@ -33,7 +33,7 @@ export function forwardTrunk(
   weights: LlamaWeights,
   activations: Activations,
 ): void {
-  const { layers, embedded, output, branch, final } = activations;
+  const { layers, embedded, output, sublayerOutput, final } = activations;
   const epsilon = context.config.rmsNormEps;
   ops.embeddingForward({ ids: context.ids, weight: weights.embedding, output: embedded });
   for (const [index, layer] of weights.layers.entries()) {
@@ -42,18 +42,18 @@ export function forwardTrunk(
     // What a layer adds to the residual stream is added in the pass of the norm that comes next.
     ops.rmsNormForward({
       ...(before
-        ? { input: branch, residual: before.middle, sum: own.input }
+        ? { input: sublayerOutput, residual: before.afterAttention, sum: own.input }
         : { input: own.input }),
       weight: layer.attentionNorm,
       epsilon,
       output: own.attentionInput,
       inverseRms: own.attentionInverseRms,
     });
-    forwardLayer(context, layer, own, branch);
+    forwardLayer(context, layer, own, sublayerOutput);
   }
   ops.rmsNormForward({
-    input: branch,
-    residual: (layers.at(-1) as LayerActivations).middle,
+    input: sublayerOutput,
+    residual: (layers.at(-1) as LayerActivations).afterAttention,
     sum: output,
     weight: weights.finalNorm,
     epsilon,
@@ -63,14 +63,15 @@ export function forwardTrunk(
 }
 
 /**
- * One decoder layer: `middle = input + attention(norm(input))`, `output = middle + mlp(norm(middle))`. The first
- * norm was taken before; mlp(norm(middle)) is left in `branch`.
+ * One decoder layer: `afterAttention = input + attention(norm(input))` and
+ * `output = afterAttention + mlp(norm(afterAttention))`. The caller has taken the first norm; it also adds
+ * mlp(norm(afterAttention)), which this leaves in `sublayerOutput`.
  */
 function forwardLayer(
   { config, cos, sin, documentStarts }: PassContext,
   weights: LayerWeights,
   own: LayerActivations,
-  branch: Tensor,
+  sublayerOutput: Tensor,
 ): void {
   linear(own.attentionInput, weights.query, own.query.rows);
   linear(own.attentionInput, weights.key, own.key.rows);
@@ -86,12 +87,12 @@ function forwardLayer(
     output: own.attention.heads,
     logsumexp: own.logsumexp,
   });
-  linear(own.attention.rows, weights.attentionOutput, branch);
+  linear(own.attention.rows, weights.attentionOutput, sublayerOutput);
 
   ops.rmsNormForward({
-    input: branch,
+    input: sublayerOutput,
     residual: own.input,
-    sum: own.middle,
+    sum: own.afterAttention,
     weight: weights.mlpNorm,
     epsilon: config.rmsNormEps,
     output: own.mlpInput,
@@ -100,7 +101,7 @@ function forwardLayer(
   linear(own.mlpInput, weights.gate, own.gate);
   linear(own.mlpInput, weights.up, own.up);
   ops.swigluForward({ gate: own.gate, up: own.up, output: own.activated });
-  linear(own.activated, weights.down, branch);
+  linear(own.activated, weights.down, sublayerOutput);
 }
 
 /** Logits of every position and the weighted sum of their losses: `loss = sum(rowWeights * losses)`. */
@@ -116,7 +117,7 @@ export function forwardLoss(
   ops.matmul({ a: loss.lossRow, b: loss.rowWeights, output: loss.loss });
 }
 
-/** From `scale` times the sum of all losses back to `activations.final`, whose gradient `branch` becomes. */
+/** From `scale` times the sum of all losses back to `activations.final`, whose gradient `normOutput` becomes. */
 export function backwardLoss(
   weights: LlamaWeights,
   gradients: LlamaWeights,
@@ -127,7 +128,7 @@ export function backwardLoss(
 ): void {
   ops.crossEntropyBackward({ logits, labels: loss.labels, logsumexp, scale, gradLogits });
   linearGradWeight(gradLogits, activations.final, gradients.head);
-  linearGradInput(gradLogits, weights.head, loss.gradients.branch);
+  linearGradInput(gradLogits, weights.head, loss.gradients.normOutput);
 }
 
 /**
@@ -142,7 +143,7 @@ export function lossWithGradient(
   logitsChunk: Tensor,
   scale: number,
 ): void {
-  const { branch } = loss.gradients;
+  const { normOutput } = loss.gradients;
   const rows = loss.labels.shape[0] as number;
   const chunk = logitsChunk.shape[0] as number;
   for (let start = 0; start < rows; start += chunk) {
@@ -150,7 +151,7 @@ export function lossWithGradient(
     using final = activations.final.slice(start, end);
     using labels = loss.labels.slice(start, end);
     using losses = loss.losses.slice(start, end);
-    using gradFinal = branch.slice(start, end);
+    using gradFinal = normOutput.slice(start, end);
     using logits = logitsChunk.slice(0, end - start);
     linear(final, weights.head, logits);
     ops.crossEntropy({ logits, labels, scale, losses, gradLogits: logits });
@@ -161,7 +162,7 @@ export function lossWithGradient(
 }
 
 /**
- * From the gradient of `activations.final`, in `work.branch`, back to the embedding, adding to `gradients`. The
+ * From the gradient of `activations.final`, in `work.normOutput`, back to the embedding, adding to `gradients`. The
  * activations are used up: where a gradient has the shape of what it belongs to, it takes its place.
  */
 export function backwardTrunk(
@@ -172,7 +173,7 @@ export function backwardTrunk(
   work: GradientWorkspace,
 ): void {
   ops.rmsNormBackward({
-    gradOutput: work.branch,
+    gradOutput: work.normOutput,
     input: activations.output,
     weight: weights.finalNorm,
     inverseRms: activations.finalInverseRms,
@@ -203,7 +204,7 @@ function backwardLayer(
   own: LayerActivations,
   work: GradientWorkspace,
 ): void {
-  const { residual, branch, attention, query, key, value } = work;
+  const { residual, normOutput, attention, query, key, value } = work;
 
   linearGradWeight(residual, own.activated, gradients.down);
   const gradActivated = own.activated;
@@ -217,11 +218,11 @@ function backwardLayer(
   });
   linearGradWeight(own.gate, own.mlpInput, gradients.gate);
   linearGradWeight(own.up, own.mlpInput, gradients.up);
-  linearGradInput(own.gate, weights.gate, branch);
-  linearGradInput(own.up, weights.up, branch, true);
+  linearGradInput(own.gate, weights.gate, normOutput);
+  linearGradInput(own.up, weights.up, normOutput, true);
   ops.rmsNormBackward({
-    gradOutput: branch,
-    input: own.middle,
+    gradOutput: normOutput,
+    input: own.afterAttention,
     weight: weights.mlpNorm,
     inverseRms: own.mlpInverseRms,
     gradSum: residual,
@@ -249,11 +250,11 @@ function backwardLayer(
   linearGradWeight(query.rows, own.attentionInput, gradients.query);
   linearGradWeight(key.rows, own.attentionInput, gradients.key);
   linearGradWeight(value.rows, own.attentionInput, gradients.value);
-  linearGradInput(query.rows, weights.query, branch);
-  linearGradInput(key.rows, weights.key, branch, true);
-  linearGradInput(value.rows, weights.value, branch, true);
+  linearGradInput(query.rows, weights.query, normOutput);
+  linearGradInput(key.rows, weights.key, normOutput, true);
+  linearGradInput(value.rows, weights.value, normOutput, true);
   ops.rmsNormBackward({
-    gradOutput: branch,
+    gradOutput: normOutput,
     input: own.input,
     weight: weights.attentionNorm,
     inverseRms: own.attentionInverseRms,

@@ -1,7 +1,8 @@
 // The parameters of a LLaMA under their Hugging Face names, derived from the config alone. Everything that
 // reads, writes, initialises or optimises weights goes through this list, so that names and shapes are
 // stated once.
-import type { Tensor } from '../core/tensor.ts';
+import { TensorLayout } from '../core/layout.ts';
+import type { DType, Tensor } from '../core/tensor.ts';
 import type { LlamaConfig } from './config.ts';
 
 /** One parameter. Matrices are `[out, in]`, applied as `y = x W^T`. */
@@ -58,6 +59,15 @@ export function llamaParameters(config: LlamaConfig): LlamaParameter[] {
     norm('model.norm'),
     ...(config.tieWordEmbeddings ? [] : [matrix('lm_head', vocabSize, hiddenSize)]),
   ];
+}
+
+/** The memory of all parameters, or of their gradients, by Hugging Face name. */
+export type ParameterLayout = Readonly<Record<string, TensorLayout>>;
+
+export function parameterLayout(config: LlamaConfig, dtype: DType): ParameterLayout {
+  return Object.fromEntries(
+    llamaParameters(config).map(({ name, shape }) => [name, new TensorLayout(shape, dtype)]),
+  );
 }
 
 /** How many numbers the model has. */

@@ -4,7 +4,8 @@
 //
 // Sources: Su et al. 2021, "RoFormer", section 3.2.2 (frequencies theta^(-2i/d)); linear position
 // interpolation: Chen et al. 2023; llama3 scaling: transformers' `modeling_rope_utils`.
-import type { RopeParameters } from './config.ts';
+import { TensorLayout } from '../core/layout.ts';
+import type { LlamaConfig, RopeParameters } from './config.ts';
 
 /** The `headDim / 2` inverse frequencies (radians per position), float64. */
 export function inverseFrequencies(rope: RopeParameters, headDim: number): Float64Array {
@@ -29,6 +30,12 @@ function scaleFrequency(rope: RopeParameters, frequency: number): number {
 export interface RopeTables {
   readonly cos: Float32Array;
   readonly sin: Float32Array;
+}
+
+/** The tables' memory on a device: [positions, headDim / 2] each, float32. */
+export function ropeLayout({ headDim }: LlamaConfig, positions: number) {
+  const table = () => new TensorLayout([positions, headDim / 2], 'float32');
+  return { cos: table(), sin: table() };
 }
 
 /** Tables for positions 0 to `positions - 1`. */

@@ -2,10 +2,11 @@
 // same shape of object holds the gradients, so that the list of operations reads `gradients.layers[i].gate`
 // beside `weights.layers[i].gate`.
 import type { Device } from '../core/device.ts';
-import { type DType, elementCount, Tensor } from '../core/tensor.ts';
+import { type Allocation, allocate } from '../core/layout.ts';
+import type { DType, Tensor } from '../core/tensor.ts';
 import { LeiaError } from '../system/error.ts';
 import type { LlamaConfig } from './config.ts';
-import { llamaParameters } from './parameters.ts';
+import { type ParameterLayout, parameterLayout } from './parameters.ts';
 
 /** One decoder layer. Matrices are [out, in], norms [hidden]. */
 export interface LayerWeights {
@@ -27,13 +28,13 @@ export class LlamaWeights implements Disposable {
   readonly finalNorm: Tensor;
   /** [vocab, hidden]; the embedding itself when they are tied. */
   readonly head: Tensor;
+  readonly #memory: Allocation<ParameterLayout>;
   readonly #byName: ReadonlyMap<string, Tensor>;
 
   /** Allocates every parameter, uninitialised. */
   constructor(config: LlamaConfig, options: { dtype: DType; device: Device }) {
-    this.#byName = new Map(
-      llamaParameters(config).map(({ name, shape }) => [name, Tensor.empty(shape, options)]),
-    );
+    this.#memory = allocate(parameterLayout(config, options.dtype), options.device);
+    this.#byName = new Map(Object.entries(this.#memory.tensors));
     this.embedding = this.get('model.embed_tokens.weight');
     this.layers = Array.from({ length: config.numHiddenLayers }, (_, index) => {
       const layer = (name: string) => this.get(`model.layers.${index}.${name}.weight`);
@@ -70,14 +71,10 @@ export class LlamaWeights implements Disposable {
   }
 
   get bytes(): number {
-    let bytes = 0;
-    for (const tensor of this.#byName.values()) {
-      bytes += elementCount(tensor.shape) * (tensor.dtype === 'bfloat16' ? 2 : 4);
-    }
-    return bytes;
+    return this.#memory.bytes;
   }
 
   [Symbol.dispose](): void {
-    for (const tensor of this.#byName.values()) tensor.dispose();
+    this.#memory[Symbol.dispose]();
   }
 }

@@ -1,12 +1,14 @@
-// AdamW with decoupled weight decay over any set of parameters. All state is float32; a bfloat16 parameter
-// keeps the 16 bits that it lacks of a float32 master beside it, so nothing is lost to rounding between
+// AdamW with decoupled weight decay over any set of parameters. The moments are float32. A bfloat16 parameter is
+// the upper half of a float32 master, whose lower 16 bits are kept here, so that rounding loses nothing between
 // steps. State is allocated when the optimiser is made, never in a step.
 //
 // Source: Loshchilov & Hutter 2019, "Decoupled Weight Decay Regularization", algorithm 2, in the order of
 // operations of torch.optim.AdamW.
 import { joinFloat32 } from '../core/bfloat16.ts';
+import type { Device } from '../core/device.ts';
+import { type Allocated, type Allocation, allocate, TensorLayout } from '../core/layout.ts';
 import * as ops from '../core/ops.ts';
-import { bytesPerElement, elementCount, Tensor } from '../core/tensor.ts';
+import type { DType, Shape, Tensor } from '../core/tensor.ts';
 import type { TrainableParameter } from '../llama/parameters.ts';
 import { LeiaError } from '../system/error.ts';
 
@@ -19,13 +21,26 @@ export interface AdamWOptions {
 }
 
 /** What the optimiser keeps for one parameter, each of the parameter's shape. */
-export interface AdamWState {
-  /** float32. */
-  readonly firstMoment: Tensor;
-  /** float32. */
-  readonly secondMoment: Tensor;
-  /** The low halves of the float32 master, for bfloat16 parameters. */
-  readonly masterLowBits: Tensor | undefined;
+function stateLayout({ shape, dtype }: { readonly shape: Shape; readonly dtype: DType }) {
+  return {
+    /** float32. */
+    firstMoment: new TensorLayout(shape, 'float32'),
+    /** float32. */
+    secondMoment: new TensorLayout(shape, 'float32'),
+    /** The lower 16 bits of the float32 masters of bfloat16 parameters, in a bfloat16 tensor. */
+    masterLowBits: dtype === 'bfloat16' ? new TensorLayout(shape, dtype) : undefined,
+  };
+}
+
+export type AdamWState = Allocated<ReturnType<typeof stateLayout>>;
+
+/** The optimiser's memory, by the parameters' names. */
+export function adamwLayout(
+  parameters: Iterable<readonly [string, { readonly shape: Shape; readonly dtype: DType }]>,
+) {
+  return Object.fromEntries(
+    [...parameters].map(([name, parameter]) => [name, stateLayout(parameter)]),
+  );
 }
 
 /** Parameters that one call updates: of one dtype, all with weight decay or all without. */
@@ -46,30 +61,37 @@ function groupsOf(parameters: readonly TrainableParameter[]): Group[] {
     .filter((group) => group.parameters.length > 0);
 }
 
+/** Where the parameters live: all on one device. */
+function deviceOf([first]: readonly TrainableParameter[]): Device {
+  if (first !== undefined) return first.parameter.device;
+  throw new LeiaError('argument', 'AdamW: there are no parameters, expected at least one');
+}
+
 export class AdamW implements Disposable {
   /** Steps taken so far; set it together with the state's tensors to resume. */
   stepCount = 0;
   readonly parameters: readonly TrainableParameter[];
   readonly #options: Required<AdamWOptions>;
+  readonly #memory: Allocation<ReturnType<typeof adamwLayout>>;
   readonly #states: ReadonlyMap<string, AdamWState>;
   readonly #groups: readonly Group[];
 
-  /** Defaults are the paper's (Yamada & Ri 2024, table 6). */
+  /**
+   * Defaults are the paper's (Yamada & Ri 2024, table 6).
+   *
+   * @throws LeiaError `argument` without parameters; `execution` when the memory does not suffice.
+   */
   constructor(parameters: readonly TrainableParameter[], options: AdamWOptions = {}) {
     const { beta1 = 0.9, beta2 = 0.95, epsilon = 1e-6, weightDecay = 0.1 } = options;
     this.#options = { beta1, beta2, epsilon, weightDecay };
     this.parameters = parameters;
     this.#groups = groupsOf(parameters);
-    this.#states = new Map(
-      parameters.map(({ name, parameter: { device, dtype, shape } }) => [
-        name,
-        {
-          firstMoment: Tensor.zeros(shape, { device }),
-          secondMoment: Tensor.zeros(shape, { device }),
-          masterLowBits: dtype === 'bfloat16' ? Tensor.zeros(shape, { dtype, device }) : undefined,
-        },
-      ]),
-    );
+    const layout = adamwLayout(parameters.map(({ name, parameter }) => [name, parameter]));
+    this.#memory = allocate(layout, deviceOf(parameters));
+    this.#states = new Map(Object.entries(this.#memory.tensors));
+    for (const state of this.#states.values()) {
+      for (const output of Object.values(state)) if (output) ops.fill({ output, value: 0 });
+    }
   }
 
   /**
@@ -83,7 +105,7 @@ export class AdamW implements Disposable {
     const { weightDecay, ...moments } = this.#options;
     for (const { decay, parameters } of this.#groups) {
       const states = parameters.map(({ name }) => this.state(name));
-      const masterLowBits = states.flatMap(({ masterLowBits }) => masterLowBits ?? []);
+      const masterLowBits = states.flatMap((state) => state.masterLowBits ?? []);
       ops.adamw({
         parameters: parameters.map(({ parameter }) => parameter),
         gradients: parameters.map(({ gradient }) => gradient),
@@ -115,20 +137,10 @@ export class AdamW implements Disposable {
   }
 
   get bytes(): number {
-    let bytes = 0;
-    for (const { firstMoment, secondMoment, masterLowBits } of this.#states.values()) {
-      for (const tensor of [firstMoment, secondMoment, masterLowBits]) {
-        if (tensor) bytes += elementCount(tensor.shape) * bytesPerElement(tensor.dtype);
-      }
-    }
-    return bytes;
+    return this.#memory.bytes;
   }
 
   [Symbol.dispose](): void {
-    for (const { firstMoment, secondMoment, masterLowBits } of this.#states.values()) {
-      firstMoment.dispose();
-      secondMoment.dispose();
-      masterLowBits?.dispose();
-    }
+    this.#memory[Symbol.dispose]();
   }
 }

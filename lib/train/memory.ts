@@ -3,12 +3,16 @@
 import { statfs } from 'node:fs/promises';
 import { totalmem } from 'node:os';
 import { Device } from '../core/device.ts';
-import { allocateActivations, allocateLossWorkspace } from '../llama/activations.ts';
+import { bytesOf } from '../core/layout.ts';
+import { passLayout } from '../llama/activations.ts';
 import type { LlamaConfig } from '../llama/config.ts';
-import { countParameters } from '../llama/parameters.ts';
+import { parameterLayout } from '../llama/parameters.ts';
+import { ropeLayout } from '../llama/rope.ts';
 import { LeiaError } from '../system/error.ts';
 import { fileError } from '../system/files.ts';
+import { adamwLayout } from './adamw.ts';
 import type { TrainSettings } from './settings.ts';
+import { clippingLayout } from './training-step.ts';
 
 /** In bytes. */
 export interface MemoryPlan {
@@ -18,37 +22,37 @@ export interface MemoryPlan {
   readonly gradients: number;
   /** Both moments, and the low halves of bfloat16 parameters' float32 masters. */
   readonly optimizer: number;
-  /** Activations and loss of one micro-batch. */
+  /** What one micro-batch needs: activations, their gradients, logits and loss. */
   readonly activations: number;
   readonly total: number;
 }
 
-export function planMemory(
-  config: LlamaConfig,
-  settings: Pick<TrainSettings, 'dtype' | 'microBatchSize' | 'sequenceLength'>,
-): MemoryPlan {
+type MemorySettings = Pick<TrainSettings, 'dtype' | 'microBatchSize' | 'sequenceLength'>;
+
+/** Every tensor that a run keeps on its device, by the parts of a {@link MemoryPlan}. */
+export function trainingLayout(config: LlamaConfig, settings: MemorySettings) {
   const { dtype, microBatchSize: batch, sequenceLength: sequence } = settings;
-  const count = countParameters(config);
-  const parameters = count * (dtype === 'bfloat16' ? 2 : 4);
-  const gradients = count * 4;
-  const optimizer = count * (dtype === 'bfloat16' ? 10 : 8);
-  // Linear in the batch: two small plans tell the size of a large one.
-  const one = activationBytes(config, { batch: 1, sequence, dtype });
-  const two = activationBytes(config, { batch: 2, sequence, dtype });
-  const activations = one + (batch - 1) * (two - one);
-  const total = parameters + gradients + optimizer + activations;
-  return { parameters, gradients, optimizer, activations, total };
+  const parameters = parameterLayout(config, dtype);
+  return {
+    parameters,
+    gradients: parameterLayout(config, 'float32'),
+    optimizer: { states: adamwLayout(Object.entries(parameters)), clipping: clippingLayout },
+    activations: {
+      rope: ropeLayout(config, sequence),
+      pass: passLayout(config, { batch, sequence, dtype }, 'step'),
+    },
+  };
 }
 
-/** Of a training step. Host memory that nobody writes to costs nothing, so the plan itself is asked. */
-function activationBytes(
-  config: LlamaConfig,
-  shape: { batch: number; sequence: number; dtype: 'float32' | 'bfloat16' },
-): number {
-  const options = { ...shape, device: Device.open('cpu'), training: true };
-  using layers = allocateActivations(config, options);
-  using loss = allocateLossWorkspace(config, { ...options, keepLogits: false });
-  return layers.bytes + loss.bytes;
+/** Counts the bytes of {@link trainingLayout}; no device is touched. */
+export function planMemory(config: LlamaConfig, settings: MemorySettings): MemoryPlan {
+  const layout = trainingLayout(config, settings);
+  const parameters = bytesOf(layout.parameters);
+  const gradients = bytesOf(layout.gradients);
+  const optimizer = bytesOf(layout.optimizer);
+  const activations = bytesOf(layout.activations);
+  const total = parameters + gradients + optimizer + activations;
+  return { parameters, gradients, optimizer, activations, total };
 }
 
 /** Bytes that this process may have: the machine's, or what a container leaves it. */

@@ -1,9 +1,8 @@
 // One optimiser step: a batch goes through the model in micro-batches whose gradients add up, then the
 // gradient is clipped and AdamW moves the parameters. The next micro-batch is queued before the loss of the
 // one before is awaited, so the device never waits for the host.
-
+import { type Allocation, allocate, TensorLayout } from '../core/layout.ts';
 import * as ops from '../core/ops.ts';
-import { Tensor } from '../core/tensor.ts';
 import type { Sequence } from '../leia/packing.ts';
 import { countLabelTokens } from '../llama/batch.ts';
 import type { LlamaModel } from '../llama/llama-model.ts';
@@ -20,19 +19,23 @@ export interface StepResult {
   gradientNorm: number;
 }
 
+/** What clipping needs, float32 [1] each. */
+export const clippingLayout = {
+  norm: new TensorLayout([1], 'float32'),
+  scale: new TensorLayout([1], 'float32'),
+};
+
 export class TrainingStep implements Disposable {
   readonly #model: LlamaModel;
   readonly #optimizer: AdamW;
   readonly #settings: TrainSettings;
-  readonly #norm: Tensor;
-  readonly #scale: Tensor;
+  readonly #clipping: Allocation<typeof clippingLayout>;
 
   constructor(model: LlamaModel, optimizer: AdamW, settings: TrainSettings) {
     this.#model = model;
     this.#optimizer = optimizer;
     this.#settings = settings;
-    this.#norm = Tensor.empty([1], { device: model.device });
-    this.#scale = Tensor.empty([1], { device: model.device });
+    this.#clipping = allocate(clippingLayout, model.device);
   }
 
   /**
@@ -49,16 +52,12 @@ export class TrainingStep implements Disposable {
     const { maxGradientNorm } = this.#settings;
     const loss = await this.#accumulateGradients(batch, beforeMicroBatch);
     const gradients = this.#optimizer.parameters.map(({ gradient }) => gradient);
-    ops.gradientNorm({
-      gradients,
-      maxNorm: maxGradientNorm,
-      norm: this.#norm,
-      scale: this.#scale,
-    });
-    const [gradientNorm] = (await this.#norm.readFloats()) as unknown as [number];
+    const { norm, scale } = this.#clipping.tensors;
+    ops.gradientNorm({ gradients, maxNorm: maxGradientNorm, norm, scale });
+    const [gradientNorm] = (await norm.readFloats()) as unknown as [number];
     checkFinite(step + 1, loss, gradientNorm);
     const learningRate = learningRateAt(step, this.#settings);
-    this.#optimizer.step({ learningRate, gradientScale: this.#scale });
+    this.#optimizer.step({ learningRate, gradientScale: scale });
     return { loss, learningRate, gradientNorm };
   }
 
@@ -93,9 +92,12 @@ export class TrainingStep implements Disposable {
     return sum + (await previous!)[0]! * scale;
   }
 
+  get bytes(): number {
+    return this.#clipping.bytes;
+  }
+
   [Symbol.dispose](): void {
-    this.#norm.dispose();
-    this.#scale.dispose();
+    this.#clipping[Symbol.dispose]();
   }
 }
 

@@ -1,9 +1,15 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
+import { Device } from '../../lib/core/device.ts';
+import { Tensor } from '../../lib/core/tensor.ts';
 import { parseLlamaConfig } from '../../lib/llama/config.ts';
 import { LlamaModel } from '../../lib/llama/llama-model.ts';
 import { AdamW } from '../../lib/train/adamw.ts';
 import { checkDisk, checkMemory, planMemory } from '../../lib/train/memory.ts';
+import { trainSettings } from '../../lib/train/settings.ts';
+import { train } from '../../lib/train/train.ts';
+import { TrainingStep } from '../../lib/train/training-step.ts';
 import { expectError, temporaryFolder } from '../llama/fixtures.ts';
+import { makeRun } from './runs.ts';
 
 const shape = {
   model_type: 'llama',
@@ -28,16 +34,62 @@ const llama2 = parseLlamaConfig(
   'config.json',
 );
 
-test.each(['float32', 'bfloat16'] as const)('the plan in %s is what a run allocates', (dtype) => {
-  const plan = planMemory(tiny, { dtype, microBatchSize: 3, sequenceLength: 17 });
-  using model = LlamaModel.initialize(tiny, { dtype, seed: 1 });
-  const parameters = model.bytes;
-  model.reserve({ batch: 3, sequence: 17 });
-  using optimizer = new AdamW(model.trainableParameters());
-  expect(plan.parameters).toBe(parameters);
-  expect(plan.optimizer).toBe(optimizer.bytes);
-  expect(plan.gradients + plan.activations).toBe(model.bytes - parameters);
-  expect(plan.total).toBe(model.bytes + optimizer.bytes);
+test.each(['float32', 'bfloat16'] as const)(
+  'the plan in %s is what a run allocates',
+  async (dtype) => {
+    const plan = planMemory(tiny, { dtype, microBatchSize: 3, sequenceLength: 17 });
+    await Device.open().synchronize();
+    const before = Device.open().liveBytes;
+    using model = LlamaModel.initialize(tiny, { dtype, seed: 1 });
+    const parameters = model.bytes;
+    model.reserve({ batch: 3, sequence: 17 });
+    using optimizer = new AdamW(model.trainableParameters());
+    using step = new TrainingStep(model, optimizer, trainSettings.parse({}));
+    expect(plan.parameters).toBe(parameters);
+    expect(plan.optimizer).toBe(optimizer.bytes + step.bytes);
+    expect(plan.gradients + plan.activations).toBe(model.bytes - parameters);
+    // Queued work keeps alive what it uses, also what was disposed.
+    await model.device.synchronize();
+    expect(plan.total).toBe(model.device.liveBytes - before);
+  },
+);
+
+test('a whole run holds what the plan says, from its first step on', async () => {
+  const options = await makeRun({ dtype: 'bfloat16', documentMask: true });
+  await Device.open().synchronize();
+  const before = Device.open().liveBytes;
+  const held: number[] = [];
+  let planned = 0;
+  await train({
+    ...options,
+    onStart: ({ memory }) => {
+      planned = memory.total;
+    },
+    onStep: async (_, { device }) => {
+      await device.synchronize();
+      held.push(device.liveBytes - before);
+    },
+  });
+  expect(held).toEqual(new Array(4).fill(planned));
+  await Device.open().synchronize();
+  expect(Device.open().liveBytes).toBe(before);
+});
+
+test.each([
+  [1, 116_730_216_460],
+  [2, 125_513_662_476],
+  [3, 134_297_108_492],
+  [4, 143_080_554_508],
+])('LLaMA-2-7B at micro-batch %i is counted without a device', (microBatchSize, bytes) => {
+  const open = vi.spyOn(Device, 'open');
+  const empty = vi.spyOn(Tensor, 'empty');
+  const plan = planMemory(llama2, { dtype: 'bfloat16', microBatchSize, sequenceLength: 2048 });
+  // By hand: 16 bytes for each of 6,738,415,616 parameters; 1.08 GB a layer at micro-batch 4; logits and tables.
+  expect(plan.total).toBe(bytes);
+  expect(plan.total - plan.activations - 8).toBe(16 * 6_738_415_616);
+  expect(open).not.toHaveBeenCalled();
+  expect(empty).not.toHaveBeenCalled();
+  vi.restoreAllMocks();
 });
 
 test('a run that cannot fit is refused with what would help', async () => {
