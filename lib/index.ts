@@ -2,6 +2,7 @@
 export { Device, type DeviceEvent, type Graph } from './core/device.ts';
 export * as ops from './core/ops.ts';
 export { type DType, type HostArray, type Shape, Tensor } from './core/tensor.ts';
+export { englishName } from './corpus/names/english-name.ts';
 export {
   type HeldOutArticle,
   type HeldOutLoss,
@@ -48,7 +49,6 @@ export {
   tokenKind,
 } from './leia/insert.ts';
 export { ignoredLabel, labelsOf } from './leia/labels.ts';
-export { englishName } from './leia/names.ts';
 export { packOnce, type Sequence } from './leia/packing.ts';
 export { RandomStream } from './leia/random.ts';
 export { ArticleTokenizer, type TokenizeResult } from './leia/tokenize-article.ts';

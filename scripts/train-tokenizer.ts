@@ -8,11 +8,11 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { openDump } from '../lib/corpus/dump/dump.ts';
-import { followRedirects } from '../lib/corpus/dump/redirects.ts';
 import { normaliseTitle } from '../lib/corpus/dump/title.ts';
+import { englishName } from '../lib/corpus/names/english-name.ts';
+import { followRedirects } from '../lib/corpus/names/redirects.ts';
 import { readTitleTable } from '../lib/corpus/names/title-table.ts';
 import { ArticleExtractor } from '../lib/corpus/wikitext/extract.ts';
-import { englishName } from '../lib/leia/names.ts';
 import { writeFileAtomically } from '../lib/system/files.ts';
 
 export interface BpeOptions {

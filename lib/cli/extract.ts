@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { z } from 'zod';
-import { extractText } from '../corpus/dump/extract-text.ts';
+import { extractText } from '../corpus/dataset/extract-text.ts';
 import { writeFileAtomically } from '../system/files.ts';
 import { interruptible } from './interrupt.ts';
 import { addSettings, readSettings } from './options.ts';

@@ -3,8 +3,8 @@
  * same entity spans, the same names, but for the differences listed here, each with its reason and count.
  */
 import { describe, expect, it } from 'vitest';
+import { englishName, excludedNamespaces } from '../../lib/corpus/names/english-name.ts';
 import type { EntitySpan } from '../../lib/leia/entity.ts';
-import { englishName, excludedNamespaces } from '../../lib/leia/names.ts';
 import { ArticleTokenizer } from '../../lib/leia/tokenize-article.ts';
 import { Tokenizer } from '../../lib/tokenizer/tokenizer.ts';
 import { llama2Folder } from '../tokenizer/llama2.ts';

@@ -5,7 +5,7 @@
 import { z } from 'zod';
 import type { PassageAnchor } from '../../leia/dataset-records.ts';
 import { excerpt, LeiaError } from '../../system/error.ts';
-import type { Line } from '../names/lines.ts';
+import type { Line } from '../dump/lines.ts';
 import type { LinkedArticle } from './encode-articles.ts';
 
 /** Of a line, for errors. */

@@ -7,13 +7,13 @@ import { basename } from 'node:path';
 import type { Manifest } from '../../leia/dataset-format.ts';
 import type { WorkerPool } from '../../system/worker-pool.ts';
 import { openBatches } from '../dump/dump.ts';
-import { dumpWorkers, workOn } from '../dump/dump-work.ts';
 import { defaultBatchBytes } from '../dump/page-batches.ts';
 import type { Siteinfo } from '../dump/siteinfo.ts';
-import { TitleIndexBuilder } from '../dump/title-index.ts';
 import { type NameSource, readings, readNamesInto } from '../names/name-source.ts';
+import { TitleIndexBuilder } from '../names/title-index.ts';
 import { wikipediaSite } from '../names/wikipedia-site.ts';
 import type { Lists } from '../wikitext/extract.ts';
+import { dumpWorkers, workOn } from './dump-work.ts';
 import type { PrepareCounts } from './encode-articles.ts';
 import {
   type Articles,

@@ -3,7 +3,7 @@
 import { basename } from 'node:path';
 import { type Work, WorkerPool } from '../../system/worker-pool.ts';
 import type { Tokenizer } from '../../tokenizer/tokenizer.ts';
-import { type Line, readLines } from '../names/lines.ts';
+import { type Line, readLines } from '../dump/lines.ts';
 import { parseAnnotatedLine } from './annotated-line.ts';
 import { type ArticleBatch, ArticleEncoder, encodedBuffers } from './encode-articles.ts';
 import { openShared, type SharedTokenizer, workInThreads } from './threads.ts';

@@ -3,7 +3,7 @@
 // of MediaWiki's tables are such files (https://meta.wikimedia.org/wiki/Data_dumps/What's_available_for_download).
 import { LeiaError } from '../../system/error.ts';
 import { ownCopy } from '../../system/own-copy.ts';
-import { readLines } from './lines.ts';
+import { readLines } from '../dump/lines.ts';
 
 export type SqlValue = string | number | null;
 

@@ -2,9 +2,9 @@
 // Lines that begin with '#' are comments (no title can begin so), empty ones are skipped.
 import { LeiaError } from '../../system/error.ts';
 import { ownCopy } from '../../system/own-copy.ts';
+import { readLines } from '../dump/lines.ts';
 import type { Siteinfo } from '../dump/siteinfo.ts';
 import { normaliseTitle } from '../dump/title.ts';
-import { readLines } from './lines.ts';
 import { type Names, noNames } from './names.ts';
 
 /**

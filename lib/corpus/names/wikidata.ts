@@ -3,9 +3,9 @@
 // (https://www.mediawiki.org/wiki/Wikibase/DataModel/JSON).
 import { z } from 'zod';
 import { excerpt, LeiaError } from '../../system/error.ts';
+import { readLines } from '../dump/lines.ts';
 import type { Siteinfo } from '../dump/siteinfo.ts';
 import { normaliseTitle } from '../dump/title.ts';
-import { readLines } from './lines.ts';
 import { type Names, noNames } from './names.ts';
 import { wikipediaSite } from './wikipedia-site.ts';
 

@@ -2,7 +2,7 @@
 // that its input names, and keeps those that it gets. Says for each what came of it; ends when its input does.
 import { once } from 'node:events';
 import { setTimeout } from 'node:timers/promises';
-import { lockFolder } from '../../../lib/core/lock.ts';
+import { lockFolder } from '../../../lib/system/lock.ts';
 
 console.log('ready');
 const [moment] = await once(process.stdin, 'data');

@@ -1,7 +1,7 @@
 // Lines of a file of any size that may be compressed: what the readers of Wikidata's and MediaWiki's
 // dumps have in common. Damage is named with the file and the line.
 import { LeiaError } from '../../system/error.ts';
-import { inputBytes } from '../dump/input-bytes.ts';
+import { inputBytes } from './input-bytes.ts';
 
 /** Longer than any line of a real dump; a guard against files that have none. */
 const maxLineLength = 256 * 1024 * 1024;

@@ -1,8 +1,8 @@
 // Text with links from a whole dump, on however many threads.
 import { join, resolve } from 'node:path';
 import { expect, test } from 'vitest';
+import { type ExtractTextOptions, extractText } from '../../../lib/corpus/dataset/extract-text.ts';
 import { openDump } from '../../../lib/corpus/dump/dump.ts';
-import { type ExtractTextOptions, extractText } from '../../../lib/corpus/dump/extract-text.ts';
 import { ArticleExtractor } from '../../../lib/corpus/wikitext/extract.ts';
 import { temporaryFolder } from '../../llama/fixtures.ts';
 import { PAGES, writeDump } from '../small-wiki.ts';

@@ -10,8 +10,8 @@ import { readFile, rename, rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { basename, dirname, resolve } from 'node:path';
 import { z } from 'zod';
-import { LeiaError } from '../system/error.ts';
-import { fileError, makeFolder, stageFile } from '../system/files.ts';
+import { LeiaError } from './error.ts';
+import { fileError, makeFolder, stageFile } from './files.ts';
 
 const ownerSchema = z.strictObject({
   /** Of this lock; becomes part of a file's name, so nothing but hexadecimal digits. */

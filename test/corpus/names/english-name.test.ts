@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { englishName, excludedNamespaces } from '../../lib/leia/names.ts';
+import { englishName, excludedNamespaces } from '../../../lib/corpus/names/english-name.ts';
 
 describe('englishName', () => {
   it.each<[string, string | null]>([

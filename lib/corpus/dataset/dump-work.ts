@@ -1,23 +1,23 @@
 // What threads do with pieces of a dump: collect titles and redirects and then make encoded articles, or just give
 // the text of the articles.
 
-import { englishName } from '../../leia/names.ts';
 import { type Done, type Work, WorkerPool } from '../../system/worker-pool.ts';
 import type { Tokenizer } from '../../tokenizer/tokenizer.ts';
+import type { DumpBatches } from '../dump/page-batches.ts';
+import { type PageBatch, type PageSource, readPages } from '../dump/page-reader.ts';
+import type { Page, Siteinfo } from '../dump/siteinfo.ts';
+import { normaliseTitle } from '../dump/title.ts';
+import { englishName } from '../names/english-name.ts';
+import { type SharedTitles, TitleIndex } from '../names/title-index.ts';
+import type { Article } from '../wikitext/article.ts';
+import { ArticleExtractor, type Lists } from '../wikitext/extract.ts';
 import {
   type ArticleBatch,
   ArticleEncoder,
   encodedBuffers,
   type LinkedArticle,
-} from '../dataset/encode-articles.ts';
-import { openShared, type SharedTokenizer, workInThreads } from '../dataset/threads.ts';
-import type { Article } from '../wikitext/article.ts';
-import { ArticleExtractor, type Lists } from '../wikitext/extract.ts';
-import type { DumpBatches } from './page-batches.ts';
-import { type PageBatch, type PageSource, readPages } from './page-reader.ts';
-import type { Page, Siteinfo } from './siteinfo.ts';
-import { normaliseTitle } from './title.ts';
-import { type SharedTitles, TitleIndex } from './title-index.ts';
+} from './encode-articles.ts';
+import { openShared, type SharedTokenizer, workInThreads } from './threads.ts';
 
 interface Source {
   /** Names the dump in errors. */

@@ -5,7 +5,7 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { expect, onTestFinished, test } from 'vitest';
-import { holdsLock, isLock, lockFile, lockFolder } from '../../lib/core/lock.ts';
+import { holdsLock, isLock, lockFile, lockFolder } from '../../lib/system/lock.ts';
 import { expectError, temporaryFolder } from '../llama/fixtures.ts';
 import { plainEnvironment } from '../support/child.ts';
 

@@ -4,10 +4,10 @@ import { availableParallelism } from 'node:os';
 import { basename } from 'node:path';
 import { LeiaError } from '../../system/error.ts';
 import { fileError } from '../../system/files.ts';
-import type { ByteProgress } from '../dataset/make-dataset.ts';
+import { openBatches } from '../dump/dump.ts';
 import type { Lists } from '../wikitext/extract.ts';
-import { openBatches } from './dump.ts';
 import { dumpWorkers, type TextBatch, workOn } from './dump-work.ts';
+import type { ByteProgress } from './make-dataset.ts';
 
 export interface ExtractTextOptions {
   /** MediaWiki `pages-articles` XML: .bz2, .gz or plain. */
