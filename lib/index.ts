@@ -63,8 +63,11 @@ export {
   type LossResult,
   type ModelDtype,
   type ModelOptions,
+  type SaveModelOptions,
 } from './llama/llama-model.ts';
 export type { TrainableParameter } from './llama/parameters.ts';
+export type { RoundingLoss } from './llama/rounding.ts';
+export type { SaveDtype, StoredDtype, StoredValues } from './llama/stored-values.ts';
 export { LeiaError, type LeiaErrorCode } from './system/error.ts';
 export { type Encoding, Tokenizer } from './tokenizer/tokenizer.ts';
 export { AdamW, type AdamWOptions, type AdamWState } from './train/adamw.ts';

@@ -1,7 +1,15 @@
 // `leia export`: the adapted model as a drop-in for the one it was made from.
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { exportCheckpoint, writeConverted } from '../leia/export.ts';
 import { Checkpoint } from '../llama/checkpoint.ts';
+import { type SaveDtype, saveDtypes } from '../llama/stored-values.ts';
+import { describeRounding } from './model-options.ts';
+
+interface ExportOptions {
+  model: string;
+  output: string;
+  saveDtype: SaveDtype;
+}
 
 export function registerExport(program: Command): void {
   program
@@ -12,16 +20,22 @@ export function registerExport(program: Command): void {
     )
     .requiredOption('--model <folder>', 'output of leia train')
     .requiredOption('--output <folder>', 'where the Hugging Face folder goes')
+    .addOption(
+      new Option('--save-dtype <choice>', 'of the written weights; base: as they are in --model')
+        .choices(saveDtypes)
+        .default('base'),
+    )
     .addHelpText(
       'after',
       `
 Example:
   leia export --model runs/ja-leia --output models/llama-2-7b-ja`,
     )
-    .action(async ({ model, output }: { model: string; output: string }) => {
+    .action(async ({ model, output, saveDtype }: ExportOptions) => {
       await using checkpoint = await Checkpoint.open(model);
-      await writeConverted(output, await exportCheckpoint(checkpoint));
+      const rounding = await writeConverted(output, await exportCheckpoint(checkpoint), saveDtype);
       console.log(`The model without the extra tokens is in ${output}.`);
+      if (rounding !== undefined) console.log(describeRounding(rounding));
       console.log(`Next: leia generate --model ${output} --prompt TEXT --max-new-tokens 40`);
     });
 }

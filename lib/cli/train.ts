@@ -7,6 +7,7 @@ import type { StepMetrics } from '../train/metrics.ts';
 import { trainSettings } from '../train/settings.ts';
 import { type TrainStart, train } from '../train/train.ts';
 import { interruptible } from './interrupt.ts';
+import { describeRounding } from './model-options.ts';
 import { addSettings, readSettings } from './options.ts';
 import { formatBytes, formatDuration, Progress } from './progress.ts';
 
@@ -40,7 +41,7 @@ export function registerTrain(program: Command): void {
 
 async function run({ model, data, output, ...settings }: Settings): Promise<void> {
   const progress = new TrainProgress(settings);
-  const { trained } = await interruptible((signal) =>
+  const { trained, rounding } = await interruptible((signal) =>
     train({
       model,
       data,
@@ -57,6 +58,7 @@ async function run({ model, data, output, ...settings }: Settings): Promise<void
       ? `The model is in ${output}, its metrics in ${output}/metrics.jsonl.`
       : `${output} holds the finished run of this command already; nothing was done.`,
   );
+  if (rounding !== undefined) console.log(describeRounding(rounding));
   if (settings.strategy !== 'none') {
     console.log(`Next: leia export --model ${output} --output ${output}-exported`);
   }
@@ -76,7 +78,7 @@ export class TrainProgress {
     this.#batchSize = batchSize;
   }
 
-  readonly start = ({ stepsDone, parameters, memory, articles }: TrainStart): void => {
+  readonly start = ({ stepsDone, parameters, memory, articles, saveDtype }: TrainStart): void => {
     this.#began = performance.now();
     this.#first = stepsDone;
     const parts = [
@@ -88,6 +90,11 @@ export class TrainProgress {
     this.#line.done(
       `${(parameters / 1e6).toFixed(1)} M parameters, ${articles} articles; needs ${formatBytes(memory.total)} of ${formatBytes(hostMemory())} memory: ${parts.join(', ')}`,
     );
+    if (saveDtype !== 'float32') {
+      this.#line.done(
+        `the model will be saved as ${saveDtype}; for another training step after this one, --save-dtype float32 keeps what that rounds away`,
+      );
+    }
     if (stepsDone > 0) this.#line.done(`going on after step ${stepsDone} of ${this.#maxSteps}`);
   };
 

@@ -7,8 +7,11 @@ import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { CheckpointView } from '../llama/checkpoint.ts';
 import { changeLlamaConfig, type LlamaConfig } from '../llama/config.ts';
+import { type RoundingLoss, RoundingMeter } from '../llama/rounding.ts';
 import { saveCheckpoint } from '../llama/save-checkpoint.ts';
+import { resolveDtype, type SaveDtype } from '../llama/stored-values.ts';
 import { LeiaError } from '../system/error.ts';
+
 import { removeSpecialTokens } from '../tokenizer/special-tokens.ts';
 import { baseVocabularyKey, type ConvertedCheckpoint, translateTokens, viewOf } from './adapt.ts';
 import { firstRows } from './vocabulary-rows.ts';
@@ -42,15 +45,18 @@ function baseVocabularySize(config: LlamaConfig, ids: readonly number[], folder:
 }
 
 /**
- * Writes an adapted or exported checkpoint as a Hugging Face folder. The dtype stays what it is; a checkpoint
- * of several dtypes becomes float32, which loses nothing.
+ * Writes an adapted or exported checkpoint as a Hugging Face folder.
  *
- * @throws LeiaError `usage` if the folder already has a checkpoint, `io`.
+ * @param saveDtype what the weights are written in; `base` is what the checkpoint stores, or float32 if that is
+ *   of several dtypes.
+ * @returns what rounding to that dtype took from the weights, if it is another one.
+ * @throws LeiaError `usage` if the folder already has a checkpoint, or float16 cannot hold a weight; `io`.
  */
 export async function writeConverted(
   folder: string,
   checkpoint: ConvertedCheckpoint,
-): Promise<void> {
+  saveDtype: SaveDtype = 'base',
+): Promise<RoundingLoss | undefined> {
   const config = join(folder, 'config.json');
   const taken = await access(config).then(
     () => true,
@@ -59,11 +65,18 @@ export async function writeConverted(
   if (taken) {
     throw new LeiaError('usage', `${folder} already holds a checkpoint; write to another folder`);
   }
+  const dtype = resolveDtype(saveDtype, checkpoint.dtype);
+  const isExact = dtype === 'float32' || dtype === checkpoint.dtype;
+  const rounding = new RoundingMeter(dtype);
   await saveCheckpoint(folder, {
     config: checkpoint.config,
-    dtype: checkpoint.dtype,
+    dtype,
     companions: checkpoint.folder,
     files: checkpoint.tokenizerFiles,
     read: (name) => checkpoint.read(name),
+    onWrite: async (_, read, written) => {
+      if (!isExact) await rounding.add(read, written);
+    },
   });
+  return isExact ? undefined : rounding.loss;
 }

@@ -35,8 +35,9 @@ import {
 } from './model.ts';
 import { llamaParameters, type TrainableParameter } from './parameters.ts';
 import { ropeLayout, ropeTables } from './rope.ts';
+import { type RoundingLoss, RoundingMeter } from './rounding.ts';
 import { saveCheckpoint } from './save-checkpoint.ts';
-import { storedValues } from './stored-values.ts';
+import { resolveDtype, type SaveDtype, type StoredDtype, storedValues } from './stored-values.ts';
 import { LlamaWeights } from './weights.ts';
 
 export type ModelDtype = 'float32' | 'bfloat16';
@@ -46,6 +47,17 @@ export interface ModelOptions {
   readonly device?: Device | string;
   /** What weights and activations are stored in. Gradients, norms, softmax and losses are float32 always. */
   readonly dtype?: ModelDtype;
+}
+
+export interface SaveModelOptions {
+  /** What the weights are written in; `base`, unless given, is the {@link LlamaModel.storedDtype}. */
+  readonly dtype?: SaveDtype;
+  /** The float32 values behind bfloat16 parameters ({@link AdamW.master}); the parameters themselves unless given. */
+  readonly masters?: (name: string) => Promise<Float32Array>;
+  /** The weights before training, to tell how much of the update rounding takes. */
+  readonly before?: CheckpointView;
+  readonly companions?: string | undefined;
+  readonly files?: ReadonlyMap<string, string>;
 }
 
 export interface ForwardOptions {
@@ -81,6 +93,8 @@ export class LlamaModel implements Disposable {
   readonly device: Device;
   readonly dtype: ModelDtype;
   readonly weights: LlamaWeights;
+  /** What the checkpoint stores that this was loaded from; the model's own dtype if there is none. */
+  readonly storedDtype: StoredDtype;
   /** The folder this was loaded from, whose tokenizer goes along when the model is saved. */
   readonly folder: string | undefined;
   #gradients: LlamaWeights | undefined;
@@ -91,12 +105,13 @@ export class LlamaModel implements Disposable {
   private constructor(
     config: LlamaConfig,
     weights: LlamaWeights,
-    options: { device: Device; dtype: ModelDtype; folder?: string },
+    options: { device: Device; dtype: ModelDtype; storedDtype?: StoredDtype; folder?: string },
   ) {
     this.config = config;
     this.weights = weights;
     this.device = options.device;
     this.dtype = options.dtype;
+    this.storedDtype = options.storedDtype ?? options.dtype;
     this.folder = options.folder;
   }
 
@@ -126,13 +141,13 @@ export class LlamaModel implements Disposable {
 
   /** The model of a checkpoint with its weights not yet written; see {@link loadWeights}. */
   static allocate(
-    { folder, config, dtype: stored }: Omit<CheckpointView, 'read'>,
+    { folder, config, dtype: storedDtype }: Omit<CheckpointView, 'read'>,
     options: ModelOptions = {},
   ): LlamaModel {
     const device = openDevice(options.device);
-    const dtype = options.dtype ?? (stored === 'bfloat16' ? 'bfloat16' : 'float32');
+    const dtype = options.dtype ?? (storedDtype === 'bfloat16' ? 'bfloat16' : 'float32');
     const weights = new LlamaWeights(config, { dtype, device });
-    return new LlamaModel(config, weights, { device, dtype, folder });
+    return new LlamaModel(config, weights, { device, dtype, storedDtype, folder });
   }
 
   /** A model with random weights; see {@link initializeWeights}. */
@@ -297,25 +312,37 @@ export class LlamaModel implements Disposable {
 
   /**
    * Writes a Hugging Face folder, with the tokenizer's files of the folder this was loaded from (or of
-   * `companions`), and `files` in place of those of their names. Weights are written in the model's dtype
-   * unless `dtype` says otherwise.
+   * `companions`), and `files` in place of those of their names.
+   *
+   * @returns what rounding to the dtype took from the weights, if it could take anything.
+   * @throws LeiaError `io`; `usage` for weights that float16 cannot hold. What was in the folder is then still there.
    */
   async saveModel(
     folder: string,
-    options: {
-      readonly dtype?: ModelDtype;
-      readonly companions?: string | undefined;
-      readonly files?: ReadonlyMap<string, string>;
-    } = {},
-  ): Promise<void> {
-    const { dtype = this.dtype, companions = this.folder, files = new Map() } = options;
+    options: SaveModelOptions = {},
+  ): Promise<RoundingLoss | undefined> {
+    const { masters, before, companions = this.folder, files = new Map() } = options;
+    const dtype = resolveDtype(options.dtype, this.storedDtype);
+    const parameter = async (name: string) =>
+      storedValues(this.dtype, await this.parameter(name).readBits());
+    const exact = async (name: string) =>
+      masters ? storedValues('float32', await masters(name)) : await parameter(name);
+    // A parameter is its master rounded already: the folder then holds just what was trained with.
+    const asTrained = dtype === this.dtype;
+    const isExact = dtype === 'float32' || (asTrained && masters === undefined);
+    const rounding = new RoundingMeter(dtype);
     await saveCheckpoint(folder, {
       config: this.config,
       dtype,
       companions,
       files,
-      read: async (name) => storedValues(this.dtype, await this.parameter(name).readBits()),
+      read: asTrained ? parameter : exact,
+      onWrite: async (name, read, written) => {
+        if (isExact) return;
+        await rounding.add(asTrained ? await exact(name) : read, written, await before?.read(name));
+      },
     });
+    return isExact ? undefined : rounding.loss;
   }
 
   /** Bytes that are allocated now: weights, gradients, rotary tables, and what a pass of the last shape needs. */

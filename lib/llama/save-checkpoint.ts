@@ -46,6 +46,8 @@ export interface SaveCheckpointOptions {
   readonly dtype: StoredDtype;
   /** Called once for each parameter, in the order of the file; values of another dtype are converted. */
   readonly read: (name: string) => StoredValues | Promise<StoredValues>;
+  /** Hears of each parameter what was read and what is written of it. */
+  readonly onWrite?: (name: string, read: StoredValues, written: StoredValues) => Promise<void>;
   /** A folder whose tokenizer and generation files are copied. */
   readonly companions?: string | undefined;
   /** More files by name, with their content, in place of companions of that name. */
@@ -70,7 +72,12 @@ export async function saveCheckpoint(
       name,
       dtype: safetensorsDtypes[dtype],
       shape,
-      read: async () => bytesOf(await toDtype(name, await options.read(name), dtype)),
+      read: async () => {
+        const values = await options.read(name);
+        const written = await toDtype(name, values, dtype);
+        await options.onWrite?.(name, values, written);
+        return bytesOf(written);
+      },
     }),
   );
   await makeFolder(folder);

@@ -74,9 +74,16 @@ export function checkMemory({ total, activations }: MemoryPlan, device: string):
   );
 }
 
-/** @throws LeiaError `usage` if the folder's disk cannot hold the checkpoint and two resumable states. */
-export async function checkDisk(folder: string, plan: MemoryPlan): Promise<void> {
-  const needed = 3 * plan.parameters + 2 * plan.optimizer;
+/**
+ * @param modelBytes of the checkpoint that the run writes at its end.
+ * @throws LeiaError `usage` if the folder's disk cannot hold that and two resumable states.
+ */
+export async function checkDisk(
+  folder: string,
+  plan: MemoryPlan,
+  modelBytes: number,
+): Promise<void> {
+  const needed = modelBytes + 2 * (plan.parameters + plan.optimizer);
   let free: number;
   try {
     const { bavail, bsize } = await statfs(folder);

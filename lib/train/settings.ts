@@ -1,6 +1,7 @@
 // What a training run is told. The defaults are the paper's (Yamada & Ri 2024, Table 6), except for
 // sizes that depend on the machine. A run is resumed only with the settings that it began with.
 import { z } from 'zod';
+import { saveDtypes } from '../llama/stored-values.ts';
 import { LeiaError } from '../system/error.ts';
 
 const count = z.int().min(1);
@@ -58,6 +59,12 @@ export const trainSettings = z.strictObject({
     .enum(['float32', 'bfloat16'])
     .default('bfloat16')
     .describe('of weights and activations; the optimiser keeps float32 precision in both'),
+  saveDtype: z
+    .enum(saveDtypes)
+    .default('base')
+    .describe(
+      'of the saved weights; base: that of --model. float32 keeps all of the update where another training follows',
+    ),
   saveMinutes: z
     .number()
     .min(0)

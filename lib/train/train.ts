@@ -5,10 +5,12 @@ import { type AdaptedCheckpoint, adaptCheckpoint, viewOf } from '../leia/adapt.t
 import { type ArticleSource, SequenceSource, type SequenceState } from '../leia/batches.ts';
 import { Dataset } from '../leia/dataset.ts';
 import { manifestFile } from '../leia/dataset-format.ts';
-import { Checkpoint, configFile } from '../llama/checkpoint.ts';
+import { Checkpoint, configFile, readConfig } from '../llama/checkpoint.ts';
 import { LlamaModel } from '../llama/llama-model.ts';
 import { loadWeights } from '../llama/load-weights.ts';
 import { countParameters } from '../llama/parameters.ts';
+import type { RoundingLoss } from '../llama/rounding.ts';
+import { resolveDtype, type StoredDtype, storedBytes } from '../llama/stored-values.ts';
 import { LeiaError } from '../system/error.ts';
 import { Tokenizer } from '../tokenizer/tokenizer.ts';
 import { AdamW } from './adamw.ts';
@@ -50,11 +52,15 @@ export interface TrainStart {
   readonly parameters: number;
   readonly memory: MemoryPlan;
   readonly articles: number;
+  /** What the model will be saved in. */
+  readonly saveDtype: StoredDtype;
 }
 
 export interface TrainResult {
   /** False if an earlier run had finished already and nothing was done. */
   readonly trained: boolean;
+  /** What rounding took from the model when it was saved, unless it was saved exactly. */
+  readonly rounding?: RoundingLoss | undefined;
 }
 
 /**
@@ -76,12 +82,15 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   const plan = planMemory(adapted.config, settings);
   const source = openSource(dataset, options, adapted);
 
+  const saveDtype = resolveDtype(settings.saveDtype, adapted.dtype);
+
   if ((await claimRunFolder(output, await identity(options))) === 'finished') {
+    await checkSavedDtype(output, saveDtype);
     await removeResumeStates(output);
     return { trained: false };
   }
   checkMemory(plan, settings.device);
-  await checkDisk(output, plan);
+  await checkDisk(output, plan, countParameters(adapted.config) * storedBytes[saveDtype]);
   const { device, dtype, microBatchSize: batch, sequenceLength: sequence } = settings;
   using model = LlamaModel.allocate(adapted, { device, dtype });
   model.reserve({ batch, sequence });
@@ -95,11 +104,22 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
     parameters: countParameters(model.config),
     memory: plan,
     articles: options.articles?.length ?? dataset.articleCount,
+    saveDtype,
   });
   await run.finish();
-  await model.saveModel(output, { files: adapted.tokenizerFiles });
+  const rounding = await run.saveModel(adapted);
   await removeResumeStates(output);
-  return { trained: true };
+  return { trained: true, rounding };
+}
+
+/** @throws LeiaError `usage` if a finished run was saved in another dtype: its exact weights are gone. */
+async function checkSavedDtype(output: string, wanted: StoredDtype): Promise<void> {
+  const { dtype } = await readConfig(output);
+  if (dtype === wanted) return;
+  throw new LeiaError(
+    'usage',
+    `${output} holds the finished run of this command, saved as ${dtype} and not ${wanted}; choose that --save-dtype, or another --output to train again`,
+  );
 }
 
 /** A run's moving parts between its first step and its last. */
@@ -129,6 +149,23 @@ class Run {
     this.#position = this.#source.state();
     this.#optimizer.stepCount = state.step;
     return true;
+  }
+
+  /** Writes the trained model; if that fails, first a state, so that no step is lost. */
+  async saveModel(adapted: AdaptedCheckpoint): Promise<RoundingLoss | undefined> {
+    const { output, settings } = this.#options;
+    try {
+      return await this.#model.saveModel(output, {
+        dtype: settings.saveDtype,
+        masters: (name) => this.#optimizer.master(name),
+        before: adapted,
+        files: adapted.tokenizerFiles,
+      });
+    } catch (error) {
+      // What kept the model from being written may keep the state too; the first error says more.
+      await this.#save().catch(() => {});
+      throw error;
+    }
   }
 
   /** Takes all steps that are left. */
@@ -230,9 +267,9 @@ function openSource(
   });
 }
 
-/** All that decides the result; not where it is computed, nor how often it is saved. */
+/** All that decides the result; not where it is computed, nor how often and in which dtype it is saved. */
 async function identity({ model, data, articles, settings }: TrainOptions): Promise<RunIdentity> {
-  const { device: _, saveMinutes: __, ...decisive } = settings;
+  const { device: _, saveMinutes: __, saveDtype: ___, ...decisive } = settings;
   return {
     ...decisive,
     model: await hashFile(join(model, configFile)),

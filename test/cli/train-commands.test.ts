@@ -17,13 +17,18 @@ async function makeArguments(...more: string[]): Promise<{ args: string[]; outpu
 describe('leia train', () => {
   test('trains, exports, scores and generates', async () => {
     const { args, output } = await makeArguments('--max-steps', '3', '--micro-batch-size', '2');
+    args.push('--save-dtype', 'bfloat16');
     const run = await leia(args);
     expect(run.code).toBe(0);
     expect(run.stderr).toMatch(
       /M parameters, 12 articles; needs \d.* of \d.*memory: parameters .*gradients/,
     );
     expect(run.stderr).toMatch(/step 3\/3, loss \d\.\d{4}, .* tokens\/s/);
+    expect(run.stderr).toContain('will be saved as bfloat16; for another training step');
     expect(run.stdout).toContain(`The model is in ${output}`);
+    expect(run.stdout).toMatch(
+      /Saved as bfloat16: rounding is \d[\d.]* % of the update .* \d[\d.]* % of the weights that moved .* --save-dtype float32/,
+    );
     expect(Object.keys((await metricsOf(output))[2]!)).toEqual([
       'step',
       'loss',
@@ -34,10 +39,13 @@ describe('leia train', () => {
 
     const exported = `${output}-exported`;
     expect(run.stdout).toContain(`leia export --model ${output} --output ${exported}`);
-    expect((await leia(['export', '--model', output, '--output', exported])).code).toBe(0);
+    const exporting = ['export', '--model', output, '--output', exported];
+    const written = await leia([...exporting, '--save-dtype', 'float16']);
+    expect(written).toMatchObject({ code: 0 });
+    expect(written.stdout).toMatch(/Saved as float16: rounding changed the weights by [\de.-]+ %/);
     const config = JSON.parse(await readFile(join(exported, 'config.json'), 'utf8'));
-    expect(config.vocab_size).toBe(512);
-    const twice = await leia(['export', '--model', output, '--output', exported]);
+    expect(config).toMatchObject({ vocab_size: 512, torch_dtype: 'float16' });
+    const twice = await leia(exporting);
     expect(twice).toMatchObject({ code: 2 });
     expect(twice.stderr).toMatch(/^leia: .* already holds a checkpoint[^\n]*\n$/);
     const text = await leia(
@@ -122,7 +130,10 @@ describe('leia train', () => {
       /leia: cannot write .*model\.safetensors: the file would be larger/,
     );
     const files = await readdir(output);
-    expect(files.sort()).toEqual(['metrics.jsonl', 'run.json']);
+    expect(files.filter((name) => name !== 'resume').sort()).toEqual(['metrics.jsonl', 'run.json']);
+    // There was no room for a state either.
+    const states = await readdir(join(output, 'resume'));
+    expect(states.filter((name) => name.startsWith('step-'))).toEqual([]);
     expect((await leia(args)).code).toBe(0);
   });
 

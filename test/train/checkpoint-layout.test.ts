@@ -28,7 +28,7 @@ async function readByTheRules(path: string): Promise<Map<string, Entry & { data:
   const entries = Object.entries(json as Record<string, Entry>).sort(
     ([, a], [, b]) => a.data_offsets[0] - b.data_offsets[0],
   );
-  const sizes: Record<string, number> = { F32: 4, BF16: 2 };
+  const sizes: Record<string, number> = { F32: 4, BF16: 2, F16: 2 };
   let end = 0;
   for (const [, { dtype, shape, data_offsets }] of entries) {
     // No holes, no overlaps, and as many bytes as shape and dtype say.
@@ -46,9 +46,10 @@ async function readByTheRules(path: string): Promise<Map<string, Entry & { data:
 }
 
 describe.each(['tiny-llama', 'tiny-llama-tied'])('from %s', (name) => {
-  test.each(['float32', 'bfloat16'] as const)('in %s', async (dtype) => {
+  test.each(['float32', 'bfloat16', 'float16'] as const)('in %s', async (saveDtype) => {
+    const settings = { maxSteps: 1, strategy: 'none', learningRate: 1e-30 } as const;
     const options = {
-      ...(await makeRun({ maxSteps: 1, strategy: 'none', dtype, learningRate: 1e-30 })),
+      ...(await makeRun({ ...settings, dtype: 'bfloat16', saveDtype })),
       model: await makeModel(name),
     };
     await train(options);
@@ -58,14 +59,16 @@ describe.each(['tiny-llama', 'tiny-llama-tied'])('from %s', (name) => {
     for (const [tensor, { shape, data }] of base) {
       const entry = written.get(tensor)!;
       expect(entry.shape).toEqual(shape);
-      expect(entry.dtype).toBe(dtype === 'float32' ? 'F32' : 'BF16');
+      expect(entry.dtype).toBe({ float32: 'F32', bfloat16: 'BF16', float16: 'F16' }[saveDtype]);
       // A rate of nothing leaves the weights as they were: bit for bit, or rounded.
-      if (dtype === 'float32') expect(entry.data.equals(data)).toBe(true);
-      else expect(largestDifference(entry.data, data)).toBeLessThanOrEqual(1 / 256);
+      if (saveDtype === 'float32') expect(entry.data.equals(data)).toBe(true);
+      if (saveDtype === 'bfloat16') {
+        expect(largestDifference(entry.data, data)).toBeLessThanOrEqual(1 / 256);
+      }
     }
     const config = await readJson(join(options.output, 'config.json'));
     const before = await readJson(join(fixtures, name, 'config.json'));
-    expect(config).toEqual({ ...before, torch_dtype: dtype });
+    expect(config).toEqual({ ...before, torch_dtype: saveDtype });
     expect(await readdir(options.output)).toContain('tokenizer.json');
   });
 });

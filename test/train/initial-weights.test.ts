@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
 import { joinFloat32 } from '../../lib/core/bfloat16.ts';
 import { LlamaModel } from '../../lib/llama/llama-model.ts';
-import { SafetensorsFile, writeSafetensors } from '../../lib/llama/safetensors.ts';
+import { SafetensorsFile } from '../../lib/llama/safetensors.ts';
 import { type TrainOptions, train } from '../../lib/train/train.ts';
 import { readJson } from '../llama/fixtures.ts';
-import { makeRun } from './runs.ts';
+import { makeRun, storeAs } from './runs.ts';
 
 const name = 'model.layers.0.mlp.up_proj.weight';
 
@@ -50,27 +50,10 @@ async function masterOf(output: string, step: number): Promise<Float32Array> {
   return joinFloat32(await bits(`parameter.${name}`), await bits(low!));
 }
 
-/** Gives the weights of a folder another dtype, or config.json another opinion of it. */
-async function store(model: string, { file, claimed }: { file?: 'F16'; claimed?: string }) {
-  const path = join(model, 'model.safetensors');
-  if (file !== undefined) {
-    await using source = await SafetensorsFile.open(path);
-    const tensors = [...source.tensors].map(([tensor, { shape }]) => ({ tensor, shape }));
-    const halves = tensors.map(({ tensor, shape }, i) => ({
-      name: tensor,
-      dtype: file,
-      shape,
-      // Numbers between 0.25 and 1, in which float16 and bfloat16 have bits that the other lacks.
-      read: () => {
-        const size = shape.reduce((a, b) => a * b, 1);
-        const bits = Uint16Array.from({ length: size }, (_, j) => 0x3400 + ((j * 37 + i) % 0x800));
-        return new Uint8Array(bits.buffer);
-      },
-    }));
-    await writeSafetensors(path, halves);
-  }
-  const config = await readJson(join(model, 'config.json'));
-  await writeFile(join(model, 'config.json'), JSON.stringify({ ...config, torch_dtype: claimed }));
+/** Lets config.json claim another dtype than the weights have. */
+async function claim(model: string, dtype: string): Promise<void> {
+  const path = join(model, 'config.json');
+  await writeFile(path, JSON.stringify({ ...(await readJson(path)), torch_dtype: dtype }));
 }
 
 test.each(['float32', 'bfloat16'] as const)(
@@ -91,7 +74,7 @@ test.each(['float32', 'bfloat16', 'float16'])(
   'float32 weights start with all their bits where config.json says %s',
   async (claimed) => {
     const options = await makeRun(still);
-    await store(options.model, { claimed });
+    await claim(options.model, claimed);
     await stopAfter(options, 1);
     await using base = await SafetensorsFile.open(join(options.model, 'model.safetensors'));
     expect(await masterOf(options.output, 1)).toEqual(await base.readFloat32(name));
@@ -102,7 +85,8 @@ test.each(['float32', 'bfloat16', 'float16'])(
 
 test('float16 weights start with all their bits', async () => {
   const options = await makeRun(still);
-  await store(options.model, { file: 'F16', claimed: 'bfloat16' });
+  await storeAs(options.model, 'float16');
+  await claim(options.model, 'bfloat16');
   await stopAfter(options, 1);
   await using base = await SafetensorsFile.open(join(options.model, 'model.safetensors'));
   expect(base.entry(name).dtype).toBe('F16');

@@ -105,7 +105,9 @@ test('a run that cannot fit is refused with what would help', async () => {
 test('a disk that cannot hold what will be written is named', async () => {
   const folder = await temporaryFolder();
   const plan = planMemory(tiny, { dtype: 'float32', microBatchSize: 1, sequenceLength: 8 });
-  await checkDisk(folder, plan);
+  await checkDisk(folder, plan, plan.parameters);
+  const message = `${folder}: the disk has`;
   const huge = { ...plan, parameters: 1e18 };
-  await expectError(() => checkDisk(folder, huge), 'usage', `${folder}: the disk has`);
+  await expectError(() => checkDisk(folder, huge, plan.parameters), 'usage', message);
+  await expectError(() => checkDisk(folder, plan, 1e18), 'usage', message);
 });

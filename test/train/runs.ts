@@ -2,6 +2,9 @@ import { copyFile, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DatasetWriter } from '../../lib/leia/dataset-writer.ts';
 import { RandomStream } from '../../lib/leia/random.ts';
+import { Checkpoint } from '../../lib/llama/checkpoint.ts';
+import { saveCheckpoint } from '../../lib/llama/save-checkpoint.ts';
+import type { StoredDtype } from '../../lib/llama/stored-values.ts';
 import { Tokenizer } from '../../lib/tokenizer/tokenizer.ts';
 import type { StepMetrics } from '../../lib/train/metrics.ts';
 import { type TrainSettingsInput, trainSettings } from '../../lib/train/settings.ts';
@@ -24,6 +27,13 @@ export async function makeModel(name = 'tiny-llama'): Promise<string> {
     await copyFile(join(fixtures, 'tokenizer-tiny', file), join(folder, file));
   }
   return folder;
+}
+
+/** Rewrites the weights of a folder in another dtype, rounded to nearest. */
+export async function storeAs(folder: string, dtype: StoredDtype): Promise<void> {
+  await using checkpoint = await Checkpoint.open(folder);
+  const { config } = checkpoint;
+  await saveCheckpoint(folder, { config, dtype, read: (name) => checkpoint.read(name) });
 }
 
 /** A dataset of random articles, each with two entities. */
