@@ -33,8 +33,13 @@ Example:
     )
     .action(async ({ model, output, saveDtype }: ExportOptions) => {
       await using checkpoint = await Checkpoint.open(model);
-      const rounding = await writeConverted(output, await exportCheckpoint(checkpoint), saveDtype);
-      console.log(`The model without the extra tokens is in ${output}.`);
+      const exported = await exportCheckpoint(checkpoint);
+      const rounding = await writeConverted(output, exported, saveDtype);
+      console.log(
+        exported.keepsTokens
+          ? `The model is in ${output}. The base model had <translate> and </translate> already, so they stay.`
+          : `The model without the extra tokens is in ${output}.`,
+      );
       if (rounding !== undefined) console.log(describeRounding(rounding));
       console.log(`Next: leia generate --model ${output} --prompt TEXT --max-new-tokens 40`);
     });

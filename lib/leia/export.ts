@@ -6,42 +6,61 @@
 import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { CheckpointView } from '../llama/checkpoint.ts';
-import { changeLlamaConfig, type LlamaConfig } from '../llama/config.ts';
+import { changeLlamaConfig } from '../llama/config.ts';
 import { type RoundingLoss, RoundingMeter } from '../llama/rounding.ts';
 import { saveCheckpoint } from '../llama/save-checkpoint.ts';
 import { resolveDtype, type SaveDtype } from '../llama/stored-values.ts';
 import { LeiaError } from '../system/error.ts';
 
 import { removeSpecialTokens } from '../tokenizer/special-tokens.ts';
+import { Tokenizer } from '../tokenizer/tokenizer.ts';
 import { baseVocabularyKey, type ConvertedCheckpoint, translateTokens, viewOf } from './adapt.ts';
 import { firstRows } from './vocabulary-rows.ts';
 
+/** A checkpoint as the base model's users take it. */
+export interface ExportedCheckpoint extends ConvertedCheckpoint {
+  /** Whether the two tokens stay, because the base model had them before. */
+  readonly keepsTokens: boolean;
+}
+
 /**
- * An adapted checkpoint without the two tokens.
+ * An adapted checkpoint without the two tokens. A base model that had them already keeps them: its config does not
+ * say that LEIA added any.
  *
  * @throws LeiaError `mismatch` if it has not been adapted by leia; and what reading the tokenizer throws.
  */
-export async function exportCheckpoint(checkpoint: CheckpointView): Promise<ConvertedCheckpoint> {
+export async function exportCheckpoint(checkpoint: CheckpointView): Promise<ExportedCheckpoint> {
   const { folder, config } = checkpoint;
+  const { [baseVocabularyKey]: rows = null, ...source } = config.source;
+  if (rows === null) {
+    const tokenizer = await Tokenizer.load(folder);
+    const missing = translateTokens.find((token) => tokenizer.tokenId(token) === undefined);
+    if (missing === undefined) {
+      return viewOf(checkpoint, { tokenizerFiles: new Map<string, string>(), keepsTokens: true });
+    }
+    throw new LeiaError(
+      'mismatch',
+      `${folder}: the tokenizer has no ${missing}; was it adapted by leia?`,
+    );
+  }
   const { files, ids } = await removeSpecialTokens(folder, translateTokens);
-  const rows = baseVocabularySize(config, ids, folder);
-  const { [baseVocabularyKey]: _, ...source } = config.source;
+  const first = Math.min(...ids);
+  if (!isWhole(rows) || rows < first || rows > config.vocabSize) {
+    throw new LeiaError(
+      'mismatch',
+      `${folder}: config.json has ${baseVocabularyKey} ${JSON.stringify(rows)}, expected ${first} to ${config.vocabSize}`,
+    );
+  }
   const changed = changeLlamaConfig({ ...config, source }, { vocab_size: rows });
-  return viewOf(checkpoint, { config: changed, tokenizerFiles: files }, (matrix) =>
-    firstRows(matrix, config.hiddenSize, rows),
+  return viewOf(
+    checkpoint,
+    { config: changed, tokenizerFiles: files, keepsTokens: false },
+    (matrix) => firstRows(matrix, config.hiddenSize, rows),
   );
 }
 
-function baseVocabularySize(config: LlamaConfig, ids: readonly number[], folder: string): number {
-  const rows = config.source[baseVocabularyKey] ?? Math.min(...ids);
-  const first = Math.min(...ids);
-  if (Number.isInteger(rows) && (rows as number) >= first && (rows as number) <= config.vocabSize) {
-    return rows as number;
-  }
-  throw new LeiaError(
-    'mismatch',
-    `${folder}: config.json has ${baseVocabularyKey} ${JSON.stringify(rows)}, expected ${first} to ${config.vocabSize}`,
-  );
+function isWhole(value: unknown): value is number {
+  return Number.isInteger(value);
 }
 
 /**

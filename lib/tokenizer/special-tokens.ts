@@ -1,14 +1,15 @@
 /**
  * The special tokens of a tokenizer folder: which are BOS and EOS, and how a folder gains or loses the tokens
- * that LEIA adds. The same information stands in up to four files (Hugging Face's history); all that are
- * there are kept in step, so that transformers opens the result whichever it reads first.
+ * that LEIA adds. The same information stands in up to four files (Hugging Face's history). Each file that lists
+ * such tokens gets the new ones, and none gets a list that it did not have: where transformers finds an
+ * `added_tokens_decoder`, it reads BOS and EOS from no other file.
  */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { LeiaError } from '../system/error.ts';
 import { fileError } from '../system/files.ts';
-import { type AddedToken, idLimit, parseJson, parseTokenizerJson } from './tokenizer-json.ts';
+import { addTokens, parseJson, parseTokenizerJson, removeTokens } from './tokenizer-json.ts';
 
 /** A token as the config files spell it: its text, or an object with the text in `content`. */
 const token = z.union([
@@ -21,6 +22,7 @@ const namesSchema = z.looseObject({ bos_token: token.nullish(), eos_token: token
 const configSchema = z.looseObject({
   added_tokens_decoder: z.record(z.string(), z.looseObject({ content: z.string() })).optional(),
   additional_special_tokens: z.array(z.unknown()).nullish(),
+  // A list as transformers 5 writes it, or an object of tokens by role.
   extra_special_tokens: z.unknown().optional(),
 });
 
@@ -59,22 +61,23 @@ export async function addSpecialTokens(
   tokens: readonly string[],
 ): Promise<{ files: TokenizerFiles; ids: number[] }> {
   const { files, json } = await readFolder(folder);
-  const first = idLimit(json);
   const known = new Set(json.added_tokens.map(({ content }) => content));
   for (const content of tokens) {
     if (!known.has(content)) continue;
     throw new LeiaError('mismatch', `${folder}: the tokenizer already has ${content}`);
   }
-  const added = tokens.map((content, i) => ({ id: first + i, content, ...flags }));
-  json.added_tokens.push(...added);
+  const added = addTokens(json, tokens);
   files.set('tokenizer.json', format(json));
   for (const name of configFiles) {
     const config = await readOptional(folder, name, configSchema);
     if (config === undefined) continue;
-    if (name === 'tokenizer_config.json') {
-      config.added_tokens_decoder = decoderOf(json.added_tokens, config.added_tokens_decoder);
+    for (const { id, ...rest } of config.added_tokens_decoder ? added : []) {
+      config.added_tokens_decoder![id] = rest;
     }
-    config.additional_special_tokens = [...(config.additional_special_tokens ?? []), ...tokens];
+    const key = Array.isArray(config.extra_special_tokens)
+      ? 'extra_special_tokens'
+      : 'additional_special_tokens';
+    config[key] = [...((config[key] ?? []) as unknown[]), ...tokens];
     files.set(name, format(config));
   }
   const list = await readOptional(folder, 'added_tokens.json', z.record(z.string(), z.int()));
@@ -95,19 +98,8 @@ export async function removeSpecialTokens(
   tokens: readonly string[],
 ): Promise<{ files: TokenizerFiles; ids: number[] }> {
   const { files, json } = await readFolder(folder);
-  const limit = idLimit(json);
-  const ids = tokens.map((content) => {
-    const id = json.added_tokens.find((added) => added.content === content)?.id;
-    if (id !== undefined && id >= limit - tokens.length) return id;
-    throw new LeiaError(
-      'mismatch',
-      id === undefined
-        ? `${folder}: the tokenizer has no ${content}; was it adapted by leia?`
-        : `${folder}: ${content} has id ${id}, expected one of the last ${tokens.length}`,
-    );
-  });
+  const ids = removeTokens(json, tokens, folder);
   const gone = (content: unknown) => tokens.includes(String(content));
-  json.added_tokens = json.added_tokens.filter(({ content }) => !gone(content));
   files.set('tokenizer.json', format(json));
   for (const name of configFiles) {
     const config = await readOptional(folder, name, configSchema);
@@ -132,19 +124,6 @@ export async function removeSpecialTokens(
     );
   }
   return { files, ids };
-}
-
-const flags = {
-  single_word: false,
-  lstrip: false,
-  rstrip: false,
-  normalized: false,
-  special: true,
-};
-
-function decoderOf(added: readonly AddedToken[], existing: Record<string, object> = {}) {
-  const entries = added.map(({ id, ...rest }) => [String(id), existing[id] ?? rest]);
-  return Object.fromEntries(entries);
 }
 
 async function readFolder(folder: string) {

@@ -56,6 +56,7 @@ export function parseTokenizerJson(text: string, where: string): TokenizerJson {
     names.set(id, piece);
   }
   if (names.size === 0) throw new LeiaError('format', `${where}: the vocabulary is empty`);
+  checkNumbers(json, where);
   return json;
 }
 
@@ -75,6 +76,34 @@ function addedTokens(json: TokenizerJson): [string, number][] {
   return json.added_tokens.map(({ content, id }) => [content, id]);
 }
 
+/**
+ * The id that Hugging Face's libraries give to each added token. They use the id that the model's vocabulary has for
+ * it; a token without one they number themselves, whatever `id` says: from the number of entries in the vocabulary.
+ */
+function numberedIds(json: TokenizerJson): Map<string, number> {
+  const known = new Map(vocabulary(json));
+  const ids = new Map<string, number>();
+  let next = known.size;
+  for (const { content } of json.added_tokens) {
+    const id = ids.get(content) ?? known.get(content) ?? next;
+    ids.set(content, id);
+    next = Math.max(next, id + 1);
+  }
+  return ids;
+}
+
+function checkNumbers(json: TokenizerJson, where: string): void {
+  const numbered = numberedIds(json);
+  for (const { content, id } of json.added_tokens) {
+    const read = numbered.get(content);
+    if (read === id) continue;
+    throw new LeiaError(
+      'mismatch',
+      `${where}: the added token ${JSON.stringify(content)} has id ${id}, but transformers reads it as ${read}; write its true id into model.vocab too, where every program finds it`,
+    );
+  }
+}
+
 /** Largest id plus one: how many rows an embedding matrix needs. */
 export function idLimit(json: TokenizerJson): number {
   let limit = 0;
@@ -88,6 +117,54 @@ export function tokenIds(json: TokenizerJson): Map<string, number> {
   return new Map([...vocabulary(json), ...addedTokens(json)]);
 }
 
+const flags = {
+  single_word: false,
+  lstrip: false,
+  rstrip: false,
+  normalized: false,
+  special: true,
+};
+
+/** Adds special tokens; their ids follow the largest one. Returns them. */
+export function addTokens(json: TokenizerJson, tokens: readonly string[]): AddedToken[] {
+  const first = idLimit(json);
+  const added = tokens.map((content, i) => ({ id: first + i, content, ...flags }));
+  json.added_tokens.push(...added);
+  // Libraries number them by how many ids there are, which is less where ids are left out; see `numberedIds`.
+  const { vocab } = json.model;
+  if (numberedIds(json).get(tokens[0]!) !== first && !Array.isArray(vocab)) {
+    for (const { content, id } of added) vocab[content] = id;
+  }
+  return added;
+}
+
+/**
+ * The reverse of {@link addTokens}; `where` names the tokenizer in messages. Returns the ids.
+ *
+ * @throws LeiaError `mismatch` if a token is missing or not among the last ids.
+ */
+export function removeTokens(
+  json: TokenizerJson,
+  tokens: readonly string[],
+  where: string,
+): number[] {
+  const limit = idLimit(json);
+  const ids = tokens.map((content) => {
+    const id = json.added_tokens.find((added) => added.content === content)?.id;
+    if (id !== undefined && id >= limit - tokens.length) return id;
+    throw new LeiaError(
+      'mismatch',
+      id === undefined
+        ? `${where}: the tokenizer has no ${content}; was it adapted by leia?`
+        : `${where}: ${content} has id ${id}, expected one of the last ${tokens.length}`,
+    );
+  });
+  json.added_tokens = json.added_tokens.filter(({ content }) => !tokens.includes(content));
+  const { vocab } = json.model;
+  if (!Array.isArray(vocab)) for (const content of tokens) delete vocab[content];
+  return ids;
+}
+
 /**
  * The tokenizer that sees nothing but text: the same normaliser, pre-tokeniser and vocabulary, but a literal
  * `<s>` or `<translate>` in an article is spelled out in ordinary pieces, as SentencePiece does it, instead
@@ -95,11 +172,11 @@ export function tokenIds(json: TokenizerJson): Map<string, number> {
  */
 export function textOnly(json: TokenizerJson): TokenizerJson {
   const kept = json.added_tokens.filter((token) => !token.special);
-  const { vocab } = json.model;
   const model = { ...json.model };
-  if (!Array.isArray(vocab)) {
+  if (!Array.isArray(model.vocab)) {
     // The library numbers added tokens itself unless the model already knows them: keep their ids.
-    model.vocab = { ...vocab, ...Object.fromEntries(kept.map(({ content, id }) => [content, id])) };
+    const named = Object.fromEntries(kept.map(({ content, id }) => [content, id]));
+    model.vocab = { ...withoutNumbered(json, model.vocab), ...named };
   }
   return {
     ...json,
@@ -109,6 +186,20 @@ export function textOnly(json: TokenizerJson): TokenizerJson {
     padding: null,
     model,
   };
+}
+
+/** The vocabulary without special tokens that stand there to be numbered right, as {@link addTokens} puts them. */
+function withoutNumbered(
+  { added_tokens }: TokenizerJson,
+  vocab: Readonly<Record<string, number>>,
+): Record<string, number> {
+  const entries = Object.entries(vocab);
+  const limitOf = (list: typeof entries) =>
+    list.reduce((limit, [, id]) => Math.max(limit, id + 1), 0);
+  if (limitOf(entries) === entries.length) return vocab;
+  const special = new Set(added_tokens.filter((token) => token.special).map((t) => t.content));
+  const limit = limitOf(entries.filter(([piece]) => !special.has(piece)));
+  return Object.fromEntries(entries.filter(([piece, id]) => !special.has(piece) || id < limit));
 }
 
 /**

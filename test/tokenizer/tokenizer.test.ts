@@ -179,6 +179,38 @@ describe('a tokenizer folder that is not as it should be', () => {
     expect([...(await tokenizer.encode('<control>')).ids]).not.toContain(512);
   });
 
+  it('refuses an id that transformers does not read', async () => {
+    const added = { single_word: false, lstrip: false, rstrip: false, normalized: false };
+    const add = (...ids: number[]) =>
+      change('tokenizer.json', ({ added_tokens, ...json }) => ({
+        ...json,
+        added_tokens: [
+          ...(added_tokens as { id: number }[]).filter(({ id }) => id < 3),
+          ...ids.map((id) => ({ ...added, id, content: `<${id}>`, special: true })),
+        ],
+      }));
+    await add(512, 513);
+    expect((await Tokenizer.load(folder)).tokenId('<513>')).toBe(513);
+    // It numbers them in the order of the file, from the size of the vocabulary.
+    for (const ids of [
+      [512, 520],
+      [513, 512],
+    ]) {
+      await add(...ids);
+      expect(await rejection()).toMatchObject({
+        code: 'mismatch',
+        message: expect.stringMatching(
+          /added token "<5\d\d>" has id 5\d\d, but transformers reads/,
+        ),
+      });
+    }
+    // What the vocabulary says holds.
+    await change('tokenizer.json', (json) =>
+      edited(json, (model) => Object.assign(model.vocab, { '<513>': 513, '<512>': 512 })),
+    );
+    expect((await Tokenizer.load(folder)).tokenId('<513>')).toBe(513);
+  });
+
   it('may be byte-level, as LLaMA 3’s is', async () => {
     // Bytes as GPT-2 spells them: the space is "Ġ", 0xE6 0x9D 0xB1 (東) is "æĿ±".
     const alphabet = ['a', 'b', 'Ġ', 'æ', 'Ŀ', '±', '<', 's', '>'];
