@@ -10,7 +10,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   system: [],
   core: ['system'],
   tokenizer: ['core', 'system'],
-  llama: ['core', 'system'],
+  llama: ['core', 'system', 'tokenizer'],
   leia: ['core', 'llama', 'system', 'tokenizer'],
   'corpus/dump': ['core', 'system'],
   'corpus/wikitext': ['core', 'corpus/dump', 'system'],

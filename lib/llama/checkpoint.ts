@@ -5,6 +5,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { LeiaError } from '../system/error.ts';
 import { fileError } from '../system/files.ts';
+import { foreignFolder } from '../tokenizer/foreign-folder.ts';
 import { type LlamaConfig, parseLlamaConfig } from './config.ts';
 import { type LlamaParameter, llamaParameters } from './parameters.ts';
 import { SafetensorsFile, storedDtype } from './safetensors.ts';
@@ -47,7 +48,7 @@ export class Checkpoint {
    * Opens and checks a folder.
    *
    * @throws LeiaError `io` (a file is missing or unreadable), `format` (a file is damaged), `unsupported`
-   *   (another architecture or dtype), `mismatch` (tensors missing, too many, or of another shape).
+   *   (another architecture, dtype or format of files), `mismatch` (tensors missing, too many, or of another shape).
    */
   static async open(folder: string): Promise<Checkpoint> {
     const config = await readConfig(folder);
@@ -146,6 +147,10 @@ export class Checkpoint {
 /** Reads and checks the `config.json` of a checkpoint folder. */
 export async function readConfig(folder: string): Promise<LlamaConfig> {
   const path = join(folder, configFile);
+  if (!(await exists(path))) {
+    const foreign = await foreignFolder(folder, 'model');
+    if (foreign !== undefined) throw foreign;
+  }
   return parseLlamaConfig(await readJson(path), path);
 }
 
@@ -160,10 +165,8 @@ async function openWeights(
     return new Map([...file.tensors.keys()].map((name) => [name, file]));
   }
   if (await exists(join(folder, indexFile))) return await openShards(folder, files);
-  const pickled = (await exists(join(folder, 'pytorch_model.bin')))
-    ? ': pytorch_model.bin cannot be read, save the model with safe_serialization=True'
-    : '';
-  throw new LeiaError('io', `${folder} has neither ${singleFile} nor ${indexFile}${pickled}`);
+  const foreign = await foreignFolder(folder, 'model');
+  throw foreign ?? new LeiaError('io', `${folder} has neither ${singleFile} nor ${indexFile}`);
 }
 
 async function openShards(
@@ -234,13 +237,14 @@ async function readJson(path: string): Promise<unknown> {
   }
 }
 
-/** Whether there is such a file; anything but "no such file" is an error. */
+/** Whether there is such a file; anything but "no such file or folder" is an error. */
 async function exists(path: string): Promise<boolean> {
   try {
     await stat(path);
     return true;
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return false;
+    const code = error instanceof Error && 'code' in error ? error.code : '';
+    if (code === 'ENOENT' || code === 'ENOTDIR') return false;
     throw fileError('read', path, error);
   }
 }

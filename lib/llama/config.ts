@@ -1,8 +1,9 @@
-// Hugging Face's `config.json` of a LlamaForCausalLM (LLaMA 1, 2 and 3), checked and given defaults as
-// transformers gives them. Whatever would change the computation and is not implemented here is refused
-// by name and value; keys that change nothing are kept and written back as they came.
+// Hugging Face's `config.json` of a LlamaForCausalLM (LLaMA 1, 2 and 3), or of a MistralForCausalLM without a
+// sliding window, which computes the same; checked and given defaults as transformers gives them. Whatever
+// would change the computation and is not implemented here is refused by name and value; keys that change
+// nothing are kept and written back as they came.
 //
-// Source: transformers' `LlamaConfig` and `modeling_rope_utils`, versions 4 (`rope_theta`, `rope_scaling`,
+// Source: transformers' `LlamaConfig`, `MistralConfig` and `modeling_rope_utils`, versions 4 (`rope_theta`, `rope_scaling`,
 // `torch_dtype`) and 5 (`rope_parameters`, `dtype`).
 import { z } from 'zod';
 import { LeiaError } from '../system/error.ts';
@@ -62,6 +63,7 @@ const schema = z.looseObject({
   num_key_value_heads: optional(size),
   head_dim: optional(size),
   max_position_embeddings: optional(size),
+  sliding_window: optional(size),
   rms_norm_eps: optional(positive),
   initializer_range: optional(z.number().min(0).max(1)),
   tie_word_embeddings: optional(z.boolean()),
@@ -88,15 +90,31 @@ const ropeSchema = z.strictObject({
   finetuned: optional(z.boolean()),
 });
 
+/** What the two families call themselves, and the defaults in which they differ. */
+const families = {
+  llama: {
+    // The second is the spelling of the first conversions of LLaMA 1.
+    architectures: ['LlamaForCausalLM', 'LLaMAForCausalLM'],
+    intermediateSize: 11008,
+    numKeyValueHeads: undefined,
+    maxPositionEmbeddings: 2048,
+    slidingWindow: undefined,
+  },
+  mistral: {
+    architectures: ['MistralForCausalLM'],
+    intermediateSize: 14336,
+    numKeyValueHeads: 8,
+    maxPositionEmbeddings: 131072,
+    slidingWindow: 4096,
+  },
+} as const;
+
 /** Keys that change what a LLaMA computes, with the values that leave it as implemented here. */
 const supportedValues: Readonly<Record<string, readonly unknown[]>> = {
   hidden_act: ['silu'],
   attention_bias: [false],
   mlp_bias: [false],
-  attention_dropout: [0],
-  pretraining_tp: [1],
   partial_rotary_factor: [1],
-  sliding_window: [],
   quantization_config: [],
   is_encoder_decoder: [false],
   add_cross_attention: [false],
@@ -111,13 +129,18 @@ const supportedValues: Readonly<Record<string, readonly unknown[]>> = {
  */
 export function parseLlamaConfig(json: unknown, where = 'config.json'): LlamaConfig {
   const source = asObject(json, where);
+  const family = families[familyOf(source, where)];
   refuseUnsupported(source, where);
   const raw = check(schema, source, where);
 
   const hiddenSize = raw.hidden_size ?? 4096;
   const numAttentionHeads = raw.num_attention_heads ?? 32;
-  const numKeyValueHeads = raw.num_key_value_heads ?? numAttentionHeads;
-  const maxPositionEmbeddings = raw.max_position_embeddings ?? 2048;
+  const keyValueHeadsIfAbsent =
+    'num_key_value_heads' in source ? undefined : family.numKeyValueHeads;
+  const numKeyValueHeads = raw.num_key_value_heads ?? keyValueHeadsIfAbsent ?? numAttentionHeads;
+  const maxPositionEmbeddings = raw.max_position_embeddings ?? family.maxPositionEmbeddings;
+  const windowIfAbsent = 'sliding_window' in source ? undefined : family.slidingWindow;
+  refuseWindow(raw.sliding_window ?? windowIfAbsent, maxPositionEmbeddings, where);
   if (hiddenSize % numAttentionHeads !== 0) {
     contradiction(
       where,
@@ -139,7 +162,7 @@ export function parseLlamaConfig(json: unknown, where = 'config.json'): LlamaCon
   return {
     vocabSize,
     hiddenSize,
-    intermediateSize: raw.intermediate_size ?? 11008,
+    intermediateSize: raw.intermediate_size ?? family.intermediateSize,
     numHiddenLayers: raw.num_hidden_layers ?? 32,
     numAttentionHeads,
     numKeyValueHeads,
@@ -188,8 +211,9 @@ const floatKeys = new Set([
 /** The text of `config.json` for this config, laid out as transformers does. */
 export function formatLlamaConfig(config: LlamaConfig): string {
   const complete: Record<string, unknown> = { ...config.source };
-  complete.architectures ??= ['LlamaForCausalLM'];
-  complete.model_type ??= 'llama';
+  const family = familyOf(complete, 'config.json');
+  complete.architectures ??= [families[family].architectures[0]];
+  complete.model_type ??= family;
   return `${formatJson(complete, '', '')}\n`;
 }
 
@@ -228,13 +252,15 @@ function check<T extends z.ZodType>(type: T, value: object, where: string): z.ou
   throw new LeiaError(code, `${where}:${name} ${issue?.message ?? 'invalid'}`);
 }
 
-function refuseUnsupported(source: Readonly<Record<string, unknown>>, where: string): void {
-  const refuse = (key: string, supported: string) => {
-    throw new LeiaError(
-      'unsupported',
-      `${where}: ${key} is ${JSON.stringify(source[key])}, which is not supported (${supported})`,
-    );
-  };
+function unsupported(where: string, key: string, value: unknown, supported: string): never {
+  throw new LeiaError(
+    'unsupported',
+    `${where}: ${key} is ${JSON.stringify(value)}, which is not supported (${supported})`,
+  );
+}
+
+/** Which family a config is of, by model_type or, where that is missing, by architectures. */
+function familyOf(source: Readonly<Record<string, unknown>>, where: string): keyof typeof families {
   const { model_type: modelType, architectures } = source;
   if (modelType === undefined && architectures === undefined) {
     throw new LeiaError(
@@ -242,20 +268,50 @@ function refuseUnsupported(source: Readonly<Record<string, unknown>>, where: str
       `${where}: neither model_type nor architectures is given, expected "llama" and ["LlamaForCausalLM"]`,
     );
   }
-  if (modelType !== undefined && modelType !== 'llama') refuse('model_type', 'only "llama"');
-  if (Array.isArray(architectures) && architectures.some((name) => name !== 'LlamaForCausalLM')) {
-    refuse('architectures', 'only ["LlamaForCausalLM"]');
+  const ofArchitectures = (name: keyof typeof families) =>
+    !Array.isArray(architectures) ||
+    architectures.every((item) =>
+      (families[name].architectures as readonly unknown[]).includes(item),
+    );
+  const names = Object.keys(families) as (keyof typeof families)[];
+  const named = names.filter((name) => modelType === undefined || modelType === name);
+  if (named.length === 0) {
+    unsupported(
+      where,
+      'model_type',
+      modelType,
+      'only "llama", and "mistral" without a sliding window',
+    );
   }
+  const family = named.find(ofArchitectures);
+  if (family !== undefined) return family;
+  const expected = named.map((name) => `["${families[name].architectures[0]}"]`).join(' or ');
+  return unsupported(where, 'architectures', architectures, `only ${expected}`);
+}
+
+/** A window as long as the longest sequence hides nothing. */
+function refuseWindow(window: number | undefined, longest: number, where: string): void {
+  if (window === undefined || window >= longest) return;
+  unsupported(
+    where,
+    'sliding_window',
+    window,
+    `only null, or max_position_embeddings ${longest} and more; for shorter sequences, lower that to ${window}`,
+  );
+}
+
+function refuseUnsupported(source: Readonly<Record<string, unknown>>, where: string): void {
   for (const [key, values] of Object.entries(supportedValues)) {
     const value = source[key];
     const empty = value === undefined || value === null || isEmptyContainer(value);
     if (!empty && !values.includes(value)) {
-      refuse(key, values.length === 0 ? 'only null' : `only ${JSON.stringify(values[0])}`);
+      const supported = values.length === 0 ? 'only null' : `only ${JSON.stringify(values[0])}`;
+      unsupported(where, key, value, supported);
     }
   }
   const layers = source.layer_types;
   if (Array.isArray(layers) && layers.some((layer) => layer !== 'full_attention')) {
-    refuse('layer_types', 'only "full_attention"');
+    unsupported(where, 'layer_types', layers, 'only "full_attention"');
   }
 }
 

@@ -78,6 +78,8 @@ export function parseHeader(
 }
 
 function parseMetadata(path: string, value: unknown): Record<string, string> {
+  // Python's None, which the reference reads as no metadata.
+  if (value === null) return {};
   const valid =
     typeof value === 'object' &&
     value !== null &&

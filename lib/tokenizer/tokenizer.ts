@@ -11,6 +11,7 @@ import { LeiaError } from '../system/error.ts';
 import { fileError } from '../system/files.ts';
 import { bpeTables } from './bpe-tables.ts';
 import { type BpeTables, BpeTokenizer, type Encoding } from './bpe-tokenizer.ts';
+import { foreignFolder } from './foreign-folder.ts';
 import { specialTokens } from './special-tokens.ts';
 import {
   idLimit,
@@ -70,7 +71,7 @@ export class Tokenizer {
    * Opens the tokenizer of a checkpoint folder: `tokenizer.json`, and `tokenizer_config.json` or
    * `special_tokens_map.json` for the names of BOS and EOS.
    *
-   * @throws LeiaError `io` (no such file), `format` (damaged), `unsupported` (no BOS or EOS).
+   * @throws LeiaError `io` (no such file), `format` (damaged), `unsupported` (no BOS or EOS; another format).
    */
   static async load(folder: string): Promise<Tokenizer> {
     const path = join(folder, 'tokenizer.json');
@@ -78,7 +79,7 @@ export class Tokenizer {
     try {
       text = await readFile(path, 'utf8');
     } catch (error) {
-      throw fileError('read', path, error);
+      throw (await foreignFolder(folder, 'tokenizer')) ?? fileError('read', path, error);
     }
     return new Tokenizer(folder, parseTokenizerJson(text, path), await specialTokens(folder));
   }

@@ -45,6 +45,50 @@ describe('parseLlamaConfig', () => {
     expect(config).toMatchObject({ bosTokenId: null, eosTokenIds: [] });
   });
 
+  test.each([
+    ['architectures', ['LLaMAForCausalLM']],
+    // Both change how training computes, or in how many pieces, and nothing of the model.
+    ['attention_dropout', 0.1],
+    ['pretraining_tp', 2],
+    ['sliding_window', 2048],
+  ])('takes %s %j, and keeps it', (key, value) => {
+    const config = parseLlamaConfig({ ...minimal, [key]: value });
+    expect(config).toEqual({ ...parseLlamaConfig(minimal), source: { ...minimal, [key]: value } });
+    expect(JSON.parse(formatLlamaConfig(config))[key]).toEqual(value);
+  });
+
+  test('reads a Mistral without a sliding window as the LLaMA that it is', async () => {
+    const mistral = { model_type: 'mistral', sliding_window: null };
+    const config = parseLlamaConfig({ ...mistral, architectures: ['MistralForCausalLM'] });
+    expect(config).toMatchObject({
+      hiddenSize: 4096,
+      intermediateSize: 14336,
+      numAttentionHeads: 32,
+      numKeyValueHeads: 8,
+      headDim: 128,
+      maxPositionEmbeddings: 131072,
+      rope: { type: 'default', theta: 10000 },
+    });
+    // Of Mistral 7B 0.3.
+    expect(countParameters(parseLlamaConfig({ ...mistral, vocab_size: 32768 }))).toBe(7248023552);
+    const { numKeyValueHeads } = parseLlamaConfig({ ...mistral, num_key_value_heads: null });
+    expect(numKeyValueHeads).toBe(32);
+    expect(JSON.parse(formatLlamaConfig(parseLlamaConfig(mistral)))).toMatchObject({
+      architectures: ['MistralForCausalLM'],
+      ...mistral,
+    });
+    // One that says nothing has a window, of 4096.
+    for (const window of [{}, { sliding_window: 4096 }]) {
+      const windowed = { model_type: 'mistral', ...window };
+      const message = 'sliding_window is 4096, which is not supported (only null, or';
+      await expectError(() => parseLlamaConfig(windowed), 'unsupported', message);
+      const short = parseLlamaConfig({ ...windowed, max_position_embeddings: 4096 });
+      expect(short.maxPositionEmbeddings).toBe(4096);
+    }
+    const mixed = { ...mistral, architectures: ['LlamaForCausalLM'] };
+    await expectError(() => parseLlamaConfig(mixed), 'unsupported', 'only ["MistralForCausalLM"]');
+  });
+
   test('reads several end tokens', () => {
     const config = parseLlamaConfig({ ...minimal, eos_token_id: [128001, 128008, 128009] });
     expect(config.eosTokenIds).toEqual([128001, 128008, 128009]);
@@ -84,14 +128,14 @@ describe('parseLlamaConfig', () => {
   });
 
   test.each([
-    ['model_type', 'mistral'],
+    ['model_type', 'qwen2'],
     ['architectures', ['LlamaForSequenceClassification']],
+    ['architectures', ['LlamaForCausalLM', 'MistralForCausalLM']],
+    ['architectures', ['MistralForCausalLM']],
     ['hidden_act', 'gelu'],
     ['attention_bias', true],
     ['mlp_bias', true],
-    ['attention_dropout', 0.1],
-    ['pretraining_tp', 2],
-    ['sliding_window', 4096],
+    ['sliding_window', 2047],
     ['quantization_config', { quant_method: 'gptq' }],
     ['partial_rotary_factor', 0.5],
     ['layer_types', ['full_attention', 'sliding_attention']],

@@ -122,6 +122,14 @@ describe('SafetensorsFile', () => {
     await expectError(() => SafetensorsFile.open(path), 'format', text);
   });
 
+  test.each([{ __metadata__: null }, {}])('reads %j as no metadata', async (metadata) => {
+    const path = join(await temporaryFolder(), 'a.safetensors');
+    await writeFile(path, fileOf({ ...metadata, a: f32([1], 0, 4) }, 4));
+    await using file = await SafetensorsFile.open(path);
+    expect(file.metadata).toEqual({});
+    expect([...file.tensors.keys()]).toEqual(['a']);
+  });
+
   test('refuses a header that is not UTF-8', async () => {
     const path = join(await temporaryFolder(), 'a.safetensors');
     const bytes = fileOf({ __metadata__: { a: 'xx' } }, 0);
