@@ -14,7 +14,8 @@ import { Dataset } from '../leia/dataset.ts';
 import { type PassagePreview, previewArticle } from '../leia/preview.ts';
 import { type DemoRun, demoPage } from '../report/demo-page.ts';
 import { LeiaError } from '../system/error.ts';
-import { makeFolder, writeFileAtomically } from '../system/files.ts';
+import { removeTemporaries, writeFileAtomically } from '../system/files.ts';
+import { lockFolder } from '../system/lock.ts';
 import { Tokenizer } from '../tokenizer/tokenizer.ts';
 import type { TrainSettings } from '../train/settings.ts';
 import { formatStatistics, statisticsOf } from './data.ts';
@@ -22,7 +23,7 @@ import { interruptible } from './interrupt.ts';
 import { addSettings, readSettings } from './options.ts';
 import { formatPieces } from './passages.ts';
 import { prepareStages } from './prepare.ts';
-import { formatDuration } from './progress.ts';
+import { formatDuration, warn } from './progress.ts';
 import { StageProgress } from './stage-progress.ts';
 import { style } from './style.ts';
 import { TrainProgress } from './train.ts';
@@ -66,7 +67,8 @@ async function runDemo(settings: Settings, signal: AbortSignal): Promise<void> {
   const { output, seed, steps } = settings;
   const source = openSource(settings);
   const tokenizer = await Tokenizer.load(settings.tokenizer ?? join(sample, 'tokenizer'));
-  await makeFolder(output);
+  await using _ = await lockFolder(output, { onWarning: warn });
+  await removeTemporaries(output, () => true);
 
   heading(1, `Reading ${source.dump}`);
   console.log(`English names: ${source.names}`);
@@ -155,7 +157,7 @@ async function prepareData(
   await prepare({
     ...{ dump, language, names, tokenizer, output, signal },
     onProgress: progress.update,
-    onWarning: (message) => console.error(`warning: ${message}`),
+    onWarning: warn,
   }).finally(() => progress.done());
 }
 

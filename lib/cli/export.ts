@@ -4,6 +4,7 @@ import { exportCheckpoint, writeConverted } from '../leia/export.ts';
 import { Checkpoint } from '../llama/checkpoint.ts';
 import { type SaveDtype, saveDtypes } from '../llama/stored-values.ts';
 import { describeRounding } from './model-options.ts';
+import { warn } from './progress.ts';
 
 interface ExportOptions {
   model: string;
@@ -34,7 +35,7 @@ Example:
     .action(async ({ model, output, saveDtype }: ExportOptions) => {
       await using checkpoint = await Checkpoint.open(model);
       const exported = await exportCheckpoint(checkpoint);
-      const rounding = await writeConverted(output, exported, saveDtype);
+      const rounding = await writeConverted(output, exported, { saveDtype, onWarning: warn });
       console.log(
         exported.keepsTokens
           ? `The model is in ${output}. The base model had <translate> and </translate> already, so they stay.`

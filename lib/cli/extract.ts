@@ -1,10 +1,12 @@
+import { basename, dirname } from 'node:path';
 import type { Command } from 'commander';
 import { z } from 'zod';
 import { extractText } from '../corpus/dataset/extract-text.ts';
-import { writeFileAtomically } from '../system/files.ts';
+import { removeTemporaries, writeFileAtomically } from '../system/files.ts';
+import { lockFile } from '../system/lock.ts';
 import { interruptible } from './interrupt.ts';
 import { addSettings, readSettings } from './options.ts';
-import { formatBytes } from './progress.ts';
+import { formatBytes, warn } from './progress.ts';
 import { StageProgress } from './stage-progress.ts';
 
 const schema = z.strictObject({
@@ -45,13 +47,15 @@ export function registerExtract(program: Command): void {
 async function run({ output, workers, ...input }: z.output<typeof schema>): Promise<void> {
   const progress = new StageProgress({ text: 'articles' });
   let [articles, bytes] = [0, 0];
+  await using _ = await lockFile(output, { onWarning: warn });
+  await removeTemporaries(dirname(output), (name) => name === basename(output));
   await interruptible(async (signal) => {
     const pieces = extractText({
       ...input,
       ...(workers ? { workers } : {}),
       signal,
       onProgress: (done, of) => progress.update('text', done, undefined, of),
-      onWarning: (message) => console.error(`warning: ${message}`),
+      onWarning: warn,
     });
     const writing = writeFileAtomically(output, async (handle) => {
       for await (const piece of pieces) {

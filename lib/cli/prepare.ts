@@ -9,6 +9,7 @@ import { Tokenizer } from '../tokenizer/tokenizer.ts';
 import { formatStatistics } from './data.ts';
 import { interruptible } from './interrupt.ts';
 import { addSettings, readSettings } from './options.ts';
+import { warn } from './progress.ts';
 import { StageProgress } from './stage-progress.ts';
 
 const schema = z.strictObject({
@@ -91,7 +92,7 @@ async function run(settings: Settings): Promise<void> {
       ...(workers ? { workers } : {}),
       shardBytes: shardSize * 2 ** 20,
       onProgress: progress.update,
-      onWarning: (message: string) => console.error(`warning: ${message}`),
+      onWarning: warn,
     };
     const work =
       'text' in input

@@ -37,6 +37,11 @@ export class Progress {
   }
 }
 
+/** Shows what looks wrong but does not stop the work. */
+export function warn(message: string): void {
+  process.stderr.write(`warning: ${message}\n`);
+}
+
 /** "1 h 03 min", "4 min 05 s", "12 s". */
 export function formatDuration(seconds: number): string {
   if (!Number.isFinite(seconds)) return '?';

@@ -9,7 +9,7 @@ import { type TrainStart, train } from '../train/train.ts';
 import { interruptible } from './interrupt.ts';
 import { describeRounding } from './model-options.ts';
 import { addSettings, readSettings } from './options.ts';
-import { formatBytes, formatDuration, Progress } from './progress.ts';
+import { formatBytes, formatDuration, Progress, warn } from './progress.ts';
 
 const schema = z.strictObject({
   model: z.string().describe('Hugging Face folder of the LLaMA to start from, with its tokenizer'),
@@ -51,6 +51,7 @@ async function run({ model, data, output, ...settings }: Settings): Promise<void
       onStart: progress.start,
       onMicroBatch: progress.microBatch,
       onStep: progress.step,
+      onWarning: progress.warning,
     }).finally(() => progress.done()),
   );
   console.log(
@@ -106,6 +107,8 @@ export class TrainProgress {
     this.#last = metrics;
     this.#show(metrics.step);
   };
+
+  readonly warning = warn;
 
   done(): void {
     this.#line.done();

@@ -38,6 +38,7 @@ export interface TrainListener {
   readonly start: (begin: TrainStart) => void;
   readonly microBatch: (step: number, sequences: number) => void;
   readonly step: (metrics: StepMetrics) => void;
+  readonly warning: (message: string) => void;
   readonly done: () => void;
 }
 
@@ -74,6 +75,7 @@ export async function trainAndMeasure(run: DemoTraining): Promise<DemoRun> {
       }
     },
     onMicroBatch: progress.microBatch,
+    onWarning: progress.warning,
     onStep: async (metrics, model) => {
       progress.step(metrics);
       if (steps.includes(metrics.step)) await measure(metrics.step, model);

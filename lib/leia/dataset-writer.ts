@@ -3,11 +3,12 @@
  * next one begins. A progress file says which shards are complete and how far the writer's input had been read by
  * then: when the program is killed, the same command goes on from there. The manifest comes last.
  */
-import { readdir, readFile, rm } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { LeiaError } from '../system/error.ts';
-import { fileError, makeFolder, writeFileAtomically } from '../system/files.ts';
+import { fileError, removeTemporaries, writeFileAtomically } from '../system/files.ts';
+import { isLock, type Lock, type LockOptions, lockFolder } from '../system/lock.ts';
 import {
   type DatasetMeta,
   type Json,
@@ -30,6 +31,7 @@ const defaultShardBytes = 128 * 1024 * 1024;
 
 export class DatasetWriter {
   readonly folder: string;
+  readonly #lock: Lock;
   readonly #meta: DatasetMeta;
   readonly #shardBytes: number;
   /** Those that are complete. */
@@ -41,18 +43,20 @@ export class DatasetWriter {
   #begun: number;
   #open: ShardWriter | undefined;
   #lastCursor: Json;
-  /** What the shard before the open one is waited for with. */
+  /** Done when the shard before the open one is complete. */
   #closing: Promise<void> = Promise.resolve();
   #failure: unknown;
 
   private constructor(
     folder: string,
+    lock: Lock,
     meta: DatasetMeta,
     shardBytes: number,
     shards: Shard[],
     cursor: Json,
   ) {
     this.folder = folder;
+    this.#lock = lock;
     this.#meta = meta;
     this.#shardBytes = shardBytes;
     this.#shards = shards;
@@ -63,16 +67,32 @@ export class DatasetWriter {
   }
 
   /**
-   * Starts a dataset in `folder`, or goes on with one that was begun there with the same `meta`.
+   * Starts a dataset in `folder`, or goes on with one that was begun there with the same `meta`. The folder is
+   * locked until the writer has finished or is disposed of.
    *
-   * @throws LeiaError `usage` if the folder has a finished dataset, or one begun with other settings; `io`.
+   * @throws LeiaError `usage` if the folder has a finished dataset, or one begun with other settings, or if another
+   *   process writes there; `io`.
    */
   static async create(
     folder: string,
     meta: DatasetMeta,
-    { shardBytes = defaultShardBytes }: { shardBytes?: number } = {},
+    { shardBytes = defaultShardBytes, ...options }: { shardBytes?: number } & LockOptions = {},
   ): Promise<DatasetWriter> {
-    await makeFolder(folder);
+    const lock = await lockFolder(folder, options);
+    try {
+      return await DatasetWriter.#begin(folder, lock, meta, shardBytes);
+    } catch (error) {
+      await lock.release();
+      throw error;
+    }
+  }
+
+  static async #begin(
+    folder: string,
+    lock: Lock,
+    meta: DatasetMeta,
+    shardBytes: number,
+  ): Promise<DatasetWriter> {
     const manifest = await readOptional(join(folder, manifestFile));
     if (manifest !== undefined) {
       const there = parseChecked(manifestSchema, manifest, join(folder, manifestFile)).meta;
@@ -81,12 +101,12 @@ export class DatasetWriter {
         `${folder} already holds a finished dataset${describeDifference(there, meta)}; remove it or write to another folder`,
       );
     }
-    await removeLeftovers(folder);
+    await removeTemporaries(folder, (name) => isPart(name) || isLock(name));
     const path = join(folder, progressFile);
     const text = await readOptional(path);
     const progress = text === undefined ? undefined : parseChecked(progressSchema, text, path);
     if (progress === undefined || progress.shards.length === 0) {
-      const writer = new DatasetWriter(folder, meta, shardBytes, [], null);
+      const writer = new DatasetWriter(folder, lock, meta, shardBytes, [], null);
       // Says at once that the folder is begun, and whether it can be written to.
       await writer.#writeProgress();
       return writer;
@@ -98,7 +118,7 @@ export class DatasetWriter {
         `${folder} holds a dataset begun with other input or options${other}; remove it or write to another folder`,
       );
     }
-    return new DatasetWriter(folder, meta, shardBytes, progress.shards, progress.cursor);
+    return new DatasetWriter(folder, lock, meta, shardBytes, progress.shards, progress.cursor);
   }
 
   /** How many articles are in the dataset so far. After {@link create}: how many were there already. */
@@ -165,22 +185,29 @@ export class DatasetWriter {
     };
     await writeFileAtomically(join(this.folder, manifestFile), format(manifest));
     await rm(join(this.folder, progressFile), { force: true });
+    await this.#lock.release();
     return manifest;
   }
 
   /** Deletes what was written, when the work has turned out to be of no use. */
   async discard(): Promise<void> {
-    await this[Symbol.asyncDispose]();
+    await this.#giveUpOpenShard();
     for (let shard = 0; shard < this.#begun; shard++) {
       for (const file of shardFiles) {
         await rm(join(this.folder, shardFileName(file, shard)), { force: true });
       }
     }
     await rm(join(this.folder, progressFile), { force: true });
+    await this.#lock.release();
   }
 
   /** Gives up the shard that is not full; those that are stay, for {@link create} to go on from. */
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.#giveUpOpenShard();
+    await this.#lock.release();
+  }
+
+  async #giveUpOpenShard(): Promise<void> {
     await this.#closing.catch(() => {});
     await this.#open?.discard();
     this.#open = undefined;
@@ -256,13 +283,9 @@ function isObject(value: Json | undefined): value is { [key: string]: Json } {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** Temporary files of a run that was killed while it wrote. */
-async function removeLeftovers(folder: string): Promise<void> {
-  const ours =
-    /^\.(?:(?:articles|passages|index)-\d{5}\.\w+|progress\.json|manifest\.json)\..+\.tmp$/;
-  for (const name of await readdir(folder)) {
-    if (ours.test(name)) await rm(join(folder, name), { force: true });
-  }
+/** Whether a file of this name belongs to a dataset. */
+function isPart(name: string): boolean {
+  return /^(?:(?:articles|passages|index)-\d{5}\.\w+|progress\.json|manifest\.json)$/.test(name);
 }
 
 async function readOptional(path: string): Promise<string | undefined> {

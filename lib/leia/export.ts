@@ -11,7 +11,7 @@ import { type RoundingLoss, RoundingMeter } from '../llama/rounding.ts';
 import { saveCheckpoint } from '../llama/save-checkpoint.ts';
 import { resolveDtype, type SaveDtype } from '../llama/stored-values.ts';
 import { LeiaError } from '../system/error.ts';
-
+import { type LockOptions, lockFolder } from '../system/lock.ts';
 import { removeSpecialTokens } from '../tokenizer/special-tokens.ts';
 import { Tokenizer } from '../tokenizer/tokenizer.ts';
 import { baseVocabularyKey, type ConvertedCheckpoint, translateTokens, viewOf } from './adapt.ts';
@@ -66,16 +66,19 @@ function isWhole(value: unknown): value is number {
 /**
  * Writes an adapted or exported checkpoint as a Hugging Face folder.
  *
- * @param saveDtype what the weights are written in; `base` is what the checkpoint stores, or float32 if that is
- *   of several dtypes.
+ * @param options.saveDtype what the weights are written in; `base`, the default, is what the checkpoint stores, or
+ *   float32 if that is of several dtypes.
+ * @param options.onWarning hears that the lock of a dead process was taken over.
  * @returns what rounding to that dtype took from the weights, if it is another one.
- * @throws LeiaError `usage` if the folder already has a checkpoint, or float16 cannot hold a weight; `io`.
+ * @throws LeiaError `usage` if the folder already has a checkpoint, if another process writes there, or if float16
+ *   cannot hold a weight; `io`.
  */
 export async function writeConverted(
   folder: string,
   checkpoint: ConvertedCheckpoint,
-  saveDtype: SaveDtype = 'base',
+  { saveDtype = 'base', ...options }: { saveDtype?: SaveDtype } & LockOptions = {},
 ): Promise<RoundingLoss | undefined> {
+  await using _ = await lockFolder(folder, options);
   const config = join(folder, 'config.json');
   const taken = await access(config).then(
     () => true,

@@ -5,7 +5,14 @@
 import { readdir, readFile, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { LeiaError } from '../system/error.ts';
-import { fileError, makeFolder, type StagedFile, stageFile, syncFolder } from '../system/files.ts';
+import {
+  fileError,
+  removeTemporaries,
+  type StagedFile,
+  stageFile,
+  syncFolder,
+} from '../system/files.ts';
+import { holdsLock, isLock, lockFolder } from '../system/lock.ts';
 import { configFile, indexFile, singleFile } from './checkpoint.ts';
 import { changeLlamaConfig, formatLlamaConfig, type LlamaConfig } from './config.ts';
 import { maxFloat16 } from './float16.ts';
@@ -53,12 +60,15 @@ export interface SaveCheckpointOptions {
   /** More files by name, with their content, in place of companions of that name. */
   readonly files?: ReadonlyMap<string, string>;
   readonly maxShardBytes?: number;
+  /** Hears that the lock of a dead process was taken over. */
+  readonly onWarning?: ((message: string) => void) | undefined;
 }
 
 /**
- * Writes or replaces the checkpoint in `folder`; other files there stay.
+ * Writes or replaces the checkpoint in `folder`; other files there stay. The folder is locked meanwhile, unless the
+ * caller has locked it.
  *
- * @throws LeiaError `io` when something cannot be written; what was there before is then still there,
+ * @throws LeiaError `usage` when another process writes there; `io` when something cannot be written; what was there before is then still there,
  *   unless renaming itself failed.
  */
 export async function saveCheckpoint(
@@ -80,7 +90,9 @@ export async function saveCheckpoint(
       },
     }),
   );
-  await makeFolder(folder);
+  await using _ = holdsLock(folder) ? undefined : await lockFolder(folder, options);
+  const extra = [...(options.files?.keys() ?? [])];
+  await removeTemporaries(folder, (name) => isPart(name) || extra.includes(name) || isLock(name));
   const staged: StagedFile[] = [];
   try {
     await stageWeights(folder, sources, options.maxShardBytes ?? defaultShardBytes, staged);
@@ -94,6 +106,16 @@ export async function saveCheckpoint(
   } finally {
     await Promise.all(staged.map((file) => file.discard()));
   }
+}
+
+/** Whether a file of this name belongs to a checkpoint. */
+function isPart(name: string): boolean {
+  return (
+    weightFile.test(name) ||
+    name === indexFile ||
+    name === configFile ||
+    companionFiles.includes(name)
+  );
 }
 
 /** @throws LeiaError `usage` for values that float16 has no finite number for. */

@@ -102,14 +102,15 @@ export class StagedFile {
 
   /**
    * Gives it its final name unless a file has that name already; says whether it did. Of several processes that
-   * try, one succeeds. Throws `io`.
+   * try, one succeeds; one whose temporary file that one has cleared away does not. Throws `io`.
    */
   async commitNew(): Promise<boolean> {
     try {
       await linkOrCopy(this.#temporary, this.path);
     } catch (error) {
       await this.discard();
-      if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false;
+      const code = error instanceof Error && 'code' in error ? error.code : undefined;
+      if (code === 'EEXIST' || code === 'ENOENT') return false;
       throw fileError('write', this.path, error);
     }
     await this.discard();

@@ -8,6 +8,7 @@ import { z } from 'zod';
 import { configFile } from '../llama/checkpoint.ts';
 import { LeiaError } from '../system/error.ts';
 import { fileError, makeFolder, writeFileAtomically } from '../system/files.ts';
+import { isLock } from '../system/lock.ts';
 import { resumeFolder } from './resume.ts';
 
 /** All that a run's result depends on, flat, by the names its user knows. */
@@ -60,7 +61,7 @@ export async function hashFile(path: string): Promise<string> {
 async function list(folder: string): Promise<string[]> {
   await makeFolder(folder);
   try {
-    return (await readdir(folder)).filter((name) => !isTemporary(name));
+    return (await readdir(folder)).filter((name) => !isTemporary(name) && !isLock(name));
   } catch (error) {
     throw fileError('read', folder, error);
   }

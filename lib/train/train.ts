@@ -12,6 +12,7 @@ import { countParameters } from '../llama/parameters.ts';
 import type { RoundingLoss } from '../llama/rounding.ts';
 import { resolveDtype, type StoredDtype, storedBytes } from '../llama/stored-values.ts';
 import { LeiaError } from '../system/error.ts';
+import { lockFolder } from '../system/lock.ts';
 import { Tokenizer } from '../tokenizer/tokenizer.ts';
 import { AdamW } from './adamw.ts';
 import { checkDisk, checkMemory, type MemoryPlan, planMemory } from './memory.ts';
@@ -39,6 +40,8 @@ export interface TrainOptions {
   readonly articles?: readonly number[];
   /** When it aborts, the run saves its state and throws `interrupted`. */
   readonly signal?: AbortSignal;
+  /** Hears what looks wrong but does not stop the run. */
+  readonly onWarning?: (message: string) => void;
   readonly onStart?: (start: TrainStart) => void;
   /** Hears, before each micro-batch, how many sequences of the batch are done. */
   readonly onMicroBatch?: (step: number, sequences: number) => void;
@@ -84,6 +87,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
 
   const saveDtype = resolveDtype(settings.saveDtype, adapted.dtype);
 
+  await using _ = await lockFolder(output, options);
   if ((await claimRunFolder(output, await identity(options))) === 'finished') {
     await checkSavedDtype(output, saveDtype);
     await removeResumeStates(output);

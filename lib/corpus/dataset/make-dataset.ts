@@ -79,7 +79,10 @@ export async function makeDataset(
   const meta: DatasetMeta = { language, tokenizer: { hash, vocabSize, bosId }, source };
   const present = await finished(output);
   if (present !== undefined && isDeepStrictEqual(present.meta, meta)) return present;
-  await using writer = await DatasetWriter.create(output, meta, shardBytes ? { shardBytes } : {});
+  await using writer = await DatasetWriter.create(output, meta, {
+    ...(shardBytes ? { shardBytes } : {}),
+    onWarning: options.onWarning,
+  });
   const articles = await open();
   const cursor = writer.cursor === null ? undefined : cursorSchema.parse(writer.cursor);
   const counts = cursor?.counts ?? noCounts();
@@ -100,7 +103,7 @@ export async function makeDataset(
     await writer.discard();
     throw new LeiaError('mismatch', useless);
   }
-  return writer.finish({ ...articles.report, ...counts });
+  return await writer.finish({ ...articles.report, ...counts });
 }
 
 /** The manifest of a finished dataset in the folder, if there is one. */
