@@ -10,6 +10,7 @@ import { type LlamaConfig, parseLlamaConfig } from './config.ts';
 import { type LlamaParameter, llamaParameters } from './parameters.ts';
 import { SafetensorsFile, storedDtype } from './safetensors.ts';
 import { bytesOf, type StoredDtype, type StoredValues, toFloat32 } from './stored-values.ts';
+import { hashWeights } from './weights-hash.ts';
 
 export const configFile = 'config.json';
 export const singleFile = 'model.safetensors';
@@ -72,6 +73,11 @@ export class Checkpoint {
   /** One parameter as float32, row-major. */
   async readFloat32(name: string): Promise<Float32Array> {
     return await toFloat32(await this.read(name));
+  }
+
+  /** Tells these weights from others, by a sample of them; see {@link hashWeights}. */
+  async hashWeights(): Promise<string> {
+    return await hashWeights(this.parameters.map(({ name }) => [name, this.#file(name)] as const));
   }
 
   async close(): Promise<void> {

@@ -75,7 +75,13 @@ export class SafetensorsFile {
   /** The bytes of one tensor, little-endian, row-major, in a buffer of their own. */
   async read(name: string): Promise<Uint8Array<ArrayBuffer>> {
     const { start, end } = this.entry(name);
-    const bytes = new Uint8Array(end - start);
+    return await this.readPart(name, 0, end - start);
+  }
+
+  /** Of the bytes of one tensor those from `from` up to, but not including, `to`. */
+  async readPart(name: string, from: number, to: number): Promise<Uint8Array<ArrayBuffer>> {
+    const start = this.entry(name).start + from;
+    const bytes = new Uint8Array(to - from);
     let offset = 0;
     try {
       while (offset < bytes.length) {

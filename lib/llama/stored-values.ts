@@ -9,9 +9,6 @@ import { float16ToFloat32, float32ToFloat16 } from './float16.ts';
 
 export type StoredDtype = 'float32' | 'bfloat16' | 'float16';
 
-/** Bytes of an element. */
-export const storedBytes = { float32: 4, bfloat16: 2, float16: 2 } as const;
-
 /** What a model is saved in: `base`, the dtype of the checkpoint that it was made from. */
 export const saveDtypes = ['base', 'float32', 'bfloat16', 'float16'] as const;
 export type SaveDtype = (typeof saveDtypes)[number];

@@ -1,6 +1,5 @@
-// What a training run will take in memory and on disk, said before it begins: nobody should learn after an
-// hour that it does not fit.
-import { statfs } from 'node:fs/promises';
+// What a training run will take in memory, said before it begins: nobody should learn after an hour that it
+// does not fit.
 import { totalmem } from 'node:os';
 import { Device } from '../core/device.ts';
 import { bytesOf } from '../core/layout.ts';
@@ -9,7 +8,6 @@ import type { LlamaConfig } from '../llama/config.ts';
 import { parameterLayout } from '../llama/parameters.ts';
 import { ropeLayout } from '../llama/rope.ts';
 import { LeiaError } from '../system/error.ts';
-import { fileError } from '../system/files.ts';
 import { adamwLayout } from './adamw.ts';
 import type { TrainSettings } from './settings.ts';
 import { clippingLayout } from './training-step.ts';
@@ -66,38 +64,14 @@ export function checkMemory({ total, activations }: MemoryPlan, device: string):
   const available = gpu ? Device.open(device).properties.freeBytes : hostMemory();
   if (total <= available) return;
   const owner = gpu
-    ? `${device} has ${gigabytes(available)} free`
-    : `this machine has ${gigabytes(available)}`;
+    ? `${device} has ${formatGigabytes(available)} free`
+    : `this machine has ${formatGigabytes(available)}`;
   throw new LeiaError(
     'usage',
-    `the run needs ${gigabytes(total)} of memory, ${owner}; ${gigabytes(activations)} are activations, which a smaller --micro-batch-size or --sequence-length lowers`,
+    `the run needs ${formatGigabytes(total)} of memory, ${owner}; ${formatGigabytes(activations)} are activations, which a smaller --micro-batch-size or --sequence-length lowers`,
   );
 }
 
-/**
- * @param modelBytes of the checkpoint that the run writes at its end.
- * @throws LeiaError `usage` if the folder's disk cannot hold that and two resumable states.
- */
-export async function checkDisk(
-  folder: string,
-  plan: MemoryPlan,
-  modelBytes: number,
-): Promise<void> {
-  const needed = modelBytes + 2 * (plan.parameters + plan.optimizer);
-  let free: number;
-  try {
-    const { bavail, bsize } = await statfs(folder);
-    free = bavail * bsize;
-  } catch (error) {
-    throw fileError('read', folder, error);
-  }
-  if (needed <= free) return;
-  throw new LeiaError(
-    'usage',
-    `${folder}: the disk has ${gigabytes(free)} free, the run needs ${gigabytes(needed)} for its checkpoint and resumable states`,
-  );
-}
-
-function gigabytes(bytes: number): string {
+export function formatGigabytes(bytes: number): string {
   return `${(bytes / 1e9).toFixed(bytes < 1e9 ? 3 : 1)} GB`;
 }

@@ -1,8 +1,8 @@
 // The state of an interrupted run: parameters, optimiser moments, position in the data. It lies in
-// `resume/step-N/` of the run's output, made under a temporary name and renamed when it is whole, so
-// there is always one complete state to go on from, and a run that goes on gives the same bits as one
-// that never stopped.
-import { readdirSync, readFileSync } from 'node:fs';
+// `resume/step-N/` of the run's output. It is written under a temporary name and renamed when it is whole, and only
+// then is the older state removed. So there is always one complete state to resume from, and a resumed run gives the
+// same bits as one that never stopped.
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
@@ -33,6 +33,8 @@ export interface ResumeState {
 export const resumeFolder = 'resume';
 
 const stepFolder = /^step-(\d+)$/;
+const temporaryFolder = /^\.step-\d+\.tmp$/;
+const tensorFile = 'state.safetensors';
 
 /** The newest complete state under `output`, if there is one. */
 export function findResumeState(output: string): ResumeState | undefined {
@@ -59,13 +61,52 @@ export function findResumeState(output: string): ResumeState | undefined {
   return { ...state.data, folder };
 }
 
-/** Writes a state and removes the older ones. */
+/** Whether there is a complete state under `output`. */
+export function hasResumeState(output: string): boolean {
+  return listSteps(join(output, resumeFolder)).length > 0;
+}
+
+/** Bytes on the disk of the newest complete state under `output`; 0 if there is none. */
+export function resumeStateBytes(output: string): number {
+  const resume = join(output, resumeFolder);
+  const newest = listSteps(resume).at(-1);
+  if (newest === undefined) return 0;
+  const path = join(resume, `step-${newest}`, tensorFile);
+  try {
+    return statSync(path).size;
+  } catch (error) {
+    throw fileError('read', path, error);
+  }
+}
+
+/**
+ * Removes what a killed run has left: states that it had not finished writing, and older ones that it had not
+ * removed. Each is as large as the newest complete one, which stays. Only for who holds the lock of `output`.
+ */
+export async function removeUnusedStates(output: string): Promise<void> {
+  const resume = join(output, resumeFolder);
+  const unfinished = list(resume).filter((name) => temporaryFolder.test(name));
+  const older = listSteps(resume).slice(0, -1);
+  try {
+    for (const name of [...unfinished, ...older.map((step) => `step-${step}`)]) {
+      await rm(join(resume, name), { recursive: true });
+    }
+  } catch (error) {
+    throw fileError('clear', resume, error);
+  }
+}
+
+/**
+ * Writes a state and removes the older ones. A state of the same step is already what would be written, and stays.
+ */
 export async function saveResumeState(
   output: string,
   state: { step: number; source: unknown },
   tensors: StateTensors,
 ): Promise<void> {
   const resume = join(output, resumeFolder);
+  const older = listSteps(resume);
+  if (older.includes(state.step)) return;
   const target = join(resume, `step-${state.step}`);
   const temporary = join(resume, `.step-${state.step}.tmp`);
   try {
@@ -74,14 +115,12 @@ export async function saveResumeState(
     throw fileError('remove', temporary, error);
   }
   await makeFolder(temporary);
-  await writeSafetensors(join(temporary, 'state.safetensors'), sources(tensors));
+  await writeSafetensors(join(temporary, tensorFile), sources(tensors));
   await writeFileAtomically(
     join(temporary, 'state.json'),
     `${JSON.stringify({ version: 1, ...state }, undefined, 2)}\n`,
   );
-  const older = listSteps(resume).filter((step) => step !== state.step);
   try {
-    await rm(target, { recursive: true, force: true });
     await rename(temporary, target);
     await syncFolder(resume);
     for (const step of older) await rm(join(resume, `step-${step}`), { recursive: true });
@@ -92,7 +131,7 @@ export async function saveResumeState(
 
 /** Reads a state's tensors into those of the run; names, dtypes and shapes must be the same. */
 export async function loadResumeTensors(state: ResumeState, tensors: StateTensors): Promise<void> {
-  const file = await SafetensorsFile.open(join(state.folder, 'state.safetensors'));
+  const file = await SafetensorsFile.open(join(state.folder, tensorFile));
   try {
     for (const [name, tensor] of tensors) {
       const entry = file.tensors.get(name);
@@ -123,18 +162,21 @@ export async function removeResumeStates(output: string): Promise<void> {
   }
 }
 
+/** Of the complete states, the oldest first. */
 function listSteps(resume: string): number[] {
-  let names: string[];
-  try {
-    names = readdirSync(resume);
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
-    throw fileError('read', resume, error);
-  }
-  return names
+  return list(resume)
     .flatMap((name) => stepFolder.exec(name)?.[1] ?? [])
     .map(Number)
     .sort((a, b) => a - b);
+}
+
+function list(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
+    throw fileError('read', folder, error);
+  }
 }
 
 /** The low bits of masters, stored as `remainder.*`, are 16-bit patterns, not numbers. */

@@ -1,21 +1,21 @@
 // Trains a checkpoint on a dataset. The loop is all here: rows from the data, a step, a line of metrics; now
 // and then a state from which the same command goes on, bit for bit; at the end a Hugging Face folder.
-import { join } from 'node:path';
 import { type AdaptedCheckpoint, adaptCheckpoint, viewOf } from '../leia/adapt.ts';
 import { type ArticleSource, SequenceSource, type SequenceState } from '../leia/batches.ts';
 import { Dataset } from '../leia/dataset.ts';
-import { manifestFile } from '../leia/dataset-format.ts';
-import { Checkpoint, configFile, readConfig } from '../llama/checkpoint.ts';
+import { Checkpoint, readConfig } from '../llama/checkpoint.ts';
 import { LlamaModel } from '../llama/llama-model.ts';
 import { loadWeights } from '../llama/load-weights.ts';
 import { countParameters } from '../llama/parameters.ts';
 import type { RoundingLoss } from '../llama/rounding.ts';
-import { resolveDtype, type StoredDtype, storedBytes } from '../llama/stored-values.ts';
+import { resolveDtype, type StoredDtype } from '../llama/stored-values.ts';
 import { LeiaError } from '../system/error.ts';
 import { lockFolder } from '../system/lock.ts';
 import { Tokenizer } from '../tokenizer/tokenizer.ts';
 import { AdamW } from './adamw.ts';
-import { checkDisk, checkMemory, type MemoryPlan, planMemory } from './memory.ts';
+import { checkDisk } from './disk.ts';
+import { identifyRun } from './identity.ts';
+import { checkMemory, type MemoryPlan, planMemory } from './memory.ts';
 import { MetricsFile, type StepMetrics } from './metrics.ts';
 import {
   findResumeState,
@@ -24,7 +24,7 @@ import {
   type StateTensors,
   saveResumeState,
 } from './resume.ts';
-import { claimRunFolder, hashFile, type RunIdentity, sha256 } from './run-folder.ts';
+import { claimRunFolder } from './run-folder.ts';
 import { checkTogether, type TrainSettings } from './settings.ts';
 import { TrainingStep } from './training-step.ts';
 
@@ -88,13 +88,14 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   const saveDtype = resolveDtype(settings.saveDtype, adapted.dtype);
 
   await using _ = await lockFolder(output, options);
-  if ((await claimRunFolder(output, await identity(options))) === 'finished') {
+  const identity = await identifyRun(settings, checkpoint, options.data, options.articles);
+  if ((await claimRunFolder(output, identity)) === 'finished') {
     await checkSavedDtype(output, saveDtype);
     await removeResumeStates(output);
     return { trained: false };
   }
   checkMemory(plan, settings.device);
-  await checkDisk(output, plan, countParameters(adapted.config) * storedBytes[saveDtype]);
+  await checkDisk(output, plan);
   const { device, dtype, microBatchSize: batch, sequenceLength: sequence } = settings;
   using model = LlamaModel.allocate(adapted, { device, dtype });
   model.reserve({ batch, sequence });
@@ -269,15 +270,4 @@ function openSource(
     nameLoss: settings.lossOnNames,
     seed: settings.seed,
   });
-}
-
-/** All that decides the result; not where it is computed, nor how often and in which dtype it is saved. */
-async function identity({ model, data, articles, settings }: TrainOptions): Promise<RunIdentity> {
-  const { device: _, saveMinutes: __, saveDtype: ___, ...decisive } = settings;
-  return {
-    ...decisive,
-    model: await hashFile(join(model, configFile)),
-    data: await hashFile(join(data, manifestFile)),
-    ...(articles && { articles: sha256(articles.join()) }),
-  };
 }

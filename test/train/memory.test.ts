@@ -4,11 +4,11 @@ import { Tensor } from '../../lib/core/tensor.ts';
 import { parseLlamaConfig } from '../../lib/llama/config.ts';
 import { LlamaModel } from '../../lib/llama/llama-model.ts';
 import { AdamW } from '../../lib/train/adamw.ts';
-import { checkDisk, checkMemory, planMemory } from '../../lib/train/memory.ts';
+import { checkMemory, planMemory } from '../../lib/train/memory.ts';
 import { trainSettings } from '../../lib/train/settings.ts';
 import { train } from '../../lib/train/train.ts';
 import { TrainingStep } from '../../lib/train/training-step.ts';
-import { expectError, temporaryFolder } from '../llama/fixtures.ts';
+import { expectError } from '../llama/fixtures.ts';
 import { makeRun } from './runs.ts';
 
 const shape = {
@@ -100,14 +100,4 @@ test('a run that cannot fit is refused with what would help', async () => {
   expect(plan.activations).toBeGreaterThan(1e12);
   await expectError(() => checkMemory(plan, 'cpu'), 'usage', 'a smaller --micro-batch-size');
   checkMemory(planMemory(tiny, settings), 'cpu');
-});
-
-test('a disk that cannot hold what will be written is named', async () => {
-  const folder = await temporaryFolder();
-  const plan = planMemory(tiny, { dtype: 'float32', microBatchSize: 1, sequenceLength: 8 });
-  await checkDisk(folder, plan, plan.parameters);
-  const message = `${folder}: the disk has`;
-  const huge = { ...plan, parameters: 1e18 };
-  await expectError(() => checkDisk(folder, huge, plan.parameters), 'usage', message);
-  await expectError(() => checkDisk(folder, plan, 1e18), 'usage', message);
 });

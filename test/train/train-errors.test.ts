@@ -1,4 +1,5 @@
 // Bad input to a run: one clear line, and never a folder that looks finished.
+import { readdirSync } from 'node:fs';
 import { appendFile, mkdir, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -115,9 +116,42 @@ describe('the output folder', () => {
     const message = 'holds a run with batchSize 4, this one has 2';
     await expectError(() => train({ ...options, settings }), 'usage', message);
     const data = await makeDataset(5);
-    await expectError(() => train({ ...options, data }), 'usage', 'holds a run with data');
+    const another = 'holds a run with another dataset';
+    await expectError(() => train({ ...options, data }), 'usage', another);
+    const articles = { ...options, articles: [0, 1] };
+    const chosen = 'holds a run with another choice of articles';
+    await expectError(() => train(articles), 'usage', chosen);
     await train({ ...options, settings: { ...options.settings, saveMinutes: 7 } });
     await expectError(() => train({ ...options, settings }), 'usage', message);
+  });
+
+  test("holds another base model's run, interrupted or finished", async () => {
+    const options = await makeInterrupted();
+    const weights = join(options.model, 'model.safetensors');
+    const config = join(options.model, 'config.json');
+    const original = { weights: await readFile(weights), config: await readFile(config, 'utf8') };
+    const others = async () => {
+      // The last of its values is another; the config is the same.
+      const changed = Buffer.from(original.weights);
+      changed.writeFloatLE(0.125, changed.length - 4);
+      await writeFile(weights, changed);
+      const message = `${options.output} holds a run with a base model of other weights`;
+      await expectError(() => train(options), 'usage', message);
+      await writeFile(weights, original.weights);
+      await writeFile(
+        config,
+        original.config.replace('"rms_norm_eps": 1e-05', '"rms_norm_eps": 1e-06'),
+      );
+      const another = 'holds a run with a base model of another config.json';
+      await expectError(() => train(options), 'usage', another);
+      await writeFile(config, original.config);
+    };
+    await others();
+    expect(await train(options)).toMatchObject({ trained: true });
+    await others();
+    expect(await train(options)).toMatchObject({ trained: false });
+    const articles = { ...options, articles: [0, 1] };
+    await expectError(() => train(articles), 'usage', 'another choice of articles');
   });
 
   test.each([
@@ -148,11 +182,46 @@ describe('the output folder', () => {
 
   test('loses what a killed run was writing', async () => {
     const options = await makeInterrupted();
-    await writeFile(join(options.output, '.model.safetensors.1-ab.tmp'), 'x');
-    await mkdir(join(options.output, 'resume/.step-3.tmp'));
-    await train(options);
+    await writeFile(join(options.output, '.model.safetensors.1-0123abcd.tmp'), 'x');
+    const resume = join(options.output, 'resume');
+    for (const name of ['.step-1.tmp', '.step-3.tmp', 'step-1']) {
+      await mkdir(join(resume, name));
+      await writeFile(join(resume, name, 'state.safetensors'), 'x');
+    }
+    let onStart: string[] = [];
+    await train({
+      ...options,
+      onStart: () => {
+        onStart = [...readdirSync(options.output), ...readdirSync(resume)];
+      },
+    });
+    expect(onStart.sort()).toEqual(['.leia.lock', 'metrics.jsonl', 'resume', 'run.json', 'step-2']);
     const files = await readdir(options.output);
     expect(files.filter((name) => name.startsWith('.') || name === 'resume')).toEqual([]);
     expect(files).toContain('config.json');
+  });
+
+  test('loses a state that was never complete, and may then become another run', async () => {
+    const options = await makeRun();
+    await mkdir(join(options.output, 'resume/.step-1.tmp'), { recursive: true });
+    await writeFile(join(options.output, 'run.json'), '{"batchSize": 7}');
+    expect(await train(options)).toMatchObject({ trained: true });
+    expect(await readdir(options.output)).not.toContain('resume');
+  });
+
+  test('is refused while another run is in it, whatever that one has written so far', async () => {
+    const options = await makeRun();
+    const settings = { ...options.settings, maxSteps: 2 };
+    const message = `${options.output} is being written by process ${process.pid} on`;
+    const refused: unknown[] = [];
+    const refuse = () => expectError(() => train({ ...options, settings }), 'usage', message);
+    await train({
+      ...options,
+      onMicroBatch: (step) => void refused.push(step === 1 ? refuse() : 0),
+    });
+    await Promise.all(refused);
+    expect(refused.length).toBeGreaterThan(1);
+    expect(JSON.parse(await readFile(join(options.output, 'run.json'), 'utf8')).maxSteps).toBe(4);
+    await expectError(() => train({ ...options, settings }), 'usage', 'maxSteps 4');
   });
 });

@@ -1,0 +1,97 @@
+// What a run asks of the disk, with a file system whose free space the test decides.
+import { readdirSync, type StatsFs, statSync } from 'node:fs';
+import { mkdir, open, rename, statfs } from 'node:fs/promises';
+import { join } from 'node:path';
+import { beforeEach, expect, test, vi } from 'vitest';
+import { checkDisk } from '../../lib/train/disk.ts';
+import { type TrainOptions, train } from '../../lib/train/train.ts';
+import { expectError, temporaryFolder } from '../llama/fixtures.ts';
+import { makeRun } from './runs.ts';
+
+vi.mock('node:fs/promises', async (original) => {
+  const real = await original<typeof import('node:fs/promises')>();
+  return { ...real, statfs: vi.fn(real.statfs), rename: vi.fn(real.rename) };
+});
+const real = await vi.importActual<typeof import('node:fs/promises')>('node:fs/promises');
+
+/** Bytes that the disk has free, as long as the test says nothing else. */
+let free = 0;
+beforeEach(() => {
+  vi.mocked(statfs).mockImplementation(async () => ({ bavail: free, bsize: 1 }) as StatsFs);
+  vi.mocked(rename).mockImplementation(real.rename);
+});
+
+const plan = { parameters: 2e9, optimizer: 10e9 };
+
+async function expectRefused(folder: string, text: string): Promise<void> {
+  await expectError(() => checkDisk(folder, plan), 'usage', text);
+}
+
+test('a run that starts needs room for two states', async () => {
+  const folder = await temporaryFolder();
+  free = 24e9 + 16e6;
+  await checkDisk(folder, plan);
+  free -= 1;
+  await expectRefused(
+    folder,
+    `${folder}: the disk has 24.0 GB free, the run needs 24.0 GB for two resumable states of 12.0 GB`,
+  );
+  free = 9e9;
+  await expectRefused(folder, 'the disk has 9.0 GB free, the run needs 24.0 GB');
+});
+
+test('a state that is there counts, so that a run which could start can be resumed', async () => {
+  const folder = await temporaryFolder();
+  const state = join(folder, 'resume/step-7');
+  await mkdir(state, { recursive: true });
+  const handle = await open(join(state, 'state.safetensors'), 'w');
+  // Takes no blocks, but has the size that counts.
+  await handle.truncate(plan.parameters + plan.optimizer);
+  await handle.close();
+  free = 12e9;
+  await checkDisk(folder, plan);
+  free -= 1;
+  await expectRefused(folder, 'needs 12.0 GB for two resumable states of 12.0 GB, one of which is');
+});
+
+test('a folder that cannot be asked is named', async () => {
+  vi.mocked(statfs).mockImplementation(real.statfs);
+  const absent = join(await temporaryFolder(), 'absent');
+  await expectError(() => checkDisk(absent, plan), 'io', `cannot read ${absent}`);
+});
+
+/** Bytes of all files in a folder. */
+function sizeOf(folder: string): number {
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .reduce((sum, { parentPath, name }) => sum + statSync(join(parentPath, name)).size, 0);
+}
+
+test('a run takes what it asked for, and goes on with what is left of it', async () => {
+  const options = await makeRun({ dtype: 'bfloat16', saveMinutes: 1e-9 });
+  free = Number.MAX_SAFE_INTEGER;
+  let state = 0;
+  let most = 0;
+  // Most is there just before a state or the model gets its name.
+  vi.mocked(rename).mockImplementation(async (from, to) => {
+    most = Math.max(most, sizeOf(options.output));
+    await real.rename(from, to);
+  });
+  const controller = new AbortController();
+  const first: TrainOptions = {
+    ...options,
+    signal: controller.signal,
+    onStart: ({ memory }) => {
+      state = memory.parameters + memory.optimizer;
+    },
+    onStep: ({ step }) => {
+      if (step === 3) controller.abort();
+    },
+  };
+  await expect(train(first)).rejects.toMatchObject({ code: 'interrupted' });
+  expect(most).toBeGreaterThan(2 * state);
+  expect(most).toBeLessThan(2.05 * state);
+  free = 2 * state + 16e6 - sizeOf(options.output);
+  expect(await train(options)).toMatchObject({ trained: true });
+  expect(most).toBeLessThan(2.05 * state);
+});
