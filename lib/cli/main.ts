@@ -79,16 +79,20 @@ function report(error: unknown, debug: boolean): void {
   console.error(`leia: ${line}${hint}`);
 }
 
-/** A reader that closes the pipe early, such as `head`, has all it wants. */
-function endQuietlyOnClosedPipe(): void {
+/**
+ * A reader that closes the pipe early, such as `head`, has all it wants. Progress and warnings that nobody reads any
+ * more, since the terminal was closed, end nothing: a long run still saves its state.
+ */
+function allowClosedOutput(): void {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code === 'EPIPE') process.exit(0);
-    throw error;
+    if (error.code !== 'EIO') throw error;
   });
+  process.stderr.on('error', () => {});
 }
 
 const invoked = process.argv[1];
 if (invoked !== undefined && realpathSync(invoked) === fileURLToPath(import.meta.url)) {
-  endQuietlyOnClosedPipe();
+  allowClosedOutput();
   process.exitCode = await main(process.argv.slice(2));
 }
