@@ -41,7 +41,7 @@ export function registerTrain(program: Command): void {
 
 async function run({ model, data, output, ...settings }: Settings): Promise<void> {
   const progress = new TrainProgress(settings);
-  const { trained, rounding } = await interruptible((signal) =>
+  const { trained, rounding, skippedBatches } = await interruptible((signal) =>
     train({
       model,
       data,
@@ -60,6 +60,10 @@ async function run({ model, data, output, ...settings }: Settings): Promise<void
       : `${output} holds the finished run of this command already; nothing was done.`,
   );
   if (rounding !== undefined) console.log(describeRounding(rounding));
+  if (skippedBatches > 0) {
+    const of = skippedBatches === 1 ? '1 batch' : `${skippedBatches} batches`;
+    console.log(`${of} without any token to predict: skipped (skippedBatches in metrics.jsonl).`);
+  }
   if (settings.strategy !== 'none') {
     console.log(`Next: leia export --model ${output} --output ${output}-exported`);
   }

@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import { LeiaError } from '../system/error.ts';
 import { fileError, writeFileAtomically } from '../system/files.ts';
 
+const metricsFile = 'metrics.jsonl';
+
 export interface StepMetrics {
   /** Counted from 1. */
   step: number;
@@ -15,6 +17,8 @@ export interface StepMetrics {
   gradientNorm: number;
   /** Tokens fed per second of this step. */
   tokensPerSecond: number;
+  /** How many batches before this step's were skipped since they had no label; absent for none. */
+  skippedBatches?: number;
 }
 
 export class MetricsFile {
@@ -32,7 +36,7 @@ export class MetricsFile {
 
   /** Opens `metrics.jsonl` in a folder, keeping the lines of the first `steps` steps. */
   static async open(folder: string, steps: number): Promise<MetricsFile> {
-    const path = join(folder, 'metrics.jsonl');
+    const path = join(folder, metricsFile);
     const kept = readMetrics(path).filter(({ step }) => step <= steps);
     await writeFileAtomically(path, kept.map((line) => `${JSON.stringify(line)}\n`).join(''));
     return new MetricsFile(path);
@@ -50,6 +54,12 @@ export class MetricsFile {
     fsyncSync(this.#descriptor);
     closeSync(this.#descriptor);
   }
+}
+
+/** How many batches the run in a folder has skipped so far. */
+export function countSkippedBatches(folder: string): number {
+  const lines = readMetrics(join(folder, metricsFile));
+  return lines.reduce((sum, { skippedBatches = 0 }) => sum + skippedBatches, 0);
 }
 
 /** The whole lines of a metrics file; a last line that was cut off is left out. */

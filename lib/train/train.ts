@@ -3,6 +3,8 @@
 import { type AdaptedCheckpoint, adaptCheckpoint, viewOf } from '../leia/adapt.ts';
 import { type ArticleSource, SequenceSource, type SequenceState } from '../leia/batches.ts';
 import { Dataset } from '../leia/dataset.ts';
+import type { Sequence } from '../leia/packing.ts';
+import { countLabelTokens } from '../llama/batch.ts';
 import { Checkpoint, readConfig } from '../llama/checkpoint.ts';
 import { LlamaModel } from '../llama/llama-model.ts';
 import { loadWeights } from '../llama/load-weights.ts';
@@ -16,7 +18,7 @@ import { AdamW } from './adamw.ts';
 import { checkDisk } from './disk.ts';
 import { identifyRun } from './identity.ts';
 import { checkMemory, type MemoryPlan, planMemory } from './memory.ts';
-import { MetricsFile, type StepMetrics } from './metrics.ts';
+import { countSkippedBatches, MetricsFile, type StepMetrics } from './metrics.ts';
 import {
   findResumeState,
   loadResumeTensors,
@@ -64,6 +66,8 @@ export interface TrainResult {
   readonly trained: boolean;
   /** What rounding took from the model when it was saved, unless it was saved exactly. */
   readonly rounding?: RoundingLoss | undefined;
+  /** Batches of the whole run that had no label at all, so that nothing could be learned from them. */
+  readonly skippedBatches: number;
 }
 
 /**
@@ -92,7 +96,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   if ((await claimRunFolder(output, identity)) === 'finished') {
     await checkSavedDtype(output, saveDtype);
     await removeResumeStates(output);
-    return { trained: false };
+    return { trained: false, skippedBatches: countSkippedBatches(output) };
   }
   checkMemory(plan, settings.device);
   await checkDisk(output, plan);
@@ -114,7 +118,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   await run.finish();
   const rounding = await run.saveModel(adapted);
   await removeResumeStates(output);
-  return { trained: true, rounding };
+  return { trained: true, rounding, skippedBatches: countSkippedBatches(output) };
 }
 
 /** @throws LeiaError `usage` if a finished run was saved in another dtype: its exact weights are gone. */
@@ -198,7 +202,7 @@ class Run {
     const { settings, onMicroBatch, signal } = this.#options;
     const number = this.#optimizer.stepCount + 1;
     const began = performance.now();
-    const batch = Array.from({ length: settings.batchSize }, () => this.#source.next());
+    const { batch, skipped } = this.#nextBatch();
     const result = await step.run(batch, (sequences) => {
       onMicroBatch?.(number, sequences);
       if (signal?.aborted) throw this.#interrupted();
@@ -206,7 +210,25 @@ class Run {
     this.#position = this.#source.state();
     const seconds = (performance.now() - began) / 1000;
     const tokensPerSecond = (settings.batchSize * settings.sequenceLength) / seconds;
-    return { step: number, ...result, tokensPerSecond };
+    const skippedBatches = skipped > 0 ? { skippedBatches: skipped } : {};
+    return { step: number, ...result, tokensPerSecond, ...skippedBatches };
+  }
+
+  /** The next batch with a label in it, and how many before it had none. */
+  #nextBatch(): { batch: Sequence[]; skipped: number } {
+    const { epoch } = this.#source;
+    for (let skipped = 0; ; skipped++) {
+      const batch = Array.from({ length: this.#options.settings.batchSize }, () =>
+        this.#source.next(),
+      );
+      if (countLabelTokens(batch.map(({ labels }) => labels)) > 0) return { batch, skipped };
+      // Then one epoch has been gone through from its beginning to its end.
+      if (this.#source.epoch < epoch + 2) continue;
+      throw new LeiaError(
+        'mismatch',
+        'no batch of a whole epoch has a token to predict; with --loss-on-names, or another --strategy, there would be some',
+      );
+    }
   }
 
   #interrupted(): LeiaError {

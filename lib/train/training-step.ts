@@ -41,6 +41,7 @@ export class TrainingStep implements Disposable {
   /**
    * Takes the step. Nothing of parameters or optimiser has changed when it throws.
    *
+   * @param batch rows, with at least one label among them.
    * @param beforeMicroBatch hears how many sequences are queued already; may throw to abandon the step.
    * @throws LeiaError `execution` when the loss or the gradient is not finite.
    */
@@ -68,14 +69,14 @@ export class TrainingStep implements Disposable {
     const { microBatchSize, lossAverage, documentMask } = this.#settings;
     const model = this.#model;
     const ofMicroBatches = lossAverage === 'micro-batches';
-    const scale = ofMicroBatches ? microBatchSize / batch.length : 1;
-    const labelTokens = countLabelTokens(batch.map(({ labels }) => labels));
+    const microBatches = cut(batch, microBatchSize);
+    const scale = ofMicroBatches ? 1 / microBatches.length : 1;
+    const labelTokens = countLabels(batch);
     let sum = 0;
     let previous: Promise<Float32Array> | undefined;
     model.zeroGradients();
-    for (let at = 0; at < batch.length; at += microBatchSize) {
-      beforeMicroBatch(at);
-      const rows = batch.slice(at, at + microBatchSize);
+    for (const [index, rows] of microBatches.entries()) {
+      beforeMicroBatch(index * microBatchSize);
       const { loss: micro } = model.forwardBackward(
         rows.map(({ inputIds }) => inputIds),
         rows.map(({ labels }) => labels),
@@ -99,6 +100,18 @@ export class TrainingStep implements Disposable {
   [Symbol.dispose](): void {
     this.#clipping[Symbol.dispose]();
   }
+}
+
+/** Micro-batches. One without a label has no mean and adds no gradient, so it is left out. */
+function cut(batch: readonly Sequence[], size: number): (readonly Sequence[])[] {
+  const pieces = Array.from({ length: batch.length / size }, (_, i) =>
+    batch.slice(i * size, (i + 1) * size),
+  );
+  return pieces.filter((rows) => countLabels(rows) > 0);
+}
+
+function countLabels(rows: readonly Sequence[]): number {
+  return countLabelTokens(rows.map(({ labels }) => labels));
 }
 
 function checkFinite(step: number, loss: number, gradientNorm: number): void {

@@ -69,7 +69,11 @@ describe('a trained model', () => {
     }
     await rm(blocked, { recursive: true });
     const onMicroBatch = vi.fn();
-    expect(await train({ ...exact, onMicroBatch })).toEqual({ trained: true, rounding: undefined });
+    expect(await train({ ...exact, onMicroBatch })).toEqual({
+      trained: true,
+      rounding: undefined,
+      skippedBatches: 0,
+    });
     expect(onMicroBatch).not.toHaveBeenCalled();
     expect(await readdir(exact.output)).not.toContain('resume');
 
@@ -164,7 +168,7 @@ describe('a trained model', () => {
   test('that is finished is not taken for one of another dtype', async () => {
     const options = await makeRun({ ...small, maxSteps: 1, saveDtype: 'bfloat16' });
     await train(options);
-    expect(await train(options)).toEqual({ trained: false });
+    expect(await train(options)).toEqual({ trained: false, skippedBatches: 0 });
     for (const saveDtype of ['float32', 'base'] as const) {
       const other = { ...options, settings: { ...options.settings, saveDtype } };
       await expectError(() => train(other), 'usage', 'saved as bfloat16 and not float32');

@@ -307,9 +307,9 @@ describe('an interrupted run', () => {
 
   test('is done when it is done', async () => {
     const options = await makeRun({ maxSteps: 1 });
-    expect(await train(options)).toEqual({ trained: true });
+    expect(await train(options)).toEqual({ trained: true, skippedBatches: 0 });
     const before = await readFile(join(options.output, 'model.safetensors'));
-    expect(await train(options)).toEqual({ trained: false });
+    expect(await train(options)).toEqual({ trained: false, skippedBatches: 0 });
     expect(await readFile(join(options.output, 'model.safetensors'))).toEqual(before);
   });
 });
