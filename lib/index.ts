@@ -56,6 +56,7 @@ export { countLabelTokens, type TokenRows } from './llama/batch.ts';
 export { Checkpoint, type CheckpointView } from './llama/checkpoint.ts';
 export { type LlamaConfig, parseLlamaConfig } from './llama/config.ts';
 export { type GenerateOptions, generate, type SamplingOptions } from './llama/generate.ts';
+export { endTokenIds } from './llama/generation-config.ts';
 export {
   type ForwardOptions,
   type ForwardResult,

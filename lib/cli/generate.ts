@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { Command } from 'commander';
 import { z } from 'zod';
 import { generate, type SamplingOptions } from '../llama/generate.ts';
+import { endTokenIds } from '../llama/generation-config.ts';
 import { LeiaError } from '../system/error.ts';
 import { Tokenizer } from '../tokenizer/tokenizer.ts';
 import { modelOptions, openModel, parseIds } from './model-options.ts';
@@ -24,7 +25,10 @@ const schema = z.object({
     .optional()
     .describe('draw from the likeliest tokens that reach this probability together'),
   seed: z.int().nonnegative().default(0).describe('of the draws'),
-  stopAtEos: z.boolean().default(false).describe("end at the model's end token"),
+  stopAtEos: z
+    .boolean()
+    .default(true)
+    .describe("end before the model's end tokens, those of generation_config.json if it names any"),
   json: z
     .boolean()
     .default(false)
@@ -62,7 +66,9 @@ async function run(settings: z.output<typeof schema>): Promise<void> {
     promptIds === undefined
       ? await encodePrompt(tokenizer as Tokenizer, settings.prompt as string)
       : parseIds('--prompt-ids', promptIds);
-  const stopIds = settings.stopAtEos ? model.config.eosTokenIds : [];
+  const named = await endTokenIds(folder, model.config);
+  const endIds = named.length > 0 || tokenizer === undefined ? named : [tokenizer.eosId];
+  const stopIds = settings.stopAtEos ? endIds : [];
   const generated: number[] = [];
   for await (const id of generate(model, prompt, { maxNewTokens, sampling, stopIds })) {
     generated.push(id);

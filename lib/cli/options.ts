@@ -24,20 +24,22 @@ function fieldOf(schema: z.ZodType): Field {
   return { type: schema, defaultValue: undefined };
 }
 
-function optionFor(name: string, schema: z.ZodType): Option {
+function optionsFor(name: string, schema: z.ZodType): Option[] {
   const { type, defaultValue } = fieldOf(schema);
   const flag = kebab(name);
   const about = schema.description ?? '';
   if (type instanceof z.ZodBoolean) {
-    return defaultValue === true
-      ? new Option(`--no-${flag}`, `turn off: ${about}`)
-      : new Option(`--${flag}`, about);
+    const on = new Option(`--${flag}`, about);
+    const off = new Option(`--no-${flag}`, `do not ${about}`);
+    // The one that says what holds anyway is for reversing a configuration file; `--config` tells of it.
+    (defaultValue === true ? on : off).hideHelp();
+    return [on, off];
   }
   const option = new Option(`--${flag} <${placeholder(type)}>`, about);
   if (type instanceof z.ZodEnum) option.choices(type.options.map(String));
   if (type instanceof z.ZodNumber) option.argParser((text) => parseNumber(`--${flag}`, text));
   if (defaultValue !== undefined) option.default(defaultValue);
-  return option;
+  return [option];
 }
 
 function placeholder(type: z.ZodType): string {
@@ -54,14 +56,14 @@ export function parseNumber(flag: string, text: string): number {
   return value;
 }
 
-/** Adds a flag for every setting of the schema, and `--config` for a file of them. */
+/** Adds a flag for every setting of the schema, two for a boolean, and `--config` for a file of them. */
 export function addSettings(command: Command, schema: Schema): Command {
   command.option(
     '--config <file>',
-    'JSON or YAML file with any of the options below, in camelCase',
+    'JSON or YAML file with any of the options below, in camelCase. The command line wins: --NAME turns on and --no-NAME turns off what the file says',
   );
   for (const [name, field] of Object.entries(schema.shape)) {
-    command.addOption(optionFor(name, field as z.ZodType));
+    for (const option of optionsFor(name, field as z.ZodType)) command.addOption(option);
   }
   return command;
 }

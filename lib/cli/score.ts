@@ -51,6 +51,7 @@ async function run(settings: z.output<typeof schema>): Promise<void> {
   const scores = await scoreRequests(model, requests, {
     batchTokens,
     ...(maxLength !== undefined && { maxLength }),
+    emptyContext: model.config.bosTokenId ?? tokenizer?.bosId,
     onProgress: (done) => progress.update(`scored ${done} of ${requests.length}`),
   });
   const lines = scores.map((score) => `${JSON.stringify(score)}\n`);

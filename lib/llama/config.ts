@@ -1,7 +1,7 @@
 // Hugging Face's `config.json` of a LlamaForCausalLM (LLaMA 1, 2 and 3), or of a MistralForCausalLM without a
-// sliding window, which computes the same; checked and given defaults as transformers gives them. Whatever
-// would change the computation and is not implemented here is refused by name and value; keys that change
-// nothing are kept and written back as they came.
+// sliding window, which computes the same; checked and given defaults as transformers gives them. Only BOS and EOS have
+// no default: an id of another vocabulary would be wrong in silence. Whatever would change the computation and is not
+// implemented here is refused by name and value; keys that change nothing are kept and written back as they came.
 //
 // Source: transformers' `LlamaConfig`, `MistralConfig` and `modeling_rope_utils`, versions 4 (`rope_theta`, `rope_scaling`,
 // `torch_dtype`) and 5 (`rope_parameters`, `dtype`).
@@ -37,7 +37,9 @@ export interface LlamaConfig {
   readonly initializerRange: number;
   readonly tieWordEmbeddings: boolean;
   readonly rope: RopeParameters;
+  /** Null if the config names none. */
   readonly bosTokenId: number | null;
+  /** Empty if the config names none. See also `endTokenIds` for those at which generation ends. */
   readonly eosTokenIds: readonly number[];
   /** The type the weights were saved in, as the config claims it; the weights' own headers decide. */
   readonly dtype: 'float32' | 'bfloat16' | 'float16' | null;
@@ -158,7 +160,6 @@ export function parseLlamaConfig(json: unknown, where = 'config.json'): LlamaCon
     contradiction(where, `head_dim ${headDim} is odd, rotary position embeddings need it even`);
   }
   const vocabSize = raw.vocab_size ?? 32000;
-  const eos = raw.eos_token_id === undefined && !('eos_token_id' in source) ? 2 : raw.eos_token_id;
   return {
     vocabSize,
     hiddenSize,
@@ -172,8 +173,8 @@ export function parseLlamaConfig(json: unknown, where = 'config.json'): LlamaCon
     initializerRange: raw.initializer_range ?? 0.02,
     tieWordEmbeddings: raw.tie_word_embeddings ?? false,
     rope: parseRope(raw, maxPositionEmbeddings, where),
-    bosTokenId: raw.bos_token_id ?? ('bos_token_id' in source ? null : 1),
-    eosTokenIds: eos === undefined ? [] : typeof eos === 'number' ? [eos] : eos,
+    bosTokenId: raw.bos_token_id ?? null,
+    eosTokenIds: [raw.eos_token_id ?? []].flat(),
     dtype: parseDtype(raw.dtype ?? raw.torch_dtype, where),
     source,
   };

@@ -103,6 +103,79 @@ test('generate continues a text, with BOS before it, and draws by seed', async (
   expect(await drawn('3')).not.toBe(await drawn('4'));
 });
 
+test('generate ends before the end tokens, unless told not to', async () => {
+  const { prompts } = (await readJson(join(fixtures, 'scoring', 'greedy.json'))) as unknown as {
+    prompts: { prompt: number[]; generated: number[] }[];
+  };
+  const { prompt, generated } = prompts[1]!;
+  const model = await withTokenizer();
+  const end = generated[5]!;
+  const before = generated.slice(0, generated.indexOf(end));
+  expect(before.length).toBeGreaterThan(0);
+  const generationConfig = join(model, 'generation_config.json');
+  const edit = async (file: string, changes: Record<string, unknown>) =>
+    writeFile(
+      join(model, file),
+      JSON.stringify({ ...(await readJson(join(model, file))), ...changes }),
+    );
+  const continued = async (...args: string[]) => {
+    const ids = ['--prompt-ids', prompt.join(), '--max-new-tokens', '32'];
+    const all = ['--model', model, ...ids, '--greedy', '--json', ...args];
+    const { output, error } = await run('generate', ...all);
+    expect(error).toBe('');
+    return (JSON.parse(output) as { generated: number[] }).generated;
+  };
+  expect(await continued()).toEqual(generated);
+
+  for (const eos of [end, [2, end]]) {
+    await writeFile(generationConfig, JSON.stringify({ eos_token_id: eos }));
+    expect(await continued()).toEqual(before);
+    expect(await continued('--stop-at-eos')).toEqual(before);
+    expect(await continued('--no-stop-at-eos')).toEqual(generated);
+  }
+  // It wins over config.json, which is asked where it says nothing; then the tokenizer is.
+  await edit('config.json', { eos_token_id: [end] });
+  await writeFile(generationConfig, '{"eos_token_id": 2}');
+  expect(await continued()).toEqual(generated);
+  await writeFile(generationConfig, '{}');
+  expect(await continued()).toEqual(before);
+  await edit('config.json', { eos_token_id: undefined });
+  expect(await continued()).toEqual(generated);
+  const vocabulary = await readJson(join(model, 'tokenizer.json'));
+  const { vocab } = vocabulary.model as { vocab: Record<string, number> };
+  const [spelled] = Object.entries(vocab).find(([, id]) => id === end)!;
+  await edit('tokenizer_config.json', { eos_token: spelled });
+  expect(await continued()).toEqual(before);
+
+  await writeFile(generationConfig, '{"eos_token_id": "</s>"}');
+  const { code, error } = await run('generate', '--model', model, '--prompt-ids', '1');
+  expect([code, error]).toEqual([
+    1,
+    `leia: ${generationConfig}: eos_token_id: expected a token id or a list of them\n`,
+  ]);
+});
+
+test('score needs to know what begins a text', async () => {
+  const model = await withTokenizer();
+  const path = join(model, 'config.json');
+  const { bos_token_id, eos_token_id, ...config } = await readJson(path);
+  const text = '{"context": "", "continuation": "the river"}';
+  const [known] = (await scoreLines(model, [text])).scores;
+  await writeFile(path, JSON.stringify({ ...config, bos_token_id: null, eos_token_id: null }));
+  expect((await scoreLines(model, [text])).scores).toEqual([known]);
+  await writeFile(path, JSON.stringify(config));
+  expect((await scoreLines(model, [text])).scores).toEqual([known]);
+  const ids = await scoreLines(model, ['{"context": [], "continuation": [5]}']);
+  expect([ids.code, ids.error]).toEqual([
+    1,
+    expect.stringContaining('the context is empty and the model has neither BOS nor EOS'),
+  ]);
+  await writeFile(path, JSON.stringify({ ...config, eos_token_id: [7, 8] }));
+  const [after] = (await scoreLines(model, ['{"context": [], "continuation": [5]}'])).scores;
+  const [seven] = (await scoreLines(model, ['{"context": [7], "continuation": [5]}'])).scores;
+  expect(after).toEqual(seven);
+});
+
 test('score gives log-likelihoods of ids in the order of the requests', async () => {
   const { requests } = (await readJson(
     join(fixtures, 'scoring', 'loglikelihood.json'),

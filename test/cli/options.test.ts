@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { Command } from 'commander';
 import { expect, test } from 'vitest';
 import { z } from 'zod';
+import { createProgram } from '../../lib/cli/main.ts';
 import { addSettings, nearest, readSettings } from '../../lib/cli/options.ts';
 
 const schema = z.strictObject({
@@ -47,6 +48,50 @@ test('a file sets options and the command line wins', () => {
   });
   const json = file('run.json', '{"lossOnNames": false}');
   expect(read(['--config', json])).toEqual({ ...defaults, lossOnNames: false });
+});
+
+test('the command line reverses what a file turns on or off', () => {
+  const config = (on: boolean) => [
+    '--config',
+    file('run.json', JSON.stringify({ lossOnNames: on, documentMask: on })),
+  ];
+  const both = (on: boolean) => ({ ...defaults, lossOnNames: on, documentMask: on });
+  const [on, off] = [
+    ['--loss-on-names', '--document-mask'],
+    ['--no-loss-on-names', '--no-document-mask'],
+  ] as const;
+  for (const value of [true, false]) {
+    expect(read(config(value))).toEqual(both(value));
+    expect(read([...config(value), ...on])).toEqual(both(true));
+    expect(read([...config(value), ...off])).toEqual(both(false));
+    expect(read([...off, ...config(value), ...on])).toEqual(both(true));
+  }
+  expect(read([...on])).toEqual(both(true));
+  expect(read([...off])).toEqual(both(false));
+});
+
+test('every command with a configuration file can reverse each of its booleans', () => {
+  const commands = createProgram().commands.filter(({ options }) =>
+    options.some(({ long }) => long === '--config'),
+  );
+  expect(commands.map((command) => command.name())).toContain('generate');
+  for (const command of commands) {
+    const flags = command.options.filter((option) => option.isBoolean() || option.negate);
+    for (const { long } of flags) {
+      const opposite = long!.startsWith('--no-')
+        ? long!.replace('--no-', '--')
+        : `--no-${long!.slice(2)}`;
+      expect(
+        flags.map((flag) => flag.long),
+        command.name(),
+      ).toContain(opposite);
+    }
+    // Help shows one of the two: what the default is not.
+    const help = command.helpInformation();
+    for (const { long, hidden } of flags) {
+      expect(help.includes(`  ${long} `), `${command.name()} ${long}`).toBe(!hidden);
+    }
+  }
 });
 
 test.each([

@@ -7,7 +7,7 @@ import { expectError, fixtures, readJson, tinyLlamas } from './fixtures.ts';
 const minimal = { model_type: 'llama' };
 
 describe('parseLlamaConfig', () => {
-  test('fills in the defaults of transformers', () => {
+  test('fills in the defaults of transformers, but for BOS and EOS', () => {
     expect(parseLlamaConfig(minimal)).toEqual({
       vocabSize: 32000,
       hiddenSize: 4096,
@@ -21,8 +21,8 @@ describe('parseLlamaConfig', () => {
       initializerRange: 0.02,
       tieWordEmbeddings: false,
       rope: { type: 'default', theta: 10000 },
-      bosTokenId: 1,
-      eosTokenIds: [2],
+      bosTokenId: null,
+      eosTokenIds: [],
       dtype: null,
       source: minimal,
     });
@@ -89,7 +89,9 @@ describe('parseLlamaConfig', () => {
     await expectError(() => parseLlamaConfig(mixed), 'unsupported', 'only ["MistralForCausalLM"]');
   });
 
-  test('reads several end tokens', () => {
+  test('reads BOS, and one end token or several', () => {
+    const one = parseLlamaConfig({ ...minimal, bos_token_id: 0, eos_token_id: 2 });
+    expect([one.bosTokenId, one.eosTokenIds]).toEqual([0, [2]]);
     const config = parseLlamaConfig({ ...minimal, eos_token_id: [128001, 128008, 128009] });
     expect(config.eosTokenIds).toEqual([128001, 128008, 128009]);
   });
