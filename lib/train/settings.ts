@@ -22,11 +22,11 @@ export const trainSettings = z.strictObject({
   lossOnNames: z
     .boolean()
     .default(true)
-    .describe('whether the tokens of inserted names are learned (the marks around them never are)'),
+    .describe('learn the tokens of inserted names (the marks around them are never learned)'),
   documentMask: z
     .boolean()
     .default(false)
-    .describe('attention stays within an article of a packed sequence (the paper does not mask)'),
+    .describe('keep attention within an article of a packed sequence (the paper does not mask)'),
   maxSteps: count.default(50).describe('optimiser steps of the whole run'),
   batchSize: count.default(2048).describe('sequences per optimiser step'),
   microBatchSize: count
@@ -78,10 +78,17 @@ export type TrainSettingsInput = z.input<typeof trainSettings>;
 /** @throws LeiaError `usage` for settings that are valid each but not together. */
 export function checkTogether(settings: TrainSettings): void {
   const { warmupSteps, maxSteps, batchSize, microBatchSize } = settings;
+  const { learningRate, minLearningRate } = settings;
   if (warmupSteps > maxSteps) {
     throw new LeiaError(
       'usage',
       `${warmupSteps} warm-up steps are more than the ${maxSteps} steps`,
+    );
+  }
+  if (minLearningRate > learningRate) {
+    throw new LeiaError(
+      'usage',
+      `the minLearningRate ${minLearningRate} is above the learningRate ${learningRate}, from which the cosine falls to it; choose one that is not above`,
     );
   }
   if (batchSize % microBatchSize !== 0) {

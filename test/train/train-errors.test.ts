@@ -27,6 +27,10 @@ async function makeInterrupted(): Promise<TrainOptions> {
 describe('input', () => {
   test.each([
     [{ warmupSteps: 5 }, '5 warm-up steps are more than the 4 steps'],
+    [
+      { learningRate: 1e-4, minLearningRate: 2e-4 },
+      'the minLearningRate 0.0002 is above the learningRate 0.0001',
+    ],
     [{ microBatchSize: 3 }, 'a batch of 4 sequences cannot be cut into micro-batches of 3'],
     [{ sequenceLength: 4096 }, "longer than the model's max_position_embeddings"],
   ])('settings %j', async (settings, message) => {
