@@ -26,7 +26,7 @@ Napi::Value cpu_description(Arguments& arguments) {
 Napi::Value cuda_operation_names(Arguments& arguments) {
   Napi::Array result = Napi::Array::New(arguments.env());
   uint32_t count = 0;
-  for (const std::string& name : cuda_operations()) result.Set(count++, name);
+  for (const std::string& name : operations_on(DeviceKind::cuda)) result.Set(count++, name);
   return result;
 }
 

@@ -2,8 +2,6 @@
 
 #include <new>
 
-#include "cpu/cpu_device.h"
-
 namespace leia {
 
 namespace {

@@ -16,6 +16,7 @@ namespace leia {
 
 // Which execution of an operation a device takes. The emulator's device takes that of CUDA.
 enum class DeviceKind { cpu, cuda };
+constexpr size_t kDeviceKinds = 2;
 
 // What an execution is given; each kind of device has its own.
 struct ExecutionContext {};
@@ -116,6 +117,9 @@ bool run_immediately();
 
 // With LEIA_POISON=1 new memory holds bytes 0xff: NaN in every float type.
 bool poison_memory();
+
+// Opens a new CPU device. The CPU sets it, which every build has.
+inline std::shared_ptr<Device> (*open_cpu_device)() = nullptr;
 
 // Where CUDA, or the emulator in its place, is linked in: the name of its devices ("cuda" or
 // "emulated") and what opens the one of that number.

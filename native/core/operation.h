@@ -10,15 +10,16 @@
 //     template <class Visit> void tensors(Visit&& visit) const { visit("input", input); ... }
 //   };
 //   void validate(const RmsNormForward&);                   // throws "argument"
-//   void execute_cpu(const RmsNormForward&, CpuContext&);   // on the stream's thread
-//   void execute_cuda(const RmsNormForward&, CudaContext&); // in a build that has kernels
+//
+// Beside its kernels, each kind of device that the build has registers how it executes the
+// operation: LEIA_CPU_EXECUTION (cpu/cpu_context.h), LEIA_CUDA_EXECUTION (cuda/context.cuh).
 #pragma once
 
+#include <array>
 #include <string>
 #include <vector>
 
 #include "core/device.h"
-#include "cpu/cpu_context.h"
 
 namespace leia {
 
@@ -57,33 +58,32 @@ Device& device_of(const Operation& operation) {
 template <class Operation>
 using Execution = void (*)(const Operation&, ExecutionContext&);
 
-// How CUDA runs an operation's kernels; nullptr where they are not linked in.
+// How each kind of device executes an operation; nullptr where its kernels are not linked in.
 template <class Operation>
-inline Execution<Operation> cuda_execution = nullptr;
+inline std::array<Execution<Operation>, kDeviceKinds> executions{};
 
-// Names of the operations that have one.
-inline std::vector<std::string>& cuda_operations() {
-  static std::vector<std::string> names;
-  return names;
+// Names of the operations that a kind of device executes.
+inline std::vector<std::string>& operations_on(DeviceKind kind) {
+  static std::array<std::vector<std::string>, kDeviceKinds> names;
+  return names[static_cast<size_t>(kind)];
 }
 
+// Called when the program is loaded, by the file with the kernels.
 template <class Operation>
-bool register_cuda(Execution<Operation> execution) {
-  cuda_execution<Operation> = execution;
-  cuda_operations().push_back(Operation::kName);
+bool register_execution(DeviceKind kind, Execution<Operation> execution) {
+  executions<Operation>[static_cast<size_t>(kind)] = execution;
+  operations_on(kind).push_back(Operation::kName);
   return true;
 }
 
 // Throws "unsupported" for an operation that the kind of device has no kernels for.
 template <class Operation>
 Execution<Operation> execution_on(DeviceKind kind) {
-  if (kind == DeviceKind::cpu) {
-    return [](const Operation& operation, ExecutionContext& context) {
-      execute_cpu(operation, static_cast<CpuContext&>(context));
-    };
-  }
-  if (cuda_execution<Operation> != nullptr) return cuda_execution<Operation>;
-  fail("unsupported", text(Operation::kName, ": there are no CUDA kernels for this operation yet"));
+  const Execution<Operation> execution = executions<Operation>[static_cast<size_t>(kind)];
+  if (execution != nullptr) return execution;
+  fail("unsupported",
+       text(Operation::kName, ": there are no ", kind == DeviceKind::cpu ? "CPU" : "CUDA",
+            " kernels for this operation yet"));
 }
 
 template <class Operation>

@@ -1,4 +1,5 @@
-// What a CPU kernel is given: threads and scratch memory that lives until the kernel returns.
+// What a CPU kernel is given: threads and scratch memory that lives until the kernel returns. And
+// the registration that makes an execution known to run().
 #pragma once
 
 #include <cstddef>
@@ -6,7 +7,7 @@
 #include <memory>
 #include <vector>
 
-#include "core/device.h"
+#include "core/operation.h"
 #include "cpu/thread_pool.h"
 
 namespace leia {
@@ -70,3 +71,13 @@ struct CpuContext : ExecutionContext {
 };
 
 }  // namespace leia
+
+// At the end of a kernel file, once for each operation: execute_cpu(const Operation&, CpuContext&)
+// is how its kernels are run, on the stream's thread.
+#define LEIA_CPU_EXECUTION(Operation)                                          \
+  [[maybe_unused]] static const bool cpu_executes_##Operation =                \
+      ::leia::register_execution<Operation>(                                   \
+          ::leia::DeviceKind::cpu,                                             \
+          [](const Operation& operation, ::leia::ExecutionContext& context) {  \
+            execute_cpu(operation, static_cast<::leia::CpuContext&>(context)); \
+          });

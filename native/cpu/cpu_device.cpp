@@ -1,5 +1,4 @@
-#include "cpu/cpu_device.h"
-
+// The CPU as a device: a thread serves its stream, the shared thread pool runs each kernel.
 #include <atomic>
 #include <chrono>
 #include <cstdlib>
@@ -7,6 +6,7 @@
 #include <mutex>
 #include <utility>
 
+#include "core/device.h"
 #include "core/host_memory.h"
 #include "core/serial_thread.h"
 #include "cpu/cpu_context.h"
@@ -124,10 +124,11 @@ class CpuDevice final : public Device {
   SerialThread thread_;  // last: its tasks use all of the above
 };
 
-}  // namespace
+[[maybe_unused]] const bool registered = [] {
+  open_cpu_device = [] { return std::shared_ptr<Device>(std::make_shared<CpuDevice>()); };
+  return true;
+}();
 
-std::shared_ptr<Device> open_cpu_device() {
-  return std::make_shared<CpuDevice>();
-}
+}  // namespace
 
 }  // namespace leia

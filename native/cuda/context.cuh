@@ -99,9 +99,11 @@ LEIA_DEVICE int64_t first_element(int width) {
 
 // At the end of a kernel file, once for each operation: execute_cuda(const Operation&,
 // CudaContext&) is how its kernels are run.
-#define LEIA_CUDA_EXECUTION(Operation)                                                          \
-  [[maybe_unused]] static const bool registered_##Operation = ::leia::register_cuda<Operation>( \
-      [](const Operation& op, ::leia::ExecutionContext& context) {                              \
-        ::leia::CudaContext cuda(context);                                                      \
-        execute_cuda(op, cuda);                                                                 \
-      });
+#define LEIA_CUDA_EXECUTION(Operation)                                        \
+  [[maybe_unused]] static const bool cuda_executes_##Operation =              \
+      ::leia::register_execution<Operation>(                                  \
+          ::leia::DeviceKind::cuda,                                           \
+          [](const Operation& operation, ::leia::ExecutionContext& context) { \
+            ::leia::CudaContext cuda(context);                                \
+            execute_cuda(operation, cuda);                                    \
+          });

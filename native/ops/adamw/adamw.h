@@ -19,8 +19,6 @@
 
 namespace leia {
 
-struct CpuContext;
-
 struct AdamW {
   static constexpr const char* kName = "adamw";
   // As many of each as there are parameters; each of the shape of its parameter.
@@ -44,6 +42,5 @@ struct AdamW {
 };
 
 void validate(const AdamW& operation);
-void execute_cpu(const AdamW& operation, CpuContext& context);
 
 }  // namespace leia

@@ -11,4 +11,6 @@ void execute_cpu(const AdamW& operation, CpuContext& context) {
   LEIA_DISPATCH(adamw)(operation, factors, context);
 }
 
+LEIA_CPU_EXECUTION(AdamW)
+
 }  // namespace leia

@@ -6,8 +6,6 @@
 
 namespace leia {
 
-struct CpuContext;
-
 struct Cast {
   static constexpr const char* kName = "cast";
   Tensor input;   // any shape, any dtype
@@ -21,6 +19,5 @@ struct Cast {
 };
 
 void validate(const Cast& operation);
-void execute_cpu(const Cast& operation, CpuContext& context);
 
 }  // namespace leia

@@ -23,4 +23,6 @@ void execute_cpu(const Cast& op, CpuContext& context) {
   LEIA_DISPATCH(cast)(op, context);
 }
 
+LEIA_CPU_EXECUTION(Cast)
+
 }  // namespace leia

@@ -12,8 +12,6 @@
 
 namespace leia {
 
-struct CpuContext;
-
 constexpr int32_t kIgnoredLabel = -100;
 
 struct CrossEntropyForward {
@@ -73,8 +71,5 @@ std::string bad_label(const Tensor& labels, int64_t element, int32_t value, int6
 void validate(const CrossEntropyForward& operation);
 void validate(const CrossEntropyBackward& operation);
 void validate(const CrossEntropy& operation);
-void execute_cpu(const CrossEntropyForward& operation, CpuContext& context);
-void execute_cpu(const CrossEntropyBackward& operation, CpuContext& context);
-void execute_cpu(const CrossEntropy& operation, CpuContext& context);
 
 }  // namespace leia

@@ -34,4 +34,8 @@ void execute_cpu(const CrossEntropy& op, CpuContext& context) {
   LEIA_DISPATCH(cross_entropy)(op, context);
 }
 
+LEIA_CPU_EXECUTION(CrossEntropyForward)
+LEIA_CPU_EXECUTION(CrossEntropyBackward)
+LEIA_CPU_EXECUTION(CrossEntropy)
+
 }  // namespace leia

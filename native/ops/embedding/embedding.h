@@ -12,8 +12,6 @@
 
 namespace leia {
 
-struct CpuContext;
-
 struct EmbeddingForward {
   static constexpr const char* kName = "embedding_forward";
   Tensor ids;     // [...], int32
@@ -47,7 +45,5 @@ std::string bad_id(const Tensor& ids, int64_t element, int32_t value, int64_t vo
 
 void validate(const EmbeddingForward& operation);
 void validate(const EmbeddingBackward& operation);
-void execute_cpu(const EmbeddingForward& operation, CpuContext& context);
-void execute_cpu(const EmbeddingBackward& operation, CpuContext& context);
 
 }  // namespace leia

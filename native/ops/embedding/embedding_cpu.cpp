@@ -54,4 +54,7 @@ void execute_cpu(const EmbeddingBackward& op, CpuContext& context) {
   LEIA_DISPATCH(embedding_backward)(op, begin, sorted, used, used_count, context);
 }
 
+LEIA_CPU_EXECUTION(EmbeddingForward)
+LEIA_CPU_EXECUTION(EmbeddingBackward)
+
 }  // namespace leia

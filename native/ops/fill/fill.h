@@ -5,8 +5,6 @@
 
 namespace leia {
 
-struct CpuContext;
-
 struct Fill {
   static constexpr const char* kName = "fill";
   Tensor output;  // any shape, any dtype
@@ -19,6 +17,5 @@ struct Fill {
 };
 
 void validate(const Fill& operation);
-void execute_cpu(const Fill& operation, CpuContext& context);
 
 }  // namespace leia

@@ -26,4 +26,6 @@ void execute_cpu(const Fill& op, CpuContext& context) {
   }
 }
 
+LEIA_CPU_EXECUTION(Fill)
+
 }  // namespace leia

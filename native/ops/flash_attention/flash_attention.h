@@ -22,8 +22,6 @@
 
 namespace leia {
 
-struct CpuContext;
-
 struct AttentionOptions {
   bool causal;
   float scale;
@@ -75,7 +73,5 @@ struct FlashAttentionBackward {
 
 void validate(const FlashAttentionForward& operation);
 void validate(const FlashAttentionBackward& operation);
-void execute_cpu(const FlashAttentionForward& operation, CpuContext& context);
-void execute_cpu(const FlashAttentionBackward& operation, CpuContext& context);
 
 }  // namespace leia

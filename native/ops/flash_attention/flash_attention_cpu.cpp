@@ -19,4 +19,7 @@ void execute_cpu(const FlashAttentionBackward& operation, CpuContext& context) {
   LEIA_DISPATCH(flash_attention_backward)(operation, context);
 }
 
+LEIA_CPU_EXECUTION(FlashAttentionForward)
+LEIA_CPU_EXECUTION(FlashAttentionBackward)
+
 }  // namespace leia

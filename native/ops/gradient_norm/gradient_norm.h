@@ -13,8 +13,6 @@
 
 namespace leia {
 
-struct CpuContext;
-
 struct GradientNorm {
   static constexpr const char* kName = "gradient_norm";
   std::vector<Tensor> gradients;  // at least one; any shapes, float32
@@ -31,6 +29,5 @@ struct GradientNorm {
 };
 
 void validate(const GradientNorm& operation);
-void execute_cpu(const GradientNorm& operation, CpuContext& context);
 
 }  // namespace leia

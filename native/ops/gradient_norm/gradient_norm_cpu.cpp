@@ -19,4 +19,6 @@ void execute_cpu(const GradientNorm& op, CpuContext& context) {
   *op.scale.data<float>() = static_cast<float>(factor > 1 ? 1 : factor);
 }
 
+LEIA_CPU_EXECUTION(GradientNorm)
+
 }  // namespace leia

@@ -12,8 +12,6 @@
 
 namespace leia {
 
-struct CpuContext;
-
 struct Matmul {
   static constexpr const char* kName = "matmul";
   Tensor a;       // [..., K], or [..., M] with transpose_a; float32 or bfloat16
@@ -36,6 +34,5 @@ struct Matmul {
 };
 
 void validate(const Matmul& operation);
-void execute_cpu(const Matmul& operation, CpuContext& context);
 
 }  // namespace leia

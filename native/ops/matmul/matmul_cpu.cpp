@@ -15,4 +15,6 @@ void execute_cpu(const Matmul& operation, CpuContext& context) {
   LEIA_DISPATCH(matmul)(operation, context);
 }
 
+LEIA_CPU_EXECUTION(Matmul)
+
 }  // namespace leia

@@ -7,8 +7,6 @@
 
 namespace leia {
 
-struct CpuContext;
-
 struct RandomNormal {
   static constexpr const char* kName = "random_normal";
   Tensor output;  // any shape, float32 or bfloat16
@@ -22,6 +20,5 @@ struct RandomNormal {
 };
 
 void validate(const RandomNormal& operation);
-void execute_cpu(const RandomNormal& operation, CpuContext& context);
 
 }  // namespace leia

@@ -20,4 +20,6 @@ void execute_cpu(const RandomNormal& op, CpuContext& context) {
   });
 }
 
+LEIA_CPU_EXECUTION(RandomNormal)
+
 }  // namespace leia

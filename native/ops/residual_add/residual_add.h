@@ -6,8 +6,6 @@
 
 namespace leia {
 
-struct CpuContext;
-
 struct ResidualAdd {
   static constexpr const char* kName = "residual_add";
   Tensor a;       // any shape, float32 or bfloat16
@@ -23,6 +21,5 @@ struct ResidualAdd {
 };
 
 void validate(const ResidualAdd& operation);
-void execute_cpu(const ResidualAdd& operation, CpuContext& context);
 
 }  // namespace leia

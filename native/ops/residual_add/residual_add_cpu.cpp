@@ -9,4 +9,6 @@ void execute_cpu(const ResidualAdd& operation, CpuContext& context) {
   LEIA_DISPATCH(residual_add)(operation, context);
 }
 
+LEIA_CPU_EXECUTION(ResidualAdd)
+
 }  // namespace leia

@@ -19,8 +19,6 @@
 
 namespace leia {
 
-struct CpuContext;
-
 struct RmsNormForward {
   static constexpr const char* kName = "rms_norm_forward";
   Tensor input;        // [..., H], float32 or bfloat16
@@ -66,7 +64,5 @@ struct RmsNormBackward {
 
 void validate(const RmsNormForward& operation);
 void validate(const RmsNormBackward& operation);
-void execute_cpu(const RmsNormForward& operation, CpuContext& context);
-void execute_cpu(const RmsNormBackward& operation, CpuContext& context);
 
 }  // namespace leia

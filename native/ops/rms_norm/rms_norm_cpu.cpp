@@ -13,4 +13,7 @@ void execute_cpu(const RmsNormBackward& operation, CpuContext& context) {
   LEIA_DISPATCH(rms_norm_backward)(operation, context);
 }
 
+LEIA_CPU_EXECUTION(RmsNormForward)
+LEIA_CPU_EXECUTION(RmsNormBackward)
+
 }  // namespace leia

@@ -12,8 +12,6 @@
 
 namespace leia {
 
-struct CpuContext;
-
 struct RopeForward {
   static constexpr const char* kName = "rope_forward";
   Tensor input;      // [batch, sequence, heads, D], float32 or bfloat16, D even
@@ -53,7 +51,5 @@ std::string bad_position(const Tensor& positions, int64_t element, int32_t value
 
 void validate(const RopeForward& operation);
 void validate(const RopeBackward& operation);
-void execute_cpu(const RopeForward& operation, CpuContext& context);
-void execute_cpu(const RopeBackward& operation, CpuContext& context);
 
 }  // namespace leia

@@ -28,4 +28,7 @@ void execute_cpu(const RopeBackward& op, CpuContext& context) {
   LEIA_DISPATCH(rope)(op.grad_output, op.cos, op.sin, -1.0f, op.positions, op.grad_input, context);
 }
 
+LEIA_CPU_EXECUTION(RopeForward)
+LEIA_CPU_EXECUTION(RopeBackward)
+
 }  // namespace leia

@@ -19,8 +19,6 @@
 
 namespace leia {
 
-struct CpuContext;
-
 struct SampleToken {
   static constexpr const char* kName = "sample_token";
   Tensor logits;       // [rows, vocabulary], float32 or bfloat16; no NaN
@@ -44,6 +42,5 @@ std::vector<double> draws_of(const SampleToken& operation);
 std::string bad_logit(const Tensor& logits, int64_t element);
 
 void validate(const SampleToken& operation);
-void execute_cpu(const SampleToken& operation, CpuContext& context);
 
 }  // namespace leia

@@ -85,4 +85,6 @@ void execute_cpu(const SampleToken& op, CpuContext& context) {
   });
 }
 
+LEIA_CPU_EXECUTION(SampleToken)
+
 }  // namespace leia

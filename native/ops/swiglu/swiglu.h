@@ -9,8 +9,6 @@
 
 namespace leia {
 
-struct CpuContext;
-
 struct SwigluForward {
   static constexpr const char* kName = "swiglu_forward";
   Tensor gate;    // any shape, float32 or bfloat16
@@ -45,7 +43,5 @@ struct SwigluBackward {
 
 void validate(const SwigluForward& operation);
 void validate(const SwigluBackward& operation);
-void execute_cpu(const SwigluForward& operation, CpuContext& context);
-void execute_cpu(const SwigluBackward& operation, CpuContext& context);
 
 }  // namespace leia

@@ -13,4 +13,7 @@ void execute_cpu(const SwigluBackward& operation, CpuContext& context) {
   LEIA_DISPATCH(swiglu_backward)(operation, context);
 }
 
+LEIA_CPU_EXECUTION(SwigluForward)
+LEIA_CPU_EXECUTION(SwigluBackward)
+
 }  // namespace leia
