@@ -103,6 +103,24 @@ describe('leia train', () => {
     },
   );
 
+  test('a terminal that closes saves, though it sends SIGHUP twice and takes no more output', async () => {
+    const { args, output } = await makeArguments('--max-steps', '150');
+    const stopped = await leia(args, {
+      onStart: async (child) => {
+        while ((await metricsOf(output).catch(() => [])).length < 2) await setTimeout(10);
+        child.stdout?.destroy();
+        child.stderr?.destroy();
+        child.kill('SIGHUP');
+        await setTimeout(1);
+        child.kill('SIGHUP');
+      },
+    });
+    expect(stopped.code).toBe(130);
+    const begun = await metricsOf(output);
+    expect(begun.length).toBeLessThan(150);
+    expect(await readdir(join(output, 'resume'))).toEqual([`step-${begun.length}`]);
+  });
+
   test('killed at any moment, it goes on with the same bits', async () => {
     const { args, output } = await makeArguments('--max-steps', '40');
     const killed = await leia([...args, '--save-minutes', '1e-6'], {
