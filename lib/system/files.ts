@@ -225,6 +225,8 @@ async function makeFolders(path: string): Promise<void> {
   }
   try {
     await mkdir(path);
+    // Its name would be lost with the power. Where the folder above cannot be flushed, nothing better can be done.
+    await syncFolder(above).catch(() => {});
   } catch (error) {
     // Another process may have been faster; a file of that name stays an error.
     const made = await stat(path).catch(() => undefined);

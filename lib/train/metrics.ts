@@ -50,8 +50,17 @@ export class MetricsFile {
     }
   }
 
+  /** Flushes it to the disk: before a state is saved, so that no line of the steps before it is ever missing. */
+  flush(): void {
+    try {
+      fsyncSync(this.#descriptor);
+    } catch (error) {
+      throw fileError('write', this.path, error);
+    }
+  }
+
   close(): void {
-    fsyncSync(this.#descriptor);
+    this.flush();
     closeSync(this.#descriptor);
   }
 }

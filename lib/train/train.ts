@@ -187,11 +187,14 @@ class Run {
         const line = await this.#step(step);
         metrics.append(line);
         await onStep?.(line, this.#model);
-        await this.#saveNowAndThen();
+        await this.#saveNowAndThen(metrics);
       }
       await this.#model.device.synchronize();
     } catch (error) {
-      if (error instanceof LeiaError && error.code === 'interrupted') await this.#save();
+      if (error instanceof LeiaError && error.code === 'interrupted') {
+        metrics.flush();
+        await this.#save();
+      }
       throw error;
     } finally {
       metrics.close();
@@ -236,11 +239,13 @@ class Run {
     return new LeiaError('interrupted', `${done}; the same command goes on from there`);
   }
 
-  async #saveNowAndThen(): Promise<void> {
-    const { settings } = this.#options;
+  async #saveNowAndThen(metrics: MetricsFile): Promise<void> {
+    const { saveMinutes, maxSteps } = this.#options.settings;
     const minutes = (performance.now() - this.#lastSaved) / 60_000;
-    if (settings.saveMinutes === 0 || minutes < settings.saveMinutes) return;
-    if (this.#optimizer.stepCount < settings.maxSteps) await this.#save();
+    if (saveMinutes === 0 || minutes < saveMinutes || this.#optimizer.stepCount === maxSteps)
+      return;
+    metrics.flush();
+    await this.#save();
   }
 
   async #save(): Promise<void> {
