@@ -229,7 +229,7 @@ class Run {
       if (this.#source.epoch < epoch + 2) continue;
       throw new LeiaError(
         'mismatch',
-        'no batch of a whole epoch has a token to predict; with --loss-on-names, or another --strategy, there would be some',
+        'no batch of a whole epoch has a token to predict; leave out --no-loss-on-names, or choose another --strategy or a larger --batch-size',
       );
     }
   }

@@ -81,7 +81,7 @@ test('of micro-batches, those without a label do not count in the mean of means'
 
 test('when there is no other in a whole epoch, the run says so', async () => {
   const options = await runOn(await datasetOf(['name', 'name', 'name']), {});
-  const message = 'no batch of a whole epoch has a token to predict; with --loss-on-names';
+  const message = 'no batch of a whole epoch has a token to predict; leave out --no-loss-on-names';
   await expectError(() => train(options), 'mismatch', message);
   const batch = await runOn(options.data, { batchSize: 10 });
   await expectError(() => train(batch), 'mismatch', message);
