@@ -16,6 +16,8 @@ export interface Options {
   output: string | undefined;
   rounds: number;
   roundMilliseconds: number;
+  /** How long one contestant may take for all rounds of one workload. */
+  limitMilliseconds: number;
 }
 
 export const help = `Usage: npm run bench -- [options] [operation ...]
@@ -30,6 +32,8 @@ a large copy. Without operations: all of OPERATIONS.
   --python PATH     a Python with torch; otherwise LEIA_PYTHON, then python3 on PATH
   --rounds N        rounds of which best and median are taken (default 9)
   --round-ms N      how long a round should take, in milliseconds (default 100)
+  --limit-s N       how long ours or a rival may take for one workload, in seconds (default 30): a slow one gets fewer
+                    rounds, and one with a single run of a quarter of that is said to be too slow and left out
   --json            print the results as JSON instead of a table
   --output FILE     write them to a file, too; to a folder, under a name that tells the device
   --help            this text
@@ -64,6 +68,7 @@ export function parseOptions(args: readonly string[], known: readonly string[]):
     output: values.output,
     rounds: wholeNumber('--rounds', values.rounds ?? '9'),
     roundMilliseconds: wholeNumber('--round-ms', values['round-ms'] ?? '100'),
+    limitMilliseconds: 1000 * wholeNumber('--limit-s', values['limit-s'] ?? '30'),
   };
 }
 
@@ -82,6 +87,7 @@ function parse(args: readonly string[]) {
         python: text,
         rounds: text,
         'round-ms': text,
+        'limit-s': text,
         json: flag,
         output: text,
         help: flag,

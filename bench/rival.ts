@@ -1,12 +1,11 @@
 // PyTorch as a rival in the same run: a Python process that prepares the equivalent of a workload and times it when
-// asked, in turns with ours. It is talked to in lines of JSON. Whatever goes wrong there (no Python, no torch, an
-// error, no answer in time) is one clear line, and what is ours is measured all the same.
-import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
-import { once } from 'node:events';
+// asked, in turns with ours. Whatever goes wrong there (no Python, no torch, an error, no answer in time) is one clear
+// line, and what is ours is measured all the same. A process that takes too long for one of its variants cannot be
+// stopped in the middle of it: it is ended, and another goes on with the others.
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { packageRoot } from '../lib/core/addon.ts';
 import { LeiaError } from '../lib/index.ts';
+import { type Answer, JsonProcess } from './json-process.ts';
 import type { Contestant } from './timer.ts';
 import type { RivalTask } from './workload.ts';
 
@@ -18,8 +17,8 @@ export interface RivalOptions {
   device: string;
   /** As many as ours, on a CPU. */
   threads: number;
-  /** How long an answer may take. */
-  timeoutMilliseconds?: number;
+  /** How long an answer may take. On a GPU at least three minutes, since kernels are compiled there. */
+  limitMilliseconds: number;
 }
 
 /**
@@ -28,36 +27,28 @@ export interface RivalOptions {
  */
 const keepMemory = { MALLOC_MMAP_MAX_: '0', MALLOC_TRIM_THRESHOLD_: String(2 ** 40) };
 
-/** What the rival's process answered; every key is optional until looked at. */
-type Answer = Record<string, unknown> & { error?: string };
-
 /** Versions and device, as it says itself. */
 type Description = Record<string, string | number | null>;
 
-/** Importing torch and compiling kernels take their time, a round does not. */
-const defaultTimeout = 180_000;
+/** Importing torch and compiling kernels take their time. */
+const slowMilliseconds = 180_000;
+
+export interface PreparedRival {
+  contestants: Contestant[];
+  /** Why variants are not there, by name. */
+  failures: Record<string, string>;
+}
 
 export class TorchRival {
-  readonly #child: ChildProcessWithoutNullStreams;
-  readonly #answers: AsyncIterator<string>;
-  readonly #timeout: number;
   readonly #python: string;
-  /** When it has ended and all it wrote has been read. */
-  readonly #closed: Promise<unknown>;
-  #lastWords = '';
+  readonly #options: RivalOptions;
+  #process: JsonProcess;
   #description: Description = {};
 
   private constructor(python: string, options: RivalOptions) {
     this.#python = python;
-    this.#timeout = options.timeoutMilliseconds ?? defaultTimeout;
-    const args = [script, '--device', options.device, '--threads', String(options.threads)];
-    this.#child = spawn(python, args, { env: { ...process.env, ...keepMemory } });
-    this.#closed = new Promise((resolve) => this.#child.once('close', resolve));
-    this.#child.stdin.on('error', () => undefined); // It shows as an answer that does not come.
-    this.#child.stderr.setEncoding('utf8').on('data', (text: string) => {
-      this.#lastWords = `${this.#lastWords}${text}`.slice(-4000);
-    });
-    this.#answers = createInterface({ input: this.#child.stdout })[Symbol.asyncIterator]();
+    this.#options = options;
+    this.#process = this.#spawn();
   }
 
   /**
@@ -70,22 +61,12 @@ export class TorchRival {
     let reason = '';
     for (const python of candidates) {
       const rival = new TorchRival(python, options);
-      const failure = new Promise<Error>((resolve) => rival.#child.once('error', resolve));
-      const spawned = once(rival.#child, 'spawn').then(
-        () => undefined,
-        () => undefined,
-      );
-      const error = await Promise.race([failure, spawned]);
-      if (error === undefined) {
-        try {
-          rival.#description = (await rival.#answer('to start')) as Description;
-          return rival;
-        } catch (problem) {
-          rival.#child.kill('SIGKILL');
-          reason ||= problem instanceof Error ? problem.message : String(problem);
-        }
-      } else {
-        reason ||= `${python} does not start (${(error as NodeJS.ErrnoException).code})`;
+      try {
+        await rival.#begin();
+        return rival;
+      } catch (problem) {
+        rival.close();
+        reason ||= problem instanceof Error ? problem.message : String(problem);
       }
     }
     const hint = 'name a Python with torch by --python or LEIA_PYTHON';
@@ -98,14 +79,26 @@ export class TorchRival {
   }
 
   /**
-   * Has the equivalent of a workload ready. Gives one contestant for each way torch has of computing it, and why
-   * others are not there.
+   * Has the equivalent of a workload ready, and frees what the last one held. Gives one contestant for each way torch
+   * has of computing it, and why others are not there.
+   *
+   * @throws LeiaError `execution` if the process has ended by itself.
    */
-  async prepare(
-    task: RivalTask,
-  ): Promise<{ contestants: Contestant[]; failures: Record<string, string> }> {
-    const answer = await this.#ask({ do: 'prepare', task }, `to prepare ${task.kind}`);
-    const contestants = (answer.variants as string[]).map((variant) => ({
+  async prepare(task: RivalTask): Promise<PreparedRival> {
+    const ready: string[] = [];
+    const failures: Record<string, string> = {};
+    for (const variant of await this.#beginTask(task, ready)) {
+      try {
+        await this.#prepareVariant(task, variant);
+        ready.push(variant);
+      } catch (error) {
+        if (this.#process.ended) throw error;
+        const reason = error instanceof Error ? error.message : String(error);
+        failures[variant] = this.#process.late ? `too slow to measure: ${reason}` : reason;
+        if (this.#process.late) await this.#beginTask(task, ready);
+      }
+    }
+    const contestants = ready.map((variant) => ({
       name: `torch ${variant}`,
       time: async (runs: number) => {
         const { milliseconds } = await this.#ask(
@@ -115,59 +108,43 @@ export class TorchRival {
         return milliseconds as number;
       },
     }));
-    return { contestants, failures: answer.failures as Record<string, string> };
-  }
-
-  /** Frees what the last task held. */
-  async drop(): Promise<void> {
-    await this.#ask({ do: 'drop' }, 'to free its tensors');
+    return { contestants, failures };
   }
 
   /** Ends the process. */
   close(): void {
-    this.#child.kill('SIGKILL');
+    this.#process.close();
+  }
+
+  #spawn(): JsonProcess {
+    const { device, threads } = this.#options;
+    const args = [script, '--device', device, '--threads', String(threads)];
+    return new JsonProcess(this.#python, args, { ...process.env, ...keepMemory });
+  }
+
+  async #begin(): Promise<void> {
+    this.#description = (await this.#process.start(slowMilliseconds)) as Description;
+  }
+
+  /** Tells a process, if need be a new one, what the task is, and has it prepare these variants. Gives all their names. */
+  async #beginTask(task: RivalTask, ready: readonly string[]): Promise<string[]> {
+    if (this.#process.late) {
+      this.#process = this.#spawn();
+      await this.#begin();
+    }
+    const { variants } = await this.#ask({ do: 'begin', task }, `to prepare ${task.kind}`);
+    for (const variant of ready) await this.#prepareVariant(task, variant);
+    return variants as string[];
+  }
+
+  async #prepareVariant({ kind }: RivalTask, variant: string): Promise<void> {
+    await this.#ask({ do: 'prepare', variant }, `to prepare ${kind}, ${variant}`);
   }
 
   async #ask(request: object, what: string): Promise<Answer> {
-    this.#child.stdin.write(`${JSON.stringify(request)}\n`);
-    return await this.#answer(what);
+    const { device, limitMilliseconds } = this.#options;
+    const limit =
+      device === 'cpu' ? limitMilliseconds : Math.max(limitMilliseconds, slowMilliseconds);
+    return await this.#process.ask(request, what, limit);
   }
-
-  async #answer(what: string): Promise<Answer> {
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<'late'>((resolve) => {
-      timer = setTimeout(() => resolve('late'), this.#timeout);
-    });
-    const line = await Promise.race([this.#answers.next(), late]);
-    clearTimeout(timer);
-    if (line === 'late') {
-      this.close();
-      throw this.#failure(what, `no answer within ${this.#timeout / 1000} s`);
-    }
-    if (line.done) {
-      await this.#closed;
-      throw this.#failure(what, this.#lastLine() ?? 'it ended');
-    }
-    const answer = parseAnswer(line.value);
-    if (answer.error !== undefined) throw this.#failure(what, answer.error);
-    return answer;
-  }
-
-  #failure(what: string, reason: string): LeiaError {
-    return new LeiaError('execution', `${this.#python} was asked ${what}: ${reason}`);
-  }
-
-  #lastLine(): string | undefined {
-    return this.#lastWords.trim().split('\n').at(-1) || undefined;
-  }
-}
-
-function parseAnswer(line: string): Answer {
-  try {
-    const value: unknown = JSON.parse(line);
-    if (typeof value === 'object' && value !== null) return value as Answer;
-  } catch {
-    // Said below.
-  }
-  return { error: `an answer that is no JSON object: ${line.slice(0, 100)}` };
 }

@@ -1,6 +1,8 @@
 // `npm run bench`: times the operations of a device after checking that what is timed is right, and says how near each
 // comes to what that device can do; beside PyTorch if asked. See README.md in this folder. Numbers of a machine that
 // has other work vary: compare what was measured in one run, in turns.
+
+import { Progress } from '../lib/cli/progress.ts';
 import { addon } from '../lib/core/addon.ts';
 import { Device, LeiaError } from '../lib/index.ts';
 import { largeCopy, largeProduct } from './ceiling.ts';
@@ -22,7 +24,7 @@ import {
 } from './results.ts';
 import { TorchRival } from './rival.ts';
 import * as table from './table.ts';
-import { onDevice, type Timing, timeInTurns } from './timer.ts';
+import { type Contestant, onDevice, type Timing, timeInTurns } from './timer.ts';
 import type { Float, Prepared, Sizes, Workload } from './workload.ts';
 
 const operations: Record<string, { workloads(sizes: Sizes): Workload[] }> = {
@@ -40,13 +42,14 @@ const host = 'host';
 class Run {
   readonly #options: Options;
   readonly #device: Device;
-  readonly #say: (line: string) => void;
+  readonly #print: (line: string) => void;
+  readonly #progress = new Progress();
   readonly results: Results;
   #rival: TorchRival | undefined;
 
-  constructor(options: Options, say: (line: string) => void) {
+  constructor(options: Options, print: (line: string) => void) {
     this.#options = options;
-    this.#say = say;
+    this.#print = print;
     this.#device = Device.open(options.device);
     const environment = describeEnvironment(options.device);
     this.results = { environment, ceilings: [], rows: [], host: [], failures: [] };
@@ -68,19 +71,22 @@ class Run {
       for (const { operation, workload } of workloads) await this.#measureRow(operation, workload);
       if (chosen.includes(host)) await this.#measureHost();
     } finally {
+      this.#progress.clear();
       this.#rival?.close();
     }
     return this.results;
   }
 
   async #startRival(): Promise<void> {
-    const { against, python, device } = this.#options;
+    const { against, python, device, limitMilliseconds } = this.#options;
     if (against === undefined) return;
     const { threads } = addon().cpuDescription();
+    this.#progress.update('starting PyTorch');
     try {
       // PyTorch has no emulator: there the CPU stands for it.
       const rivalDevice = device === 'emulated' ? 'cpu' : device;
-      this.#rival = await TorchRival.start({ python, device: rivalDevice, threads });
+      const options = { python, device: rivalDevice, threads, limitMilliseconds };
+      this.#rival = await TorchRival.start(options);
       this.results.rival = this.#rival.description;
       const { torch, cuda, cudnn, python: version } = this.#rival.description;
       const parts = [cuda && `CUDA ${cuda}`, cudnn && `cuDNN ${cudnn}`, `Python ${version}`];
@@ -143,15 +149,23 @@ class Run {
   async #time(
     workload: Workload,
   ): Promise<{ all: Map<string, Timing>; error: number | undefined } | undefined> {
+    const { name } = workload;
+    const onProgress = (what: string) => this.#progress.update(`${name}: ${what}`);
     let prepared: Prepared | undefined;
     try {
+      onProgress('checking');
       prepared = workload.prepare(this.#device);
       const error = await prepared.check();
       const contestants = [onDevice(this.#device, prepared.run), ...(await this.#rivals(workload))];
-      const all = await timeInTurns(contestants, this.#options);
-      return { all, error };
+      const options = { ...this.#options, onProgress };
+      const { timings, left } = await timeInTurns(contestants, options);
+      for (const [who, reason] of left) {
+        if (who === 'leia') throw new Error(reason);
+        this.#fail(`${who}, ${name}`, reason);
+      }
+      return { all: timings, error };
     } catch (error) {
-      this.#fail(workload.name, error);
+      this.#fail(name, error);
       // The error stays with the device until someone has asked.
       await this.#device.synchronize().catch(() => undefined);
       return undefined;
@@ -160,18 +174,19 @@ class Run {
     }
   }
 
-  /** PyTorch's ways of doing the same. If it fails, it is out for the rest of the run. */
-  async #rivals(workload: Workload) {
+  /** PyTorch's ways of doing the same. If its process ends, it is out for the rest of the run. */
+  async #rivals({ name, rival }: Workload): Promise<Contestant[]> {
+    if (this.#rival === undefined) return [];
     try {
-      await this.#rival?.drop();
-      const answer = await this.#rival?.prepare(workload.rival);
-      for (const [variant, reason] of Object.entries(answer?.failures ?? {})) {
-        this.#fail(`torch ${variant}, ${workload.name}`, reason);
+      this.#progress.update(`${name}: torch, first run`);
+      const { contestants, failures } = await this.#rival.prepare(rival);
+      for (const [variant, reason] of Object.entries(failures)) {
+        this.#fail(`torch ${variant}, ${name}`, reason);
       }
-      return answer?.contestants ?? [];
+      return contestants;
     } catch (error) {
       this.#fail('torch', error);
-      this.#rival?.close();
+      this.#rival.close();
       this.#rival = undefined;
       return [];
     }
@@ -190,10 +205,16 @@ class Run {
     }
   }
 
+  #say(line: string): void {
+    this.#progress.clear();
+    this.#print(line);
+  }
+
   #fail(name: string, error: unknown): string {
     const text = error instanceof Error ? error.message : String(error);
     const reason = text.split('\n')[0] ?? '';
     this.results.failures.push({ name, reason });
+    this.#progress.clear();
     console.error(`bench: ${name}: ${reason}`);
     return reason;
   }
@@ -216,10 +237,10 @@ async function main(): Promise<void> {
     return;
   }
   // With --json, standard output is for that alone.
-  const say = options.json ? console.error : console.log;
-  const results = await new Run(options, say).all();
+  const print = options.json ? console.error : console.log;
+  const results = await new Run(options, print).all();
   if (options.json) console.log(JSON.stringify(results, null, 2));
-  if (options.output !== undefined) say(`\nwrote ${await writeResults(results, options.output)}`);
+  if (options.output !== undefined) print(`\nwrote ${await writeResults(results, options.output)}`);
   // What a comparison lacks is no failure of ours.
   if (results.failures.some(({ name }) => !name.startsWith('torch'))) process.exitCode = 1;
 }

@@ -1,9 +1,9 @@
 """PyTorch's equivalents of the benchmarked operations: a rival to compare with, and nothing the project needs.
 
 bench/rival.ts starts this and talks to it in lines of JSON. The first line out says what runs here; then each line in
-is a request and gets one line out: {"do": "prepare", "task": {...}} answers with the variants that work and why
-others do not, {"do": "time", "variant": name, "runs": n} with milliseconds per run, {"do": "drop"} frees the
-tensors. An error is {"error": one line}.
+is a request and gets one line out: {"do": "begin", "task": {...}} frees the tensors of the task before and answers
+with the variants of this one, {"do": "prepare", "variant": name} allocates a variant's tensors and runs it once,
+{"do": "time", "variant": name, "runs": n} answers with milliseconds per run. An error is {"error": one line}.
 """
 
 import argparse
@@ -266,18 +266,11 @@ class Torch:
         }
 
 
-def prepare(rival, task):
-    task = dict(task)
-    runs, failures = {}, {}
-    for name, make in getattr(rival, task.pop("kind"))(**task).items():
-        try:
-            run = make()
-            run()
-            rival.synchronize()
-            runs[name] = run
-        except Exception as error:  # A backend that cannot is no reason to stop: it is reported.
-            failures[name] = one_line(error)
-    return runs, failures
+def run_once(rival, make):
+    run = make()
+    run()
+    rival.synchronize()
+    return run
 
 
 def main():
@@ -293,22 +286,24 @@ def main():
     except Exception as error:
         answer({"error": one_line(error)})
         return
-    runs = {}
+    makers, runs = {}, {}
     for line in sys.stdin:
         try:
             request = json.loads(line)
-            if request["do"] == "prepare":
-                runs.clear()
-                runs, failures = prepare(rival, request["task"])
-                answer({"variants": list(runs), "failures": failures})
-            elif request["do"] == "time":
-                rival.synchronize()
-                answer({"milliseconds": rival.time(runs[request["variant"]], request["runs"])})
-            elif request["do"] == "drop":
+            if request["do"] == "begin":
                 runs.clear()
                 if rival.cuda:
                     torch.cuda.empty_cache()
+                task = dict(request["task"])
+                makers = getattr(rival, task.pop("kind"))(**task)
+                answer({"variants": list(makers)})
+            elif request["do"] == "prepare":
+                variant = request["variant"]
+                runs[variant] = run_once(rival, makers[variant])
                 answer({})
+            elif request["do"] == "time":
+                rival.synchronize()
+                answer({"milliseconds": rival.time(runs[request["variant"]], request["runs"])})
             else:
                 answer({"error": f"unknown request {request['do']}"})
         except Exception as error:

@@ -8,23 +8,43 @@ export class Progress {
   readonly #terminal = process.stderr.isTTY === true;
   #last = Number.NEGATIVE_INFINITY;
   #pending = '';
+  #timer: NodeJS.Timeout | undefined;
 
-  /** Shows a line now, or leaves it for later if one was shown a moment ago. */
+  /** Shows a line now, or a little later if one was shown a moment ago and no other comes meanwhile. */
   update(line: string): void {
-    const now = performance.now();
     this.#pending = line;
-    if (now - this.#last < (this.#terminal ? terminalInterval : plainInterval)) return;
-    this.#last = now;
-    this.#show();
+    const interval = this.#terminal ? terminalInterval : plainInterval;
+    const wait = this.#last + interval - performance.now();
+    if (wait <= 0) this.#showNow();
+    else this.#timer ??= setTimeout(() => this.#showNow(), wait).unref();
   }
 
   /** Shows the last line for good. */
   done(line = this.#pending): void {
+    this.#stopTimer();
     this.#pending = line;
     if (line !== '') this.#show();
     if (this.#terminal && line !== '') process.stderr.write('\n');
     this.#pending = '';
     this.#last = Number.NEGATIVE_INFINITY;
+  }
+
+  /** Removes the line from a terminal, to make room for other output. */
+  clear(): void {
+    this.#stopTimer();
+    if (this.#terminal && this.#pending !== '') process.stderr.write('\r\u001b[2K');
+    this.#pending = '';
+  }
+
+  #showNow(): void {
+    this.#stopTimer();
+    this.#last = performance.now();
+    this.#show();
+  }
+
+  #stopTimer(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
   }
 
   #show(): void {

@@ -1,10 +1,11 @@
 // The rival's process: what it may do wrong is one clear line. Where a Python with torch is (LEIA_PYTHON, or python3),
 // the real one runs, too.
 import { spawnSync } from 'node:child_process';
-import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { TorchRival } from '../../bench/rival.ts';
 import { timeInTurns } from '../../bench/timer.ts';
 
@@ -22,9 +23,24 @@ async function python(script: string): Promise<string> {
   return path;
 }
 
-async function start(path: string, timeoutMilliseconds = 30_000) {
-  return TorchRival.start({ python: path, device: 'cpu', threads: 1, timeoutMilliseconds });
+function start(path: string) {
+  return TorchRival.start({ python: path, device: 'cpu', threads: 1, limitMilliseconds });
 }
+
+const limitMilliseconds = 20_000;
+const copy = { kind: 'copy', count: 1, dtype: 'float32' } as const;
+
+/** Lets time pass as soon as a file is there: what is waited for then is late, however busy the machine is. */
+async function passTimeWhen(path: string): Promise<void> {
+  while (!existsSync(path)) await new Promise(setImmediate);
+  vi.advanceTimersByTime(1e6);
+}
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
 
 describe('a rival that does not start', () => {
   test.each([
@@ -34,13 +50,13 @@ describe('a rival that does not start', () => {
       'ModuleNotFoundError: No module named torch',
     ],
     ['has no such device', `echo '{"error": "no CUDA GPU"}'`, 'no CUDA GPU'],
-    ['says nothing', 'exec sleep 10', 'no answer within 0.4 s'],
+    ['says nothing', 'echo > "$0.begun"; exec sleep 1000', 'no answer within 180 s'],
     ['says something else', 'echo hello', 'an answer that is no JSON object: hello'],
     ['just ends', 'exit 0', 'it ended'],
   ])('because it %s', async (_, script, reason) => {
     const path = await python(script);
-    const patience = reason.includes('0.4 s') ? 400 : undefined;
-    await expect(start(path, patience)).rejects.toThrow(
+    if (script.includes('begun')) void passTimeWhen(`${path}.begun`);
+    await expect(start(path)).rejects.toThrow(
       expect.objectContaining({
         code: 'unavailable',
         message: `no comparison with PyTorch: ${path} was asked to start: ${reason}; name a Python with torch by --python or LEIA_PYTHON`,
@@ -54,10 +70,69 @@ test('a rival that ends on the way', async () => {
     await python(`echo '{"torch": "2"}'; read line; echo oops >&2; exit 1`),
   );
   expect(rival.description).toEqual({ name: 'torch', torch: '2' });
-  await expect(rival.prepare({ kind: 'copy', count: 1, dtype: 'float32' })).rejects.toThrow(
-    /was asked to prepare copy: oops$/,
-  );
-  await expect(rival.drop()).rejects.toThrow(/oops/);
+  await expect(rival.prepare(copy)).rejects.toThrow(/was asked to prepare copy: oops$/);
+  await expect(rival.prepare(copy)).rejects.toThrow(/oops/);
+});
+
+/** A rival of three variants; it never answers some requests, but says in a file that it was asked. */
+const slowRival = `
+const { appendFileSync, existsSync, writeFileSync } = require('node:fs');
+const { createInterface } = require('node:readline');
+const log = (line) => appendFileSync(__filename + '.log', line + '\\n');
+const answer = (value) => console.log(JSON.stringify(value));
+log('start');
+answer({ torch: '2' });
+createInterface({ input: process.stdin }).on('line', (line) => {
+  const { do: what, variant, task } = JSON.parse(line);
+  log([what, variant].filter(Boolean).join(' '));
+  if (variant === 'slow' || (what === 'time' && variant === 'later')) {
+    writeFileSync(__filename + '.' + variant, '');
+  } else if (what === 'begin') answer({ variants: ['first', 'slow', 'broken', 'later'] });
+  else if (variant === 'broken') answer({ error: 'no kernel' });
+  else if (what === 'prepare') answer({});
+  else answer({ milliseconds: 1 });
+});
+`;
+
+test('a rival that is too slow in one of its ways goes on with the others', async () => {
+  const program = join(folder, 'rival.cjs');
+  await writeFile(program, slowRival);
+  const path = await python(`exec "${process.execPath}" "${program}"`);
+  const rival = await start(path);
+  const passing = passTimeWhen(`${program}.slow`);
+  const { contestants, failures } = await rival.prepare(copy);
+  await passing;
+  expect(failures).toEqual({
+    slow: `too slow to measure: ${path} was asked to prepare copy, slow: no answer within 20 s`,
+    broken: `${path} was asked to prepare copy, broken: no kernel`,
+  });
+  const [first, later] = contestants;
+  expect([first?.name, later?.name]).toEqual(['torch first', 'torch later']);
+  expect(await first!.time(1)).toBe(1);
+  void passTimeWhen(`${program}.later`);
+  await expect(later!.time(1)).rejects.toThrow(/asked to time later: no answer within 20 s$/);
+
+  // The next workload finds it ready again.
+  await rm(`${program}.slow`);
+  void passTimeWhen(`${program}.slow`);
+  expect((await rival.prepare(copy)).contestants.map(({ name }) => name)).toEqual([
+    'torch first',
+    'torch later',
+  ]);
+  rival.close();
+  const prepared = ['begin', 'prepare first', 'prepare slow'];
+  const resumed = ['start', 'begin', 'prepare first', 'prepare broken', 'prepare later'];
+  const timed = ['time first', 'time later'];
+  const log = (await readFile(`${program}.log`, 'utf8')).trim().split('\n');
+  expect(log).toEqual([
+    'start',
+    ...prepared,
+    ...resumed,
+    ...timed,
+    'start',
+    ...prepared,
+    ...resumed,
+  ]);
 });
 
 const real = process.env.LEIA_PYTHON ?? 'python3';
@@ -72,7 +147,7 @@ withTorch('PyTorch', () => {
   const layer = { hidden: 64, intermediate: 96, heads: 2, vocabulary: 11, batch: 1, sequence: 8 };
 
   test('has an equivalent of every operation', async () => {
-    const rival = await TorchRival.start({ python: real, device: 'cpu', threads: 1 });
+    const rival = await start(real);
     for (const [task, variants] of [
       [{ kind: 'copy', count: 10, dtype }, ['copy_']],
       [
@@ -90,9 +165,10 @@ withTorch('PyTorch', () => {
       const { contestants, failures } = await rival.prepare(task);
       expect(failures, task.kind).toEqual({});
       expect(contestants.map(({ name }) => name)).toEqual(variants.map((name) => `torch ${name}`));
-      const timings = await timeInTurns(contestants, { rounds: 1, roundMilliseconds: 1 });
+      const rounds = { rounds: 1, roundMilliseconds: 1, limitMilliseconds: 1e9 };
+      const { timings, left } = await timeInTurns(contestants, rounds);
+      expect(left).toEqual(new Map());
       for (const { best } of timings.values()) expect(best).toBeGreaterThan(0);
-      await rival.drop();
     }
     await expect(rival.prepare({ kind: 'nonsense' })).rejects.toThrow(/nonsense/);
     rival.close();

@@ -1,5 +1,5 @@
 // `npm run bench` as its user runs it, at sizes that take no time; no number it prints is looked at.
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -90,4 +90,32 @@ test('without the rival, ours is measured all the same', async () => {
   expect(rival?.missing).toMatch(/no-python does not start \(ENOENT\); name a Python with torch/);
   expect(rows).toHaveLength(4);
   expect(errors.match(/^bench: .*$/gm)).toEqual([`bench: torch: ${rival?.missing}`]);
+});
+
+test('a rival that is too slow is said to be, and ours is measured all the same', async () => {
+  const program = join(folder, 'slow-rival.cjs');
+  await writeFile(
+    program,
+    `const answers = { begin: { variants: ['eager'] }, prepare: {}, time: { milliseconds: 40_000 } };
+     const say = (value) => console.log(JSON.stringify(value));
+     say({ torch: '2' });
+     require('node:readline').createInterface({ input: process.stdin })
+       .on('line', (line) => say(answers[JSON.parse(line).do]));`,
+  );
+  const python = join(folder, 'slow-rival');
+  await writeFile(python, `#!/bin/sh\nexec "${process.execPath}" "${program}"\n`);
+  await chmod(python, 0o755);
+  const args = ['swiglu', '--match', 'forward', '--json', '--against', 'torch', '--python', python];
+  const { code, output, errors } = await bench(...args);
+  expect(code, errors).toBe(0);
+  const { rows, ceilings, failures } = JSON.parse(output) as Results;
+  expect(ceilings.map(({ by }) => Object.keys(by))).toEqual([['leia']]);
+  expect(rows.map(({ rivals }) => rivals)).toEqual([[], []]);
+  const reason = 'too slow to measure: one run takes 40 s, the limit for all is 30 s';
+  expect(failures).toEqual(
+    [...ceilings, ...rows].map(({ name }) => ({ name: `torch eager, ${name}`, reason })),
+  );
+  for (const { name } of failures) expect(errors).toContain(`bench: ${name}: ${reason}\n`);
+  // What is waited for is shown.
+  expect(errors).toContain('starting PyTorch\n');
 });
