@@ -2,7 +2,6 @@
 // the strategy says.
 import type { Command } from 'commander';
 import { z } from 'zod';
-import { hostMemory } from '../train/memory.ts';
 import type { StepMetrics } from '../train/metrics.ts';
 import { trainSettings } from '../train/settings.ts';
 import { type TrainStart, train } from '../train/train.ts';
@@ -22,7 +21,7 @@ type Settings = z.output<typeof schema>;
 const example = `
 Example, with the paper's settings:
   leia train --model Llama-2-7b-hf --data data/ja --output runs/ja-leia \\
-    --strategy right --p-skip 0.5 --micro-batch-size 4 --seed 1
+    --strategy right --p-skip 0.5 --seed 1
 
 Interrupted, the same command goes on where it stopped.`;
 
@@ -83,7 +82,8 @@ export class TrainProgress {
     this.#batchSize = batchSize;
   }
 
-  readonly start = ({ stepsDone, parameters, memory, articles, saveDtype }: TrainStart): void => {
+  readonly start = (start: TrainStart): void => {
+    const { stepsDone, parameters, memory, articles, saveDtype, microBatchSize } = start;
     this.#began = performance.now();
     this.#first = stepsDone;
     const parts = [
@@ -93,7 +93,10 @@ export class TrainProgress {
       `activations ${formatBytes(memory.activations)}`,
     ];
     this.#line.done(
-      `${(parameters / 1e6).toFixed(1)} M parameters, ${articles} articles; needs ${formatBytes(memory.total)} of ${formatBytes(hostMemory())} memory: ${parts.join(', ')}`,
+      `${(parameters / 1e6).toFixed(1)} M parameters, ${articles} articles; needs ${formatBytes(memory.total)} of ${formatBytes(start.availableMemory)} memory: ${parts.join(', ')}`,
+    );
+    this.#line.done(
+      `each step computes ${this.#batchSize} sequences, ${microBatchSize} at once (--micro-batch-size)`,
     );
     if (saveDtype !== 'float32') {
       this.#line.done(

@@ -52,7 +52,7 @@ export async function trainAndMeasure(run: DemoTraining): Promise<DemoRun> {
   const file = join(output, 'held-out.jsonl');
   const points = new Map(readPoints(file).map((point) => [point.step, point]));
   const measure = async (step: number, model: LlamaModel) => {
-    const { sequenceLength, microBatchSize: batchSize } = settings;
+    const { sequenceLength, batchSize } = settings;
     const loss = await heldOutLoss(model, run.heldOut, { sequenceLength, batchSize });
     points.set(step, { step, ...loss });
     await writePoints(file, sorted(points));

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { manifestFile } from '../leia/dataset-format.ts';
 import { type Checkpoint, configFile } from '../llama/checkpoint.ts';
 import { fileError } from '../system/files.ts';
-import type { TrainSettings } from './settings.ts';
+import type { CompleteSettings } from './settings.ts';
 
 /** Settings by the names that the user knows, and hashes of what the run reads. */
 export type RunIdentity = Readonly<Record<string, string | number | boolean>>;
@@ -21,7 +21,7 @@ const hashed: Readonly<Record<string, string>> = {
 
 /** @param articles indices in the dataset of the articles to train on, if not all. */
 export async function identifyRun(
-  settings: TrainSettings,
+  settings: CompleteSettings,
   base: Checkpoint,
   data: string,
   articles?: readonly number[],

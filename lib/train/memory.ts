@@ -9,7 +9,7 @@ import { parameterLayout } from '../llama/parameters.ts';
 import { ropeLayout } from '../llama/rope.ts';
 import { LeiaError } from '../system/error.ts';
 import { adamwLayout } from './adamw.ts';
-import type { TrainSettings } from './settings.ts';
+import type { CompleteSettings } from './settings.ts';
 import { clippingLayout } from './training-step.ts';
 
 /** In bytes. */
@@ -25,7 +25,7 @@ export interface MemoryPlan {
   readonly total: number;
 }
 
-type MemorySettings = Pick<TrainSettings, 'dtype' | 'microBatchSize' | 'sequenceLength'>;
+type MemorySettings = Pick<CompleteSettings, 'dtype' | 'microBatchSize' | 'sequenceLength'>;
 
 /** Every tensor that a run keeps on its device, by the parts of a {@link MemoryPlan}. */
 export function trainingLayout(config: LlamaConfig, settings: MemorySettings) {
@@ -58,14 +58,23 @@ export function hostMemory(): number {
   return Math.min(totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY);
 }
 
-/** @throws LeiaError `usage` if the device has less memory free than the plan takes, or the machine less at all. */
+/**
+ * Bytes that a run on this device may take: what is free on a GPU now, or what this process may have in all.
+ *
+ * @throws LeiaError `unavailable` if there is no such device.
+ */
+export function availableMemory(device: string): number {
+  return device === 'cpu' ? hostMemory() : Device.open(device).properties.freeBytes;
+}
+
+/** @throws LeiaError `usage` if the plan takes more than {@link availableMemory}. */
 export function checkMemory({ total, activations }: MemoryPlan, device: string): void {
-  const gpu = device.startsWith('cuda');
-  const available = gpu ? Device.open(device).properties.freeBytes : hostMemory();
+  const available = availableMemory(device);
   if (total <= available) return;
-  const owner = gpu
-    ? `${device} has ${formatGigabytes(available)} free`
-    : `this machine has ${formatGigabytes(available)}`;
+  const owner =
+    device === 'cpu'
+      ? `this machine has ${formatGigabytes(available)}`
+      : `${device} has ${formatGigabytes(available)} free`;
   throw new LeiaError(
     'usage',
     `the run needs ${formatGigabytes(total)} of memory, ${owner}; ${formatGigabytes(activations)} are activations, which a smaller --micro-batch-size or --sequence-length lowers`,

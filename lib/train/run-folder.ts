@@ -38,14 +38,26 @@ export async function claimRunFolder(
   // The lock is ours, so whoever was writing these is dead.
   await removeTemporaries(folder, () => true);
   await removeUnusedStates(folder);
-  const finished = present.includes(configFile);
-  if (finished || hasResumeState(folder)) {
-    checkSame(folder, await readRun(join(folder, runFile)), run);
-    return finished ? 'finished' : 'begun';
+  const before = await recordedRun(folder);
+  if (before !== undefined) {
+    checkSame(folder, before, run);
+    return present.includes(configFile) ? 'finished' : 'begun';
   }
   // There is nothing to lose, so the folder may become another run's.
   await writeFileAtomically(join(folder, runFile), `${JSON.stringify(run, undefined, 2)}\n`);
   return 'begun';
+}
+
+/**
+ * What the run in this folder was started with, if it is finished or can be resumed.
+ *
+ * @throws LeiaError `format` if that is damaged; `io`.
+ */
+export async function recordedRun(folder: string): Promise<RunIdentity | undefined> {
+  const present = await list(folder);
+  const hasResult = present.includes(configFile) || hasResumeState(folder);
+  if (!hasResult || !present.includes(runFile)) return undefined;
+  return await readRun(join(folder, runFile));
 }
 
 async function list(folder: string): Promise<string[]> {

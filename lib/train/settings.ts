@@ -30,8 +30,10 @@ export const trainSettings = z.strictObject({
   maxSteps: count.default(50).describe('optimiser steps of the whole run'),
   batchSize: count.default(2048).describe('sequences per optimiser step'),
   microBatchSize: count
-    .default(1)
-    .describe('sequences computed at once: more is faster and needs more memory'),
+    .optional()
+    .describe(
+      'sequences computed at once: more is faster and needs more memory; as many as fit unless given',
+    ),
   sequenceLength: z.int().min(2).default(2048).describe('tokens per sequence'),
   learningRate: z.number().positive().default(5e-6).describe('peak learning rate'),
   minLearningRate: z.number().min(0).default(0).describe('learning rate at the end of the cosine'),
@@ -73,6 +75,8 @@ export const trainSettings = z.strictObject({
 });
 
 export type TrainSettings = z.infer<typeof trainSettings>;
+/** With a choice made where the user made none. */
+export type CompleteSettings = TrainSettings & { readonly microBatchSize: number };
 export type TrainSettingsInput = z.input<typeof trainSettings>;
 
 /** @throws LeiaError `usage` for settings that are valid each but not together. */
@@ -91,7 +95,7 @@ export function checkTogether(settings: TrainSettings): void {
       `the minLearningRate ${minLearningRate} is above the learningRate ${learningRate}, from which the cosine falls to it; choose one that is not above`,
     );
   }
-  if (batchSize % microBatchSize !== 0) {
+  if (microBatchSize !== undefined && batchSize % microBatchSize !== 0) {
     throw new LeiaError(
       'usage',
       `a batch of ${batchSize} sequences cannot be cut into micro-batches of ${microBatchSize}; choose a divisor`,

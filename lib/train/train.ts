@@ -6,6 +6,7 @@ import { Dataset } from '../leia/dataset.ts';
 import type { Sequence } from '../leia/packing.ts';
 import { countLabelTokens } from '../llama/batch.ts';
 import { Checkpoint, readConfig } from '../llama/checkpoint.ts';
+import type { LlamaConfig } from '../llama/config.ts';
 import { LlamaModel } from '../llama/llama-model.ts';
 import { loadWeights } from '../llama/load-weights.ts';
 import { countParameters } from '../llama/parameters.ts';
@@ -17,8 +18,9 @@ import { Tokenizer } from '../tokenizer/tokenizer.ts';
 import { AdamW } from './adamw.ts';
 import { checkDisk } from './disk.ts';
 import { identifyRun } from './identity.ts';
-import { checkMemory, type MemoryPlan, planMemory } from './memory.ts';
+import { availableMemory, checkMemory, type MemoryPlan, planMemory } from './memory.ts';
 import { countSkippedBatches, MetricsFile, type StepMetrics } from './metrics.ts';
+import { chooseMicroBatchSize } from './micro-batch.ts';
 import {
   findResumeState,
   loadResumeTensors,
@@ -26,8 +28,8 @@ import {
   type StateTensors,
   saveResumeState,
 } from './resume.ts';
-import { claimRunFolder } from './run-folder.ts';
-import { checkTogether, type TrainSettings } from './settings.ts';
+import { claimRunFolder, recordedRun } from './run-folder.ts';
+import { type CompleteSettings, checkTogether, type TrainSettings } from './settings.ts';
 import { TrainingStep } from './training-step.ts';
 
 export interface TrainOptions {
@@ -55,7 +57,11 @@ export interface TrainStart {
   /** Steps done by an earlier run that this one goes on with. */
   readonly stepsDone: number;
   readonly parameters: number;
+  /** Sequences computed at once: as given, as the run began with, or as many as fit. */
+  readonly microBatchSize: number;
   readonly memory: MemoryPlan;
+  /** Bytes that the device had for it. */
+  readonly availableMemory: number;
   readonly articles: number;
   /** What the model will be saved in. */
   readonly saveDtype: StoredDtype;
@@ -78,40 +84,43 @@ export interface TrainResult {
  *   and writing throws.
  */
 export async function train(options: TrainOptions): Promise<TrainResult> {
-  const { settings, output } = options;
-  checkTogether(settings);
+  const { output } = options;
+  checkTogether(options.settings);
   await using checkpoint = await Checkpoint.open(options.model);
   using dataset = await Dataset.open(options.data);
   const tokenizer = await Tokenizer.load(options.model);
   tokenizer.checkVocabulary(checkpoint.config.vocabSize, options.model);
   dataset.checkTokenizer(tokenizer);
-  const adapted = await adapt(checkpoint, settings);
-  const plan = planMemory(adapted.config, settings);
+  const adapted = await adapt(checkpoint, options.settings);
   const source = openSource(dataset, options, adapted);
-
-  const saveDtype = resolveDtype(settings.saveDtype, adapted.dtype);
+  const saveDtype = resolveDtype(options.settings.saveDtype, adapted.dtype);
 
   await using _ = await lockFolder(output, options);
+  const settings = await completeSettings(options, adapted.config);
   const identity = await identifyRun(settings, checkpoint, options.data, options.articles);
   if ((await claimRunFolder(output, identity)) === 'finished') {
     await checkSavedDtype(output, saveDtype);
     await removeResumeStates(output);
     return { trained: false, skippedBatches: countSkippedBatches(output) };
   }
+  const plan = planMemory(adapted.config, settings);
   checkMemory(plan, settings.device);
   await checkDisk(output, plan);
   const { device, dtype, microBatchSize: batch, sequenceLength: sequence } = settings;
+  const available = availableMemory(device);
   using model = LlamaModel.allocate(adapted, { device, dtype });
   model.reserve({ batch, sequence });
   using optimizer = new AdamW(model.trainableParameters(), settings);
-  const run = new Run(options, model, optimizer, source);
+  const run = new Run({ ...options, settings }, model, optimizer, source);
   if (!(await run.restore())) {
     await loadWeights(adapted, model.weights, (name) => optimizer.state(name).masterLowBits);
   }
   options.onStart?.({
     stepsDone: optimizer.stepCount,
     parameters: countParameters(model.config),
+    microBatchSize: batch,
     memory: plan,
+    availableMemory: available,
     articles: options.articles?.length ?? dataset.articleCount,
     saveDtype,
   });
@@ -131,9 +140,25 @@ async function checkSavedDtype(output: string, wanted: StoredDtype): Promise<voi
   );
 }
 
+type CompleteOptions = TrainOptions & { readonly settings: CompleteSettings };
+
+/**
+ * Chooses the micro-batch if none is given. A run that goes on keeps that with which it began, since another one
+ * would round differently.
+ */
+async function completeSettings(
+  { output, settings }: TrainOptions,
+  config: LlamaConfig,
+): Promise<CompleteSettings> {
+  const recorded = settings.microBatchSize ?? (await recordedRun(output))?.microBatchSize;
+  const microBatchSize =
+    typeof recorded === 'number' ? recorded : chooseMicroBatchSize(config, settings);
+  return { ...settings, microBatchSize };
+}
+
 /** A run's moving parts between its first step and its last. */
 class Run {
-  readonly #options: TrainOptions;
+  readonly #options: CompleteOptions;
   readonly #model: LlamaModel;
   readonly #optimizer: AdamW;
   readonly #source: SequenceSource;
@@ -141,7 +166,12 @@ class Run {
   #position: SequenceState;
   #lastSaved = performance.now();
 
-  constructor(options: TrainOptions, model: LlamaModel, optimizer: AdamW, source: SequenceSource) {
+  constructor(
+    options: CompleteOptions,
+    model: LlamaModel,
+    optimizer: AdamW,
+    source: SequenceSource,
+  ) {
     this.#options = options;
     this.#model = model;
     this.#optimizer = optimizer;

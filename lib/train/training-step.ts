@@ -9,7 +9,7 @@ import type { LlamaModel } from '../llama/llama-model.ts';
 import { LeiaError } from '../system/error.ts';
 import type { AdamW } from './adamw.ts';
 import { learningRateAt } from './schedule.ts';
-import type { TrainSettings } from './settings.ts';
+import type { CompleteSettings } from './settings.ts';
 
 export interface StepResult {
   /** Mean cross-entropy in nats per label token, before the update. */
@@ -28,10 +28,10 @@ export const clippingLayout = {
 export class TrainingStep implements Disposable {
   readonly #model: LlamaModel;
   readonly #optimizer: AdamW;
-  readonly #settings: TrainSettings;
+  readonly #settings: CompleteSettings;
   readonly #clipping: Allocation<typeof clippingLayout>;
 
-  constructor(model: LlamaModel, optimizer: AdamW, settings: TrainSettings) {
+  constructor(model: LlamaModel, optimizer: AdamW, settings: CompleteSettings) {
     this.#model = model;
     this.#optimizer = optimizer;
     this.#settings = settings;

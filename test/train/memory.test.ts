@@ -1,10 +1,11 @@
-import { expect, test, vi } from 'vitest';
+import { totalmem } from 'node:os';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { Device } from '../../lib/core/device.ts';
 import { Tensor } from '../../lib/core/tensor.ts';
 import { parseLlamaConfig } from '../../lib/llama/config.ts';
 import { LlamaModel } from '../../lib/llama/llama-model.ts';
 import { AdamW } from '../../lib/train/adamw.ts';
-import { checkMemory, planMemory } from '../../lib/train/memory.ts';
+import { availableMemory, checkMemory, hostMemory, planMemory } from '../../lib/train/memory.ts';
 import { trainSettings } from '../../lib/train/settings.ts';
 import { train } from '../../lib/train/train.ts';
 import { TrainingStep } from '../../lib/train/training-step.ts';
@@ -44,7 +45,10 @@ test.each(['float32', 'bfloat16'] as const)(
     const parameters = model.bytes;
     model.reserve({ batch: 3, sequence: 17 });
     using optimizer = new AdamW(model.trainableParameters());
-    using step = new TrainingStep(model, optimizer, trainSettings.parse({}));
+    using step = new TrainingStep(model, optimizer, {
+      ...trainSettings.parse({}),
+      microBatchSize: 3,
+    });
     expect(plan.parameters).toBe(parameters);
     expect(plan.optimizer).toBe(optimizer.bytes + step.bytes);
     expect(plan.gradients + plan.activations).toBe(model.bytes - parameters);
@@ -90,6 +94,27 @@ test.each([
   expect(open).not.toHaveBeenCalled();
   expect(empty).not.toHaveBeenCalled();
   vi.restoreAllMocks();
+});
+
+describe('the memory of the host', () => {
+  afterEach(() => {
+    vi.restoreAllMocks();
+  });
+
+  test.each([
+    ['no limit known', 0, totalmem()],
+    ['no limit', 2 ** 64, totalmem()],
+    ['a limit above what there is', totalmem() + 1, totalmem()],
+    ['a container with less', 123_456_789, 123_456_789],
+  ])('%s', async (_, limit, expected) => {
+    vi.spyOn(process, 'constrainedMemory').mockReturnValue(limit);
+    expect(hostMemory()).toBe(expected);
+    expect(availableMemory('cpu')).toBe(expected);
+    const plan = planMemory(tiny, { dtype: 'float32', microBatchSize: 1, sequenceLength: 8 });
+    checkMemory({ ...plan, total: expected }, 'cpu');
+    const tooMuch = { ...plan, total: expected + 1 };
+    await expectError(() => checkMemory(tooMuch, 'cpu'), 'usage', 'of memory, this machine has');
+  });
 });
 
 test('a run that cannot fit is refused with what would help', async () => {

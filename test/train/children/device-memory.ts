@@ -1,0 +1,29 @@
+// Child process of micro-batch.test.ts: what a run would do with an emulated device of little memory.
+import { Device, LeiaError } from '../../../lib/index.ts';
+import { parseLlamaConfig } from '../../../lib/llama/config.ts';
+import { checkMemory, planMemory } from '../../../lib/train/memory.ts';
+import { chooseMicroBatchSize } from '../../../lib/train/micro-batch.ts';
+import { trainSettings } from '../../../lib/train/settings.ts';
+
+const config = parseLlamaConfig(
+  {
+    model_type: 'llama',
+    vocab_size: 300,
+    hidden_size: 48,
+    intermediate_size: 100,
+    num_hidden_layers: 3,
+    num_attention_heads: 4,
+  },
+  'config.json',
+);
+const settings = trainSettings.parse(JSON.parse(process.env.SETTINGS ?? ''));
+const chosen = chooseMicroBatchSize(config, settings);
+const free = Device.open(settings.device).properties.freeBytes;
+let refused: string | undefined;
+try {
+  checkMemory(planMemory(config, { ...settings, microBatchSize: chosen }), settings.device);
+} catch (error) {
+  if (!(error instanceof LeiaError)) throw error;
+  refused = `${error.code} ${error.message}`;
+}
+console.log(JSON.stringify({ chosen, free, refused }));
