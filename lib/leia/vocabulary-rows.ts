@@ -5,9 +5,9 @@
 import {
   convertValues,
   inSlices,
-  narrow,
   newValues,
   type StoredValues,
+  sliceRoom,
   storedValues,
   widen,
 } from '../llama/stored-values.ts';
@@ -25,9 +25,10 @@ export async function meanRow(
   rows: number,
 ): Promise<Float32Array> {
   const sums = new Float64Array(hiddenSize);
+  const room = sliceRoom();
   let column = 0;
   await inSlices(rows * hiddenSize, (start, end) => {
-    for (const value of widen(matrix, start, end)) {
+    for (const value of widen(matrix, start, end, room)) {
       sums[column]! += value;
       if (++column === hiddenSize) column = 0;
     }
@@ -49,7 +50,8 @@ export async function withMeanRows(
   const { dtype, values } = matrix;
   const result = newValues(dtype, Math.max(values.length, (firstNew + newRows) * hiddenSize));
   result.values.set(values);
-  const mean = narrow(await meanRow(matrix, hiddenSize, firstNew), dtype);
+  const exactMean = storedValues('float32', await meanRow(matrix, hiddenSize, firstNew));
+  const { values: mean } = await convertValues(exactMean, dtype);
   for (let row = firstNew; row < firstNew + newRows; row++) {
     result.values.set(mean, row * hiddenSize);
   }

@@ -1,5 +1,6 @@
 // Conversion between float32 and IEEE 754 binary16 (float16), in which LLaMA 1 and 2 are published. Nothing
-// here computes in it.
+// here computes in it. `into` is as in ../core/bfloat16.ts.
+import { wordsOf } from '../core/bfloat16.ts';
 
 /** The float32 bits of every float16, made when first needed: 256 KiB, which stay in a processor's cache. */
 let table: Uint32Array | undefined;
@@ -13,29 +14,34 @@ function makeTable(): Uint32Array {
     if (exponent === 31) return fraction === 0 ? sign * Number.POSITIVE_INFINITY : Number.NaN;
     return sign * (1024 + fraction) * 2 ** (exponent - 25);
   });
-  return new Uint32Array(values.buffer);
+  return wordsOf(values);
 }
 
 /** Widens float16 bits to float32, exactly. */
-export function float16ToFloat32(bits: Uint16Array): Float32Array {
+export function float16ToFloat32(
+  bits: Uint16Array,
+  into: Float32Array = new Float32Array(bits.length),
+): Float32Array {
   table ??= makeTable();
-  const words = new Uint32Array(bits.length);
+  const words = wordsOf(into);
   for (let i = 0; i < bits.length; i++) words[i] = table[bits[i]!]!;
-  return new Float32Array(words.buffer);
+  return into;
 }
 
 /** The largest finite float16. */
 export const maxFloat16 = 65504;
 
 /** Rounds float32 to float16 bits: to nearest, ties to even; 65520 and more to infinity; a NaN stays a NaN. */
-export function float32ToFloat16(values: Float32Array): Uint16Array {
-  const words = new Uint32Array(values.buffer, values.byteOffset, values.length);
-  const bits = new Uint16Array(values.length);
+export function float32ToFloat16(
+  values: Float32Array,
+  into: Uint16Array = new Uint16Array(values.length),
+): Uint16Array {
+  const words = wordsOf(values);
   for (let i = 0; i < words.length; i++) {
     const word = words[i]!;
-    bits[i] = ((word >>> 16) & 0x8000) | roundMagnitude(word & 0x7fffffff);
+    into[i] = ((word >>> 16) & 0x8000) | roundMagnitude(word & 0x7fffffff);
   }
-  return bits;
+  return into;
 }
 
 /** `word`: the bits of a float32 without its sign. */

@@ -2,11 +2,11 @@
 // exact ones are gone. A small update suffers most, since a weight that moved by less than half the distance to
 // the next bfloat16 is written as if it had not moved.
 import {
+  convertValues,
   inSlices,
-  narrow,
   type StoredDtype,
   type StoredValues,
-  storedValues,
+  sliceRoom,
   widen,
 } from './stored-values.ts';
 
@@ -42,26 +42,40 @@ export class RoundingMeter {
    * @param before what training began from.
    */
   async add(exact: StoredValues, written: StoredValues, before?: StoredValues): Promise<void> {
+    const [ofExact, ofWritten] = [sliceRoom(), sliceRoom()];
     await inSlices(exact.values.length, (start, end) => {
-      const weights = widen(exact, start, end);
-      const rounded = widen(written, start, end);
+      const weights = widen(exact, start, end, ofExact);
+      const rounded = widen(written, start, end, ofWritten);
+      let [difference, norm] = [0, 0];
       for (let i = 0; i < weights.length; i++) {
-        this.#rounded += (rounded[i]! - weights[i]!) ** 2;
-        this.#weights += weights[i]! ** 2;
+        difference += (rounded[i]! - weights[i]!) ** 2;
+        norm += weights[i]! ** 2;
       }
-      if (before !== undefined) this.#addUpdate(weights, rounded, widen(before, start, end));
+      this.#rounded += difference;
+      this.#weights += norm;
     });
+    if (before !== undefined) await this.#addUpdate(exact, written, before);
   }
 
-  #addUpdate(weights: Float32Array, rounded: Float32Array, before: Float32Array): void {
-    const beforeRounded = widen(storedValues(this.#dtype, narrow(before, this.#dtype)));
-    for (let i = 0; i < weights.length; i++) {
-      const update = weights[i]! - before[i]!;
-      if (update === 0) continue;
-      this.#update += update ** 2;
-      this.#moved++;
-      if (rounded[i] === beforeRounded[i]) this.#unmoved++;
-    }
+  async #addUpdate(exact: StoredValues, written: StoredValues, before: StoredValues) {
+    const { values: now } = written;
+    const { values: then } = await convertValues(before, this.#dtype);
+    const [ofExact, ofBefore] = [sliceRoom(), sliceRoom()];
+    await inSlices(now.length, (start, end) => {
+      const weights = widen(exact, start, end, ofExact);
+      const old = widen(before, start, end, ofBefore);
+      let [norm, moved, unmoved] = [0, 0, 0];
+      for (let i = 0; i < weights.length; i++) {
+        const update = weights[i]! - old[i]!;
+        if (update === 0) continue;
+        norm += update ** 2;
+        moved++;
+        if (now[start + i] === then[start + i]) unmoved++;
+      }
+      this.#update += norm;
+      this.#moved += moved;
+      this.#unmoved += unmoved;
+    });
   }
 
   get loss(): RoundingLoss {

@@ -2,7 +2,13 @@
 // a large model has 10^8 elements: work on it goes in slices of some milliseconds, and between two slices the
 // event loop serves timers, signals and reads.
 import { setImmediate } from 'node:timers/promises';
-import { bfloat16ToFloat32, float32ToBfloat16, splitFloat32 } from '../core/bfloat16.ts';
+import {
+  bfloat16ToFloat32,
+  float32ToBfloat16,
+  type SplitFloat32,
+  splitFloat32,
+  wordsOf,
+} from '../core/bfloat16.ts';
 import type { HostArray } from '../core/tensor.ts';
 import { LeiaError } from '../system/error.ts';
 import { float16ToFloat32, float32ToFloat16 } from './float16.ts';
@@ -37,7 +43,8 @@ export function newValues(dtype: StoredDtype, length: number): StoredValues {
   );
 }
 
-const sliceElements = 1 << 18;
+/** Their float32 values fit a processor's second cache. */
+const sliceElements = 1 << 16;
 
 /** Calls `work` for one range of elements after the other, and lets the event loop run between two calls. */
 export async function inSlices(
@@ -50,20 +57,28 @@ export async function inSlices(
   }
 }
 
-/** Elements `[start, end)` as float32, exactly. */
-export function widen({ dtype, values }: StoredValues, start = 0, end?: number): Float32Array {
+/** Memory for the float32 values of a slice, where those are only passed through. */
+export function sliceRoom(): Float32Array {
+  return new Float32Array(sliceElements);
+}
+
+/** Elements `[start, end)` as float32, exactly: a part of the tensor itself if it is float32, else of `room`. */
+export function widen(
+  { dtype, values }: StoredValues,
+  start: number,
+  end: number,
+  room: Float32Array = new Float32Array(end - start),
+): Float32Array {
   if (dtype === 'float32') return values.subarray(start, end);
+  const into = room.subarray(0, end - start);
   const bits = values.subarray(start, end);
-  return dtype === 'bfloat16' ? bfloat16ToFloat32(bits) : float16ToFloat32(bits);
+  return dtype === 'bfloat16' ? bfloat16ToFloat32(bits, into) : float16ToFloat32(bits, into);
 }
 
-/** Rounded to nearest, ties to even; beyond the largest finite number: infinity. */
-export function narrow(values: Float32Array, dtype: StoredDtype): Float32Array | Uint16Array {
-  if (dtype === 'float32') return values;
-  return dtype === 'bfloat16' ? float32ToBfloat16(values) : float32ToFloat16(values);
-}
-
-/** The same numbers in another dtype, rounded as {@link narrow} does; those of this dtype are not copied. */
+/**
+ * The same numbers in another dtype: rounded to nearest, ties to even; beyond the largest finite number, to
+ * infinity. Those of this dtype are not copied.
+ */
 export async function convertValues(
   stored: StoredValues,
   dtype: StoredDtype,
@@ -71,10 +86,26 @@ export async function convertValues(
   if (stored.dtype === dtype) return stored;
   const { length } = stored.values;
   const converted = newValues(dtype, length);
+  const room = sliceRoom();
   await inSlices(length, (start, end) => {
-    converted.values.set(narrow(widen(stored, start, end), dtype), start);
+    if (converted.dtype === 'float32') {
+      widen(stored, start, end, converted.values.subarray(start, end));
+    } else {
+      narrow(widen(stored, start, end, room), converted, start);
+    }
   });
   return converted;
+}
+
+/** Writes values into a tensor of 16 bits from an element on, rounded as {@link convertValues} does. */
+function narrow(
+  values: Float32Array,
+  output: Exclude<StoredValues, { dtype: 'float32' }>,
+  start: number,
+): void {
+  const into = output.values.subarray(start, start + values.length);
+  if (output.dtype === 'bfloat16') float32ToBfloat16(values, into);
+  else float32ToFloat16(values, into);
 }
 
 /** The numbers as float32, exactly. */
@@ -83,17 +114,14 @@ export async function toFloat32(stored: StoredValues): Promise<Float32Array> {
 }
 
 /** The numbers as a bfloat16 parameter and the lower 16 bits of its float32 master; see {@link splitFloat32}. */
-export async function splitValues(
-  stored: StoredValues,
-): Promise<{ upper: Uint16Array; lower: Uint16Array }> {
+export async function splitValues(stored: StoredValues): Promise<SplitFloat32> {
   const { length } = stored.values;
   if (stored.dtype === 'bfloat16') return { upper: stored.values, lower: new Uint16Array(length) };
-  const upper = new Uint16Array(length);
-  const lower = new Uint16Array(length);
+  const [upper, lower] = [new Uint16Array(length), new Uint16Array(length)];
+  const room = sliceRoom();
   await inSlices(length, (start, end) => {
-    const halves = splitFloat32(widen(stored, start, end));
-    upper.set(halves.upper, start);
-    lower.set(halves.lower, start);
+    const into = { upper: upper.subarray(start, end), lower: lower.subarray(start, end) };
+    splitFloat32(widen(stored, start, end, room), into);
   });
   return { upper, lower };
 }
@@ -104,13 +132,10 @@ const exponentBits = { float32: 0x7f800000, bfloat16: 0x7f80, float16: 0x7c00 } 
 /** The index of the first NaN or infinity, -1 if all numbers are finite. */
 export async function firstNonFinite({ dtype, values }: StoredValues): Promise<number> {
   const mask = exponentBits[dtype];
-  const { buffer, byteOffset, length } = values;
-  const bits = dtype === 'float32' ? new Uint32Array(buffer, byteOffset, length) : values;
+  const bits = dtype === 'float32' ? wordsOf(values) : values;
   let found = -1;
-  await inSlices(length, (start, end) => {
-    for (let i = start; i < end && found < 0; i++) {
-      if (((bits[i] as number) & mask) === mask) found = i;
-    }
+  await inSlices(bits.length, (start, end) => {
+    for (let i = start; i < end && found < 0; i++) if ((bits[i]! & mask) === mask) found = i;
   });
   return found;
 }
