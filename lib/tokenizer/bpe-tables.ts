@@ -1,5 +1,5 @@
-// Which tokenizers are native code's, and the tables it takes: LLaMA's (byte-pair encoding with byte fallback,
-// without pre-tokeniser). Only a `tokenizer.json` that is certain to mean just that; others are left to Hugging
+// Recognises the tokenizers that native code executes, LLaMA's (byte-pair encoding with byte fallback, without
+// pre-tokeniser), and makes the tables that it takes. A `tokenizer.json` that may mean anything else is left to Hugging
 // Face's library.
 import { z } from 'zod';
 import type { BpeTables } from './bpe-tokenizer.ts';
@@ -8,7 +8,7 @@ import { idLimit, type TokenizerJson, tokenIds } from './tokenizer-json.ts';
 /** What SentencePiece writes for a space. */
 const SPACE = '▁';
 
-/** A space is put before the text; then all spaces are replaced. */
+/** Puts a space before the text, then replaces all spaces. */
 const normalizer = z.strictObject({
   type: z.literal('Sequence'),
   normalizers: z.tuple([
@@ -30,13 +30,13 @@ const model = z.looseObject({
   ignore_merges: z.literal(false).optional(),
 });
 
-/** More are no vocabulary in use, and tables grow with them. */
+/** No vocabulary in use has more ids, and tables grow with their number. */
 const mostIds = 1 << 20;
 
 const byteToken = /^<0x([0-9A-F]{2})>$/;
 const BYTES = 256;
 
-/** The tables of a tokenizer (see `textOnly`) that is no more than them; undefined for others. */
+/** The tables of a tokenizer (see `textOnly`), if they are all there is to it; otherwise undefined. */
 export function bpeTables(json: TokenizerJson): BpeTables | undefined {
   const { added_tokens, normalizer: steps, pre_tokenizer, model: bpe } = json;
   if (added_tokens.length > 0 || (pre_tokenizer ?? null) !== null) return undefined;
@@ -61,7 +61,7 @@ export function bpeTables(json: TokenizerJson): BpeTables | undefined {
   return bytes.includes(-1) || merges === undefined ? undefined : { tokens, merges, bytes };
 }
 
-/** Undefined if some are of tokens that no text has. */
+/** Undefined if a merge names a token that the vocabulary does not have. */
 function mergesOf(
   merges: readonly (string | readonly [string, string])[],
   ids: ReadonlyMap<string, number>,

@@ -1,4 +1,4 @@
-// LLaMA's tokenizer by native code: see native/tokenizer/bpe.h.
+// LLaMA's tokenizer in native code: see native/tokenizer/bpe.h.
 import { addon, type NativeBpe } from '../core/addon.ts';
 
 /** The tokens of a text. Token i has id `ids[i]` and covers the code points `[starts[i], ends[i])`. */
@@ -10,9 +10,9 @@ export interface Encoding {
 
 /** What a tokenizer is made of, in memory that threads share. */
 export interface BpeTables {
-  /** Of each id the first and last code point of its token and their number; 0 for bytes. */
+  /** For each id: the first and the last code point of its token, and how many it has. All 0 for bytes. */
   tokens: Int32Array<SharedArrayBuffer>;
-  /** By rank, the ids of left, right and both. */
+  /** For each merge, by rank: the ids of the left token, the right one, and both joined. */
   merges: Int32Array<SharedArrayBuffer>;
   /** The id of each byte. */
   bytes: Int32Array<SharedArrayBuffer>;

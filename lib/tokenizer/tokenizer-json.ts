@@ -130,7 +130,7 @@ export function addTokens(json: TokenizerJson, tokens: readonly string[]): Added
   const first = idLimit(json);
   const added = tokens.map((content, i) => ({ id: first + i, content, ...flags }));
   json.added_tokens.push(...added);
-  // Libraries number them by how many ids there are, which is less where ids are left out; see `numberedIds`.
+  // Where ids are left out, libraries would give them other ids; see `numberedIds`.
   const { vocab } = json.model;
   if (numberedIds(json).get(tokens[0]!) !== first && !Array.isArray(vocab)) {
     for (const { content, id } of added) vocab[content] = id;
@@ -168,7 +168,7 @@ export function removeTokens(
 /**
  * The tokenizer that sees nothing but text: the same normaliser, pre-tokeniser and vocabulary, but a literal
  * `<s>` or `<translate>` in an article is spelled out in ordinary pieces, as SentencePiece does it, instead
- * of becoming a control token. Also without template, truncation and padding, which belong to callers.
+ * of becoming a control token. It has no template, truncation or padding either: those are the caller's.
  */
 export function textOnly(json: TokenizerJson): TokenizerJson {
   const kept = json.added_tokens.filter((token) => !token.special);
@@ -188,7 +188,7 @@ export function textOnly(json: TokenizerJson): TokenizerJson {
   };
 }
 
-/** The vocabulary without special tokens that stand there to be numbered right, as {@link addTokens} puts them. */
+/** The vocabulary without the special tokens that {@link addTokens} puts into it to fix their ids. */
 function withoutNumbered(
   { added_tokens }: TokenizerJson,
   vocab: Readonly<Record<string, number>>,
@@ -204,8 +204,8 @@ function withoutNumbered(
 
 /**
  * SHA-256, hexadecimal, of what decides how text becomes ids. It does not change with special tokens, with
- * the template or with the layout of the file, so a dataset made with a base model's tokenizer is seen to
- * fit the adapted model's, and the other way round.
+ * the template or with the layout of the file, so a dataset made with a base model's tokenizer fits the adapted
+ * model's too, and the other way round.
  */
 export function textHash(json: TokenizerJson): string {
   const { added_tokens, normalizer, pre_tokenizer, model } = textOnly(json);

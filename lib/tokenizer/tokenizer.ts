@@ -1,8 +1,7 @@
 /**
- * Text to token ids with character offsets, from the `tokenizer.json` every checkpoint folder carries: tokenizers
- * like LLaMA's by native code, all others by Hugging Face's own Rust library. Text is only ever text here: control
- * tokens such as `<s>` cannot be smuggled in by an article that spells them; they are placed by id (see
- * {@link Tokenizer.bosId}).
+ * Turns text into token ids with character offsets, as the `tokenizer.json` of a checkpoint folder says. Native code
+ * executes tokenizers like LLaMA's, Hugging Face's own Rust library all others. Text is only ever text here: an article
+ * that spells a control token such as `<s>` does not get that token, which is placed by id ({@link Tokenizer.bosId}).
  */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -24,7 +23,7 @@ import {
 
 export type { Encoding } from './bpe-tokenizer.ts';
 
-/** What it takes to tokenise articles. */
+/** The part of a tokenizer that tokenises articles. */
 export type TextTokenizer = Pick<Tokenizer, 'bosId' | 'vocabSize' | 'encodeBatch'>;
 
 export class Tokenizer {
@@ -33,14 +32,14 @@ export class Tokenizer {
   readonly eosId: number;
   /** Largest id plus one. A model needs at least as many embedding rows. */
   readonly vocabSize: number;
-  /** See `textHash`: equal hashes turn the same text into the same ids. */
+  /** See `textHash`: tokenizers with equal hashes turn the same text into the same ids. */
   readonly hash: string;
-  /** What threads need to encode texts as this does; undefined if that takes the library. */
+  /** What other threads need to encode texts as this tokenizer does; undefined if they need the library. */
   readonly tables: BpeTables | undefined;
-  /** Of tokenizers like LLaMA's, others have the library's. */
+  /** For tokenizers like LLaMA's; `#library` is for all others. */
   readonly #bpe: BpeTokenizer | undefined;
   readonly #library: NativeTokenizer | undefined;
-  /** With control tokens, for decoding; made when it is needed. */
+  /** The library's tokenizer with control tokens, for decoding; made when it is first needed. */
   #all: NativeTokenizer | undefined;
   readonly #json: string;
   readonly #ids: ReadonlyMap<string, number>;

@@ -60,7 +60,7 @@ function parseJson(line: string, where: string): AnnotatedLine {
   return result.data;
 }
 
-/** The spans in the order of the text. They may overlap; which of them can be used the tokens decide. */
+/** The spans in the order of the text. They may overlap: aligning them to tokens decides which are used. */
 function toAnchors(spans: AnnotatedLine['spans'], text: string, where: string): PassageAnchor[] {
   const length = codePoints(text);
   const anchors = spans.map(({ start, end, name, target }, i) => {

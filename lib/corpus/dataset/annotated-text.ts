@@ -1,4 +1,4 @@
-// Text whose entities are known already, as JSON Lines (see `annotated-line.ts`), to a dataset. So LEIA needs no
+// Makes a dataset of text whose entities are known already, JSON Lines (see `annotated-line.ts`). LEIA then needs no
 // Wikipedia, as the paper's outlook proposes (Yamada & Ri 2024, section 6).
 import { availableParallelism } from 'node:os';
 import type { Manifest } from '../../leia/dataset-format.ts';

@@ -99,7 +99,7 @@ function articlePages(batch: PageBatch, source: PageSource): Page[] {
   );
 }
 
-/** The text of a piece, in the piece's own memory if that is enough. */
+/** The text of a piece, in the piece's own memory if it has room. */
 function textOf(
   { bytes, start }: PageBatch,
   source: PageSource,
@@ -126,7 +126,7 @@ function titlesOf(pages: ReturnType<typeof readPages>, { siteinfo, byPage }: Tit
   return batch;
 }
 
-/** Where the links of an article lead in the end, and what that is called in English. */
+/** Follows the redirects of an article's links and adds the English names of the pages they lead to. */
 function link({ title, text, anchors }: Article, index: TitleIndex): LinkedArticle {
   let filtered = 0;
   const linked = anchors.map(({ start, end, target }) => {
@@ -148,14 +148,14 @@ export function dumpWorkers(workers: number): WorkerPool {
   });
 }
 
-/** What comes of a piece. */
+/** What is made of a piece. */
 type BatchOf<Job> = Job extends TitleJob
   ? TitleBatch
   : Job extends ArticleJob
     ? ArticleBatch
     : TextBatch;
 
-/** The results of a job over all pieces, in order. `reclaim` takes back the memory of pieces that are done with. */
+/** The results of a job over all pieces, in order. `reclaim` gets the memory of finished pieces, to use it again. */
 export function workOn<Job extends DumpJob>(
   batches: AsyncGenerator<PageBatch, void, undefined>,
   job: Job,

@@ -1,4 +1,4 @@
-// Articles with named links to what a dataset's files hold: tokenised by the batch, and counted.
+// Encodes articles with named links as a dataset's files hold them: tokenises them by the batch, and counts.
 import {
   type EncodedArticles,
   encodeArticles,
@@ -16,7 +16,7 @@ export interface LinkedArticle {
   filtered: number;
 }
 
-// A type, since an interface is no JSON to the compiler.
+// A type: the compiler does not take an interface for JSON.
 export type PrepareCounts = {
   /** Articles read: of a dump, pages of the article namespace that are no redirects. */
   articles: number;
@@ -27,7 +27,7 @@ export type PrepareCounts = {
   linked: number;
   /** Of these, left out because that page is no entity (a list, a category …). */
   filtered: number;
-  /** Of the rest, left out because an end is inside a token, or inside the one before. */
+  /** Of the rest, left out because they begin or end inside a token, or overlap the one before. */
   misaligned: Record<string, number>;
 };
 
@@ -51,7 +51,7 @@ export interface ArticleBatch {
   counts: PrepareCounts;
   /** What is odd about some of them, for a warning. */
   oddities: string[];
-  /** Where the input goes on after these articles; what it means only the input's reader knows. */
+  /** Where to resume reading after these articles. Only the input's reader knows what it means. */
   position: number;
 }
 

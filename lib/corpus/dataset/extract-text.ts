@@ -1,4 +1,4 @@
-// A dump's articles as plain text with the links in it, without names or tokens.
+// Gives a dump's articles as plain text with links, without names or tokens.
 import { stat } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { basename } from 'node:path';
@@ -17,16 +17,16 @@ export interface ExtractTextOptions {
   /** Threads to read pages with; the text does not depend on it. Default: one a core. */
   workers?: number;
   signal?: AbortSignal;
-  /** Hears how many articles there have been, and how far the dump is read. */
+  /** Called with how many articles there have been, and how far the dump is read. */
   onProgress?: (articles: number, bytes: ByteProgress) => void;
-  /** Hears what looks wrong but does not stop the work. */
+  /** Called with what looks wrong but does not stop the work. */
   onWarning?: (message: string) => void;
 }
 
 /**
  * The articles of a dump in their order, as lines of JSON in UTF-8: `title`, `text`, and `anchors` with `start` and
- * `end` in code points and the `target`, a title before redirects are followed. Each piece holds until the next is
- * asked for.
+ * `end` in code points and the `target`, a title before redirects are followed. Each piece is valid until the next
+ * one is asked for.
  *
  * @throws LeiaError `format` (damaged or wrong input), `io`, `interrupted`, `execution` (a thread failed).
  */

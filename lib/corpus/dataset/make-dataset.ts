@@ -1,5 +1,5 @@
-// From batches of encoded articles to a dataset, wherever they come from: written shard by shard; a killed
-// run goes on after the last whole shard.
+// Makes a dataset of batches of encoded articles, wherever they come from. It is written shard by shard, and a killed
+// run resumes after the last whole shard.
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
@@ -29,26 +29,26 @@ export interface DatasetOptions {
   tokenizer: Tokenizer;
   /** Folder of the dataset. */
   output: string;
-  /** Size of the dataset's files: what at most is done again after an interruption. Default 128 MiB. */
+  /** Size of the dataset's files, and how much is done again at most after an interruption. Default 128 MiB. */
   shardBytes?: number;
   signal?: AbortSignal;
-  /** Hears of every stage and, now and then, how far it is. */
+  /** Called at the beginning of every stage and, now and then, with its progress. */
   onProgress?: (stage: PrepareStage, done: number, total?: number, bytes?: ByteProgress) => void;
-  /** Hears what looks wrong but does not stop the work. */
+  /** Called with what looks wrong but does not stop the work. */
   onWarning?: (message: string) => void;
 }
 
 /** Articles to make a dataset of. */
 export interface Articles {
-  /** All from a `position` on that a batch has named, 0 at first; always the same ones in the same order. */
+  /** The batches from a `position` on (0, or what a batch named): always the same ones in the same order. */
   batches(position: number): AsyncIterable<ArticleBatch>;
   /** How many there are in all, if that is known before. */
   total?: number;
-  /** Hears how far the input is read, in bytes. */
+  /** Called with the number of bytes read so far. */
   progress?: () => ByteProgress;
   /** Further figures for the dataset's report. */
   report: Record<string, Json>;
-  /** Why there is nothing to learn from the dataset, if so. */
+  /** Says why the dataset is useless, if it is. */
   whyUseless(counts: PrepareCounts): string | undefined;
 }
 

@@ -1,7 +1,6 @@
-// From a dump to a dataset: every article's text, its links with their English names, its tokens. The
-// dump is read twice, since a link can only be resolved once all redirects are known; what is kept
-// between is titles alone. Both readings use all cores. The dataset is written shard by shard, and a killed
-// run goes on after the last whole one.
+// Makes a dataset of a dump: every article's text, its links with their English names, its tokens. The dump is read
+// twice, since a link can only be resolved once all redirects are known; between the two, only titles are kept. Both
+// readings use all cores. The dataset is written shard by shard, and a killed run resumes after the last whole shard.
 import { availableParallelism } from 'node:os';
 import { basename } from 'node:path';
 import type { Manifest } from '../../leia/dataset-format.ts';
@@ -71,7 +70,7 @@ async function openArticles(
   const { batchBytes = batchBytesFor(options) } = options;
   const index = new TitleIndexBuilder();
   const { siteinfo, pages, articles } = await readTitles(options, index, bytes.dump, pool);
-  // The code of the text may be another than that of the edition: `nb` in the edition `no`.
+  // The text may have another language code than the edition: `nb` in the edition `no`.
   const written = siteinfo.language;
   if (written !== '' && wikipediaSite(written) !== wikipediaSite(language)) {
     options.onWarning?.(`${dump} says that its language is '${written}', not '${language}'`);
@@ -121,7 +120,7 @@ function batchBytesFor({ shardBytes = Number.POSITIVE_INFINITY }: PrepareOptions
   return Math.min(defaultBatchBytes, Math.ceil(shardBytes / 8));
 }
 
-/** Why there is nothing to learn from the dataset, if so. */
+/** Says why the dataset is useless, if it is. */
 function whyUseless(
   { articles, withoutLinks, linked, anchors }: PrepareCounts,
   { dump, names }: PrepareOptions,
@@ -131,7 +130,7 @@ function whyUseless(
   return `none of the ${anchors} links of ${dump} has an English name in ${names.path}; is it of this language's edition?`;
 }
 
-/** The first pass: redirects and titles, all that has to be known before the first link is resolved. */
+/** The first pass reads redirects and titles, which have to be known before the first link is resolved. */
 async function readTitles(
   options: PrepareOptions,
   index: TitleIndexBuilder,

@@ -1,5 +1,5 @@
-// What threads do with lines of annotated text: read them, and make encoded articles of them. So many lines go
-// together that batches, and with them the dataset, do not depend on the number of threads.
+// What threads do with lines of annotated text: read them, and make encoded articles of them. A batch has a fixed
+// number of lines, so that the dataset does not depend on the number of threads.
 import { basename } from 'node:path';
 import { type Work, WorkerPool } from '../../system/worker-pool.ts';
 import type { Tokenizer } from '../../tokenizer/tokenizer.ts';
@@ -8,7 +8,7 @@ import { parseAnnotatedLine } from './annotated-line.ts';
 import { type ArticleBatch, ArticleEncoder, encodedBuffers } from './encode-articles.ts';
 import { openShared, type SharedTokenizer, workInThreads } from './threads.ts';
 
-/** Enough that handing them over costs little, little enough to bound the memory. */
+/** So many that handing them over costs little, and so few that they need little memory. */
 const batchLines = 128;
 const batchCharacters = 1_000_000;
 
@@ -24,7 +24,7 @@ export interface LineBatch {
   end: number;
 }
 
-/** The lines of a file by the batch, but for the first `skip` texts; empty lines are none. */
+/** The lines of a file in batches, without the first `skip` texts and without empty lines. */
 export async function* lineBatches(
   path: string,
   skip: number,

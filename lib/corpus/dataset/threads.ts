@@ -1,17 +1,17 @@
-// What all work of threads on an input has in common: pieces go out and results come back in order, and every
+// What all work of threads on an input has in common: pieces are handed out, results come back in order, and every
 // thread has the tokenizer.
 import { addon } from '../../core/addon.ts';
 import type { TaskMemory, Work, WorkerPool } from '../../system/worker-pool.ts';
 import { type BpeTables, BpeTokenizer } from '../../tokenizer/bpe-tokenizer.ts';
 import type { TextTokenizer, Tokenizer } from '../../tokenizer/tokenizer.ts';
 
-/** A tokenizer that threads have in common; without `tables`, each loads it for itself, one after the other. */
+/** A tokenizer that threads share. Without `tables`, each thread loads its own, one after the other. */
 export interface SharedTokenizer {
   bosId: number;
   vocabSize: number;
   tables: BpeTables | undefined;
   folder: string;
-  /** 0, or 1 while a thread has its turn. */
+  /** 0, or 1 while a thread loads its tokenizer. */
   turn: Int32Array<SharedArrayBuffer>;
 }
 
@@ -32,9 +32,9 @@ export async function openShared(shared: SharedTokenizer): Promise<TextTokenizer
 }
 
 /**
- * A thread's own tokenizer. Loading takes several times the memory that is needed afterwards: so one thread
- * does it after the other, while those before work already, and gives back what is free then. Only memory
- * depends on it, so nobody waits for long, should a thread end in its turn.
+ * A thread's own tokenizer. Loading takes several times the memory that the tokenizer needs afterwards. So threads load
+ * one after the other, each gives back what it no longer needs, and those that have loaded work meanwhile. A thread may
+ * end while it loads; so the others wait for a limited time only, which can cost memory but nothing else.
  */
 async function loadInTurn({ folder, turn }: SharedTokenizer): Promise<Tokenizer> {
   const patience = performance.now() + longestWait;
@@ -44,7 +44,7 @@ async function loadInTurn({ folder, turn }: SharedTokenizer): Promise<Tokenizer>
     Atomics.wait(turn, 0, 1, left);
   }
   try {
-    // Most have no use for it, and it takes megabytes in each thread.
+    // Most threads do not need this module, and it takes megabytes in each.
     const module = await import('../../tokenizer/tokenizer.ts');
     return await module.Tokenizer.load(folder);
   } finally {
@@ -55,8 +55,8 @@ async function loadInTurn({ folder, turn }: SharedTokenizer): Promise<Tokenizer>
 }
 
 /**
- * The results of a job over all pieces, in order. An input of one piece is done by `here`, without threads, which
- * take longer to start.
+ * The results of a job over all pieces, in order. `here` does an input of one piece without threads, which would take
+ * longer to start.
  */
 export async function* workInThreads<Piece, Result>(
   pieces: AsyncGenerator<Piece, void, undefined>,

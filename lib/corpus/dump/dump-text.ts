@@ -1,9 +1,9 @@
-// Bytes of an XML file to text, in the encoding that the file declares, strictly: a byte that is no
-// character is an error, not a replacement character in someone's training data.
+// Decodes the bytes of an XML file, in the encoding that the file declares. Bytes that are no character are an error: a
+// replacement character would end up in someone's training data.
 import { LeiaError } from '../../system/error.ts';
 import { encodingHead, encodingOf, type XmlDecoder, xmlDecoder } from './xml-encoding.ts';
 
-/** Files that people take for dumps, by how they begin. */
+/** What people give in place of a dump, by how such a file begins. */
 const MAGIC: readonly [string, string][] = [
   ['1f8b', 'gzip data'],
   ['fd377a585a', 'xz data'],
@@ -40,7 +40,7 @@ function decoderFor(head: Uint8Array, file: string): XmlDecoder {
 }
 
 /**
- * The XML in UTF-8, whatever its encoding, without a byte order mark. What is UTF-8 already passes unchecked.
+ * The XML in UTF-8, whatever its encoding, without a byte order mark. Files in UTF-8 pass unchecked.
  * Throws `format`.
  */
 export async function* utf8Xml(

@@ -31,8 +31,7 @@ export function openDump(path: string): Promise<Dump> {
 }
 
 /**
- * The same in pieces of whole pages, for `readPages`. `onRead` hears how many bytes of the file have been
- * read.
+ * The same in pieces of whole pages, for `readPages`. `onRead` is called with the number of bytes read so far.
  */
 export function openBatches(
   path: string,

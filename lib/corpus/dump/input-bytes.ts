@@ -1,5 +1,5 @@
-// The bytes of a dump, decompressed if the file begins like bzip2 or gzip (whatever its name). The next
-// pieces of bzip2 are being decoded on other threads while the caller works on this one.
+// Gives the bytes of a dump, decompressed if the file begins like bzip2 or gzip (whatever its name). While the caller
+// works on a piece of bzip2, other threads decode the next ones.
 import { type FileHandle, open } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { basename } from 'node:path';
@@ -9,7 +9,7 @@ import { addon } from '../../core/addon.ts';
 import { LeiaError } from '../../system/error.ts';
 import { fileError } from '../../system/files.ts';
 
-/** Compressed bytes read at a time, and decoded bytes handed on at a time. */
+/** How many compressed bytes are read at a time, and how many decoded bytes are passed on at a time. */
 const READ_SIZE = 4 << 20;
 const PIECE_SIZE = 1 << 20;
 
@@ -33,7 +33,7 @@ class Source {
     return this.#position;
   }
 
-  /** The next bytes, in `buffer`; fewer than it has room for only at the end. */
+  /** Fills `buffer` with the next bytes; at the end of the file there may be fewer. */
   async next(buffer: Uint8Array = new Uint8Array(READ_SIZE)): Promise<Uint8Array> {
     let filled = 0;
     try {
@@ -50,13 +50,13 @@ class Source {
     return buffer.subarray(0, filled);
   }
 
-  /** What `first` begins and the rest of the file. With a `buffer` a piece holds until the next is asked for. */
+  /** `first`, then the rest of the file. With a `buffer`, a piece is valid until the next one is asked for. */
   async *from(first: Uint8Array, buffer?: Uint8Array): AsyncGenerator<Uint8Array, void, undefined> {
     for (let bytes = first; bytes.length > 0; bytes = await this.next(buffer)) yield bytes;
   }
 }
 
-/** Decoded pieces of bzip2, the next one always under way; each holds until the next is asked for. */
+/** Decoded pieces of bzip2, while the next is being decoded; each is valid until the next one is asked for. */
 async function* decodeBzip2(
   first: Uint8Array,
   source: Source,
@@ -93,7 +93,7 @@ async function* decodeBzip2(
   };
   const start = (): ReturnType<typeof next> => {
     const coming = next();
-    coming.catch(() => {}); // thrown when it is awaited, even if that is much later
+    coming.catch(() => {}); // it is thrown where it is awaited, which may be much later
     return coming;
   };
   let coming = start();
@@ -129,7 +129,8 @@ async function* decodeGzip(
 }
 
 /**
- * Pieces of the file's content in order; each holds until the next is asked for. `onRead` hears how many bytes of the file have been read.
+ * Pieces of the file's content in order; each is valid until the next one is asked for. `onRead` is called with the
+ * number of bytes of the file that have been read.
  * Throws `io`, or `format` for damaged compression.
  */
 export async function* inputBytes(

@@ -1,5 +1,5 @@
-// Lines of a file of any size that may be compressed: what the readers of Wikidata's and MediaWiki's
-// dumps have in common. Damage is named with the file and the line.
+// Reads the lines of a file of any size, compressed or not, for the readers of Wikidata's and MediaWiki's dumps. Errors
+// name the file and the line.
 import { LeiaError } from '../../system/error.ts';
 import { inputBytes } from './input-bytes.ts';
 
@@ -13,7 +13,7 @@ export interface Line {
 }
 
 /**
- * Lines of UTF-8 text without their line ends. `onRead` hears how many bytes of the file have been read.
+ * Lines of UTF-8 text without their line ends. `onRead` is called with the number of bytes read so far.
  * @throws LeiaError `io` (not readable), `format` (damaged compression, not UTF-8, no lines).
  */
 export async function* readLines(
@@ -28,7 +28,7 @@ export async function* readLines(
       throw new LeiaError('format', `${path}: near line ${line}: not UTF-8 text`, { cause: error });
     }
   };
-  // The pieces of an unfinished line, joined once it ends: a long line costs no more than its length.
+  // The pieces of an unfinished line are joined once, when it ends, so that a long line takes linear time.
   let pieces: string[] = [];
   let length = 0;
   let number = 1;

@@ -1,6 +1,6 @@
-// Parts a dump into pieces of whole pages without reading the pages, which is left to as many threads as
-// there are. Where the pieces begin depends on the XML alone, so that a run that was interrupted can count
-// them. Only the head and the end are read here: a dump that is cut off or of another kind is noticed.
+// Splits a dump into pieces of whole pages. Threads then read the pages; here only the head and the end are read, to
+// notice a dump that is cut off or of another kind. Where pieces begin depends on the XML alone, so that an interrupted
+// run can count them.
 import { LeiaError } from '../../system/error.ts';
 import { utf8Xml } from './dump-text.ts';
 import { DOWNLOAD } from './page-draft.ts';
@@ -16,17 +16,17 @@ const maxPageBytes = 64 << 20;
 export interface DumpBatches {
   siteinfo: Siteinfo;
   /**
-   * To be read once, from a byte of the XML on where a piece has ended, or from the beginning. Throws
+   * The pieces from a byte of the XML on, which is 0 or where a piece has ended. They can be read once. Throws
    * `format` if the dump is cut off.
    */
   batches(from?: number): AsyncGenerator<PageBatch, void, undefined>;
-  /** Takes back the memory of pieces for those to come: new memory for each calls the garbage collector often. */
+  /** Takes the memory of a finished piece for later ones: new memory for each often starts the garbage collector. */
   reclaim(buffers: readonly ArrayBuffer[]): void;
 }
 
-/** Memory for pieces is a multiple of this, so that it fits the next one, too. */
+/** The memory of pieces is a multiple of this, so that it fits later pieces too. */
 const memoryStep = 1 << 16;
-/** As many pieces as may be under way at a time, and no long ones. */
+/** The memory of so many pieces is kept, as many as may be in use at a time, but none that is longer than `mostKept`. */
 const mostSpare = 128;
 const mostKept = 1 << 20;
 
@@ -41,10 +41,10 @@ function findPage(bytes: Buffer): number {
   return -1;
 }
 
-/** What may hide the end of a page, and that end. */
+/** The end of a page, and what may contain its text without ending a page: comments and CDATA. */
 const parts = /<!--[\s\S]*?(?:-->|$)|<!\[CDATA\[[\s\S]*?(?:\]\]>|$)|<\/page>/g;
 
-/** Ends of pages, comments and CDATA aside, of the whole in one pass. */
+/** Finds the ends of pages in one pass, passing over comments and CDATA. */
 function* pageEnds(bytes: Buffer): Generator<number, void, undefined> {
   for (const match of bytes.toString('latin1').matchAll(parts)) {
     if (match[0] === '</page>') yield match.index + match[0].length;
@@ -55,7 +55,7 @@ function* pageEnds(bytes: Buffer): Generator<number, void, undefined> {
 function findPageEnd(bytes: Buffer, least: number): number {
   const end = bytes.indexOf(PAGE_END, Math.max(0, least - PAGE_END.length)) + PAGE_END.length;
   if (end < PAGE_END.length) return -1;
-  // Only as far as it matters: behind the end there are usually more pieces, each of which is searched again.
+  // It searches no farther than it must: the rest is searched for the next pieces.
   if (!bytes.subarray(0, end).includes('<!')) return end;
   for (const after of pageEnds(bytes)) if (after >= least) return after;
   return -1;
@@ -73,8 +73,8 @@ function findLastPageEnd(bytes: Buffer): number {
 }
 
 /**
- * The bytes of a file that have not been handed on, copied into memory that is used again: buffers thrown away
- * call the garbage collector, which then looks at everything else.
+ * The bytes of a file that are not yet part of a piece, copied into memory that is used again: buffers that are thrown
+ * away start the garbage collector, which then looks at everything else.
  */
 class Pending {
   /** Where in the whole XML they begin. */
@@ -83,7 +83,7 @@ class Pending {
   #from = 0;
   #to = 0;
   readonly #pieces: AsyncIterator<Uint8Array>;
-  /** Memory of pieces that were taken and are done with. */
+  /** Memory of finished pieces. */
   readonly #spare: ArrayBuffer[] = [];
 
   constructor(pieces: AsyncIterator<Uint8Array>) {
@@ -168,7 +168,7 @@ export async function readBatches(
     };
     frame.write(decode(taken, last), start);
     if (!last) return;
-    // That a file is cut off matters more than that this was within a character.
+    // Say that the file is cut off, not that it was cut within a character.
     frame.end();
     decode(undefined, false);
   };
@@ -177,7 +177,7 @@ export async function readBatches(
   for (let more = true; page < 0 && more; ) {
     more = await pending.more();
     page = findPage(pending.bytes);
-    // What is complete is read at once: a file of another kind is soon found out.
+    // Whatever is complete is read at once, so that a file of another kind is noticed early.
     const complete = pending.bytes.lastIndexOf('>') + 1;
     if (page < 0 && more && complete > 0) readFrame(complete);
     if (pending.length > maxPageBytes) throw tooLong('a tag');

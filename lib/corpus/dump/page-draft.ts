@@ -16,7 +16,7 @@ export interface Draft {
   hasRedirect: boolean;
   model: string;
   wikitext: Uint8Array | undefined;
-  /** Size of the text as its element says. */
+  /** The size of the text that its element states. */
   textBytes: number;
 }
 

@@ -1,5 +1,5 @@
-// The pages of a piece of a dump. Wikimedia writes them all in one shape, which native code reads; a piece with
-// anything else in it goes to a parser of all XML, which reads it or says what is wrong.
+// Reads the pages of a piece of a dump. Wikimedia writes all pages in one shape, which native code reads. A piece with
+// anything else in it goes to a parser for all XML, which reads it or says what is wrong.
 import { isUtf8 } from 'node:buffer';
 import { addon } from '../../core/addon.ts';
 import { LeiaError } from '../../system/error.ts';
@@ -20,7 +20,7 @@ export interface PageSource {
   namespaces: ReadonlyMap<number, Namespace>;
 }
 
-/** The wikitext pages of a piece, whose bytes are used up. Throws `format`. */
+/** The wikitext pages of a piece. Its bytes are overwritten. Throws `format`. */
 export function readPages({ bytes, start }: PageBatch, source: PageSource): Page[] {
   const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
   if (!isUtf8(view)) {
@@ -33,7 +33,7 @@ export function readPages({ bytes, start }: PageBatch, source: PageSource): Page
   return readQuickly(view, start, source) ?? readByTheRules(view, start, source);
 }
 
-/** The same of valid UTF-8 with the parser for all XML. */
+/** The same with the parser for all XML, of valid UTF-8. */
 export function readByTheRules(xml: Buffer, start: number, source: PageSource): Page[] {
   const reader = new XmlPages(source.file, source.namespaces);
   reader.write('<mediawiki>', start);
@@ -56,7 +56,7 @@ const DELETED = 15;
 const END = 16;
 const NUMBERS = 17;
 
-/** The pages in valid UTF-8, which is used up; undefined, and nothing is changed, if it is not of the usual shape. */
+/** The pages in valid UTF-8, which is overwritten; undefined, and nothing is changed, if the shape is not the usual. */
 export function readQuickly(xml: Buffer, start: number, source: PageSource): Page[] | undefined {
   const numbers = addon().scanPages(xml);
   if (numbers === undefined) return undefined;

@@ -25,11 +25,11 @@ export class XmlPages {
   #caseRule: CaseRule = 'first-letter';
   #namespace: Namespace | undefined;
   #draft: Draft | undefined;
-  /** The XML being read, where in the whole it begins, and how much the parser had had before. */
+  /** The XML being read, where in the whole it begins, and how much the parser had read before. */
   #chunk = '';
   #start = 0;
   #before = 0;
-  /** Text of the element being read, if it is one that counts. */
+  /** Text of the element being read, if it is one of a page's fields. */
   #text: string | undefined;
 
   /** `namespaces` are given if the head, which names them, is not in what will be read. */
@@ -71,7 +71,7 @@ export class XmlPages {
     return this.siteinfo!;
   }
 
-  /** The open elements, of many the outermost and the innermost. */
+  /** The open elements for a message; of many, only the outermost and the innermost ones. */
   #pathName(): string {
     const names = this.#path.map((name) => (name.length > 30 ? `${name.slice(0, 29)}…` : name));
     return (names.length > 6 ? [...names.slice(0, 3), '…', ...names.slice(-2)] : names).join('> <');

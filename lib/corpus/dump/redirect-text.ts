@@ -20,17 +20,17 @@ ohjeaus|alidirektu|alidirekto|preusmeritev|preusmjeri|redirecció|birzuzendu|pā
 
 /** In UTF-16 units: so much of a page is searched for the word and the link. */
 const SEARCHED = 600;
-/** Of UTF-8, for each of these. */
+/** How many bytes of UTF-8 each of these units takes at most. */
 const MOST_BYTES = 3;
 
-/** Whether the first character that is no blank of ASCII is a `#`, or another blank. */
+/** Whether a `#` may come first: the first character that is no ASCII blank is a `#` or one of the other blanks. */
 function mayBegin(wikitext: Buffer): boolean {
   let first = 0;
   while (wikitext[first]! <= 0x20) first++;
   return /^[#\s]/.test(wikitext.toString('utf8', first, first + MOST_BYTES));
 }
 
-/** The target of a redirect page's wikitext, or undefined if it is none. `known`: it is a redirect for sure. */
+/** The target of a redirect page's wikitext, or undefined if the page is no redirect. `known`: it certainly is one. */
 export function redirectTarget(wikitext: Uint8Array, known: boolean): string | undefined {
   const bytes = Buffer.from(wikitext.buffer, wikitext.byteOffset, wikitext.length);
   if (!known && !mayBegin(bytes)) return undefined;

@@ -28,7 +28,7 @@ export interface Page {
   title: string;
   /** 0 is the namespace of articles. */
   namespace: number;
-  /** Title this page redirects to, as the dump writes it; may end in '#section'. */
+  /** The title that this page redirects to, as the dump writes it; may end in '#section'. */
   redirect?: string;
   /** Content model; only 'wikitext' is text. */
   model: string;

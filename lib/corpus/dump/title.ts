@@ -7,16 +7,16 @@ import type { Siteinfo } from './siteinfo.ts';
 const INVISIBLE = /[\u200e\u200f\u202a-\u202e]/g;
 const BLANKS = /[\s_\u180e]+/g;
 
-/** What has to be resolved. */
+/** What a title may contain that has to be resolved. */
 const UNTIDY = /[&%_\u180e\u200e\u200f\u202a-\u202e]|[^\S ]| {2}|^[ :]| $/;
 
 const SMALL_I = 0x69;
-/** Languages whose small i has a capital with a dot. */
+/** Languages in which the capital of i has a dot. */
 const DOTTED_I = new Set(['tr', 'az', 'kaa', 'crh', 'tt', 'gag']);
 
 /**
- * Capitals of UTF-16 units, filled as they come up, 0 before: asking for one takes longer than all else about most
- * titles.
+ * Capitals of UTF-16 units; 0 until a letter's capital was first asked for. JavaScript's own function takes longer than
+ * everything else about most titles.
  */
 const CAPITALS = new Uint16Array(0x10000);
 

@@ -2,7 +2,7 @@
 // platform knows and UTF-32 (https://www.w3.org/TR/xml/#sec-guessing).
 import { TextDecoder } from 'node:util';
 
-/** How much of a file {@link encodingOf} needs, if there is so much: a byte order mark or the declaration. */
+/** How many bytes {@link encodingOf} needs if the file has so many: a byte order mark or the declaration. */
 export const encodingHead = 256;
 
 /** The name of the encoding of XML that begins with these bytes, declared or guessed. */
@@ -23,7 +23,7 @@ export interface XmlDecoder {
   decode(bytes: Uint8Array, options: { stream: boolean }): string;
 }
 
-/** @throws RangeError if nobody knows the encoding. */
+/** @throws RangeError if the encoding is unknown. */
 export function xmlDecoder(encoding: string): XmlDecoder {
   if (encoding === 'utf-32le' || encoding === 'utf-32be') return new Utf32Decoder(encoding);
   const decoder = new TextDecoder(encoding, { fatal: true });

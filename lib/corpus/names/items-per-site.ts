@@ -15,8 +15,8 @@ const table: SqlTable = {
 };
 
 /**
- * English titles by normalised title in `language`. `onRow` hears the number of rows read so far, `onRead` of
- * bytes, both of both readings.
+ * English titles by normalised title in `language`. `onRow` is called with the number of rows read so far and `onRead`
+ * with that of bytes; both count both readings.
  * @throws LeiaError `format` naming the line if the file is another table or damaged, `io`.
  */
 export async function readItemsPerSite<Into extends Names<string> = Map<string, string>>(

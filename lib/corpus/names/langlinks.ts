@@ -4,14 +4,14 @@ import { LeiaError } from '../../system/error.ts';
 import { type Names, noNames } from './names.ts';
 import { pageTitle, readSqlTable, type SqlTable, type SqlValue } from './sql-table.ts';
 
-/** Links to its own language that a table may have by mistake. */
+/** How many links to its own language a table may have by mistake. */
 const fewest = 10;
 
 const table: SqlTable = { name: 'langlinks', columns: ['ll_from', 'll_lang', 'll_title'] };
 
 /**
- * English titles by page id. `onRow` hears the number of rows read so far. `edition` is the language code of the
- * edition that the pages are of.
+ * English titles by page id. `onRow` is called with the number of rows read so far. `edition` is the language code of
+ * the edition that the pages belong to.
  * @throws LeiaError `format` naming the line if the file is another table or damaged, `mismatch` if it is of
  *   another edition, `io`.
  */
@@ -34,8 +34,8 @@ export async function readLanglinks<Into extends Names<number> = Map<number, str
     if (name !== '') names.set(page, name);
   };
   await readSqlTable(path, table, take, onRead);
-  // Page numbers of two editions are the same numbers, and every name would be wrong. But no edition links to
-  // itself this way, but for an oddity or two, and every other one does.
+  // Pages of another edition have the same numbers, so every name would be wrong. An edition hardly ever links to
+  // itself in this table, and every other edition often links to it: that tells whose table this is.
   if (toEdition >= fewest && toEdition > rows / 10_000) {
     throw new LeiaError(
       'mismatch',

@@ -19,8 +19,8 @@ interface Wiki {
 }
 
 /**
- * Puts English page titles into an index, by normalised title of the wiki or by page number. `onRead` hears how
- * many bytes have been read, of `readings(kind)` times the file.
+ * Puts English page titles into an index, by normalised title of the wiki or by page number. `onRead` is called with
+ * the number of bytes read so far, of `readings(kind)` times the file's size.
  * @throws LeiaError `format` if the file is damaged, of another kind, or names no page at all; `io`.
  */
 export async function readNamesInto(
@@ -59,8 +59,8 @@ export function readings(kind: NameSource['kind']): number {
 }
 
 /**
- * The same as a Map, for small wikis. `pages`: titles of articles by page number, for tables that know pages
- * by it.
+ * The same as a Map, for small wikis. `pages` has the titles of articles by page number, for tables that name pages by
+ * number.
  */
 export async function readNames(
   source: NameSource,

@@ -4,7 +4,7 @@ export interface Names<Key> {
   set(key: Key, name: string): unknown;
 }
 
-/** What names go into where nothing else is given. */
+/** Where names go unless another place is given. */
 export function noNames<Key>(): Map<Key, string> {
   return new Map();
 }

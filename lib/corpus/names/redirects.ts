@@ -1,4 +1,4 @@
-// Redirects of a wiki: which title leads to which in the end.
+// Follows the redirects of a wiki from a title to the page that it names in the end.
 
 /** From a page's title to the title it redirects to; both normalised. */
 export type RedirectTable = ReadonlyMap<string, string>;

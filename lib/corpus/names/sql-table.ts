@@ -17,8 +17,8 @@ const insert = /^INSERT INTO `?(\w+)`? (?:\([^)]*\) )?VALUES\s*/;
 const comment = /^\s*(?:--|\/\*|#|$)/;
 
 /**
- * Hands on every row, with the place of its line for messages. Strings in it are parts of the line: keep
- * copies (`ownCopy`). `onRow` is called once a row and not awaited.
+ * Calls `onRow` with every row and the place of its line for messages, and does not await it. Strings in a row are
+ * parts of the line: to keep one, copy it (`ownCopy`).
  * @throws LeiaError `format` naming the line if the file is another table or damaged, `io`.
  */
 export async function readSqlTable(
@@ -29,7 +29,7 @@ export async function readSqlTable(
 ): Promise<void> {
   const declared: string[] = [];
   let statements = 0;
-  /** Between the statements that switch the keys off and on again around the rows. */
+  /** Whether the rows have begun: a statement before them switches the keys off, one behind them on again. */
   let inRows = false;
   /** In a statement that goes on in the next line. */
   let inStatement = false;
@@ -109,8 +109,8 @@ const escapes: Readonly<Record<string, string>> = {
 };
 
 /**
- * The rows in a line from the first parenthesis, at `at`. Whether the statement ends with the line; else
- * the line ends in a comma and more rows follow.
+ * Reads the rows in a line from the first parenthesis, at `at`. Returns whether the statement ends with the line;
+ * otherwise the line ends in a comma and more rows follow.
  */
 export function readTuples(
   text: string,

@@ -1,5 +1,5 @@
-// Millions of titles in little memory, which threads can share: their bytes one behind the other in blocks,
-// and a hash table of numbers. A Map of strings takes ten times as much and each thread a copy of its own.
+// Keeps millions of titles in little memory that threads share: their bytes one after the other in blocks, and a hash
+// table of numbers. A Map of strings takes ten times as much memory, and each thread needs its own copy.
 
 /** No string crosses the end of a block, so growing never copies. */
 const blockBytes = 1 << 20;
@@ -70,7 +70,7 @@ class StringStore {
     return true;
   }
 
-  /** The string's bytes and hash into `scratch` and `hash`; their number, or -1 if it is too long. */
+  /** Puts the string's bytes into `scratch` and its hash into `hash`; returns the number of bytes, -1 if too many. */
   protected encode(text: string): number {
     const { scratch } = this;
     if (text.length > maxBytes / 3) return -1;
@@ -102,7 +102,7 @@ class StringStore {
   }
 }
 
-/** A finished table, to be asked from any thread. */
+/** A finished table; any thread may look strings up. */
 export class StringTable extends StringStore {
   readonly #shared: SharedStrings;
 
@@ -146,7 +146,7 @@ export class StringTableBuilder extends StringStore {
     return this.#count;
   }
 
-  /** The number of a string, a new one if it is new; -1 if it is longer than any title. */
+  /** The number of a string, which is added if it is not there; -1 if it is longer than any title. */
   intern(text: string): number {
     const length = this.encode(text);
     if (length < 0) return -1;
@@ -163,7 +163,7 @@ export class StringTableBuilder extends StringStore {
     return id;
   }
 
-  /** Adds a string that will be asked for by number only; -1 if it is too long. */
+  /** Adds a string that is looked up by number only; -1 if it is too long. */
   append(text: string): number {
     const length = this.encode(text);
     return length < 0 ? -1 : this.#append(length);

@@ -1,5 +1,5 @@
-// All that has to be known of a wiki before the first link can be resolved: which title leads where, and
-// what that page is called in English. Built once, then shared by all threads.
+// What must be known of a wiki before the first link can be resolved: the page that each title leads to, and that
+// page's English name. It is built once, and then all threads share it.
 import {
   grown,
   type SharedStrings,
@@ -18,7 +18,7 @@ export interface SharedTitles {
   nameOf: Int32Array;
 }
 
-/** Page ids are small numbers, nearly all in use: a table by id. The few that are not go to a Map. */
+/** Page ids are small numbers, nearly all in use, so a table by id holds them. Larger ones go to a Map. */
 const maxTablePage = 1 << 26;
 
 export class TitleIndexBuilder {
@@ -44,7 +44,7 @@ export class TitleIndexBuilder {
     this.#redirects[source] = target + 1;
   }
 
-  /** A page by its number, for tables of names that know pages by it. */
+  /** Adds a page's number, for tables of names that name pages by number. */
   page(id: number, title: string): void {
     const number = this.#titles.intern(title);
     if (number < 0) return;
@@ -54,13 +54,13 @@ export class TitleIndexBuilder {
     } else this.#strayPages.set(id, number + 1);
   }
 
-  /** English names by title. */
+  /** Takes English names by title. */
   readonly names = {
     size: 0,
     set: (title: string, name: string): void => this.#name(this.#titles.intern(title), name),
   };
 
-  /** English names by page number; pages that were not given are not kept. */
+  /** Takes English names by page number; names of unknown pages are dropped. */
   readonly pageNames = {
     size: 0,
     set: (page: number, name: string): void => {
@@ -89,7 +89,7 @@ export class TitleIndexBuilder {
     this.#nameOf[title] = number + 1;
   }
 
-  /** Follows all redirects, each once. What leads into a circle leads nowhere. */
+  /** Follows all redirects, each once. A redirect into a circle leads nowhere. */
   #ends(count: number): Int32Array {
     const redirects = grown(this.#redirects, count);
     const ends = new Int32Array(count).fill(-1);

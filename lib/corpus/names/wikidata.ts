@@ -17,7 +17,7 @@ const entity = z.object({
 });
 
 /**
- * English titles by normalised title in `language`. `onEntity` hears the number of entities read so far.
+ * English titles by normalised title in `language`. `onEntity` is called with the number of entities read so far.
  * @throws LeiaError `format` naming the line if the file is no entity dump or damaged, `io`.
  */
 export async function readWikidata<Into extends Names<string> = Map<string, string>>(

@@ -1,5 +1,5 @@
-// What Wikidata calls a language's Wikipedia: the name of its database, which for some old editions follows
-// another code than their address or their text's language.
+// What Wikidata calls a language's Wikipedia: the name of its database. For some old editions the database has another
+// language code than the address or the text.
 
 const OLD_CODES: Readonly<Record<string, string>> = {
   'be-tarask': 'be-x-old',

@@ -14,6 +14,6 @@ export interface Article {
   title: string;
   text: string;
   anchors: Anchor[];
-  /** What is so odd about the page that its text may be of little use, with its title. */
+  /** A warning with the page's title, if something about the page makes its text doubtful. */
   oddity?: string;
 }

@@ -1,4 +1,4 @@
-// What Unicode knows of characters, for the native reader of wikitext, from one place: the engine's own tables.
+// The properties of characters that the native reader of wikitext needs, from one source: the engine's Unicode tables.
 
 /** Properties of a character; the same bits as in native/corpus/wikitext/characters.h. */
 const BLANK = 1;
@@ -8,11 +8,11 @@ const WORD = 2;
 const TRAIL = 4;
 /** May stand in the name of a behaviour switch, `__NOTOC__`. */
 const SWITCH = 8;
-/** The same between wide underscores. */
+/** The same for a switch written with wide underscores. */
 const WIDE = 16;
-/** A link's target that has it may not be the title as it stands. */
+/** A link's target with such a character may differ from the page's title. */
 const ODD = 32;
-/** Nor one that has two of these in a row, which Unicode NFC may exchange. */
+/** So may a target with two of these in a row, which Unicode NFC may exchange. */
 const MOVING = 64;
 
 /**
@@ -23,20 +23,20 @@ const MOVING = 64;
 const TRAIL_LETTERS =
   /(?:(?![\p{sc=Han}\p{sc=Hira}\p{sc=Kana}\p{sc=Hang}\p{sc=Thai}\p{sc=Lao}\p{sc=Khmr}\p{sc=Mymr}\p{sc=Tibt}ー々〆])[\p{Ll}\p{Lo}\p{Lm}\p{M}\u200c\u200d])+/gu;
 
-/** What needs more than a capital to become a title. */
+/** What a target may contain that takes more than a capital letter to turn it into a title. */
 const ODD_IN_TITLES =
   // biome-ignore lint/suspicious/noControlCharactersInRegex: titles have none
   /[[\]{}|<>#:%&_~\0-\x1f\x7f-\x9f\u180e\u200e\u200f\u202a-\u202e\ufffd]+|[^\S ]+/gu;
 
 const CODE_POINTS = 0x110000;
 const PLANE = 0x10000;
-/** Where characters with properties are: the first four planes, and marks. The rest is empty or private. */
+/** Where characters with properties are: in the first four planes, and marks from E0000 on. The rest is unassigned or private. */
 const RANGES = [
   ...[0, 1, 2, 3].map((plane) => ({ first: plane * PLANE, count: PLANE })),
   { first: 0xe0000, count: 0x1000 },
 ];
 
-/** The same for all readers of a thread; made in a tenth of a second. */
+/** All readers of a thread share this table; making it takes a tenth of a second. */
 let made: Uint8Array | undefined;
 
 /** Properties of all code points, for `NativeWikitextReader`. */
@@ -112,7 +112,7 @@ function* changes(
   }
 }
 
-/** So many characters in order, all in the basic plane or none. */
+/** So many characters in order. All are in the basic plane, or none is. */
 function charactersFrom(first: number, count: number): string {
   const units = new Uint16Array(first === 0 ? count : 2 * count);
   for (let i = 0; i < count; i++) {

@@ -1,5 +1,5 @@
-// A page of a dump as an article: plain text, and the links in it by code points. Native code reads the
-// wikitext; what depends on the wiki and its language is decided here.
+// Turns a page of a dump into an article: plain text, and its links by code points. Native code reads the wikitext;
+// what depends on the wiki and its language is decided here.
 import { addon, type NativeWikitextReader } from '../../core/addon.ts';
 import { excerpt } from '../../system/error.ts';
 import type { Page, Siteinfo } from '../dump/siteinfo.ts';
@@ -16,12 +16,12 @@ export interface ExtractOptions {
   lists?: Lists;
 }
 
-/** More than an editor's mistakes. */
+/** More than this are no editor's mistakes. */
 const manyUnclosed = 500;
 /** In bytes: MediaWiki saves no longer page. */
 const longPage = 2 ** 21;
 
-/** Extracts articles of one wiki. Keeps the wiki's namespaces at hand, so make one per dump. */
+/** Extracts articles of one wiki. It prepares the wiki's namespaces once, so make one for each dump. */
 export class ArticleExtractor {
   readonly #reader: NativeWikitextReader;
 
@@ -37,7 +37,7 @@ export class ArticleExtractor {
 
   /**
    * Text and anchors of a page. Anchors are in order, do not overlap, are not empty, and neither
-   * begin nor end in a blank. Whatever the text, it is wikitext.
+   * begin nor end in a blank. No text is an error: everything is wikitext.
    */
   extract({ id, title, wikitext }: Pick<Page, 'id' | 'title' | 'wikitext'>): Article {
     const { text, anchors, targets, unclosed } = this.#reader.article(wikitext);
@@ -48,14 +48,14 @@ export class ArticleExtractor {
   }
 
   /**
-   * The same as a line of JSON in UTF-8, `{"title":…,"text":…,"anchors":[{"start":…,"end":…,"target":…},…]}`, to be
-   * taken later. Returns what is odd about the page, if something is.
+   * Writes the same as a line of JSON in UTF-8, `{"title":…,"text":…,"anchors":[{"start":…,"end":…,"target":…},…]}`,
+   * which `takeLines` gives later. Returns a warning if something about the page is odd.
    */
   writeLine({ title, wikitext }: Pick<Page, 'title' | 'wikitext'>): string | undefined {
     return oddityOf(title, wikitext, this.#reader.writeLine(wikitext, title));
   }
 
-  /** All lines since they were last taken: in `room` if they fit there, or else in memory of their own. */
+  /** All lines written since the last call: in `room` if they fit there, or else in memory of their own. */
   takeLines(room: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
     const size = this.#reader.linesSize();
     const lines = size <= room.length ? room.subarray(0, size) : new Uint8Array(size);
@@ -63,7 +63,7 @@ export class ArticleExtractor {
     return lines;
   }
 
-  /** Turns taken to read a page, for tests of linear time. */
+  /** How many turns of its loop the reader took for a page, for tests of linear time. */
   steps(wikitext: Uint8Array): number {
     return this.#reader.article(wikitext).steps;
   }
@@ -92,7 +92,7 @@ function anchorsOf(numbers: Int32Array, targets: string): Anchor[] {
   return anchors;
 }
 
-/** Letters that titles do not begin with on this wiki, and what stands there instead, in pairs. */
+/** Pairs of a letter that no title of this wiki begins with, and the capital that stands in its place. */
 function capitalsOf(wiki: Siteinfo): Uint32Array {
   const pairs = lowercaseLetters().flatMap((letter) => {
     const capital = withCapital(letter, wiki);

@@ -1,6 +1,6 @@
 // Decides what `[[target]]` is: a link to an article, visible text that links elsewhere (another
 // namespace, another wiki, a section), or something the page does not show in its text at all
-// (category, image, link to the same page in another language). The native reader of wikitext asks for those
+// (category, image, link to the same page in another language). The native reader of wikitext asks about targets
 // that are not simply the title of an article.
 import type { LinkTarget } from '../../core/addon.ts';
 import type { Siteinfo } from '../dump/siteinfo.ts';
@@ -43,7 +43,7 @@ const CANONICAL: readonly [number, string][] = [
   [829, 'module talk'],
 ];
 
-/** How namespaces are compared: no case, blanks for underscores. */
+/** The form in which namespaces are compared: in lower case, with blanks for underscores. */
 function normalisePrefix(prefix: string): string {
   return prefix
     .replace(/[\s_]+/g, ' ')
@@ -52,7 +52,7 @@ function normalisePrefix(prefix: string): string {
     .toLowerCase();
 }
 
-/** Without bold and italics around the whole. */
+/** The target without bold and italics around the whole. */
 function withoutQuotes(target: string): string {
   let start = 0;
   let end = target.length;
@@ -96,8 +96,8 @@ export class LinkResolver {
   }
 
   /**
-   * What a target with this prefix is, or undefined if the colon is part of an article's title. `prefix`: hidden, and
-   * so is whatever else has the prefix.
+   * What a target with this prefix is, or undefined if the colon is part of an article's title. `prefix` means that
+   * every target with this prefix is hidden.
    */
   #special(rawPrefix: string, rest: string): 'prefix' | 'hidden' | 'text' | undefined {
     const prefix = normalisePrefix(rawPrefix);

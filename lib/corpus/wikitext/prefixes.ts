@@ -35,7 +35,7 @@ usability v viaf votewiki voy w wikia wikibooks wikidata wikihow wikimedia wikin
 wikipediawikipedia wikiquote wikisource wikispecies wikitech wikiversity wikivoyage wikt wiktionary wmf
 `);
 
-/** Most languages call the namespace Category by a form of this word. */
+/** Most languages name the namespace Category by a form of this word. */
 export const CATEGORY_STEM =
   /^(?:[kc]at[eèéi]g[ouòóô]r[\p{L}\p{M}]{0,6}|кат[еэиі]гор[\p{L}\p{M}]{0,6}|κατηγορ[\p{L}\p{M}]{0,4}|კატეგორ[\p{L}]{0,4}|կատեգոր[\p{L}]{0,4})$/u;
 
