@@ -8,6 +8,7 @@ export class Progress {
   readonly #terminal = process.stderr.isTTY === true;
   #last = Number.NEGATIVE_INFINITY;
   #pending = '';
+  #shown = '';
   #timer: NodeJS.Timeout | undefined;
 
   /** Shows a line now, or a little later if one was shown a moment ago and no other comes meanwhile. */
@@ -23,9 +24,10 @@ export class Progress {
   done(line = this.#pending): void {
     this.#stopTimer();
     this.#pending = line;
-    if (line !== '') this.#show();
+    // A log has the line already if no other came after it.
+    if (line !== '' && (this.#terminal || line !== this.#shown)) this.#show();
     if (this.#terminal && line !== '') process.stderr.write('\n');
-    this.#pending = '';
+    this.#pending = this.#shown = '';
     this.#last = Number.NEGATIVE_INFINITY;
   }
 
@@ -48,6 +50,7 @@ export class Progress {
   }
 
   #show(): void {
+    this.#shown = this.#pending;
     if (!this.#terminal) {
       process.stderr.write(`${this.#pending}\n`);
       return;
@@ -78,7 +81,8 @@ export function formatBytes(bytes: number): string {
   const units = ['B', 'kB', 'MB', 'GB', 'TB'];
   let value = bytes;
   let unit = 0;
-  while (value >= 1000 && unit < units.length - 1) {
+  // From 999.5 on it would be rounded to 1000.
+  while (value >= 999.5 && unit < units.length - 1) {
     value /= 1000;
     unit++;
   }
