@@ -1,5 +1,5 @@
-// `leia demo`: all of LEIA on a small sample, from dump to adapted checkpoint, with the ordinary parts that the
-// other commands are made of. What is finished is found again, so an interrupted demo goes on.
+// `leia demo`: all of LEIA on a small sample, from dump to adapted checkpoint. It calls the same functions as the other
+// commands, and each part that is finished is kept, so an interrupted demo can be resumed.
 import { basename, join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { z } from 'zod';
@@ -53,7 +53,7 @@ export function registerDemo(program: Command): void {
     .command('demo')
     .summary('all of it on a small sample')
     .description(
-      'Run LEIA on a sample of the Japanese Wikipedia, from dump to adapted checkpoint, in a few minutes and\nwithout network. Interrupted, the same command goes on where it stopped.',
+      'Run LEIA on a sample of the Japanese Wikipedia, from dump to adapted checkpoint, in a few minutes and\nwithout network. After an interruption, run the same command again to resume.',
     );
   addSettings(command, schema).addHelpText('after', '\nExample:\n  leia demo --output demo-output');
   command.action(async () => {

@@ -1,8 +1,8 @@
 // Ctrl-C asks the work to stop at the next safe place; a second one ends the program at once.
 
 /**
- * Runs `work` with a signal that SIGINT, SIGTERM and SIGHUP abort. A terminal that closes sends SIGHUP more than once,
- * from the kernel and from the shell, and systemd sends it after SIGTERM: so it never ends the program at once.
+ * Runs `work` with a signal that SIGINT, SIGTERM and SIGHUP abort. When a terminal closes, both the kernel and the shell
+ * send SIGHUP, and systemd may send it after SIGTERM. So SIGHUP, however often it comes, never ends the program at once.
  */
 export async function interruptible<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const controller = new AbortController();

@@ -80,8 +80,8 @@ function report(error: unknown, debug: boolean): void {
 }
 
 /**
- * A reader that closes the pipe early, such as `head`, has all it wants. Progress and warnings that nobody reads any
- * more, since the terminal was closed, end nothing: a long run still saves its state.
+ * A reader that closes the pipe early, such as `head`, has read what it wants: the program ends. When the terminal has
+ * been closed, writing fails too; such failures are ignored, so that a long run still saves its state.
  */
 function allowClosedOutput(): void {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {

@@ -43,7 +43,7 @@ const schema = z.strictObject({
     .positive()
     .max(1024)
     .default(128)
-    .describe("MiB of each of the dataset's files; what at most is done again when interrupted"),
+    .describe("MiB of each of the dataset's files; an interruption loses at most the work on one"),
   workers: z
     .int()
     .positive()
@@ -73,7 +73,7 @@ export function registerPrepare(program: Command): void {
     .command('prepare')
     .summary('make a dataset of a Wikipedia dump or of annotated text')
     .description(
-      'Make a dataset of a Wikipedia dump: the text of its articles, their links with English names, and their tokens. Or of text that has entities marked already. Interrupted, the same command goes on where it stopped.',
+      'Make a dataset of a Wikipedia dump: the text of its articles, their links with English names, and their tokens. Or of text that has entities marked already. After an interruption, run the same command again to resume.',
     );
   addSettings(command, schema).addHelpText('after', example);
   command.action(async () => {

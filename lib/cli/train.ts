@@ -23,7 +23,7 @@ Example, with the paper's settings:
   leia train --model Llama-2-7b-hf --data data/ja --output runs/ja-leia \\
     --strategy right --p-skip 0.5 --seed 1
 
-Interrupted, the same command goes on where it stopped.`;
+After an interruption, run the same command again to resume.`;
 
 export function registerTrain(program: Command): void {
   const command = program
@@ -56,12 +56,12 @@ async function run({ model, data, output, ...settings }: Settings): Promise<void
   console.log(
     trained
       ? `The model is in ${output}, its metrics in ${output}/metrics.jsonl.`
-      : `${output} holds the finished run of this command already; nothing was done.`,
+      : `${output} already holds the finished run of this command; nothing was done.`,
   );
   if (rounding !== undefined) console.log(describeRounding(rounding));
   if (skippedBatches > 0) {
     const of = skippedBatches === 1 ? '1 batch' : `${skippedBatches} batches`;
-    console.log(`${of} without any token to predict: skipped (skippedBatches in metrics.jsonl).`);
+    console.log(`Skipped ${of} without any token to predict (skippedBatches in metrics.jsonl).`);
   }
   if (settings.strategy !== 'none') {
     console.log(`Next: leia export --model ${output} --output ${output}-exported`);
@@ -103,7 +103,7 @@ export class TrainProgress {
         `the model will be saved as ${saveDtype}; for another training step after this one, --save-dtype float32 keeps what that rounds away`,
       );
     }
-    if (stepsDone > 0) this.#line.done(`going on after step ${stepsDone} of ${this.#maxSteps}`);
+    if (stepsDone > 0) this.#line.done(`resuming after step ${stepsDone} of ${this.#maxSteps}`);
   };
 
   readonly microBatch = (step: number, sequences: number): void => {

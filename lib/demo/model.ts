@@ -61,7 +61,7 @@ async function isPresent(folder: string, seed: number): Promise<boolean> {
   if (present === seed) return true;
   throw new LeiaError(
     'usage',
-    `${folder} holds the start of a demo with seed ${present}, this one has ${seed}; go on with the same, or choose another --output`,
+    `${folder} holds the start of a demo with seed ${present}, this one has ${seed}; use the same seed, or choose another --output`,
   );
 }
 

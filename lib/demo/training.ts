@@ -1,6 +1,6 @@
-// One of the demo's two runs: an ordinary training run that now and then stops to see how well the model
-// predicts held-out articles. What was measured is kept beside the run's metrics, so a run that goes on, or is
-// found finished, has it all.
+// One of the demo's two runs: an ordinary training run that stops at a few steps to measure how well the model predicts
+// held-out articles. The measurements are saved beside the run's metrics, so a run that is resumed, or was finished
+// before, has all of them.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
@@ -45,7 +45,7 @@ export interface TrainListener {
 /** Times that the held-out loss is measured, evenly over the run, beside its start. */
 const measurements = 8;
 
-/** Trains, or goes on, or finds the run finished; in any case the result is whole. */
+/** Trains from the start, resumes, or finds the run finished; the result is the same. */
 export async function trainAndMeasure(run: DemoTraining): Promise<DemoRun> {
   const { name, start, dataset, articles, settings, output, signal, progress } = run;
   const { maxSteps } = settings;

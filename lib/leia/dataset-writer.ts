@@ -1,7 +1,7 @@
 /**
  * Writes a dataset shard by shard. A shard grows under temporary names, and while it is flushed to the disk the
  * next one begins. A progress file says which shards are complete and how far the writer's input had been read by
- * then: when the program is killed, the same command goes on from there. The manifest comes last.
+ * then: when the program is killed, the same command resumes from there. The manifest comes last.
  */
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -36,7 +36,7 @@ export class DatasetWriter {
   readonly #shardBytes: number;
   /** Those that are complete. */
   readonly #shards: Shard[];
-  /** Where to go on after them. */
+  /** Where the input continues after them. */
   #cursor: Json;
   #articles: number;
   /** How many shards are begun. */
@@ -67,7 +67,7 @@ export class DatasetWriter {
   }
 
   /**
-   * Starts a dataset in `folder`, or goes on with one that was begun there with the same `meta`. The folder is
+   * Starts a dataset in `folder`, or resumes one that was begun there with the same `meta`. The folder is
    * locked until the writer has finished or is disposed of.
    *
    * @throws LeiaError `usage` if the folder has a finished dataset, or one begun with other settings, or if another
@@ -128,7 +128,7 @@ export class DatasetWriter {
 
   /**
    * What was given as `cursor` to the last {@link append} whose article is safely on disk; null at the
-   * beginning. Only of interest after {@link create}: where to go on.
+   * beginning. Only of interest after {@link create}: where the input continues.
    */
   get cursor(): Json {
     return this.#cursor;
@@ -201,7 +201,7 @@ export class DatasetWriter {
     await this.#lock.release();
   }
 
-  /** Gives up the shard that is not full; those that are stay, for {@link create} to go on from. */
+  /** Removes the shard that is not complete; {@link create} resumes after those that are. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#giveUpOpenShard();
     await this.#lock.release();

@@ -101,8 +101,8 @@ export class StagedFile {
   }
 
   /**
-   * Gives it its final name unless a file has that name already; says whether it did. Of several processes that
-   * try, one succeeds; one whose temporary file that one has cleared away does not. Throws `io`.
+   * Gives it its final name unless a file has that name already, and says whether it did. Of several processes that
+   * try, one succeeds. The others may find their temporary files removed by it. Throws `io`.
    */
   async commitNew(): Promise<boolean> {
     try {
@@ -147,7 +147,7 @@ export function targetOfTemporary(name: string): string | undefined {
 
 /**
  * Removes what a killed process left half-written in a folder: the temporary files of those targets that
- * `isOurs` says yes to. Only for who holds the lock of the targets: a live process still writes to its own.
+ * `isOurs` accepts. The caller must hold the lock of the targets, because a live process still writes to its own.
  *
  * @throws LeiaError `io`
  */
@@ -225,7 +225,7 @@ async function makeFolders(path: string): Promise<void> {
   }
   try {
     await mkdir(path);
-    // Its name would be lost with the power. Where the folder above cannot be flushed, nothing better can be done.
+    // A power cut could lose the new folder's name. Some folders may be written to but not read: they cannot be flushed.
     await syncFolder(above).catch(() => {});
   } catch (error) {
     // Another process may have been faster; a file of that name stays an error.

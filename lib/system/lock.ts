@@ -1,9 +1,9 @@
-// One writer at a time. Who writes a folder, or a file, first puts a lock beside what it writes: a small file that
-// names its process and host. A second writer reads it. If the first still runs, the second refuses; if the first is
-// dead, the second takes its place and says so; if that cannot be known from here, a person has to decide.
+// Lets one process at a time write a folder or a file. Before a process writes, it creates a lock: a small file that
+// names process and host. A second process reads the lock. If the first one still runs, the second refuses. If the first
+// one is dead, the second takes the lock over and says so. If that cannot be seen from here, a person has to decide.
 //
-// The operating system's own locks end with their process, but Node.js has none, and a network file system may keep
-// them within one machine, where two would then write at once without a word.
+// The operating system's own locks would end with their process. But Node.js does not offer them, and a network file
+// system may keep them within one machine, so that processes on two machines would not see each other.
 import { randomBytes } from 'node:crypto';
 import { readFileSync, readlinkSync } from 'node:fs';
 import { readFile, rename, rm } from 'node:fs/promises';
@@ -14,7 +14,7 @@ import { LeiaError } from './error.ts';
 import { fileError, makeFolder, stageFile } from './files.ts';
 
 const ownerSchema = z.strictObject({
-  /** Of this lock; becomes part of a file's name, so nothing but hexadecimal digits. */
+  /** Identifies this lock. It becomes part of a file's name, so only hexadecimal digits are accepted. */
   id: z.string().regex(/^[0-9a-f]{16}$/),
   process: z.int().positive(),
   /** When the process began, in the kernel's own unit; '' where the system does not tell. */
@@ -57,11 +57,11 @@ export class Lock implements AsyncDisposable {
     held.set(path, id);
   }
 
-  /** Gives the right back; later calls do nothing. Throws `io`. */
+  /** Removes the lock; later calls do nothing. Throws `io`. */
   async release(): Promise<void> {
     if (held.get(this.#path) !== this.#id) return;
     held.delete(this.#path);
-    // Somebody may have deleted the file by hand, and another process may have made one since.
+    // A person may have deleted the file, and another process may have created one since.
     if ((await readOwner(this.#path, this.#path))?.id === this.#id) await remove(this.#path);
   }
 
@@ -85,7 +85,7 @@ export async function lockFile(path: string, options: LockOptions = {}): Promise
   return await lock(resolve(dirname(path), `.${basename(path)}.lock`), path, options);
 }
 
-/** Whether this process holds the lock of a folder: then a part of its work need not take it again. */
+/** Whether this process holds the lock of a folder, so that a part of its work need not take it again. */
 export function holdsLock(folder: string): boolean {
   return held.has(resolve(folder, folderLock));
 }
@@ -123,9 +123,9 @@ async function create(path: string): Promise<string | undefined> {
 }
 
 /**
- * Puts a lock of this process in the place of a dead one's. Several may try at once, and one of them may have read
- * the dead lock long ago: it must not replace the lock that another has put there since. So the right to replace
- * the lock with this id is a lock itself, and whoever has it looks once more before it renames it.
+ * Replaces the lock of a dead process by one of this process. Several processes may try at once, and one of them may
+ * have read the dead lock long ago. It must not replace the lock that another process has put there since. So the right
+ * to replace the lock of this id is itself a lock. The process that holds it reads the lock again before it replaces it.
  *
  * @returns the new lock's id, or undefined if the dead one is gone.
  */
@@ -210,12 +210,12 @@ function isAlive(pid: number, started: string): boolean {
     process.kill(pid, 0);
     return true;
   } catch (error) {
-    // Another user's: it is there, though nothing more can be seen of it.
+    // A process of another user: it exists, but nothing more can be seen of it.
     return error instanceof Error && 'code' in error && error.code === 'EPERM';
   }
 }
 
-/** When a process began, as Linux tells it; 'ended' if only its exit code is left; undefined if it cannot be seen. */
+/** When a process began, as Linux reports it; 'ended' if only its exit code is left; undefined if it cannot be seen. */
 function startOf(pid: number): string | undefined {
   const stat = readSystem(() => readFileSync(`/proc/${pid}/stat`, 'latin1'));
   // proc(5): number, (name), state, …, and the start as field 22; the name may have blanks and parentheses in it.

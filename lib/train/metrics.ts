@@ -1,5 +1,5 @@
-// metrics.jsonl: one line per step. Lines are appended as they come; a resumed run drops the lines
-// after the state that it continues from, so the file reads as if it had never stopped.
+// metrics.jsonl: one line per step, appended when the step is done. A resumed run first removes the lines of steps
+// after the state that it resumes from, so the file reads as if the run had never stopped.
 import { appendFileSync, closeSync, fsyncSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { LeiaError } from '../system/error.ts';
@@ -17,7 +17,7 @@ export interface StepMetrics {
   gradientNorm: number;
   /** Tokens fed per second of this step. */
   tokensPerSecond: number;
-  /** How many batches before this step's were skipped since they had no label; absent for none. */
+  /** How many batches were skipped before this step because they had no label; absent if none. */
   skippedBatches?: number;
 }
 
@@ -50,7 +50,7 @@ export class MetricsFile {
     }
   }
 
-  /** Flushes it to the disk: before a state is saved, so that no line of the steps before it is ever missing. */
+  /** Flushes the lines to the disk. Done before a state is saved, so that no line of an earlier step can be missing. */
   flush(): void {
     try {
       fsyncSync(this.#descriptor);

@@ -55,7 +55,7 @@ export function findResumeState(output: string): ResumeState | undefined {
   if (!state.success) {
     throw new LeiaError(
       'format',
-      `${path} is no state of a run: ${state.error.issues[0]?.message}`,
+      `${path} does not hold the state of a run: ${state.error.issues[0]?.message}`,
     );
   }
   return { ...state.data, folder };
@@ -81,7 +81,7 @@ export function resumeStateBytes(output: string): number {
 
 /**
  * Removes what a killed run has left: states that it had not finished writing, and older ones that it had not
- * removed. Each is as large as the newest complete one, which stays. Only for who holds the lock of `output`.
+ * removed. Each is as large as the newest complete one, which stays. The caller must hold the lock of `output`.
  */
 export async function removeUnusedStates(output: string): Promise<void> {
   const resume = join(output, resumeFolder);
@@ -97,7 +97,8 @@ export async function removeUnusedStates(output: string): Promise<void> {
 }
 
 /**
- * Writes a state and removes the older ones. A state of the same step is already what would be written, and stays.
+ * Writes a state and removes the older ones. If there is a state of the same step already, it has the same content, and
+ * nothing is done.
  */
 export async function saveResumeState(
   output: string,

@@ -1,6 +1,6 @@
-// What the output folder of a run holds: nothing yet, a run to resume, or one that is finished. `run.json` says what
-// the run was started with; the checkpoint's `config.json`, written last, that it is finished. A folder of anything
-// else is left alone.
+// Tells what the output folder of a run holds: nothing yet, a run to resume, or a finished run. `run.json` says what the
+// run was started with. The checkpoint's `config.json` is written last and says that the run is finished. A folder that
+// holds anything else is left alone.
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
@@ -20,7 +20,8 @@ const identitySchema = z.record(z.string(), z.union([z.string(), z.number(), z.b
 const runFile = 'run.json';
 
 /**
- * Makes the folder that of this run, if it is empty or new; says whether the run is finished. The caller has locked it.
+ * Assigns the folder to this run if it holds no other, and says whether the run is finished. The caller must have locked
+ * the folder.
  *
  * @throws LeiaError `usage` if the folder is another run's or something else's, naming what differs; `io`.
  */
@@ -35,7 +36,7 @@ export async function claimRunFolder(
       `${folder} is not empty and no output of leia train; choose another --output`,
     );
   }
-  // The lock is ours, so whoever was writing these is dead.
+  // This process holds the lock, so the processes that were writing these are dead.
   await removeTemporaries(folder, () => true);
   await removeUnusedStates(folder);
   const before = await recordedRun(folder);
@@ -43,7 +44,7 @@ export async function claimRunFolder(
     checkSame(folder, before, run);
     return present.includes(configFile) ? 'finished' : 'begun';
   }
-  // There is nothing to lose, so the folder may become another run's.
+  // No state has been saved, so nothing is lost if the folder becomes another run's.
   await writeFileAtomically(join(folder, runFile), `${JSON.stringify(run, undefined, 2)}\n`);
   return 'begun';
 }

@@ -1,4 +1,4 @@
-// What a training run is told. The defaults are the paper's (Yamada & Ri 2024, Table 6), except for
+// The settings of a training run. The defaults are the paper's (Yamada & Ri 2024, Table 6), except for
 // sizes that depend on the machine. A run is resumed only with the settings that it began with.
 import { z } from 'zod';
 import { saveDtypes } from '../llama/stored-values.ts';
@@ -75,11 +75,11 @@ export const trainSettings = z.strictObject({
 });
 
 export type TrainSettings = z.infer<typeof trainSettings>;
-/** With a choice made where the user made none. */
+/** Settings in which every choice that the user left open has been made. */
 export type CompleteSettings = TrainSettings & { readonly microBatchSize: number };
 export type TrainSettingsInput = z.input<typeof trainSettings>;
 
-/** @throws LeiaError `usage` for settings that are valid each but not together. */
+/** @throws LeiaError `usage` for settings that are each valid but do not fit together. */
 export function checkTogether(settings: TrainSettings): void {
   const { warmupSteps, maxSteps, batchSize, microBatchSize } = settings;
   const { learningRate, minLearningRate } = settings;

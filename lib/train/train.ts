@@ -1,5 +1,6 @@
-// Trains a checkpoint on a dataset. The loop is all here: rows from the data, a step, a line of metrics; now
-// and then a state from which the same command goes on, bit for bit; at the end a Hugging Face folder.
+// Trains a checkpoint on a dataset. Each turn of the loop takes rows from the data, makes an optimiser step and writes
+// a line of metrics. From time to time it saves a state, from which the same command resumes with the same bits. At the
+// end it writes a Hugging Face folder.
 import { type AdaptedCheckpoint, adaptCheckpoint, viewOf } from '../leia/adapt.ts';
 import { type ArticleSource, SequenceSource, type SequenceState } from '../leia/batches.ts';
 import { Dataset } from '../leia/dataset.ts';
@@ -49,18 +50,18 @@ export interface TrainOptions {
   readonly onStart?: (start: TrainStart) => void;
   /** Hears, before each micro-batch, how many sequences of the batch are done. */
   readonly onMicroBatch?: (step: number, sequences: number) => void;
-  /** Called after each step with its metrics; the step after begins when it is done. */
+  /** Called after each step with its metrics; the next step waits for it. */
   readonly onStep?: (metrics: StepMetrics, model: LlamaModel) => void | Promise<void>;
 }
 
 export interface TrainStart {
-  /** Steps done by an earlier run that this one goes on with. */
+  /** Steps of the saved state that this run resumes from; 0 if there is none. */
   readonly stepsDone: number;
   readonly parameters: number;
-  /** Sequences computed at once: as given, as the run began with, or as many as fit. */
+  /** Sequences computed at once: the given number, or that of the saved run, or as many as fit. */
   readonly microBatchSize: number;
   readonly memory: MemoryPlan;
-  /** Bytes that the device had for it. */
+  /** Bytes that the device had free before the run allocated any. */
   readonly availableMemory: number;
   readonly articles: number;
   /** What the model will be saved in. */
@@ -77,10 +78,10 @@ export interface TrainResult {
 }
 
 /**
- * Runs, or goes on with, a training run.
+ * Starts a training run, or resumes it.
  *
- * @throws LeiaError `usage` (settings; an output folder of another run; too little memory or disk), `mismatch`
- *   (tokenizer of another dataset), `execution` (a loss that is not finite), `interrupted`, and what reading
+ * @throws LeiaError `usage` (settings; an output folder of another run, or in use; too little memory or disk), `mismatch`
+ *   (tokenizer of another dataset; no label in a whole epoch), `execution` (a loss that is not finite), `interrupted`, and what reading
  *   and writing throws.
  */
 export async function train(options: TrainOptions): Promise<TrainResult> {
@@ -143,8 +144,8 @@ async function checkSavedDtype(output: string, wanted: StoredDtype): Promise<voi
 type CompleteOptions = TrainOptions & { readonly settings: CompleteSettings };
 
 /**
- * Chooses the micro-batch if none is given. A run that goes on keeps that with which it began, since another one
- * would round differently.
+ * Chooses the micro-batch size if none is given. A resumed run keeps the size that it began with, because another
+ * one would round differently.
  */
 async function completeSettings(
   { output, settings }: TrainOptions,
@@ -179,7 +180,7 @@ class Run {
     this.#position = source.state();
   }
 
-  /** Goes to the newest saved state; false if there is none, and then nothing has been written. */
+  /** Loads the newest saved state. Returns false, and has changed nothing, if there is none. */
   async restore(): Promise<boolean> {
     const state = findResumeState(this.#options.output);
     if (state === undefined) return false;
@@ -190,7 +191,7 @@ class Run {
     return true;
   }
 
-  /** Writes the trained model; if that fails, first a state, so that no step is lost. */
+  /** Writes the trained model. If that fails, it saves a state before it throws, so that no step is lost. */
   async saveModel(adapted: AdaptedCheckpoint): Promise<RoundingLoss | undefined> {
     const { output, settings } = this.#options;
     try {
@@ -201,13 +202,13 @@ class Run {
         files: adapted.tokenizerFiles,
       });
     } catch (error) {
-      // What kept the model from being written may keep the state too; the first error says more.
+      // Saving the state may fail for the same reason; the first error says more.
       await this.#save().catch(() => {});
       throw error;
     }
   }
 
-  /** Takes all steps that are left. */
+  /** Makes all steps that are left. */
   async finish(): Promise<void> {
     const { output, settings, onStep } = this.#options;
     using step = new TrainingStep(this.#model, this.#optimizer, settings);
@@ -255,7 +256,7 @@ class Run {
         this.#source.next(),
       );
       if (countLabelTokens(batch.map(({ labels }) => labels)) > 0) return { batch, skipped };
-      // Then one epoch has been gone through from its beginning to its end.
+      // If two epochs have ended since, the second of them was seen from its beginning to its end.
       if (this.#source.epoch < epoch + 2) continue;
       throw new LeiaError(
         'mismatch',
@@ -266,7 +267,7 @@ class Run {
 
   #interrupted(): LeiaError {
     const done = `interrupted after ${this.#optimizer.stepCount} of ${this.#options.settings.maxSteps} steps`;
-    return new LeiaError('interrupted', `${done}; the same command goes on from there`);
+    return new LeiaError('interrupted', `${done}; run the same command again to resume`);
   }
 
   async #saveNowAndThen(metrics: MetricsFile): Promise<void> {
@@ -294,14 +295,14 @@ class Run {
       tensors.set(`parameter.${name}`, parameter);
       tensors.set(`firstMoment.${name}`, firstMoment);
       tensors.set(`secondMoment.${name}`, secondMoment);
-      // The name that saved states have had from the first.
+      // States have called the low bits so since the first version.
       if (masterLowBits !== undefined) tensors.set(`remainder.${name}`, masterLowBits);
     }
     return tensors;
   }
 }
 
-/** With the tokens that the strategy needs; plain training leaves the model as it is. */
+/** Adds the tokens that the strategy inserts; plain training leaves the model as it is. */
 async function adapt(
   checkpoint: Checkpoint,
   { strategy }: TrainSettings,

@@ -39,10 +39,11 @@ export class TrainingStep implements Disposable {
   }
 
   /**
-   * Takes the step. Nothing of parameters or optimiser has changed when it throws.
+   * Makes the step. When it throws, neither parameters nor optimiser have changed.
    *
    * @param batch rows, with at least one label among them.
-   * @param beforeMicroBatch hears how many sequences are queued already; may throw to abandon the step.
+   * @param beforeMicroBatch is called before each micro-batch with the number of sequences queued so far; it may throw
+   *   to abandon the step.
    * @throws LeiaError `execution` when the loss or the gradient is not finite.
    */
   async run(

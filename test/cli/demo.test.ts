@@ -39,13 +39,15 @@ describe('leia demo', () => {
       },
     });
     expect(interrupted.code).toBe(130);
-    expect(interrupted.stderr).toMatch(/leia: interrupted after \d+ of 16 steps; the same command/);
+    expect(interrupted.stderr).toMatch(
+      /leia: interrupted after \d+ of 16 steps; run the same command/,
+    );
     expect(await readdir(output)).not.toContain('report.html');
     const plain = await readFile(join(output, 'plain', 'metrics.jsonl'), 'utf8');
 
     const run = await leia(args);
     expect(run).toMatchObject({ code: 0 });
-    expect(run.stderr).toContain('going on after step');
+    expect(run.stderr).toContain('resuming after step');
     expect((await readdir(output)).sort()).toEqual([
       ...['data', 'leia', 'plain', 'report.html', 'start', 'summary.json'],
     ]);

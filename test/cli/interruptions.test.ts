@@ -64,7 +64,7 @@ describe('an interrupted run', () => {
     expect(stopped.code).toBe(code);
     if (code !== null) {
       expect(errorLine(stopped.stderr)).toBe(
-        'leia: interrupted; the same command goes on where it stopped',
+        'leia: interrupted; run the same command again to resume',
       );
     }
     const begun = await contents(small.output);

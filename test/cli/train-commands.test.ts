@@ -76,7 +76,7 @@ describe('leia train', () => {
   });
 
   test.each(['SIGINT', 'SIGTERM'] as const)(
-    '%s saves, and the same command goes on',
+    '%s saves, and the same command resumes',
     {},
     async (signal) => {
       const { args, output } = await makeArguments('--max-steps', '150');
@@ -88,7 +88,7 @@ describe('leia train', () => {
       });
       expect(stopped.code).toBe(130);
       expect(stopped.stderr).toMatch(
-        /interrupted after \d+ of 150 steps; the same command goes on/,
+        /interrupted after \d+ of 150 steps; run the same command again to resume/,
       );
       expect(await readdir(output)).not.toContain('config.json');
       const begun = withoutSpeed(await metricsOf(output));
@@ -96,7 +96,7 @@ describe('leia train', () => {
 
       const finished = await leia(args);
       expect(finished.code).toBe(0);
-      expect(finished.stderr).toContain(`going on after step ${begun.length} of 150`);
+      expect(finished.stderr).toContain(`resuming after step ${begun.length} of 150`);
       const metrics = withoutSpeed(await metricsOf(output));
       expect(metrics.slice(0, begun.length)).toEqual(begun);
       expect(metrics.map(({ step }) => step)).toEqual(Array.from({ length: 150 }, (_, i) => i + 1));
@@ -131,7 +131,7 @@ describe('leia train', () => {
     });
     expect(killed.code).toBeNull();
     const finished = await leia(args);
-    expect(finished.stderr).toMatch(/going on after step \d+ of 40/);
+    expect(finished.stderr).toMatch(/resuming after step \d+ of 40/);
     const whole = `${output}-whole`;
     expect((await leia([...args, '--output', whole])).code).toBe(0);
     expect(withoutSpeed(await metricsOf(output))).toEqual(withoutSpeed(await metricsOf(whole)));

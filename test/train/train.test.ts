@@ -266,7 +266,7 @@ describe('an interrupted run', () => {
     const options = { ...whole, output: `${whole.output}-interrupted` };
     await expect(train(interruptedAt(options, step, at))).rejects.toMatchObject({
       code: 'interrupted',
-      message: `interrupted after ${step - 1} of 4 steps; the same command goes on from there`,
+      message: `interrupted after ${step - 1} of 4 steps; run the same command again to resume`,
     });
     expect((await readdir(options.output)).sort()).toEqual(['metrics.jsonl', 'resume', 'run.json']);
     const onStart = vi.fn();

@@ -21,7 +21,7 @@ export interface PrepareTextOptions extends DatasetOptions {
 }
 
 /**
- * Prepares a dataset of annotated text, or goes on with one that was interrupted.
+ * Prepares a dataset of annotated text, or resumes one that was interrupted.
  *
  * @throws LeiaError `format` naming file and line (no JSON, a span outside its text, an empty name …),
  *   `mismatch` (no span in it at all), `usage` (the folder holds another dataset), `io`, `interrupted`,

@@ -63,7 +63,7 @@ const countsSchema: z.ZodType<PrepareCounts> = z.strictObject({
 const cursorSchema = z.strictObject({ position: z.int(), counts: countsSchema });
 
 /**
- * Makes a dataset, or goes on with one that was interrupted. A dataset that is already there and was made
+ * Makes a dataset, or resumes one that was interrupted. A dataset that is already there and was made
  * of the same input is left as it is. `source` says what the input is and what was asked of it.
  *
  * @throws LeiaError `format` (damaged or wrong input), `mismatch` (nothing to learn from), `usage` (the
@@ -141,6 +141,6 @@ export async function describeFile(
 /** @throws LeiaError `interrupted`. */
 export function checkInterrupted(signal: AbortSignal | undefined): void {
   if (signal?.aborted) {
-    throw new LeiaError('interrupted', 'interrupted; the same command goes on where it stopped');
+    throw new LeiaError('interrupted', 'interrupted; run the same command again to resume');
   }
 }

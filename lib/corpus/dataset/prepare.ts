@@ -37,7 +37,7 @@ export interface PrepareOptions extends DatasetOptions {
 }
 
 /**
- * Prepares a dataset of a dump, or goes on with one that was interrupted. A dataset that is already there
+ * Prepares a dataset of a dump, or resumes one that was interrupted. A dataset that is already there
  * and was made of the same input is left as it is.
  *
  * @throws LeiaError `format` (damaged or wrong input), `mismatch` (nothing could be linked), `usage` (the
