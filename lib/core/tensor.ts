@@ -78,7 +78,7 @@ export class Tensor implements Disposable {
 
   /**
    * The values once all work queued before is done: Float32Array (bfloat16 widened, exactly) or
-   * Int32Array. Rejects like {@link Device.synchronize}.
+   * Int32Array. Rejects if they hang on work that failed, with its error; no other error concerns it.
    */
   async read(): Promise<Float32Array | Int32Array> {
     const bits = await this.readBits();

@@ -88,6 +88,8 @@ export class TrainingStep implements Disposable {
         },
       );
       const loss = micro.readFloats();
+      // If an earlier one rejects, this one is never awaited, and the step fails all the same.
+      loss.catch(() => {});
       if (previous !== undefined) sum += (await previous)[0]! * scale;
       previous = loss;
     }

@@ -10,14 +10,18 @@ std::shared_ptr<Device> Instance::device(const std::string& name) {
   return device;
 }
 
-void Instance::stop() {
+std::vector<FailurePtr> Instance::stop() {
+  std::vector<FailurePtr> untold;
   for (const auto& [name, device] : devices) {
     if (device == nullptr) continue;
     device->abandon();
     const auto drained = std::make_shared<std::promise<void>>();
-    device->synchronize([drained](std::exception_ptr) { drained->set_value(); });
+    device->synchronize([drained](const FailurePtr&) { drained->set_value(); });
     drained->get_future().wait();
+    const FailurePtr failure = device->first_untold_failure();
+    if (failure != nullptr) untold.push_back(failure);
   }
+  return untold;
 }
 
 }  // namespace leia::binding

@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "core/device.h"
 
@@ -19,8 +20,9 @@ struct Instance {
 
   // The device of this name, opened at first use.
   std::shared_ptr<Device> device(const std::string& name);
-  // Ends all work, so that nothing calls into an environment that is about to go.
-  void stop();
+  // Ends all work, so that nothing calls into an environment that is about to go. Gives each
+  // device's first failure that JavaScript never got.
+  std::vector<FailurePtr> stop();
 };
 
 void register_device(Napi::Env env, Napi::Object exports);

@@ -37,6 +37,8 @@ Napi::Function JsDevice::define(Napi::Env env) {
   return DefineClass(
       env, "NativeDevice",
       {InstanceMethod<&JsDevice::synchronize>("synchronize"),
+       InstanceMethod<&JsDevice::conclude>("conclude"),
+       InstanceMethod<&JsDevice::is_synchronized>("isSynchronized"),
        InstanceMethod<&JsDevice::live_bytes>("liveBytes"),
        InstanceMethod<&JsDevice::properties>("properties"),
        InstanceMethod<&JsDevice::record_event>("recordEvent"),
@@ -63,8 +65,23 @@ JsDevice::JsDevice(const Napi::CallbackInfo& info) : ObjectWrap(info) {
 }
 
 Napi::Value JsDevice::synchronize(const Napi::CallbackInfo& info) {
-  return guarded(info,
-                 [&] { return synchronization(info.Env(), *device_, info.Env().Undefined()); });
+  return guarded(info, [&] {
+    return promise_of(info.Env(), info.Env().Undefined(),
+                      [&](Device::Done done) { device_->synchronize(std::move(done)); });
+  });
+}
+
+// conclude(): a promise for when all work is done, rejected with the first error that nobody got.
+Napi::Value JsDevice::conclude(const Napi::CallbackInfo& info) {
+  return guarded(info, [&] {
+    return promise_of(info.Env(), info.Env().Undefined(),
+                      [&](Device::Done done) { device_->conclude(std::move(done)); });
+  });
+}
+
+// Whether nothing was queued since the last synchronize().
+Napi::Value JsDevice::is_synchronized(const Napi::CallbackInfo& info) {
+  return Napi::Boolean::New(info.Env(), device_->is_synchronized());
 }
 
 Napi::Value JsDevice::live_bytes(const Napi::CallbackInfo& info) {
@@ -127,6 +144,15 @@ Napi::Value JsDevice::dispose_graph(const Napi::CallbackInfo& info) {
 void register_device(Napi::Env env, Napi::Object exports) {
   Napi::Function constructor = JsDevice::define(env);
   exports.Set("NativeDevice", constructor);
+  // stopDevices(): ends all work, for the end of the process. Gives the errors that nobody got.
+  add_function(exports, "stopDevices", [](Arguments& arguments) -> Napi::Value {
+    Napi::Array errors = Napi::Array::New(arguments.env());
+    for (const FailurePtr& failure : arguments.env().GetInstanceData<Instance>()->stop()) {
+      failure->is_told = true;
+      errors.Set(errors.Length(), to_javascript(arguments.env(), failure->error).Value());
+    }
+    return errors;
+  });
 }
 
 }  // namespace leia::binding

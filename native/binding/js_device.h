@@ -20,6 +20,8 @@ class JsDevice : public Napi::ObjectWrap<JsDevice> {
 
  private:
   Napi::Value synchronize(const Napi::CallbackInfo& info);
+  Napi::Value conclude(const Napi::CallbackInfo& info);
+  Napi::Value is_synchronized(const Napi::CallbackInfo& info);
   Napi::Value live_bytes(const Napi::CallbackInfo& info);
   Napi::Value properties(const Napi::CallbackInfo& info);
   Napi::Value record_event(const Napi::CallbackInfo& info);

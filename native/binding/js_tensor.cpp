@@ -170,8 +170,9 @@ Napi::Value JsTensor::read(const Napi::CallbackInfo& info) {
     const Tensor source = live("read");
     const Napi::TypedArray array = new_typed_array(info.Env(), source);
     const Bytes bytes = typed_array(array, source.dtype);
-    source.storage->device()->read(source, bytes.data);
-    return synchronization(info.Env(), *source.storage->device(), array);
+    return promise_of(info.Env(), array, [&](Device::Done done) {
+      source.storage->device()->read(source, bytes.data, std::move(done));
+    });
   });
 }
 

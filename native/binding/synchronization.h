@@ -7,8 +7,10 @@
 
 namespace leia::binding {
 
-// A promise of `result` for when all work queued on the device so far is done; rejected with the
-// first error since the last synchronisation. The result is kept alive until then.
-Napi::Promise synchronization(Napi::Env env, Device& device, Napi::Value result);
+// A promise of `result` that `queue` has settled: it is given what to call when queued work is
+// done, with nullptr or the failure that the promise is rejected with. The result is kept alive
+// until then.
+Napi::Promise promise_of(Napi::Env env, Napi::Value result,
+                         const std::function<void(Device::Done)>& queue);
 
 }  // namespace leia::binding

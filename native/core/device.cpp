@@ -1,5 +1,6 @@
 #include "core/device.h"
 
+#include <future>
 #include <new>
 
 namespace leia {
@@ -46,7 +47,8 @@ std::shared_ptr<Storage> Device::allocate(size_t bytes) {
               " bytes are live, ", own.free_bytes, " of ", own.total_bytes, " bytes are free"));
   }
   live_bytes_ += static_cast<int64_t>(bytes);
-  return std::make_shared<Storage>(shared_from_this(), data, bytes);
+  return std::make_shared<Storage>(shared_from_this(), data, bytes,
+                                   std::make_shared<Poison>(failures_.poisoned_storages()));
 }
 
 void Device::release(void* data, size_t bytes) noexcept {
@@ -54,22 +56,44 @@ void Device::release(void* data, size_t bytes) noexcept {
   live_bytes_ -= static_cast<int64_t>(bytes);
 }
 
-void Device::enqueue(Work work) {
+// Queues with nullptr; or, with LEIA_DEBUG=1, waits until it is done and throws what went wrong.
+template <class Queue>
+void Device::start(const Queue& queue_with) {
+  is_synchronized_ = false;
+  if (!run_immediately()) {
+    queue_with(nullptr);
+    return;
+  }
+  std::promise<FailurePtr> promise;
+  queue_with([&promise](const FailurePtr& failure) { promise.set_value(failure); });
+  const FailurePtr failure = promise.get_future().get();
+  if (failure == nullptr) return;
+  failure->is_told = true;
+  std::rethrow_exception(failure->error);
+}
+
+void Device::enqueue(WorkPtr work) {
   if (capture_ != nullptr) {
     capture_->push_back(std::move(work));
   } else {
-    queue(std::move(work));
+    start([&](Done done) { queue(std::move(work), std::move(done)); });
   }
 }
 
 void Device::write(const Tensor& target, std::vector<std::byte> values) {
   refuse_capture("write");
-  queue_write(target, std::move(values));
+  enqueue(make_write(target, std::move(values)));
 }
 
-void Device::read(const Tensor& source, std::byte* values) {
+void Device::read(const Tensor& source, std::byte* values, Done done) {
   refuse_capture("read");
-  queue_read(source, values);
+  is_synchronized_ = false;
+  queue_read(source, values, std::move(done));
+}
+
+void Device::replay(const std::shared_ptr<Graph>& graph) {
+  refuse_capture("replay");
+  start([&](Done done) { queue_replay(graph, std::move(done)); });
 }
 
 std::shared_ptr<Event> Device::record_event() {
@@ -77,19 +101,35 @@ std::shared_ptr<Event> Device::record_event() {
   return queue_event();
 }
 
-void Device::synchronize(std::function<void(std::exception_ptr)> done) {
+void Device::synchronize(Done done) {
   refuse_capture("synchronize");
-  queue_synchronization(std::move(done));
+  is_synchronized_ = true;
+  queue_barrier([this, done = std::move(done)](const FailurePtr& useless) {
+    const FailurePtr first = failures_.hand_out_first();
+    done(first != nullptr ? first : useless);
+  });
+}
+
+void Device::conclude(Done done) {
+  is_synchronized_ = true;
+  queue_barrier(
+      [this, done = std::move(done)](const FailurePtr&) { done(failures_.hand_out_first()); });
 }
 
 void Device::begin_capture() {
   refuse_capture("capture");
-  capture_ = std::make_unique<std::vector<Work>>();
+  capture_ = std::make_unique<std::vector<WorkPtr>>();
 }
 
 std::shared_ptr<Graph> Device::end_capture() {
-  const std::unique_ptr<std::vector<Work>> captured = std::move(capture_);
+  const std::unique_ptr<std::vector<WorkPtr>> captured = std::move(capture_);
   return make_graph(std::move(*captured));
+}
+
+void Device::finish(const Done& done, const FailurePtr& failure) {
+  if (!done) return;
+  if (failure != nullptr) Failures::hand_out(failure);
+  done(failure);
 }
 
 void Device::refuse_capture(const char* call) const {

@@ -1,6 +1,6 @@
 // A device owns memory and one stream: a FIFO of work that runs beside the calling thread.
-// Enqueuing returns at once; the first failure is kept, later work is skipped, and the next
-// synchronisation reports it.
+// Enqueuing returns at once. Work that fails leaves what it should have written poisoned
+// (core/failures.h): what reads that is skipped, all other work goes on.
 #pragma once
 
 #include <atomic>
@@ -10,7 +10,9 @@
 #include <vector>
 
 #include "core/error.h"
+#include "core/failures.h"
 #include "core/tensor.h"
+#include "core/work.h"
 
 namespace leia {
 
@@ -18,26 +20,17 @@ namespace leia {
 enum class DeviceKind { cpu, cuda };
 constexpr size_t kDeviceKinds = 2;
 
-// What an execution is given; each kind of device has its own.
-struct ExecutionContext {};
-
-// Work for a stream. The description is built only when the work fails.
-struct Work {
-  std::function<void(ExecutionContext&)> run;
-  std::function<std::string()> describe;
-};
-
 // Work that was captured, to be queued again as often as wanted. It keeps its tensors alive.
 class Graph {
  public:
-  explicit Graph(std::vector<Work> work) : work_(std::move(work)) {}
+  explicit Graph(std::vector<WorkPtr> work) : work_(std::move(work)) {}
   virtual ~Graph() = default;
   Graph(const Graph&) = delete;
   Graph& operator=(const Graph&) = delete;
-  const std::vector<Work>& work() const { return work_; }
+  const std::vector<WorkPtr>& work() const { return work_; }
 
  private:
-  std::vector<Work> work_;
+  std::vector<WorkPtr> work_;
 };
 
 // A point in a device's stream, with the time at which it was reached.
@@ -56,6 +49,9 @@ struct DeviceProperties {
 
 class Device : public std::enable_shared_from_this<Device> {
  public:
+  // Is called on an unspecified thread, with what went wrong or nullptr.
+  using Done = std::function<void(const FailurePtr&)>;
+
   // Opens the named device, with a stream of its own. Throws "unavailable" with the way to get it
   // if it is missing.
   static std::shared_ptr<Device> open(const std::string& name);
@@ -71,42 +67,63 @@ class Device : public std::enable_shared_from_this<Device> {
   void release(void* data, size_t bytes) noexcept;
   int64_t live_bytes() const { return live_bytes_.load(); }
 
-  // Queues the work, or adds it to the graph that is being captured.
-  void enqueue(Work work);
-  // Copies between host and device, in the stream's order. What is read has arrived when the next
-  // synchronisation is done. Both throw "usage" during a capture.
+  // Queues the work, or adds it to the graph that is being captured. With LEIA_DEBUG=1 it is done
+  // when this returns, and its error is thrown.
+  void enqueue(WorkPtr work);
+  // Copies between host and device, in the stream's order. Both throw "usage" during a capture.
   void write(const Tensor& target, std::vector<std::byte> values);
-  void read(const Tensor& source, std::byte* values);
+  // `done` is called when `values` are there, or with what the tensor's memory is poisoned by.
+  void read(const Tensor& source, std::byte* values, Done done);
   std::shared_ptr<Event> record_event();
 
   // Between the two, work is collected instead of run.
   void begin_capture();
   std::shared_ptr<Graph> end_capture();
   bool is_capturing() const { return capture_ != nullptr; }
-  // Queues the graph's work.
-  virtual void replay(const std::shared_ptr<Graph>& graph) = 0;
+  // Queues the graph's work, as enqueue() does each piece.
+  void replay(const std::shared_ptr<Graph>& graph);
 
-  // Calls done on an unspecified thread after all work enqueued before, with the first error since
-  // the last synchronisation, or nullptr. Throws "usage" during a capture.
-  void synchronize(std::function<void(std::exception_ptr)> done);
+  // `done` is called after all work enqueued before, with the first failure since the last
+  // synchronisation that no reader of what it poisoned was given. Throws "usage" during a capture.
+  void synchronize(Done done);
+  // The same for the end of the program: that the device cannot be used any more is no failure
+  // then.
+  void conclude(Done done);
+  // Whether nothing was queued since the last synchronisation.
+  bool is_synchronized() const { return is_synchronized_; }
   // Skips all work that has not begun, for the end of the program.
   virtual void abandon() = 0;
+  // The first failure that JavaScript never got, once all work is done or abandoned.
+  FailurePtr first_untold_failure() const { return failures_.first_untold(); }
 
  protected:
   virtual void* allocate_bytes(size_t bytes) = 0;  // nullptr when out of memory
   virtual void free_bytes(void* data) noexcept = 0;
-  virtual void queue(Work work) = 0;
-  virtual void queue_write(const Tensor& target, std::vector<std::byte> values) = 0;
-  virtual void queue_read(const Tensor& source, std::byte* values) = 0;
+  // `done`, if there is one, is called with how this work went.
+  virtual void queue(WorkPtr work, Done done) = 0;
+  virtual WorkPtr make_write(const Tensor& target, std::vector<std::byte> values) = 0;
+  virtual void queue_read(const Tensor& source, std::byte* values, Done done) = 0;
+  // The same with the first of its work that failed.
+  virtual void queue_replay(const std::shared_ptr<Graph>& graph, Done done) = 0;
   virtual std::shared_ptr<Event> queue_event() = 0;
-  virtual void queue_synchronization(std::function<void(std::exception_ptr)> done) = 0;
-  virtual std::shared_ptr<Graph> make_graph(std::vector<Work> work) = 0;
+  // `done` is called after all work queued before, with what makes the device useless or nullptr,
+  // on the thread that keeps the account.
+  virtual void queue_barrier(Done done) = 0;
+  virtual std::shared_ptr<Graph> make_graph(std::vector<WorkPtr> work) = 0;
+
+  // Calls `done`, if there is one, with what went wrong, which no synchronisation tells then.
+  static void finish(const Done& done, const FailurePtr& failure);
+
+  Failures failures_;
 
  private:
+  template <class Queue>
+  void start(const Queue& queue_with);
   void refuse_capture(const char* call) const;
 
   std::atomic<int64_t> live_bytes_{0};
-  std::unique_ptr<std::vector<Work>> capture_;
+  std::unique_ptr<std::vector<WorkPtr>> capture_;
+  bool is_synchronized_ = true;
 };
 
 // Runs one piece of work. A failure is rethrown with the work's description.

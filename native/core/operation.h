@@ -7,7 +7,10 @@
 //     static constexpr const char* kName = "rms_norm_forward";
 //     Tensor input, weight, output;
 //     float epsilon;
-//     template <class Visit> void tensors(Visit&& visit) const { visit("input", input); ... }
+//     template <class Visit> void tensors(Visit&& visit) const {
+//       visit("input", input, Access::read);
+//       ...
+//     }
 //   };
 //   void validate(const RmsNormForward&);                   // throws "argument"
 //
@@ -28,7 +31,7 @@ template <class Operation>
 std::string describe(const Operation& operation) {
   std::string result = operation.kName;
   const char* separator = "(";
-  operation.tensors([&](const char* name, const Tensor& tensor) {
+  operation.tensors([&](const char* name, const Tensor& tensor, Access) {
     if (!tensor) return;
     result += text(separator, name, ": ", tensor.to_string());
     separator = ", ";
@@ -41,7 +44,7 @@ template <class Operation>
 Device& device_of(const Operation& operation) {
   Device* device = nullptr;
   std::string first;
-  operation.tensors([&](const char* name, const Tensor& tensor) {
+  operation.tensors([&](const char* name, const Tensor& tensor, Access) {
     if (!tensor) return;
     Device* own = tensor.storage->device().get();
     if (device == nullptr) {
@@ -87,13 +90,32 @@ Execution<Operation> execution_on(DeviceKind kind) {
 }
 
 template <class Operation>
+class OperationWork final : public Work {
+ public:
+  OperationWork(const Operation& operation, Execution<Operation> execution)
+      : operation_(operation), execution_(execution) {}
+
+  void run(ExecutionContext& context) const override { execution_(operation_, context); }
+  std::string describe() const override { return leia::describe(operation_); }
+  std::vector<Operand> operands() const override {
+    std::vector<Operand> result;
+    operation_.tensors([&](const char*, const Tensor& tensor, Access access) {
+      if (tensor) result.emplace_back(tensor, access);
+    });
+    return result;
+  }
+
+ private:
+  const Operation operation_;
+  const Execution<Operation> execution_;
+};
+
+template <class Operation>
 void run(const Operation& operation) {
   Device& device = device_of(operation);
   validate(operation);
-  const auto execution = execution_on<Operation>(device.kind());
-  device.enqueue(
-      {[operation, execution](ExecutionContext& context) { execution(operation, context); },
-       [operation] { return describe(operation); }});
+  device.enqueue(std::make_shared<const OperationWork<Operation>>(
+      operation, execution_on<Operation>(device.kind())));
 }
 
 }  // namespace leia

@@ -14,12 +14,13 @@
 namespace leia {
 
 class Device;
+class Poison;
 
 // Memory of one device. Freed by the device that allocated it.
 class Storage {
  public:
-  Storage(std::shared_ptr<Device> device, void* data, size_t bytes)
-      : device_(std::move(device)), data_(data), bytes_(bytes) {}
+  Storage(std::shared_ptr<Device> device, void* data, size_t bytes, std::shared_ptr<Poison> poison)
+      : device_(std::move(device)), data_(data), bytes_(bytes), poison_(std::move(poison)) {}
   ~Storage();
   Storage(const Storage&) = delete;
   Storage& operator=(const Storage&) = delete;
@@ -27,11 +28,14 @@ class Storage {
   const std::shared_ptr<Device>& device() const { return device_; }
   void* data() const { return data_; }
   size_t bytes() const { return bytes_; }
+  // Which of its bytes hold nothing of use (core/failures.h).
+  const std::shared_ptr<Poison>& poison() const { return poison_; }
 
  private:
   std::shared_ptr<Device> device_;
   void* data_;
   size_t bytes_;
+  std::shared_ptr<Poison> poison_;
 };
 
 // Up to five dimensions, outermost first.
@@ -110,10 +114,14 @@ struct NamedTensor {
 // No two of these may share memory: check_apart for many, in the time that sorting them takes.
 void check_all_apart(const char* operation, std::vector<NamedTensor> tensors);
 
+// What an operation does with a tensor: reads it; overwrites all of it, whatever it held; or both,
+// as with one that it adds to. One that may be the same tensor as an output is still only read.
+enum class Access { read, write, update };
+
 // Visits the tensors of an argument that is a list of them: "gradients[0]", ...
 template <class Visit>
-void visit_list(const char* name, const std::vector<Tensor>& list, Visit&& visit) {
-  for (size_t i = 0; i < list.size(); ++i) visit(text(name, "[", i, "]").c_str(), list[i]);
+void visit_list(const char* name, const std::vector<Tensor>& list, Access access, Visit&& visit) {
+  for (size_t i = 0; i < list.size(); ++i) visit(text(name, "[", i, "]").c_str(), list[i], access);
 }
 
 // The indices of a flat element index: "[1, 17]".

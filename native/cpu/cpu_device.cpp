@@ -3,7 +3,6 @@
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
-#include <mutex>
 #include <utility>
 
 #include "core/device.h"
@@ -46,10 +45,6 @@ class CpuDevice final : public Device {
             free_host_memory_bytes(), host_memory_bytes()};
   }
 
-  void replay(const std::shared_ptr<Graph>& graph) override {
-    for (const Work& work : graph->work()) queue(work);
-  }
-
   void abandon() override { abandoned_ = true; }
 
  protected:
@@ -62,35 +57,39 @@ class CpuDevice final : public Device {
   }
   void free_bytes(void* data) noexcept override { std::free(data); }
 
-  void queue(Work work) override {
-    if (run_immediately()) {
-      std::lock_guard lock(immediate_);
-      execute(work);
-      return;
-    }
-    thread_.push([this, work = std::move(work)] {
-      if (error_ || abandoned_) return;
-      try {
-        execute(work);
-      } catch (...) {
-        error_ = std::current_exception();
-      }
+  void queue(WorkPtr work, Done done) override {
+    thread_.push([this, work = std::move(work), done = std::move(done)]() mutable {
+      const FailurePtr failure = account(*work);
+      work.reset();  // its memory is free when `done` is called
+      finish(done, failure);
     });
   }
 
-  void queue_write(const Tensor& target, std::vector<std::byte> values) override {
-    const auto shared = std::make_shared<std::vector<std::byte>>(std::move(values));
-    queue({[target, shared](ExecutionContext&) {
-             std::copy(shared->begin(), shared->end(), target.data<std::byte>());
-           },
-           [target] { return text("write(tensor: ", target.to_string(), ")"); }});
+  void queue_replay(const std::shared_ptr<Graph>& graph, Done done) override {
+    thread_.push([this, graph = graph, done = std::move(done)]() mutable {
+      FailurePtr first;
+      for (const WorkPtr& work : graph->work()) {
+        const FailurePtr failure = account(*work);
+        if (first == nullptr) first = failure;
+      }
+      graph.reset();
+      finish(done, first);
+    });
   }
 
-  void queue_read(const Tensor& source, std::byte* values) override {
-    queue({[source, values](ExecutionContext&) {
-             std::copy_n(source.data<std::byte>(), source.bytes(), values);
-           },
-           [source] { return text("read(tensor: ", source.to_string(), ")"); }});
+  WorkPtr make_write(const Tensor& target, std::vector<std::byte> values) override {
+    return tensor_work("write", target, Access::write,
+                       [target, values = std::move(values)](ExecutionContext&) {
+                         std::copy(values.begin(), values.end(), target.data<std::byte>());
+                       });
+  }
+
+  void queue_read(const Tensor& source, std::byte* values, Done done) override {
+    queue(tensor_work("read", source, Access::read,
+                      [source, values](ExecutionContext&) {
+                        std::copy_n(source.data<std::byte>(), source.bytes(), values);
+                      }),
+          std::move(done));
   }
 
   std::shared_ptr<Event> queue_event() override {
@@ -99,15 +98,29 @@ class CpuDevice final : public Device {
     return event;
   }
 
-  void queue_synchronization(std::function<void(std::exception_ptr)> done) override {
-    thread_.push([this, done = std::move(done)] { done(std::exchange(error_, nullptr)); });
+  void queue_barrier(Done done) override {
+    thread_.push([done = std::move(done)] { done(nullptr); });
   }
 
-  std::shared_ptr<Graph> make_graph(std::vector<Work> work) override {
+  std::shared_ptr<Graph> make_graph(std::vector<WorkPtr> work) override {
     return std::make_shared<Graph>(std::move(work));
   }
 
  private:
+  // Does the work on the stream's thread; gives what it failed with or was skipped for.
+  FailurePtr account(const Work& work) {
+    if (abandoned_) return nullptr;
+    return failures_.account([&] { return work.operands(); },
+                             [&]() -> FailurePtr {
+                               try {
+                                 execute(work);
+                                 return nullptr;
+                               } catch (...) {
+                                 return failures_.add(std::current_exception());
+                               }
+                             });
+  }
+
   void execute(const Work& work) {
     struct Reset {
       Scratch& scratch;
@@ -117,9 +130,7 @@ class CpuDevice final : public Device {
     run_described(work, context, *this);
   }
 
-  std::mutex immediate_;
-  Scratch scratch_;
-  std::exception_ptr error_;  // of the thread alone
+  Scratch scratch_;  // of the thread alone
   std::atomic<bool> abandoned_{false};
   SerialThread thread_;  // last: its tasks use all of the above
 };

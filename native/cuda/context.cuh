@@ -33,12 +33,12 @@ struct CudaContext {
   }
 
   // A word in which the kernels report a bad input, all ones while there is none: the least of
-  // position << 32 | value that was put there. The next synchronisation then fails with the
-  // message, after the operation's description.
+  // position << 32 | value that was put there. The operation has then failed with the message,
+  // after its description.
   Global<uint64_t> error_word(ErrorWords::Message message) {
-    return {execution.errors.take([describe = execution.work.describe,
-                                   message = std::move(message)](int64_t position, int32_t value) {
-              return text(describe(), ": ", message(position, value));
+    return {execution.errors.take([work = execution.work, message = std::move(message)](
+                                      int64_t position, int32_t value) {
+              return text(work->describe(), ": ", message(position, value));
             }),
             1};
   }

@@ -1,7 +1,9 @@
 // A GPU as a device. A thread of its own launches the queued operations on a CUDA stream, so that a
 // call from JavaScript costs no launch and a full launch queue blocks nobody; a second thread waits
-// for the stream where JavaScript wants to know, so that the first can go on launching. The
-// emulator's device is this very class on the emulator's streams.
+// for the stream where JavaScript wants to know, so that the first can go on launching. The second
+// also keeps the account of what failed (core/failures.h): most errors are known only when the
+// device has done the work, and by then much more is launched. The emulator's device is this very
+// class on the emulator's streams.
 #include <atomic>
 #include <chrono>
 #include <future>
@@ -45,9 +47,44 @@ class CudaEvent final : public Event {
   std::atomic<bool> recorded_{false};
 };
 
+// What one operation or copy that was launched uses, and how that went.
+struct Step {
+  std::vector<Operand> operands;
+  std::exception_ptr error;  // of the launch
+  // The error words that it may set.
+  size_t first_word = 0, last_word = 0;
+  bool is_awaited = false;  // by who queued it
+};
+
+// A captured graph that was launched.
+struct GraphLaunch {
+  std::shared_ptr<const std::vector<Step>> steps;
+  ErrorWords::Reading words;
+  std::exception_ptr error;
+};
+
+// What is launched between two points at which the waiting thread looks how the stream is doing.
+struct Segment {
+  struct Part {
+    std::vector<Step> steps;
+    std::optional<GraphLaunch> graph;  // after those
+  };
+  std::vector<Part> parts{1};
+  size_t count = 0;           // of steps
+  ErrorWords::Reading words;  // of the steps that are in no graph
+  gpu::Event end = nullptr;
+  std::exception_ptr error;  // of what ends it
+};
+
+// An error of many steps, which is one failure.
+struct SharedFailure {
+  std::exception_ptr error;  // nullptr if there is none
+  FailurePtr failure;        // once it has become that of a step
+};
+
 class CudaGraph final : public Graph {
  public:
-  CudaGraph(std::vector<Work> work, std::shared_ptr<Device> device)
+  CudaGraph(std::vector<WorkPtr> work, std::shared_ptr<Device> device)
       : Graph(std::move(work)), device_(std::move(device)) {}
   // From any thread, also while the launching one captures another graph: nothing may be queued
   // here. Replays that still run go on; their memory is given out in the stream's order.
@@ -62,7 +99,11 @@ class CudaGraph final : public Graph {
   bool ran = false;                    // its work has been launched once
   gpu::Graph executable = nullptr;     // made at the second replay
   std::unique_ptr<ErrorWords> errors;  // its kernels keep the words they were captured with
+  std::shared_ptr<std::vector<Step>> steps;
 };
+
+// The waiting thread looks at the latest after so many steps: until then, their account is kept.
+constexpr size_t kMostSteps = 4096;
 
 class CudaDevice final : public Device {
  public:
@@ -85,7 +126,6 @@ class CudaDevice final : public Device {
       gpu::use_device(ordinal_);
     } catch (const Error&) {  // after an error in a kernel every call says it
     }
-    for (uint64_t* words : pinned_words_) gpu::free_pinned(words);
     gpu::destroy(stream_);
   }
 
@@ -98,13 +138,6 @@ class CudaDevice final : public Device {
     const gpu::MemoryState state = gpu::memory_state();
     return {gpu::describe_device(ordinal_),
             state.free_bytes + static_cast<int64_t>(allocator_.cached_bytes()), state.total_bytes};
-  }
-
-  void replay(const std::shared_ptr<Graph>& graph) override {
-    const auto own = std::dynamic_pointer_cast<CudaGraph>(graph);
-    if (own == nullptr) fail("usage", "replay: this graph was captured on another device");
-    queue({[this, own](ExecutionContext&) { launch(own); },
-           [own] { return text("graph of ", own->work().size(), " operations"); }});
   }
 
   void abandon() override { abandoned_ = true; }
@@ -120,148 +153,235 @@ class CudaDevice final : public Device {
     }
     if (data != nullptr && poison_memory()) {
       launcher_.push(
-          [this, data, bytes] { attempt([&] { gpu::fill(data, 0xff, bytes, stream_); }); });
+          [this, data, bytes] { attempt({}, [&] { gpu::fill(data, 0xff, bytes, stream_); }); });
     }
     return data;
   }
   void free_bytes(void* data) noexcept override { allocator_.release(data); }
 
-  void queue(Work work) override {
-    launcher_.push([this, work = std::move(work)] { attempt([&] { execute(work, errors_); }); });
-    if (run_immediately()) wait();
+  void queue(WorkPtr work, Done done) override {
+    launcher_.push([this, work = std::move(work), done = std::move(done)]() mutable {
+      is_awaited_ = done != nullptr;
+      attempt(work->operands(), [&] { execute(work, errors_); });
+      work.reset();
+      if (done) close(std::move(done));
+    });
   }
 
-  void queue_write(const Tensor& target, std::vector<std::byte> values) override {
-    const auto shared = std::make_shared<std::vector<std::byte>>(std::move(values));
-    queue({[this, target, shared](ExecutionContext&) {
-             staging_.write(target.data<std::byte>(), shared->data(), shared->size());
-           },
-           [target] { return text("write(tensor: ", target.to_string(), ")"); }});
+  void queue_replay(const std::shared_ptr<Graph>& graph, Done done) override {
+    const auto own = std::dynamic_pointer_cast<CudaGraph>(graph);
+    if (own == nullptr) fail("usage", "replay: this graph was captured on another device");
+    launcher_.push([this, own = own, done = std::move(done)]() mutable {
+      is_awaited_ = done != nullptr;
+      launch(*own);
+      own.reset();
+      if (done) close(std::move(done));
+    });
   }
 
-  void queue_read(const Tensor& source, std::byte* values) override {
-    queue({[this, source, values](ExecutionContext&) {
-             staging_.read(values, source.data<std::byte>(), source.bytes());
-           },
-           [source] { return text("read(tensor: ", source.to_string(), ")"); }});
+  WorkPtr make_write(const Tensor& target, std::vector<std::byte> values) override {
+    return tensor_work("write", target, Access::write,
+                       [this, target, values = std::move(values)](ExecutionContext&) {
+                         staging_.write(target.data<std::byte>(), values.data(), values.size());
+                       });
+  }
+
+  void queue_read(const Tensor& source, std::byte* values, Done done) override {
+    // Of a small one, where its bytes are when the stream is past the copy.
+    const auto arrived = std::make_shared<std::shared_ptr<const std::byte>>();
+    queue(tensor_work("read", source, Access::read,
+                      [this, source, values, arrived](ExecutionContext&) {
+                        *arrived = staging_.read(values, source.data<std::byte>(), source.bytes());
+                      }),
+          [arrived, values, bytes = source.bytes(), done](const FailurePtr& failure) {
+            if (failure == nullptr && *arrived != nullptr) {
+              std::copy_n(arrived->get(), bytes, values);
+            }
+            arrived->reset();
+            done(failure);
+          });
   }
 
   std::shared_ptr<Event> queue_event() override {
     auto event = std::make_shared<CudaEvent>(ordinal_);
-    launcher_.push([this, event] { attempt([&] { event->record(stream_); }); });
+    launcher_.push([this, event] { attempt({}, [&] { event->record(stream_); }); });
     return event;
   }
 
-  void queue_synchronization(std::function<void(std::exception_ptr)> done) override {
-    launcher_.push([this, done = std::move(done)] { mark(done); });
+  void queue_barrier(Done done) override {
+    launcher_.push([this, done = std::move(done)] {
+      close([this, done](const FailurePtr&) { done(std::exchange(useless_, nullptr)); });
+    });
   }
 
-  std::shared_ptr<Graph> make_graph(std::vector<Work> work) override {
+  std::shared_ptr<Graph> make_graph(std::vector<WorkPtr> work) override {
     return std::make_shared<CudaGraph>(std::move(work), shared_from_this());
   }
 
  private:
-  // The launcher's part: what all work queued so far has come to is known at the event.
-  struct Mark {
-    gpu::Event event = nullptr;
-    std::exception_ptr error;  // found while launching
-    std::vector<ErrorWords::Reading> readings;
-  };
+  // The launching thread's part.
 
-  // Runs the body on the launching thread unless something failed before.
+  // Does the body, and notes what it uses and how it went.
   template <class Body>
-  void attempt(Body&& body) {
-    if (error_ || abandoned_) return;
+  void attempt(std::vector<Operand> operands, Body&& body) {
+    if (abandoned_) return;
+    if (errors_.is_full() || segment_.count >= kMostSteps) close(nullptr);
+    Step step{std::move(operands), nullptr, errors_.count(), 0, is_awaited_};
     try {
       refuse_broken();
       body();
     } catch (...) {
-      error_ = std::current_exception();
+      step.error = std::current_exception();
     }
+    step.last_word = errors_.count();
+    segment_.parts.back().steps.push_back(std::move(step));
+    ++segment_.count;
   }
 
-  void execute(const Work& work, ErrorWords& errors) {
-    if (&errors == &errors_ && errors_.is_full()) {
-      readings_.push_back(errors_.read(take_pinned(), false));
-    }
+  void execute(const WorkPtr& work, ErrorWords& errors) {
     scratch_.reset();
     CudaExecution context{{}, work, stream_, scratch_, errors, matmul_, most_shared_bytes_};
-    run_described(work, context, *this);
+    run_described(*work, context, *this);
   }
 
   // What is loaded, chosen or allocated at its first use (kernels, cuBLASLt, its plans, scratch) is
   // so outside of a capture, where CUDA allows little: the first replay launches the work itself.
-  void launch(const std::shared_ptr<CudaGraph>& graph) {
-    if (!graph->ran) {
-      for (const Work& work : graph->work()) execute(work, errors_);
-      graph->ran = true;
+  void launch(CudaGraph& graph) {
+    if (abandoned_) return;
+    if (!graph.ran) {
+      for (const WorkPtr& work : graph.work()) {
+        attempt(work->operands(), [&] { execute(work, errors_); });
+      }
+      graph.ran = true;
       return;
     }
-    if (graph->executable == nullptr) {
-      if (graph->errors == nullptr) {
-        graph->errors = std::make_unique<ErrorWords>(allocator_, stream_);
-      }
-      gpu::begin_capture(stream_);
-      try {
-        for (const Work& work : graph->work()) execute(work, *graph->errors);
-        graph->executable = gpu::end_capture(stream_);
-      } catch (...) {
-        gpu::abandon_capture(stream_);
-        graph->errors.reset();
-        throw;
-      }
-    }
-    gpu::launch(graph->executable, stream_);
-    if (!graph->errors->is_empty()) {
-      readings_.push_back(graph->errors->read(take_pinned(), true));
-    }
-  }
-
-  void mark(const std::function<void(std::exception_ptr)>& done) {
-    const auto mark = std::make_shared<Mark>();
+    if (graph.steps == nullptr) graph.steps = steps_of(graph);
+    GraphLaunch launched;
+    launched.steps = graph.steps;
     try {
-      if (!errors_.is_empty()) readings_.push_back(errors_.read(take_pinned(), false));
-      mark->event = gpu::create_event();
-      gpu::record(mark->event, stream_);
+      refuse_broken();
+      if (graph.executable == nullptr) capture(graph);
+      gpu::launch(graph.executable, stream_);
+      if (!graph.errors->is_empty()) {
+        launched.words = graph.errors->read(pinned_words_.take(), true);
+      }
     } catch (...) {
-      if (!error_) error_ = std::current_exception();
+      launched.error = std::current_exception();
     }
-    mark->readings = std::exchange(readings_, {});
-    mark->error = std::exchange(error_, nullptr);
-    waiter_.push([this, mark, done] { done(outcome(*mark)); });
+    segment_.parts.back().graph = std::move(launched);
+    segment_.parts.emplace_back();
+    segment_.count += graph.steps->size();
+    if (segment_.count >= kMostSteps) close(nullptr);
   }
 
-  // The waiter's part.
-  std::exception_ptr outcome(Mark& mark) {
-    std::exception_ptr error;
+  std::shared_ptr<std::vector<Step>> steps_of(const CudaGraph& graph) const {
+    auto steps = std::make_shared<std::vector<Step>>();
+    for (const WorkPtr& work : graph.work()) {
+      steps->push_back({.operands = work->operands(), .is_awaited = is_awaited_});
+    }
+    return steps;
+  }
+
+  void capture(CudaGraph& graph) {
+    graph.errors = std::make_unique<ErrorWords>(allocator_, stream_);
+    gpu::begin_capture(stream_);
     try {
-      if (mark.event != nullptr) gpu::wait(mark.event);
-      for (const ErrorWords::Reading& reading : mark.readings) {
-        const std::string message = ErrorWords::first_error(reading);
-        if (!message.empty()) fail("argument", message);
+      for (size_t i = 0; i < graph.work().size(); ++i) {
+        Step& step = (*graph.steps)[i];
+        step.first_word = graph.errors->count();
+        execute(graph.work()[i], *graph.errors);
+        step.last_word = graph.errors->count();
       }
-      error = mark.error;
-    } catch (const Error& failure) {
-      error = std::current_exception();
-      // A kernel's error ends the use of the device: CUDA answers every later call with it.
-      if (std::string_view(failure.code()) == "execution" && !break_down(failure.what()) &&
-          mark.error) {
-        error = mark.error;  // which says since when
-      }
+      graph.executable = gpu::end_capture(stream_);
+    } catch (...) {
+      gpu::abandon_capture(stream_);
+      graph.errors.reset();
+      throw;
     }
-    if (mark.event != nullptr) gpu::destroy(mark.event);
-    give_pinned(mark.readings);
-    // Their messages hold tensors, and so the device, which may not end on its own thread.
-    mark.readings.clear();
-    return error;
   }
 
-  // Whether it is news.
-  bool break_down(const std::string& reason) {
-    std::lock_guard lock(mutex_);
-    if (broken_) return false;
-    broken_ = reason;
-    return true;
+  // Ends the segment. When the device is past it, the waiting thread settles its account and calls
+  // `done` with how what is awaited went.
+  void close(Done done) {
+    auto segment = std::make_shared<Segment>(std::exchange(segment_, {}));
+    is_awaited_ = false;
+    try {
+      if (!errors_.is_empty()) segment->words = errors_.read(pinned_words_.take(), false);
+      segment->end = gpu::create_event();
+      gpu::record(segment->end, stream_);
+    } catch (...) {
+      segment->error = std::current_exception();
+    }
+    waiter_.push([this, segment = std::move(segment), done = std::move(done)]() mutable {
+      settle(*segment);
+      // Its messages hold tensors, and so the device, which may not end on its own thread.
+      segment.reset();
+      if (done) finish(done, std::exchange(awaited_failure_, nullptr));
+    });
+  }
+
+  // The waiting thread's part.
+
+  void settle(const Segment& segment) {
+    SharedFailure fault{fault_of(segment)};
+    for (const Segment::Part& part : segment.parts) {
+      for (const Step& step : part.steps) settle(step, segment.words, fault);
+      if (!part.graph) continue;
+      SharedFailure of_graph{part.graph->error};
+      SharedFailure& of_all = fault.error != nullptr ? fault : of_graph;
+      for (const Step& step : *part.graph->steps) settle(step, part.graph->words, of_all);
+    }
+    // Whatever has no work to tell of it.
+    if (fault.error != nullptr && fault.failure == nullptr) {
+      useless_ = std::make_shared<Failure>(fault.error, 0);
+    }
+  }
+
+  void settle(const Step& step, const ErrorWords::Reading& words, SharedFailure& of_all) {
+    const FailurePtr failure = failures_.account(
+        [&]() -> const std::vector<Operand>& { return step.operands; },
+        [&]() -> FailurePtr {
+          if (step.error != nullptr) return failures_.add(step.error);
+          if (of_all.error != nullptr) {
+            if (of_all.failure == nullptr) of_all.failure = failures_.add(of_all.error);
+            return of_all.failure;
+          }
+          const std::string message = words.error(step.first_word, step.last_word);
+          if (message.empty()) return nullptr;
+          return failures_.add(std::make_exception_ptr(Error("argument", message)));
+        });
+    if (step.is_awaited && awaited_failure_ == nullptr) awaited_failure_ = failure;
+  }
+
+  // Waits for the end of the segment. Gives the error of a kernel, of which none of the work can be
+  // told to be free, or of what ends the segment.
+  std::exception_ptr fault_of(const Segment& segment) {
+    std::exception_ptr fault = segment.error;
+    try {
+      if (segment.end != nullptr) gpu::wait(segment.end);
+      refuse_broken();
+    } catch (const Error& failure) {
+      fault = break_down(failure.what());
+    }
+    if (segment.end != nullptr) gpu::destroy(segment.end);
+    return fault;
+  }
+
+  // The error that is being handled, the first time; from then on what refuse_broken() says.
+  std::exception_ptr break_down(const std::string& reason) {
+    {
+      std::lock_guard lock(mutex_);
+      if (!broken_) {
+        broken_ = reason;
+        return std::current_exception();
+      }
+    }
+    try {
+      refuse_broken();
+    } catch (...) {
+      return std::current_exception();
+    }
+    return nullptr;
   }
 
   void refuse_broken() {
@@ -272,40 +392,11 @@ class CudaDevice final : public Device {
     }
   }
 
-  void wait() {
-    std::promise<void> done;
-    queue_synchronization([&done](std::exception_ptr error) {
-      if (error) {
-        done.set_exception(error);
-      } else {
-        done.set_value();
-      }
-    });
-    done.get_future().get();
-  }
-
   // Until all that was queued has been launched and has let go of its tensors.
   void wait_for_launches() {
     std::promise<void> done;
     launcher_.push([&done] { done.set_value(); });
     done.get_future().wait();
-  }
-
-  uint64_t* take_pinned() {
-    {
-      std::lock_guard lock(mutex_);
-      if (!pinned_words_.empty()) {
-        uint64_t* words = pinned_words_.back();
-        pinned_words_.pop_back();
-        return words;
-      }
-    }
-    return static_cast<uint64_t*>(gpu::allocate_pinned(ErrorWords::kCount * sizeof(uint64_t)));
-  }
-
-  void give_pinned(const std::vector<ErrorWords::Reading>& readings) {
-    std::lock_guard lock(mutex_);
-    for (const ErrorWords::Reading& reading : readings) pinned_words_.push_back(reading.words);
   }
 
   const int ordinal_;
@@ -317,13 +408,17 @@ class CudaDevice final : public Device {
   ErrorWords errors_;
   MatmulPlans matmul_;
   Staging staging_;
-  std::exception_ptr error_;
-  std::vector<ErrorWords::Reading> readings_;
+  Segment segment_;          // that is open
+  bool is_awaited_ = false;  // what is launched now, by who queued it
 
+  // Of the waiting thread alone:
+  FailurePtr awaited_failure_;  // the first of what is awaited
+  FailurePtr useless_;          // what the device says without any work
+
+  PinnedPool pinned_words_{ErrorWords::kCount * sizeof(uint64_t)};
   std::atomic<bool> abandoned_{false};
-  std::mutex mutex_;  // of what follows
-  std::optional<std::string> broken_;
-  std::vector<uint64_t*> pinned_words_;  // not in use
+  std::mutex mutex_;
+  std::optional<std::string> broken_;  // guarded by it
   // Last, as their tasks use all of the above. The launcher stays awake between two operations of a
   // step, which JavaScript queues microseconds apart.
   SerialThread waiter_, launcher_{std::chrono::microseconds(50)};

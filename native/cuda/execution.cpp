@@ -61,21 +61,22 @@ uint64_t* ErrorWords::take(Message message) {
   return words_ + (messages_.size() - 1);
 }
 
-ErrorWords::Reading ErrorWords::read(uint64_t* to, bool keep) {
+ErrorWords::Reading ErrorWords::read(std::shared_ptr<std::byte> to, bool keep) {
   const size_t bytes = messages_.size() * sizeof(uint64_t);
-  gpu::copy(to, words_, bytes, stream_);
+  gpu::copy(to.get(), words_, bytes, stream_);
   gpu::fill(words_, 0xff, bytes, stream_);
-  Reading reading{keep ? messages_ : std::move(messages_), to};
+  Reading reading{keep ? messages_ : std::move(messages_), std::move(to)};
   if (!keep) messages_.clear();
   return reading;
 }
 
-std::string ErrorWords::first_error(const Reading& reading) {
-  for (size_t i = 0; i < reading.messages.size(); ++i) {
-    const uint64_t word = reading.words[i];
+std::string ErrorWords::Reading::error(size_t first, size_t last) const {
+  const auto* values = reinterpret_cast<const uint64_t*>(words.get());
+  for (size_t i = first; i < last; ++i) {
+    const uint64_t word = values[i];
     if (word == kEmpty) continue;
-    return reading.messages[i](static_cast<int64_t>(word >> 32),
-                               static_cast<int32_t>(static_cast<uint32_t>(word)));
+    return messages[i](static_cast<int64_t>(word >> 32),
+                       static_cast<int32_t>(static_cast<uint32_t>(word)));
   }
   return {};
 }

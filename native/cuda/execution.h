@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -46,8 +47,10 @@ class ErrorWords {
   ErrorWords(CachingAllocator& allocator, gpu::Stream stream);
   ~ErrorWords();
 
-  // The word of one operation, whose kernels run next on the stream.
+  // A word of the operation whose kernels run next on the stream.
   uint64_t* take(Message message);
+  // How many were taken since the last read().
+  size_t count() const { return messages_.size(); }
   // Whether take() has no word left before the next read().
   bool is_full() const { return messages_.size() == kCount; }
   bool is_empty() const { return messages_.empty(); }
@@ -57,13 +60,14 @@ class ErrorWords {
   // Words on their way to the host, in pinned memory, valid once the stream is past the read.
   struct Reading {
     std::vector<Message> messages;
-    uint64_t* words = nullptr;
+    std::shared_ptr<std::byte> words;
+
+    // The message of the first word in [first, last) that is set, or empty.
+    std::string error(size_t first, size_t last) const;
   };
   // Queues the copy of the words to `to`, and that they are made empty. With `keep`, the messages
   // stay, for kernels that will run again.
-  Reading read(uint64_t* to, bool keep);
-  // The message of the first word that is set, or empty.
-  static std::string first_error(const Reading& reading);
+  Reading read(std::shared_ptr<std::byte> to, bool keep);
 
  private:
   CachingAllocator& allocator_;
@@ -73,7 +77,7 @@ class ErrorWords {
 };
 
 struct CudaExecution : ExecutionContext {
-  const Work& work;  // that is executed now
+  const WorkPtr& work;  // that is executed now
   gpu::Stream stream;
   CudaScratch& scratch;
   ErrorWords& errors;

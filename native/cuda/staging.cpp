@@ -5,6 +5,31 @@
 
 namespace leia {
 
+PinnedPool::~PinnedPool() {
+  for (std::byte* piece : free_) gpu::free_pinned(piece);
+}
+
+std::shared_ptr<std::byte> PinnedPool::take() {
+  std::byte* piece = nullptr;
+  {
+    std::unique_lock lock(mutex_);
+    returned_.wait(lock, [this] { return !free_.empty() || count_ < most_; });
+    if (free_.empty()) {
+      piece = static_cast<std::byte*>(gpu::allocate_pinned(bytes_));
+      ++count_;
+      free_.reserve(count_);  // so that its return cannot fail
+    } else {
+      piece = free_.back();
+      free_.pop_back();
+    }
+  }
+  return {piece, [this](std::byte* own) {
+            std::lock_guard lock(mutex_);
+            free_.push_back(own);
+            returned_.notify_one();
+          }};
+}
+
 Staging::Ring::~Ring() {
   for (const Buffer& buffer : buffers) {
     if (buffer.data == nullptr) continue;
@@ -36,7 +61,17 @@ void Staging::write(void* device, const std::byte* from, size_t bytes) {
   }
 }
 
-void Staging::read(std::byte* to, const void* device, size_t bytes) {
+std::shared_ptr<const std::byte> Staging::read(std::byte* to, const void* device, size_t bytes) {
+  if (bytes > kSmall) {
+    read_large(to, device, bytes);
+    return nullptr;
+  }
+  std::shared_ptr<std::byte> piece = reads_.take();
+  if (bytes > 0) gpu::copy(piece.get(), device, bytes, stream_);
+  return piece;
+}
+
+void Staging::read_large(std::byte* to, const void* device, size_t bytes) {
   const size_t most = large_.bytes;
   Buffer* on_its_way = nullptr;
   for (size_t done = 0; done < bytes + most; done += most) {

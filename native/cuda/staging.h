@@ -1,15 +1,41 @@
-// Copies between ordinary host memory and a device by way of two pinned buffers, so that one is
-// filled or emptied while the other is on its way. Small writes, such as the ids of a batch, have
-// more buffers: with two, the third would wait for the device to come to the first, and whoever
-// launches could not be further ahead of it.
+// Copies between ordinary host memory and a device by way of pinned buffers, which the device reads
+// and writes while the host goes on. Large copies have two, so that one is filled or emptied while
+// the other is on its way. Small ones, such as the ids of a batch and its loss, have more: with
+// two, the third would wait for the device to come to the first, and whoever launches could not be
+// further ahead of it.
 #pragma once
 
+#include <condition_variable>
 #include <cstddef>
+#include <limits>
+#include <memory>
+#include <mutex>
 #include <vector>
 
 #include "cuda/runtime.h"
 
 namespace leia {
+
+// Pinned memory in pieces of one size. From any thread.
+class PinnedPool {
+ public:
+  explicit PinnedPool(size_t bytes, size_t most = std::numeric_limits<size_t>::max())
+      : bytes_(bytes), most_(most) {}
+  ~PinnedPool();
+  PinnedPool(const PinnedPool&) = delete;
+  PinnedPool& operator=(const PinnedPool&) = delete;
+
+  // A piece, which comes back when its last holder lets go of it. Waits while `most` are held.
+  std::shared_ptr<std::byte> take();
+  size_t bytes() const { return bytes_; }
+
+ private:
+  const size_t bytes_, most_;
+  std::mutex mutex_;
+  std::condition_variable returned_;
+  std::vector<std::byte*> free_;
+  size_t count_ = 0;  // of all pieces
+};
 
 class Staging {
  public:
@@ -17,10 +43,18 @@ class Staging {
 
   // Returns when `from` may be changed; the copy takes its place in the stream.
   void write(void* device, const std::byte* from, size_t bytes);
-  // Returns when `to` is filled, so after all that was queued before.
-  void read(std::byte* to, const void* device, size_t bytes);
+  // A few bytes, up to kSmall, are in the memory that this returns once the stream is past the
+  // copy. More are at `to` when this returns, so after all that was queued before, and it gives
+  // nullptr.
+  std::shared_ptr<const std::byte> read(std::byte* to, const void* device, size_t bytes);
+
+  static constexpr size_t kSmall = size_t{64} << 10;
+  // More reads than this wait for the first of them.
+  static constexpr size_t kReads = 64;
 
  private:
+  void read_large(std::byte* to, const void* device, size_t bytes);
+
   struct Buffer {
     std::byte* data = nullptr;
     gpu::Event arrived = nullptr;
@@ -41,7 +75,8 @@ class Staging {
 
   gpu::Stream stream_;
   Ring large_{2, size_t{8} << 20};
-  Ring small_{16, size_t{64} << 10};
+  Ring small_{16, kSmall};
+  PinnedPool reads_{kSmall, kReads};
 };
 
 }  // namespace leia

@@ -71,24 +71,6 @@ describe('errors of queued work', () => {
     await expect(device.synchronize()).resolves.toBeUndefined();
   });
 
-  test('read() rejects with it, too', async () => {
-    using tensor = Tensor.from([1], [1]);
-    queueFailure();
-    expect((await refused(tensor.read())).message).toBe(failure);
-    expect(await tensor.read()).toEqual(Float32Array.of(1));
-  });
-
-  test('later work is skipped until then, and runs again after', async () => {
-    using tensor = Tensor.from([1, 2], [2]);
-    using head = tensor.view([1]);
-    queueFailure();
-    ops.fill({ output: tensor, value: 5 });
-    const first = device.synchronize();
-    ops.fill({ output: head, value: 7 });
-    await refused(first);
-    expect(await tensor.read()).toEqual(Float32Array.of(7, 2));
-  });
-
   test('skipped work frees what it held', async () => {
     await device.synchronize();
     const before = device.liveBytes;
@@ -139,12 +121,18 @@ describe('processes and threads', () => {
     const { code, output, errors } = await runChild('core/children/debug.ts', { LEIA_DEBUG: '1' });
     expect(errors).toBe('');
     expect(code).toBe(0);
-    expect(JSON.parse(output)).toEqual({ thrown: failure, here: true, values: [5, 5] });
+    expect(JSON.parse(output)).toEqual({
+      thrown: failure,
+      here: true,
+      used: failure,
+      read: failure,
+      values: [5, 5],
+    });
   });
 
   test('without, it does not', async () => {
     const { output } = await runChild('core/children/debug.ts', { LEIA_DEBUG: '' });
-    expect(JSON.parse(output)).toEqual({ rejected: failure, values: [0, 0] });
+    expect(JSON.parse(output)).toEqual({ read: failure, rejected: failure, values: [5, 5] });
   });
 
   test('workers have streams of their own, end with work queued, and leave the others alone', async () => {

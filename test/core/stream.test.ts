@@ -118,6 +118,143 @@ describe('capture', () => {
   });
 });
 
+describe('an error', () => {
+  const said = 'id 9 at position [1] is not a row of the table, expected 0 to 3';
+  const good = Int32Array.of(1, 2);
+  const bad = Int32Array.of(1, 9);
+
+  /** A tensor [2, 2] whose values are missing, for an operation failed. */
+  function failed(): Tensor {
+    using ids = Tensor.from(bad, [2], here);
+    using weight = Tensor.zeros([4, 2], here);
+    return ops.embeddingForward({ ids, weight }).output;
+  }
+
+  test('concerns who uses what hangs on it, and nobody else', async () => {
+    const unlucky = async () => {
+      using output = failed();
+      using sum = ops.residualAdd({ a: output, b: output }).output;
+      await expect(sum.read()).rejects.toThrow(said);
+      await expect(sum.read()).rejects.toThrow(said);
+      await expect(output.read()).rejects.toThrow(said);
+    };
+    const other = async () => {
+      for (let i = 0; i < 5; i++) {
+        using a = Tensor.from([i, 2], [2], here);
+        using sum = ops.residualAdd({ a, b: a }).output;
+        expect(await sum.read()).toEqual(Float32Array.of(2 * i, 4));
+      }
+    };
+    await Promise.all([unlucky(), other(), unlucky()]);
+    await expect(device.synchronize()).resolves.toBeUndefined();
+  });
+
+  test('is told once by synchronize(), and by every read of what it spoiled', async () => {
+    using output = failed();
+    await expect(device.synchronize()).rejects.toThrow(`embedding_forward(ids: int32[2], `);
+    await expect(device.synchronize()).resolves.toBeUndefined();
+    using later = ops.cast({ input: output, dtype: 'bfloat16' }).output;
+    await expect(later.read()).rejects.toThrow(said);
+    await expect(output.read()).rejects.toThrow(said);
+  });
+
+  test('of several, the first that something hangs on is the one', async () => {
+    using ids = Tensor.from(Int32Array.of(-7), [1], here);
+    using weight = Tensor.zeros([4, 4], here);
+    using first = failed();
+    using second = ops.embeddingForward({ ids, weight }).output;
+    using one = second.view([2, 2]);
+    using sum = ops.residualAdd({ a: one, b: first }).output;
+    await expect(sum.read()).rejects.toThrow('id 9');
+    await expect(second.read()).rejects.toThrow('id -7');
+    // What failed anew is spoiled by that.
+    using more = Tensor.from(Int32Array.of(-8, 0), [2], here);
+    using narrow = weight.view([4, 2]);
+    ops.embeddingForward({ ids: more, weight: narrow, output: first });
+    await expect(first.read()).rejects.toThrow('id -8');
+  });
+
+  test('ends where the memory is written again, part by part', async () => {
+    using output = failed();
+    using top = output.slice(0, 1);
+    using bottom = output.slice(1, 2);
+    using middle = output.view([2], 1);
+    top.write([1, 2]);
+    expect(await top.read()).toEqual(Float32Array.of(1, 2));
+    for (const tensor of [bottom, middle, output]) {
+      await expect(tensor.read()).rejects.toThrow(said);
+    }
+    ops.fill({ output: middle, value: 5 });
+    expect(await middle.read()).toEqual(Float32Array.of(5, 5));
+    await expect(output.read()).rejects.toThrow(said);
+    ops.residualAdd({ a: top, b: top, output: bottom });
+    expect(await output.read()).toEqual(Float32Array.of(1, 5, 2, 10));
+  });
+
+  test('stays where a result is added to, and ends where it is overwritten', async () => {
+    using output = failed();
+    using a = Tensor.from([1, 2, 3, 4], [2, 2], here);
+    ops.matmul({ a, b: a, output, accumulate: true });
+    await expect(output.read()).rejects.toThrow(said);
+    ops.residualAdd({ a: output, b: a, output });
+    await expect(output.read()).rejects.toThrow(said);
+    ops.matmul({ a, b: a, output });
+    expect(await output.read()).toEqual(Float32Array.of(7, 10, 15, 22));
+  });
+
+  test('does not reach memory that is given out again', async () => {
+    for (let i = 0; i < 20; i++) {
+      failed().dispose();
+      using next = Tensor.empty([2, 2], here);
+      ops.fill({ output: next, value: i });
+      expect((await next.readFloats())[3]).toBe(i);
+    }
+    await expect(device.synchronize()).rejects.toThrow(said);
+  });
+
+  test('follows the data, however far ahead JavaScript is and whatever was disposed since', async () => {
+    let spoiled = failed();
+    using sound = Tensor.zeros([2, 2], here);
+    using one = Tensor.from([1, 1, 1, 1], [2, 2], here);
+    for (let i = 0; i < 3000; i++) {
+      const next = ops.residualAdd({ a: spoiled, b: one }).output;
+      spoiled.dispose();
+      spoiled = next;
+      ops.residualAdd({ a: sound, b: one, output: sound });
+    }
+    expect(await sound.read()).toEqual(Float32Array.of(3000, 3000, 3000, 3000));
+    await expect(spoiled.read()).rejects.toThrow(said);
+    spoiled.dispose();
+  });
+
+  test('in a captured graph is that of each of its operations', async () => {
+    using ids = Tensor.from(good, [2], here);
+    using weight = Tensor.from([0, 1, 2, 3, 4, 5, 6, 7], [4, 2], here);
+    using output = Tensor.zeros([2, 2], here);
+    using doubled = Tensor.zeros([2, 2], here);
+    using count = Tensor.zeros([2, 2], here);
+    using one = Tensor.from([1, 1, 1, 1], [2, 2], here);
+    using graph = device.capture(() => {
+      ops.embeddingForward({ ids, weight, output });
+      ops.residualAdd({ a: output, b: output, output: doubled });
+      ops.residualAdd({ a: count, b: one, output: count });
+    });
+    let replays = 0;
+    for (const values of [bad, good, bad, bad, good, good]) {
+      ids.write(values);
+      graph.replay();
+      replays++;
+      if (values === good) {
+        expect(await doubled.read()).toEqual(Float32Array.of(4, 6, 8, 10));
+      } else {
+        await expect(doubled.read()).rejects.toThrow(said);
+      }
+      expect((await count.readFloats())[0]).toBe(replays);
+    }
+    await expect(device.synchronize()).resolves.toBeUndefined();
+  });
+});
+
 describe('values that only a kernel sees', () => {
   const bad = (id: number) => {
     using ids = Tensor.from(Int32Array.of(0, id, 7), [3], here);

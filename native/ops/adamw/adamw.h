@@ -32,12 +32,12 @@ struct AdamW {
 
   template <class Visit>
   void tensors(Visit&& visit) const {
-    visit_list("parameters", parameters, visit);
-    visit_list("master_low_bits", master_low_bits, visit);
-    visit_list("gradients", gradients, visit);
-    visit_list("first_moments", first_moments, visit);
-    visit_list("second_moments", second_moments, visit);
-    visit("gradient_scale", gradient_scale);
+    visit_list("parameters", parameters, Access::update, visit);
+    visit_list("master_low_bits", master_low_bits, Access::update, visit);
+    visit_list("gradients", gradients, Access::read, visit);
+    visit_list("first_moments", first_moments, Access::update, visit);
+    visit_list("second_moments", second_moments, Access::update, visit);
+    visit("gradient_scale", gradient_scale, Access::read);
   }
 };
 

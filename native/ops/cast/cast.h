@@ -13,8 +13,8 @@ struct Cast {
 
   template <class Visit>
   void tensors(Visit&& visit) const {
-    visit("input", input);
-    visit("output", output);
+    visit("input", input, Access::read);
+    visit("output", output, Access::write);
   }
 };
 

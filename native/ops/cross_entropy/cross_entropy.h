@@ -23,10 +23,10 @@ struct CrossEntropyForward {
 
   template <class Visit>
   void tensors(Visit&& visit) const {
-    visit("logits", logits);
-    visit("labels", labels);
-    visit("losses", losses);
-    visit("logsumexp", logsumexp);
+    visit("logits", logits, Access::read);
+    visit("labels", labels, Access::read);
+    visit("losses", losses, Access::write);
+    visit("logsumexp", logsumexp, Access::write);
   }
 };
 
@@ -40,10 +40,10 @@ struct CrossEntropyBackward {
 
   template <class Visit>
   void tensors(Visit&& visit) const {
-    visit("logits", logits);
-    visit("labels", labels);
-    visit("logsumexp", logsumexp);
-    visit("grad_logits", grad_logits);
+    visit("logits", logits, Access::read);
+    visit("labels", labels, Access::read);
+    visit("logsumexp", logsumexp, Access::read);
+    visit("grad_logits", grad_logits, Access::write);
   }
 };
 
@@ -58,10 +58,10 @@ struct CrossEntropy {
 
   template <class Visit>
   void tensors(Visit&& visit) const {
-    visit("logits", logits);
-    visit("labels", labels);
-    visit("losses", losses);
-    visit("grad_logits", grad_logits);
+    visit("logits", logits, Access::read);
+    visit("labels", labels, Access::read);
+    visit("losses", losses, Access::write);
+    visit("grad_logits", grad_logits, Access::write);
   }
 };
 

@@ -20,9 +20,9 @@ struct EmbeddingForward {
 
   template <class Visit>
   void tensors(Visit&& visit) const {
-    visit("ids", ids);
-    visit("weight", weight);
-    visit("output", output);
+    visit("ids", ids, Access::read);
+    visit("weight", weight, Access::read);
+    visit("output", output, Access::write);
   }
 };
 
@@ -34,9 +34,9 @@ struct EmbeddingBackward {
 
   template <class Visit>
   void tensors(Visit&& visit) const {
-    visit("grad_output", grad_output);
-    visit("ids", ids);
-    visit("grad_weight", grad_weight);
+    visit("grad_output", grad_output, Access::read);
+    visit("ids", ids, Access::read);
+    visit("grad_weight", grad_weight, Access::update);
   }
 };
 

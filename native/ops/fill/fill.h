@@ -12,7 +12,7 @@ struct Fill {
 
   template <class Visit>
   void tensors(Visit&& visit) const {
-    visit("output", output);
+    visit("output", output, Access::write);
   }
 };
 

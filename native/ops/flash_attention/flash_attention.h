@@ -39,12 +39,12 @@ struct FlashAttentionForward {
 
   template <class Visit>
   void tensors(Visit&& visit) const {
-    visit("query", query);
-    visit("key", key);
-    visit("value", value);
-    visit("document_starts", document_starts);
-    visit("output", output);
-    visit("logsumexp", logsumexp);
+    visit("query", query, Access::read);
+    visit("key", key, Access::read);
+    visit("value", value, Access::read);
+    visit("document_starts", document_starts, Access::read);
+    visit("output", output, Access::write);
+    visit("logsumexp", logsumexp, Access::write);
   }
 };
 
@@ -58,16 +58,16 @@ struct FlashAttentionBackward {
 
   template <class Visit>
   void tensors(Visit&& visit) const {
-    visit("grad_output", grad_output);
-    visit("query", query);
-    visit("key", key);
-    visit("value", value);
-    visit("document_starts", document_starts);
-    visit("output", output);
-    visit("logsumexp", logsumexp);
-    visit("grad_query", grad_query);
-    visit("grad_key", grad_key);
-    visit("grad_value", grad_value);
+    visit("grad_output", grad_output, Access::read);
+    visit("query", query, Access::read);
+    visit("key", key, Access::read);
+    visit("value", value, Access::read);
+    visit("document_starts", document_starts, Access::read);
+    visit("output", output, Access::read);
+    visit("logsumexp", logsumexp, Access::read);
+    visit("grad_query", grad_query, Access::write);
+    visit("grad_key", grad_key, Access::write);
+    visit("grad_value", grad_value, Access::write);
   }
 };
 

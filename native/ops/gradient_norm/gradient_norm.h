@@ -22,9 +22,9 @@ struct GradientNorm {
 
   template <class Visit>
   void tensors(Visit&& visit) const {
-    visit_list("gradients", gradients, visit);
-    visit("norm", norm);
-    visit("scale", scale);
+    visit_list("gradients", gradients, Access::read, visit);
+    visit("norm", norm, Access::write);
+    visit("scale", scale, Access::write);
   }
 };
 

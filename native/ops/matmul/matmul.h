@@ -27,9 +27,9 @@ struct Matmul {
 
   template <class Visit>
   void tensors(Visit&& visit) const {
-    visit("a", a);
-    visit("b", b);
-    visit("output", output);
+    visit("a", a, Access::read);
+    visit("b", b, Access::read);
+    visit("output", output, accumulate ? Access::update : Access::write);
   }
 };
 

@@ -15,7 +15,7 @@ struct RandomNormal {
 
   template <class Visit>
   void tensors(Visit&& visit) const {
-    visit("output", output);
+    visit("output", output, Access::write);
   }
 };
 

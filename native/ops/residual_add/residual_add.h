@@ -14,9 +14,9 @@ struct ResidualAdd {
 
   template <class Visit>
   void tensors(Visit&& visit) const {
-    visit("a", a);
-    visit("b", b);
-    visit("output", output);
+    visit("a", a, Access::read);
+    visit("b", b, Access::read);
+    visit("output", output, Access::write);
   }
 };
 

@@ -31,12 +31,12 @@ struct RmsNormForward {
 
   template <class Visit>
   void tensors(Visit&& visit) const {
-    visit("input", input);
-    visit("weight", weight);
-    visit("residual", residual);
-    visit("sum", sum);
-    visit("output", output);
-    visit("inverse_rms", inverse_rms);
+    visit("input", input, Access::read);
+    visit("weight", weight, Access::read);
+    visit("residual", residual, Access::read);
+    visit("sum", sum, Access::write);
+    visit("output", output, Access::write);
+    visit("inverse_rms", inverse_rms, Access::write);
   }
 };
 
@@ -52,13 +52,13 @@ struct RmsNormBackward {
 
   template <class Visit>
   void tensors(Visit&& visit) const {
-    visit("grad_output", grad_output);
-    visit("input", input);
-    visit("weight", weight);
-    visit("inverse_rms", inverse_rms);
-    visit("grad_sum", grad_sum);
-    visit("grad_input", grad_input);
-    visit("grad_weight", grad_weight);
+    visit("grad_output", grad_output, Access::read);
+    visit("input", input, Access::read);
+    visit("weight", weight, Access::read);
+    visit("inverse_rms", inverse_rms, Access::read);
+    visit("grad_sum", grad_sum, Access::read);
+    visit("grad_input", grad_input, Access::write);
+    visit("grad_weight", grad_weight, Access::update);
   }
 };
 

@@ -21,11 +21,11 @@ struct RopeForward {
 
   template <class Visit>
   void tensors(Visit&& visit) const {
-    visit("input", input);
-    visit("cos", cos);
-    visit("sin", sin);
-    visit("positions", positions);
-    visit("output", output);
+    visit("input", input, Access::read);
+    visit("cos", cos, Access::read);
+    visit("sin", sin, Access::read);
+    visit("positions", positions, Access::read);
+    visit("output", output, Access::write);
   }
 };
 
@@ -38,11 +38,11 @@ struct RopeBackward {
 
   template <class Visit>
   void tensors(Visit&& visit) const {
-    visit("grad_output", grad_output);
-    visit("cos", cos);
-    visit("sin", sin);
-    visit("positions", positions);
-    visit("grad_input", grad_input);
+    visit("grad_output", grad_output, Access::read);
+    visit("cos", cos, Access::read);
+    visit("sin", sin, Access::read);
+    visit("positions", positions, Access::read);
+    visit("grad_input", grad_input, Access::write);
   }
 };
 

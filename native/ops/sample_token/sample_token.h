@@ -31,8 +31,8 @@ struct SampleToken {
 
   template <class Visit>
   void tensors(Visit&& visit) const {
-    visit("logits", logits);
-    visit("tokens", tokens);
+    visit("logits", logits, Access::read);
+    visit("tokens", tokens, Access::write);
   }
 };
 

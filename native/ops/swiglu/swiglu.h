@@ -17,9 +17,9 @@ struct SwigluForward {
 
   template <class Visit>
   void tensors(Visit&& visit) const {
-    visit("gate", gate);
-    visit("up", up);
-    visit("output", output);
+    visit("gate", gate, Access::read);
+    visit("up", up, Access::read);
+    visit("output", output, Access::write);
   }
 };
 
@@ -33,11 +33,11 @@ struct SwigluBackward {
 
   template <class Visit>
   void tensors(Visit&& visit) const {
-    visit("grad_output", grad_output);
-    visit("gate", gate);
-    visit("up", up);
-    visit("grad_gate", grad_gate);
-    visit("grad_up", grad_up);
+    visit("grad_output", grad_output, Access::read);
+    visit("gate", gate, Access::read);
+    visit("up", up, Access::read);
+    visit("grad_gate", grad_gate, Access::write);
+    visit("grad_up", grad_up, Access::write);
   }
 };
 
