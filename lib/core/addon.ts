@@ -31,6 +31,10 @@ export type NativeGraph = { readonly __graph: never };
 /** Native handle of a device. */
 export interface NativeDevice {
   synchronize(): Promise<void>;
+  /** Resolves when all work is done; rejects with the first error that no promise was rejected with. */
+  conclude(): Promise<void>;
+  /** Whether nothing was queued since the last of these two. */
+  isSynchronized(): boolean;
   liveBytes(): number;
   properties(): { description: string; freeBytes: number; totalBytes: number };
   recordEvent(): NativeEvent;
@@ -125,6 +129,8 @@ export interface Addon
   /** Gives memory that was freed back to the system, of all threads. */
   releaseFreeMemory(): void;
   NativeDevice: new (name: string) => NativeDevice;
+  /** Ends all work that devices have, for the end of the process. Gives the errors that nobody got. */
+  stopDevices(): Error[];
   NativeTensor: new (device: NativeDevice, dtype: DType, shape: readonly number[]) => NativeTensor;
   /** The first `size` bytes of an open file as memory; writing to it does not change the file. */
   mapFile(descriptor: number, size: number): ArrayBuffer;

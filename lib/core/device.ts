@@ -1,3 +1,4 @@
+import { writeSync } from 'node:fs';
 import { LeiaError } from '../system/error.ts';
 import { addon, type NativeDevice, type NativeEvent, type NativeGraph } from './addon.ts';
 
@@ -68,14 +69,34 @@ export class Device {
     let device = Device.#open.get(name);
     if (!device) {
       device = new Device(name);
+      if (Device.#open.size === 0) Device.#reportAtTheEnd();
       Device.#open.set(name, device);
     }
     return device;
   }
 
   /**
+   * Sees to it that an error which nobody awaits does not pass in silence. When a process or worker thread has
+   * nothing left to do, queued work is done first, and its error is an unhandled rejection; `process.exit()` drops
+   * what has not begun, and the error goes to stderr and into the exit code.
+   */
+  static #reportAtTheEnd(): void {
+    process.on('beforeExit', () => {
+      for (const { handle } of Device.#open.values()) {
+        if (!handle.isSynchronized()) void handle.conclude();
+      }
+    });
+    process.on('exit', () => {
+      for (const error of addon().stopDevices()) {
+        writeSync(2, `Uncaught ${error.stack}\n`);
+        process.exitCode ||= 1;
+      }
+    });
+  }
+
+  /**
    * Resolves when everything queued so far is done. Rejects with the first error since the last
-   * synchronisation; what was queued after the failing operation was skipped.
+   * synchronisation, unless reading a tensor has rejected with it.
    */
   synchronize(): Promise<void> {
     return this.handle.synchronize();

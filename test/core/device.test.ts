@@ -154,6 +154,28 @@ describe('processes and threads', () => {
     expect(output).toBe('ended\n');
   });
 
+  test.each(['left', 'exit', 'thrown'])(
+    'an error that nobody awaits ends a process (%s) and a worker with that error',
+    async (mode) => {
+      const alone = await runChild('core/children/unawaited.ts', {}, [], [mode]);
+      expect(alone.errors).toContain(`LeiaError: ${failure}`);
+      expect(alone.errors.split(failure)).toHaveLength(2);
+      expect(alone).toMatchObject({ code: 1, signal: null, output: '' });
+      const inside = await runChild('core/children/unawaited.ts', {}, [], [mode, 'worker']);
+      const said = mode === 'exit' ? inside.errors : inside.output;
+      expect(said).toContain(failure);
+      expect(inside.output).toContain('exit code 1');
+    },
+  );
+
+  test.each([
+    ['read', 'caught\ncaught\n'],
+    ['synchronised', 'caught\n'],
+  ])('an error that somebody handled (%s) is not said again', async (mode, output) => {
+    const result = await runChild('core/children/unawaited.ts', {}, [], [mode]);
+    expect(result).toEqual({ code: 0, signal: null, output, errors: '' });
+  });
+
   test.each([
     ['awaited', 'done\n'],
     ['left', ''],
