@@ -195,7 +195,7 @@ describe('a run', () => {
     progress.start({ ...start, saveDtype: 'bfloat16', stepsDone: 6 });
     expect(lines().slice(2)).toEqual([
       expect.stringMatching(/^the model will be saved as bfloat16; /),
-      'going on after step 6 of 10',
+      'resuming after step 6 of 10',
     ]);
     written = [];
     vi.advanceTimersByTime(60_000);
