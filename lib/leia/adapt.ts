@@ -19,9 +19,9 @@ export const translateTokens = ['<translate>', '</translate>'] as const;
 /** Where an adapted config.json remembers the size of the vocabulary before. */
 export const baseVocabularyKey = 'leia_base_vocab_size';
 
-/** A checkpoint of another shape than its folder, with the tokenizer that goes with it. */
+/** A checkpoint that is read with other vocabulary rows than its folder has, and the tokenizer that fits them. */
 export interface ConvertedCheckpoint extends CheckpointView {
-  /** Files of the tokenizer that are not as in `folder`, with their new content. */
+  /** The tokenizer's files that differ from those in `folder`: name and new content. */
   readonly tokenizerFiles: TokenizerFiles;
 }
 

@@ -1,7 +1,7 @@
 /**
  * From entity spans in text to entity spans in tokens. A span is used only if both its ends fall on token
  * beginnings: inserting a name anywhere else would split a token that the model reads as one. Spans that
- * do not fit are returned with the reason, so that nothing is lost unseen.
+ * do not fit are returned with the reason, so that the caller can count them.
  *
  * Rule of the original code: a token begins at its first code point; one that starts with a single space
  * (" Tokyo") begins at the letter after it too, since anchors do not include the space before them. Of
@@ -21,7 +21,7 @@ export type MisalignmentReason =
   | 'start and end'
   /** No token lies between the two ends: an anchor around nothing, or around a single space. */
   | 'empty'
-  /** It begins before the span before it ends. */
+  /** It begins before the previous span has ended. */
   | 'overlap';
 
 export interface AlignedSpan<Span> {
@@ -87,7 +87,8 @@ const SURROGATE = /[\ud800-\udfff]/;
 
 /** For each code point of the text, and for its end, the token that begins there, or -1. */
 function tokenBeginnings(text: string, { ids, starts, ends }: Encoding): Int32Array {
-  // An array of all characters costs more than the rest; few texts have any of two units.
+  // Splitting the text into an array of characters costs more than all the rest, and is only needed for texts
+  // with characters of two UTF-16 units, which are few.
   const characters: ArrayLike<string> = SURROGATE.test(text) ? [...text] : text;
   const beginnings = new Int32Array(characters.length + 1).fill(-1);
   const mark = (position: number, index: number) => {
@@ -96,7 +97,7 @@ function tokenBeginnings(text: string, { ids, starts, ends }: Encoding): Int32Ar
   for (let i = 0; i < ids.length; i++) {
     const start = starts[i] as number;
     mark(start, i);
-    // Only a token of more than the space: after a lone " " the letter's own token begins.
+    // Only if the token has more than the space: after a lone " " the letter begins a token of its own.
     const spaced = characters[start] === ' ' && characters[start + 1] !== ' ';
     if (spaced && (ends[i] as number) > start + 1) mark(start + 1, i);
   }

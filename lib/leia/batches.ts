@@ -34,7 +34,7 @@ export interface SequenceOptions extends InsertionOptions {
 
 const position = z.int().nonnegative();
 const stateSchema = z.strictObject({
-  /** What the stream of tokens depends on; a state fits only the same. */
+  /** What the stream of tokens depends on: a state can only be restored where all of it is the same. */
   stream: z.strictObject({
     articles: position,
     seed: position,
@@ -44,14 +44,14 @@ const stateSchema = z.strictObject({
   epoch: position,
   /** Place in the epoch's order of the article that comes next or has begun. */
   position,
-  /** How many of its tokens, after insertion, are already in rows. */
+  /** How many of that article's tokens, after insertion, are already in rows. */
   offset: position,
 });
 
 /** Where a {@link SequenceSource} stands, between two rows. Plain JSON. */
 export type SequenceState = z.infer<typeof stateSchema>;
 
-/** What distinguishes the two kinds of draws of one seed. */
+/** Keeps the two kinds of draws from one seed apart. */
 const orderKey = 0;
 const insertionKey = 1;
 

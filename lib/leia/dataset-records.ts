@@ -1,5 +1,5 @@
-// Articles as the files of a dataset hold them (see dataset-format.ts), encoded and decoded. Threads that make
-// datasets load this, and nothing that takes megabytes in each of them.
+// Articles as the files of a dataset hold them (see dataset-format.ts), encoded and decoded. The threads that
+// make datasets load this file, so it imports nothing that would take megabytes in each of them.
 import { addon } from '../core/addon.ts';
 import { LeiaError } from '../system/error.ts';
 import type { TokenEntity, TokenizedArticle } from './entity.ts';
@@ -51,7 +51,7 @@ export interface EncodedArticles {
   entities: number;
 }
 
-/** The line of a passage, `passages-….jsonl`. Anchors may have no name to tell. */
+/** The line of a passage, `passages-….jsonl`. An anchor's name may be left out: then the line has none. */
 export function encodePassage(
   title: string,
   text: string,

@@ -26,7 +26,7 @@ import { type EncodedArticles, encodeArticles, type Passage } from './dataset-re
 import type { TokenizedArticle } from './entity.ts';
 import { ShardWriter } from './shard-writer.ts';
 
-/** About 30 million tokens; what at most is done again after an interruption. */
+/** About 30 million tokens: the most that is done again after an interruption. */
 const defaultShardBytes = 128 * 1024 * 1024;
 
 export class DatasetWriter {
@@ -145,8 +145,8 @@ export class DatasetWriter {
   }
 
   /**
-   * The same for articles encoded before, by another thread maybe. They come into one shard. An error may be that
-   * of the shard before, which was still being flushed.
+   * The same for articles that are encoded already, such as by another thread. All go into one shard. An error may
+   * be that of the previous shard, which was still being flushed.
    */
   async appendEncoded(articles: EncodedArticles, cursor: Json = null): Promise<void> {
     await this.#work(async () => {
@@ -213,7 +213,7 @@ export class DatasetWriter {
     this.#open = undefined;
   }
 
-  /** Writes, unless that has failed before: then something is missing in between. */
+  /** Writes, unless an earlier write has failed: then there would be a gap. */
   async #work(write: () => Promise<void>): Promise<void> {
     if (this.#failure !== undefined) throw this.#failure;
     try {
@@ -225,14 +225,14 @@ export class DatasetWriter {
     }
   }
 
-  /** Begins to complete the open shard, once the one before is complete. */
+  /** Completes the open shard in the background, once the previous one is complete. */
   async #closeShard(): Promise<void> {
     const shard = this.#open;
     if (shard === undefined) return;
     await this.#closing;
     this.#open = undefined;
     this.#closing = this.#complete(shard, this.#lastCursor);
-    this.#closing.catch(() => {}); // thrown when it is awaited
+    this.#closing.catch(() => {}); // it is thrown where #closing is awaited
   }
 
   async #complete(shard: ShardWriter, cursor: Json): Promise<void> {

@@ -1,9 +1,10 @@
 /**
- * A tokenised dataset, opened for reading: any article at any time. Shards are mapped into memory, where what
- * was read stays while there is room; only the index takes memory of its own (8 bytes an article). Every
+ * A tokenised dataset, opened for reading: any article at any time. Shards are mapped into memory, and the system
+ * keeps what was read there while it has room; only the index takes memory of its own (8 bytes an article). Every
  * article is checked when it is read, so a damaged file cannot become training data; {@link Dataset.verify}
- * checks the whole beforehand. A file that becomes shorter meanwhile is an error, unless that happens in the
- * very microseconds in which an article is copied: then, as with any mapped file, the system ends the process.
+ * checks the whole dataset beforehand. When a file becomes shorter while the dataset is open, the next read
+ * throws. Only if that happens in the microseconds in which an article is copied does the system end the process,
+ * as with any mapped file.
  */
 import { createHash } from 'node:crypto';
 import { closeSync, createReadStream, fstatSync, openSync } from 'node:fs';
@@ -246,7 +247,7 @@ class ShardReader {
     const { bytes } = this.#shard.files[file];
     const descriptor = openSync(path, 'r');
     try {
-      // Mapping is possible beyond the end; only use is not.
+      // A mapping may reach beyond the end of a file; only reading there fails.
       const opened = { map: addon().mapFile(descriptor, bytes), descriptor };
       this.#maps.set(file, opened);
       return opened;

@@ -17,7 +17,7 @@ import { Tokenizer } from '../tokenizer/tokenizer.ts';
 import { baseVocabularyKey, type ConvertedCheckpoint, translateTokens, viewOf } from './adapt.ts';
 import { firstRows } from './vocabulary-rows.ts';
 
-/** A checkpoint as the base model's users take it. */
+/** A checkpoint that takes the base model's place. */
 export interface ExportedCheckpoint extends ConvertedCheckpoint {
   /** Whether the two tokens stay, because the base model had them before. */
   readonly keepsTokens: boolean;

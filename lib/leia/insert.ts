@@ -1,8 +1,8 @@
 /**
  * The heart of LEIA (Yamada & Ri 2024, section 2): the English name of an entity, between the tokens
  * <translate> and </translate>, is put before its mention (left), after it (right), or in its place
- * (replace); each mention is skipped with probability p_skip. What every token is stays noted beside it, so
- * that labels are right also where a row ends inside a name.
+ * (replace); each mention is skipped with probability p_skip. The kind of every token is kept beside it, so
+ * that labels are right even where a row ends inside a name.
  */
 import { LeiaError } from '../system/error.ts';
 import type { TokenEntity, TokenizedArticle } from './entity.ts';

@@ -4,12 +4,12 @@
  * ablation). A label stands at its own token's place; the model compares it with what it predicted one
  * place before.
  *
- * The original code also ignores EOS, as it pads with it. Here are no padding and no EOS: an article begins
+ * The original code also ignores EOS, as it pads with it. Here there is neither padding nor EOS: an article begins
  * with BOS, whose label counts, and ends with its last token.
  */
 import { type AugmentedTokens, tokenKind } from './insert.ts';
 
-/** The label of a token that does not count, as everywhere in this field. */
+/** The label of a token that is not learned; PyTorch and transformers use the same number. */
 export const ignoredLabel = -100;
 
 /** Labels for tokens: their ids, or {@link ignoredLabel}. int32, same length. */

@@ -1,7 +1,7 @@
 /**
  * Rows of fixed length for training: articles one after the other, cut wherever a row is full, the rest of
- * an article beginning the next row. As in the original, but a name that a row's end cuts in two stays a
- * name in both rows (there, its second half is trained on even when names are not to be).
+ * an article beginning the next row. As in the original, except that a name which a row's end cuts in two
+ * stays a name in both rows (the original trains on its second half even when names are not to be learned).
  */
 import type { AugmentedTokens } from './insert.ts';
 import { ignoredLabel, labelsOf } from './labels.ts';
@@ -52,8 +52,8 @@ export class RowPacker {
   }
 
   /**
-   * The row so far, and an empty one begins. Places not filled have id 0 and ignored labels, and are an
-   * article of their own.
+   * Returns the row so far and begins an empty one. Positions that are not filled have id 0 and ignored labels,
+   * and count as an article of their own.
    */
   take(): Sequence {
     const row = { ids: this.#ids, kinds: this.#kinds };

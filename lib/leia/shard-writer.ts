@@ -55,7 +55,7 @@ export class ShardWriter {
     this.#entities += entities;
   }
 
-  /** Makes its files appear, and says what is in them. When it fails, nothing is left of those that have not. */
+  /** Renames its files to their final names and returns what they hold. On an error those not yet renamed are deleted. */
   async finish(): Promise<Shard> {
     const files = {} as Shard['files'];
     try {
@@ -70,13 +70,13 @@ export class ShardWriter {
     return { articles: this.#articles, tokens: this.#tokens, entities: this.#entities, files };
   }
 
-  /** Deletes what has not become a file of the dataset. */
+  /** Deletes the files that are not renamed yet. */
   async discard(): Promise<void> {
     await discardAll(this.#files);
   }
 }
 
-/** Articles are smaller than what is worth a call of the system. */
+/** Articles are collected up to this many bytes: a system call for each would cost more than it writes. */
 const writtenBytes = 1 << 20;
 
 /** A file that knows its size and its checksum. */

@@ -164,7 +164,7 @@ export function lossLayout(
     losses,
     /** The same as [1, rows]. */
     lossRow: losses.view([1, rows]),
-    /** [rows, 1], float32: what each row's loss counts; with `losses` it gives the mean by one product. */
+    /** [rows, 1], float32: the weight of each row's loss; its product with `losses` is the mean loss. */
     rowWeights: new TensorLayout([rows, 1], 'float32'),
     /** [1, 1], float32. */
     loss,

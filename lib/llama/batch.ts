@@ -102,8 +102,8 @@ function check(
 }
 
 /**
- * Checks document starts: for every position the first position of its document, that is either its own
- * or what the position before has.
+ * Checks document starts: each position holds the first position of its document, so either itself or the
+ * same as the position before.
  */
 export function packDocumentStarts(starts: TokenRows, ids: TokenBatch): TokenBatch {
   const packed = pack(starts, 'documentStarts');

@@ -121,7 +121,7 @@ export class Checkpoint {
     return second === undefined ? first : 'float32';
   }
 
-  /** Refuses tensors that the model does not have, since it would be another model without them. */
+  /** Refuses tensors that config.json does not describe: without them it would be another model. */
   async #checkOtherTensors(): Promise<void> {
     const expected = new Set(this.parameters.map(({ name }) => name));
     for (const name of this.#fileOf.keys()) {

@@ -53,7 +53,7 @@ function roundMagnitude(word: number): number {
     return ((word + 0xfff + ((word >>> 13) & 1)) >>> 13) - (112 << 10);
   }
   if (word <= 0x33000000) return 0; // 2^-25, half the smallest number
-  // A multiple of 2^-24: the significand with its hidden bit, shifted by what the exponent says.
+  // Subnormal, a multiple of 2^-24: the significand with its hidden bit, shifted to that unit.
   const shift = 126 - (word >>> 23);
   const significand = (word & 0x7fffff) | 0x800000;
   const half = significand >>> shift;

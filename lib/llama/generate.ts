@@ -10,7 +10,7 @@ import type { LlamaModel } from './llama-model.ts';
 export interface SamplingOptions {
   /** Divides the logits; below 1 sharper, above 1 flatter. 1 unless given. */
   readonly temperature?: number;
-  /** Draws only from so many likeliest tokens. */
+  /** Draws only from this many of the likeliest tokens. */
   readonly topK?: number;
   /** Draws only from the likeliest tokens that together reach this probability. */
   readonly topP?: number;
@@ -19,9 +19,9 @@ export interface SamplingOptions {
 
 export interface GenerateOptions {
   readonly maxNewTokens: number;
-  /** Draws; greedy without. */
+  /** How tokens are drawn; without it, the likeliest token is taken each time. */
   readonly sampling?: SamplingOptions | undefined;
-  /** Ends before any of these tokens. */
+  /** Ends when the next token is one of these, and does not yield it. */
   readonly stopIds?: readonly number[];
 }
 
@@ -46,7 +46,7 @@ export async function* generate(
   }
   if (sampling) checkSampling(sampling);
   const choice = sampling ?? { temperature: 0 };
-  // The last new token is never fed.
+  // The last new token is never fed back, so it needs no room.
   using decoder = new Decoder(model, prompt.length + maxNewTokens - 1);
   let fed = prompt;
   for (let position = 0; position < maxNewTokens; position++) {

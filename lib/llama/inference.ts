@@ -1,5 +1,5 @@
 // Passes without gradients: logits of chosen positions for scoring, and token-by-token decoding with a cache
-// of keys and values. The output matrix, the dearest of all for a large vocabulary, is applied only to the
+// of keys and values. The output matrix, which costs the most with a large vocabulary, is applied only to the
 // positions that are asked for.
 import { type Allocation, allocate } from '../core/layout.ts';
 import * as ops from '../core/ops.ts';
@@ -35,7 +35,7 @@ export class LogitsReader implements Disposable {
   }
 
   /**
-   * @param ids rows of equal length; pad at the end, where nothing that comes before is changed.
+   * @param ids rows of equal length; pad them at the end, where padding changes no position before it.
    * @param positions row-major places `row * sequence + position`, in any order.
    * @returns float32 [positions, vocab], row-major.
    */
@@ -49,7 +49,7 @@ export class LogitsReader implements Disposable {
     using idTensor = Tensor.from(packed.values, [batch, sequence], { device });
     const { cos, sin } = this.#model.ropeTables(sequence);
     forwardTrunk({ config, ids: idTensor, cos, sin }, weights, activations);
-    // Picking rows of a matrix is what an embedding does.
+    // The embedding's operation picks rows of any matrix.
     using rows = Tensor.from(Int32Array.from(positions), [positions.length], { device });
     using chosen = ops.embeddingForward({ ids: rows, weight: activations.final }).output;
     using logits = Tensor.empty([positions.length, config.vocabSize], { dtype, device });

@@ -50,7 +50,7 @@ export interface ModelOptions {
 }
 
 export interface SaveModelOptions {
-  /** What the weights are written in; `base`, unless given, is the {@link LlamaModel.storedDtype}. */
+  /** The dtype of the written weights. `base`, the default, is the {@link LlamaModel.storedDtype}. */
   readonly dtype?: SaveDtype;
   /** The float32 values behind bfloat16 parameters ({@link AdamW.master}); the parameters themselves unless given. */
   readonly masters?: (name: string) => Promise<Float32Array>;
@@ -62,8 +62,8 @@ export interface SaveModelOptions {
 
 export interface ForwardOptions {
   /**
-   * Label tokens the loss is the mean over: those of this batch, or, when a batch is computed in parts, of
-   * all parts together ({@link countLabelTokens}). The parts' losses and gradients then add up to the
+   * How many label tokens the loss is averaged over: those of this batch, or, when a batch is computed in
+   * parts, those of all parts together ({@link countLabelTokens}). The parts' losses and gradients then add up to the
    * batch's.
    */
   readonly labelTokens?: number;
@@ -71,7 +71,7 @@ export interface ForwardOptions {
   readonly documentStarts?: TokenRows;
 }
 
-/** Tensors of the model's own memory: they hold until the next `forward`. */
+/** Tensors in the model's own memory: the next `forward` overwrites them. */
 export interface ForwardResult {
   /** [batch, sequence, vocab], dtype of the model. */
   readonly logits: Tensor;
@@ -93,7 +93,7 @@ export class LlamaModel implements Disposable {
   readonly device: Device;
   readonly dtype: ModelDtype;
   readonly weights: LlamaWeights;
-  /** What the checkpoint stores that this was loaded from; the model's own dtype if there is none. */
+  /** The dtype of the checkpoint that this was loaded from; the model's own dtype if it was not loaded. */
   readonly storedDtype: StoredDtype;
   /** The folder this was loaded from, whose tokenizer goes along when the model is saved. */
   readonly folder: string | undefined;
@@ -139,7 +139,7 @@ export class LlamaModel implements Disposable {
     }
   }
 
-  /** The model of a checkpoint with its weights not yet written; see {@link loadWeights}. */
+  /** The model of a checkpoint, its weights allocated but not read; {@link loadWeights} reads them. */
   static allocate(
     { folder, config, dtype: storedDtype }: Omit<CheckpointView, 'read'>,
     options: ModelOptions = {},
@@ -312,7 +312,7 @@ export class LlamaModel implements Disposable {
 
   /**
    * Writes a Hugging Face folder, with the tokenizer's files of the folder this was loaded from (or of
-   * `companions`), and `files` in place of those of their names.
+   * `companions`). Files of the same name in `files` take their place.
    *
    * @returns what rounding to the dtype took from the weights, if it could take anything.
    * @throws LeiaError `io`; `usage` for weights that float16 cannot hold. What was in the folder is then still there.
@@ -327,7 +327,7 @@ export class LlamaModel implements Disposable {
       storedValues(this.dtype, await this.parameter(name).readBits());
     const exact = async (name: string) =>
       masters ? storedValues('float32', await masters(name)) : await parameter(name);
-    // A parameter is its master rounded already: the folder then holds just what was trained with.
+    // A bfloat16 parameter is its master, rounded: written as it is, it is what training computed with.
     const asTrained = dtype === this.dtype;
     const isExact = dtype === 'float32' || (asTrained && masters === undefined);
     const rounding = new RoundingMeter(dtype);
@@ -364,7 +364,7 @@ export class LlamaModel implements Disposable {
     return tensors;
   }
 
-  /** Refuses sequences beyond what the model was made for. */
+  /** Refuses sequences longer than the config's `max_position_embeddings`. */
   checkLength(sequence: number): void {
     const { maxPositionEmbeddings } = this.config;
     if (sequence > maxPositionEmbeddings) {

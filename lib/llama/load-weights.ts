@@ -1,5 +1,5 @@
-// Fills the model's tensors: from a checkpoint, one tensor at a time, or with random numbers. A checkpoint's
-// numbers are checked on the way, since one NaN would silently spoil all that follows.
+// Fills the model's tensors: from a checkpoint, one tensor at a time, or with random numbers. Each number of a
+// checkpoint is checked, since a single NaN would spoil the whole training without an error.
 import type { Device } from '../core/device.ts';
 import * as ops from '../core/ops.ts';
 import { elementCount, type Tensor } from '../core/tensor.ts';
@@ -17,8 +17,8 @@ export interface WeightOptions {
 
 /**
  * Reads a checkpoint into weights, each tensor once. Other dtypes are rounded to nearest when the weights are
- * bfloat16. Where `masterLowBits` has a tensor for a name, nothing is lost: the weight becomes the upper half
- * of the number in float32, that tensor the lower 16 bits.
+ * bfloat16. Where `masterLowBits` has a tensor for a name, nothing is lost: the weight gets the upper half of the
+ * float32 number, and that tensor gets the lower 16 bits.
  *
  * @throws LeiaError `format` when a weight is NaN or infinite.
  */

@@ -39,7 +39,7 @@ export function forwardTrunk(
   for (const [index, layer] of weights.layers.entries()) {
     const own = layers[index] as LayerActivations;
     const before = layers[index - 1];
-    // What a layer adds to the residual stream is added in the pass of the norm that comes next.
+    // The norm also adds the previous layer's output to the residual stream: one pass over memory less.
     ops.rmsNormForward({
       ...(before
         ? { input: sublayerOutput, residual: before.afterAttention, sum: own.input }
@@ -117,7 +117,7 @@ export function forwardLoss(
   ops.matmul({ a: loss.lossRow, b: loss.rowWeights, output: loss.loss });
 }
 
-/** From `scale` times the sum of all losses back to `activations.final`, whose gradient `normOutput` becomes. */
+/** Backward from `scale` times the sum of all losses: the gradient of `activations.final` is left in `normOutput`. */
 export function backwardLoss(
   weights: LlamaWeights,
   gradients: LlamaWeights,
@@ -132,8 +132,8 @@ export function backwardLoss(
 }
 
 /**
- * {@link forwardLoss} and {@link backwardLoss} in one, a chunk of rows after the other: the logits, by far the
- * widest of all activations, exist for one chunk at a time and turn into their gradient where they are.
+ * {@link forwardLoss} and {@link backwardLoss} in one, for one chunk of rows after the other. The logits are by far
+ * the widest activations: they exist for one chunk at a time, and their gradient overwrites them.
  */
 export function lossWithGradient(
   weights: LlamaWeights,
@@ -162,8 +162,8 @@ export function lossWithGradient(
 }
 
 /**
- * From the gradient of `activations.final`, in `work.normOutput`, back to the embedding, adding to `gradients`. The
- * activations are used up: where a gradient has the shape of what it belongs to, it takes its place.
+ * Backward from the gradient of `activations.final`, in `work.normOutput`, to the embedding; adds to `gradients`. The
+ * activations are overwritten: a gradient takes the place of its activation where both have one shape.
  */
 export function backwardTrunk(
   context: PassContext,

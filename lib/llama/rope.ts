@@ -17,8 +17,8 @@ export function inverseFrequencies(rope: RopeParameters, headDim: number): Float
 function scaleFrequency(rope: RopeParameters, frequency: number): number {
   if (rope.type === 'default') return frequency;
   if (rope.type === 'linear') return frequency / rope.factor;
-  // Wavelengths short against the original context stay, long ones are stretched by the factor, and
-  // those between are blended by how many turns they make in the original context.
+  // Wavelengths much shorter than the original context stay, much longer ones are stretched by the factor,
+  // and those between are interpolated by the number of turns they make in the original context.
   const turns = (rope.originalMaxPositionEmbeddings * frequency) / (2 * Math.PI);
   if (turns < rope.lowFreqFactor) return frequency / rope.factor;
   if (turns > rope.highFreqFactor) return frequency;

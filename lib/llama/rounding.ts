@@ -15,13 +15,13 @@ export interface RoundingLoss {
   readonly dtype: StoredDtype;
   /** L2 norm of what rounding changed, relative to that of the weights. */
   readonly ofWeights: number;
-  /** The same, relative to what training changed; only where the weights before are known. */
+  /** The same, relative to what training changed; undefined if the weights before training are not known. */
   readonly ofUpdate: number | undefined;
-  /** Share of the weights moved by training that are written as those before would be. */
+  /** Of the weights that training moved, the share that is written as if it had not moved them. */
   readonly unmoved: number | undefined;
 }
 
-/** Adds up the loss over all tensors of a model. */
+/** Measures the loss over all tensors of a model. */
 export class RoundingMeter {
   readonly #dtype: StoredDtype;
   /** Sums of squares. */

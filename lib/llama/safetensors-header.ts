@@ -148,7 +148,7 @@ function isSizes(value: unknown): value is number[] {
   return Array.isArray(value) && value.every((item) => Number.isSafeInteger(item) && item >= 0);
 }
 
-/** Bytes a tensor takes; may be beyond the safe integers, which then equals no real range. */
+/** Bytes that a tensor takes. Beyond the safe integers it is inexact, but then no range in a file equals it. */
 export function byteLength(dtype: SafetensorsDtype, shape: readonly number[]): number {
   return shape.reduce((product, size) => product * size, elementSizes[dtype]);
 }

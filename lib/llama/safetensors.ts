@@ -1,6 +1,6 @@
-// Reader and writer of safetensors files. The reader checks the whole header before anything else and then
-// reads one tensor at a time; the writer streams and renames at the end: no model is held twice, and no
-// half-written file looks complete.
+// Reader and writer of safetensors files. The reader checks the whole header first and then reads one tensor at a
+// time. The writer writes one tensor at a time and renames the file at the end. So no model is held in memory
+// twice, and no half-written file looks complete.
 import { type FileHandle, open } from 'node:fs/promises';
 import { LeiaError } from '../system/error.ts';
 import { fileError, type StagedFile, stageFile } from '../system/files.ts';
@@ -22,10 +22,10 @@ import { type StoredDtype, type StoredValues, toFloat32 } from './stored-values.
 
 export type { SafetensorsDtype, SafetensorsEntry } from './safetensors-header.ts';
 
-/** The names of safetensors for the dtypes of weights. */
+/** How a safetensors file names the dtypes of weights. */
 export const safetensorsDtypes = { float32: 'F32', bfloat16: 'BF16', float16: 'F16' } as const;
 
-/** The dtype of weights that a file calls so, if it is one. */
+/** The dtype of weights for a file's name of it; undefined for all other dtypes. */
 export function storedDtype(dtype: SafetensorsDtype): StoredDtype | undefined {
   const names = Object.keys(safetensorsDtypes) as StoredDtype[];
   return names.find((name) => safetensorsDtypes[name] === dtype);

@@ -31,7 +31,7 @@ import {
 /** The limit at which transformers starts another shard. */
 const defaultShardBytes = 5e9;
 
-/** What a folder holds beside weights and config, and what belongs to the same model. */
+/** Files that belong to a model beside its weights and its config. */
 const companionFiles = [
   'generation_config.json',
   'tokenizer.json',
@@ -53,11 +53,11 @@ export interface SaveCheckpointOptions {
   readonly dtype: StoredDtype;
   /** Called once for each parameter, in the order of the file; values of another dtype are converted. */
   readonly read: (name: string) => StoredValues | Promise<StoredValues>;
-  /** Hears of each parameter what was read and what is written of it. */
+  /** Called for each parameter with what was read and with what is written. */
   readonly onWrite?: (name: string, read: StoredValues, written: StoredValues) => Promise<void>;
   /** A folder whose tokenizer and generation files are copied. */
   readonly companions?: string | undefined;
-  /** More files by name, with their content, in place of companions of that name. */
+  /** Further files, name and content; they replace companions of the same name. */
   readonly files?: ReadonlyMap<string, string>;
   readonly maxShardBytes?: number;
   /** Hears that the lock of a dead process was taken over. */
@@ -68,8 +68,8 @@ export interface SaveCheckpointOptions {
  * Writes or replaces the checkpoint in `folder`; other files there stay. The folder is locked meanwhile, unless the
  * caller has locked it.
  *
- * @throws LeiaError `usage` when another process writes there; `io` when something cannot be written; what was there before is then still there,
- *   unless renaming itself failed.
+ * @throws LeiaError `usage` when another process writes there; `io` when something cannot be written; the
+ *   old checkpoint is then still there, unless renaming itself failed.
  */
 export async function saveCheckpoint(
   folder: string,
@@ -208,7 +208,7 @@ async function stageCompanions(
   }
 }
 
-/** Puts the staged files in place, the config (the last of them) last, and removes weights of before. */
+/** Removes the old weights and renames the staged files, the config last (it is the last of them). */
 async function replace(folder: string, staged: readonly StagedFile[]): Promise<void> {
   try {
     await rm(join(folder, configFile), { force: true });

@@ -15,7 +15,7 @@ import { float16ToFloat32, float32ToFloat16 } from './float16.ts';
 
 export type StoredDtype = 'float32' | 'bfloat16' | 'float16';
 
-/** What a model is saved in: `base`, the dtype of the checkpoint that it was made from. */
+/** In which dtype a model is saved. `base`: that of the checkpoint it was made from. */
 export const saveDtypes = ['base', 'float32', 'bfloat16', 'float16'] as const;
 export type SaveDtype = (typeof saveDtypes)[number];
 
@@ -28,14 +28,14 @@ export type StoredValues =
   | { readonly dtype: 'float32'; readonly values: Float32Array }
   | { readonly dtype: 'bfloat16' | 'float16'; readonly values: Uint16Array };
 
-/** @throws LeiaError `argument` if the array is of another type than the dtype's. */
+/** @throws LeiaError `argument` if an array of this type cannot hold the dtype. */
 export function storedValues(dtype: StoredDtype, values: HostArray): StoredValues {
   if (dtype === 'float32' && values instanceof Float32Array) return { dtype, values };
   if (dtype !== 'float32' && values instanceof Uint16Array) return { dtype, values };
   throw new LeiaError('argument', `a ${values.constructor.name} cannot hold ${dtype} values`);
 }
 
-/** Room for so many elements, all zero. */
+/** A new tensor of this many zeros. */
 export function newValues(dtype: StoredDtype, length: number): StoredValues {
   return storedValues(
     dtype,
