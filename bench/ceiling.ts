@@ -1,6 +1,6 @@
-// What this very device can do, measured in the same run: a large matrix product for arithmetic, a large copy for
-// memory. Every other rate is given as a share of these, since data sheets promise more than any program gets. If a
-// rival runs, the faster of both is the ceiling.
+// Measures what this very device can do in this run: a large matrix product for arithmetic, a large copy for memory.
+// Every other rate is given as a share of these, since data sheets promise more than any program gets. If a rival runs,
+// the faster of both is the ceiling.
 import { type Device, ops } from '../lib/index.ts';
 import { product } from './operations/matmul.ts';
 import { bytesOf, type Float, type Sizes, Tensors, type Workload } from './workload.ts';

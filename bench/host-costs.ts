@@ -1,5 +1,5 @@
-// What the host pays, by benchmark.js: one call of an operation through Node-API, which checks, queues and returns;
-// and a step of 2,000 calls until the device is done with them. The operation itself is next to nothing.
+// Measures with benchmark.js what the host pays: for one call of an operation through Node-API, which checks, queues and
+// returns, and for a step of 2,000 calls until the device has done them. The operation itself is next to nothing.
 import Benchmark from 'benchmark';
 import { type Device, ops, Tensor } from '../lib/index.ts';
 
@@ -35,7 +35,7 @@ export async function measureHostCosts(device: Device, seconds: number): Promise
   return costs;
 }
 
-/** Only the calls: the device works on meanwhile, and is waited for between the samples. */
+/** Times only the calls: the device works meanwhile, and is waited for between the samples. */
 async function costOfCall(device: Device, name: string, call: () => void, seconds: number) {
   const times: number[] = [];
   const sample = () => {
@@ -74,7 +74,7 @@ function repeat(sample: () => Promise<void>, seconds: number): Promise<number[]>
   });
 }
 
-/** What is thrown rejects: benchmark.js would let it pass by. */
+/** Rejects with what was thrown, which benchmark.js would swallow. */
 async function settle(sample: () => Promise<void>): Promise<void> {
   await sample();
 }

@@ -1,5 +1,5 @@
-// A process that is talked to in lines of JSON: a request, then its answer. What goes wrong there (it does not start, it
-// ends, it says nothing in time) is one clear line.
+// A process that answers requests, both in lines of JSON. If it does not start, ends, or does not answer in time, the
+// error is one clear line.
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { LeiaError } from '../lib/index.ts';
@@ -29,7 +29,7 @@ export class JsonProcess {
       );
     });
     this.#closed = new Promise((resolve) => this.#child.once('close', resolve));
-    this.#child.stdin.on('error', () => undefined); // It shows as an answer that does not come.
+    this.#child.stdin.on('error', () => undefined); // The missing answer is reported instead.
     this.#child.stderr.setEncoding('utf8').on('data', (text: string) => {
       this.#lastWords = `${this.#lastWords}${text}`.slice(-4000);
     });
@@ -46,7 +46,7 @@ export class JsonProcess {
     return this.#ended;
   }
 
-  /** Its first words, before any request. */
+  /** The first line that it writes, before any request. */
   async start(milliseconds: number): Promise<Answer> {
     await this.#spawned;
     return await this.#answer('to start', milliseconds);

@@ -32,7 +32,7 @@ export interface Row {
   flops: number;
   bytes: number;
   milliseconds: Timing;
-  /** Of the median time. */
+  /** At the median time. */
   rate: number;
   /** Share of the measured ceiling, 0 to 1; absent where no ceiling was measured. */
   ofCeiling?: number;
@@ -52,7 +52,7 @@ export interface Ceiling {
 
 export interface Results {
   environment: Environment;
-  /** What was compared with, or why nothing was. */
+  /** The rival, or why there was none. */
   rival?: { name: string } & Record<string, string | number | null>;
   ceilings: Ceiling[];
   rows: Row[];
@@ -78,7 +78,7 @@ export function describeEnvironment(device: string): Environment {
   };
 }
 
-/** Of the repository, or the one that a bundle was made from. */
+/** The commit of the repository, or the one that a bundle was made from. */
 function commit(): string {
   const bundle = join(packageRoot, 'BUNDLE.json');
   if (existsSync(bundle)) return JSON.parse(readFileSync(bundle, 'utf8')).commit;
@@ -125,7 +125,7 @@ export function deviceSlug({ device }: Environment): string {
     .replace(/^-|-$/g, '');
 }
 
-/** Writes the results; into a folder under a name that tells the device. Gives the file's path. */
+/** Writes the results to a file; in a folder, its name tells the device. Returns the file's path. */
 export async function writeResults(results: Results, path: string): Promise<string> {
   const isFolder = path.endsWith('/') || (existsSync(path) && statSync(path).isDirectory());
   const file = isFolder ? join(path, `${deviceSlug(results.environment)}.json`) : path;

@@ -1,7 +1,7 @@
 // PyTorch as a rival in the same run: a Python process that prepares the equivalent of a workload and times it when
 // asked, in turns with ours. Whatever goes wrong there (no Python, no torch, an error, no answer in time) is one clear
-// line, and what is ours is measured all the same. A process that takes too long for one of its variants cannot be
-// stopped in the middle of it: it is ended, and another goes on with the others.
+// line, and ours is measured all the same. A process cannot be stopped within a run: if one variant takes too long, the
+// process is ended, and a new one measures the other variants.
 import { join } from 'node:path';
 import { packageRoot } from '../lib/core/addon.ts';
 import { LeiaError } from '../lib/index.ts';
@@ -15,7 +15,7 @@ export interface RivalOptions {
   /** From the command line; then LEIA_PYTHON, then what is on PATH. */
   python?: string | undefined;
   device: string;
-  /** As many as ours, on a CPU. */
+  /** Of a CPU: as many as ours. */
   threads: number;
   /** How long an answer may take. On a GPU at least three minutes, since kernels are compiled there. */
   limitMilliseconds: number;
@@ -23,14 +23,14 @@ export interface RivalOptions {
 
 /**
  * PyTorch allocates its outputs anew in each call, and glibc gives large ones back to the system, to be cleared again
- * page by page. Kept, they cost nothing, as on a GPU, where PyTorch caches them itself: the rival at its best.
+ * page by page. These settings keep them, as PyTorch itself does on a GPU: it shows the rival at its best.
  */
 const keepMemory = { MALLOC_MMAP_MAX_: '0', MALLOC_TRIM_THRESHOLD_: String(2 ** 40) };
 
-/** Versions and device, as it says itself. */
+/** Versions and device, as the process states them. */
 type Description = Record<string, string | number | null>;
 
-/** Importing torch and compiling kernels take their time. */
+/** How long importing torch or compiling kernels may take. */
 const slowMilliseconds = 180_000;
 
 export interface PreparedRival {
@@ -73,7 +73,7 @@ export class TorchRival {
     throw new LeiaError('unavailable', `no comparison with PyTorch: ${reason}; ${hint}`);
   }
 
-  /** Versions and device, as it says itself. */
+  /** Versions and device, as the process states them. */
   get description(): { name: string } & Description {
     return { name: 'torch', ...this.#description };
   }

@@ -1,6 +1,6 @@
-// `npm run bench`: times the operations of a device after checking that what is timed is right, and says how near each
-// comes to what that device can do; beside PyTorch if asked. See README.md in this folder. Numbers of a machine that
-// has other work vary: compare what was measured in one run, in turns.
+// `npm run bench`: checks the operations of a device, times them, and says how near each comes to what the device can
+// do; beside PyTorch if asked. See README.md in this folder. Numbers of a machine that has other work vary: compare only
+// numbers of one run, measured in turns.
 
 import { Progress } from '../lib/cli/progress.ts';
 import { addon } from '../lib/core/addon.ts';
@@ -36,7 +36,7 @@ const operations: Record<string, { workloads(sizes: Sizes): Workload[] }> = {
   'cross-entropy': crossEntropy,
   layer,
 };
-/** Not an operation, but what a call of one costs. */
+/** The name for the cost of a call, which is no operation. */
 const host = 'host';
 
 class Run {
@@ -241,7 +241,7 @@ async function main(): Promise<void> {
   const results = await new Run(options, print).all();
   if (options.json) console.log(JSON.stringify(results, null, 2));
   if (options.output !== undefined) print(`\nwrote ${await writeResults(results, options.output)}`);
-  // What a comparison lacks is no failure of ours.
+  // A rival that is missing or fails is no failure of ours.
   if (results.failures.some(({ name }) => !name.startsWith('torch'))) process.exitCode = 1;
 }
 

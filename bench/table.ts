@@ -8,7 +8,7 @@ function line(name: string, cells: readonly string[]): string {
   return name.padEnd(nameWidth) + cells.map((cell) => cell.padStart(10)).join('');
 }
 
-/** Three figures that mean something, whatever the size. */
+/** A number with three significant figures. */
 export function figures(value: number): string {
   if (value >= 100) return value.toFixed(0);
   return value >= 10 ? value.toFixed(1) : value >= 1 ? value.toFixed(2) : value.toPrecision(3);

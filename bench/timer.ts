@@ -1,6 +1,6 @@
-// Times what runs on a device. A round queues an operation often enough to outlast the cost of measuring, between two
-// marks; contestants take turns round by round, so that what else the machine does, or how warm it is, meets
-// all of them alike. Reported are the best round and the median. No contestant takes longer than a limit: a slower one
+// Times what runs on a device. A round queues an operation between two marks, often enough to outlast the cost of
+// measuring. Contestants take turns round by round, so that other work on the machine, or its temperature, affects all
+// alike. The best round and the median are reported. No contestant takes longer than a limit: a slower one
 // gets fewer rounds, and one whose single run takes a quarter of the limit is left out.
 import type { Device } from '../lib/index.ts';
 
@@ -36,10 +36,10 @@ export interface Turns {
   left: Map<string, string>;
 }
 
-/** More would only fill the queue. */
+/** More runs in a round would only fill the queue. */
 const mostRuns = 1000;
 
-/** Ours, by the device's own clock. */
+/** Our contestant, timed by the device's own clock. */
 export function onDevice(device: Device, run: () => void): Contestant {
   return {
     name: 'leia',

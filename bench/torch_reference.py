@@ -12,7 +12,7 @@ import os
 import sys
 import time
 
-# Libraries may print: answers go to a copy of standard output that only this file knows.
+# Libraries may print to standard output, so answers go to a copy of it that only this file uses.
 answers = os.fdopen(os.dup(1), "w", buffering=1)
 os.dup2(2, 1)
 
@@ -39,7 +39,7 @@ class Torch:
         self.device = device
         self.cuda = device.startswith("cuda")
         if self.cuda and hasattr(functorch_config, "donated_buffer"):
-            # Or compiled backward passes may refuse to run again over a forward that is kept.
+            # Without this, compiled backward passes may refuse to run twice over one forward pass.
             functorch_config.donated_buffer = False
 
     def random(self, shape, dtype="float32", mean=0.0, deviation=1.0):
@@ -54,7 +54,7 @@ class Torch:
         """With torch.compile too, on a GPU: there it fuses what eager mode runs one by one."""
         return {"compiled": lambda: build(True)} if self.cuda else {}
 
-    # Each gives the variants' makers: a maker allocates and returns a function that runs once.
+    # Each of these returns makers of variants: a maker allocates and returns a function that runs once.
 
     def copy(self, count, dtype):
         def make():
@@ -227,7 +227,7 @@ class Torch:
                 y = norm(x, norms[1])
                 x = x + F.linear(F.silu(F.linear(y, gate)) * F.linear(y, up), down)
                 logits = F.linear(norm(x, norms[2]), head)
-                # As ours: the token after each, the last one's label is ignored.
+                # As ours does it: the label is the next token, and the last position has none.
                 loss = F.cross_entropy(
                     logits[:, :-1].reshape(-1, vocabulary), ids[:, 1:].reshape(-1)
                 )

@@ -1,6 +1,6 @@
-// What a benchmark measures: an operation at a size, on data drawn on the device itself, since sizes past a GPU's
-// caches would take minutes to draw in JavaScript. Before it is timed, a sample of its results is compared with a
-// float64 reference; the whole of it is what the tests' cases are for.
+// What a benchmark measures: an operation at a size, on data drawn on the device itself, since JavaScript would need
+// minutes to draw sizes past a GPU's caches. Before it is timed, a sample of its results is compared with a float64
+// reference; the tests' cases compare all of them.
 import { bfloat16ToFloat32 } from '../lib/core/bfloat16.ts';
 import { type Device, type HostArray, ops, type Shape, Tensor } from '../lib/index.ts';
 import { relativeError } from '../test/ops/case.ts';
@@ -14,7 +14,7 @@ export interface Workload {
   /** The operation and its size in words: `matmul 8192x4096x4096 bfloat16`. */
   name: string;
   dtype: Float;
-  /** What bounds it, and so is reported: arithmetic or memory. */
+  /** What bounds it, arithmetic or memory: this decides the unit that is reported. */
   bound: 'arithmetic' | 'memory';
   /** The least it must do: floating-point operations, and bytes moved (read once, written once). */
   flops: number;
@@ -101,7 +101,7 @@ export async function firstRows(tensor: Tensor, rows: number): Promise<Float64Ar
   }
 }
 
-/** Each output as computed, as it should be, and how far apart they may be. */
+/** Each output as computed and as it should be, and how far apart the two may be. */
 export type Comparison = readonly [
   name: string,
   actual: ArrayLike<number>,

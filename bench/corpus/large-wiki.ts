@@ -1,5 +1,5 @@
-// A wiki as large as one likes, from the pages of a real one: repeated with other titles and numbers, every
-// tenth a redirect to the one before, every second with an English name. For measuring time and memory.
+// Makes a wiki of any size, to measure time and memory: it repeats the pages of a real one with other titles and
+// numbers. Every tenth page is a redirect to the one before, every second has an English name.
 
 import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
@@ -26,7 +26,7 @@ export function headXml({ language, siteName, dbName, caseRule, namespaces }: Si
     ({ id, name }) =>
       `      <namespace key="${id}" case="${caseRule}">${escaped(name)}</namespace>\n`,
   );
-  // As Wikimedia writes it: WikiExtractor takes a line for what it begins with.
+  // Line by line as Wikimedia writes it: WikiExtractor recognises a line by its beginning.
   return `<mediawiki xmlns="http://www.mediawiki.org/xml/export-0.10/" version="0.10" xml:lang="${language}">
   <siteinfo>
     <sitename>${escaped(siteName)}</sitename>

@@ -1,5 +1,5 @@
-// One stage of `leia prepare` on one input with so many threads, timed: a process of its own for each, so
-// that the peak of its memory is its own. Prints one line of JSON.
+// Times one stage of `leia prepare` on one input with so many threads. Each measurement is a process of its own, so
+// that its peak of memory is its own, too. Prints one line of JSON.
 import { mkdtemp, open, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -62,7 +62,7 @@ async function unpack(path: string, threads: number): Promise<number> {
   return bytes;
 }
 
-/** The pieces as they pass, their bytes counted. */
+/** Passes pieces on and counts their bytes. */
 async function* counted(
   batches: AsyncIterable<PageBatch>,
   counts: Counts,
@@ -127,7 +127,7 @@ async function run({ stage, dump, workers, tokenizer, names }: Request): Promise
   else if (stage === 'text' || stage === 'titles') {
     Object.assign(counts, await readPages(stage, dump, pool));
   } else if (library) {
-    // What the tokenizers library takes for ids and offsets of the same texts.
+    // The time that the tokenizers library needs for ids and offsets of the same texts.
     for (let from = 0; from < texts.length; from += 128) {
       const batch = texts.slice(from, from + 128).map(({ text }) => text);
       for (const encoding of await library.encodeBatch(batch, { addSpecialTokens: false })) {

@@ -1,7 +1,7 @@
-// `npm run bench:original -- --original CHECKOUT --wikiextractor CHECKOUT …`: the original's way from a dump to a
+// `npm run bench:original -- --original CHECKOUT --wikiextractor CHECKOUT …`: times the original's way from a dump to a
 // dataset (the commands of its README, with two processes where it can have them) beside `leia prepare`, as whole
-// commands, alternately. Both read the same dump, a real one repeated with other titles, of which every second page has an English name.
-// Left out is what the original takes for names, reading Wikidata's dump; it is given the tables that come of that.
+// commands, alternately. Both read the same dump, a real one repeated with other titles, in which every second page has
+// an English name. The original also reads Wikidata's dump for names. That is not timed: it gets the resulting tables.
 import { execFileSync } from 'node:child_process';
 import { createWriteStream, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { availableParallelism, cpus, tmpdir } from 'node:os';
@@ -50,7 +50,7 @@ async function makeInput(): Promise<number> {
   }
   const files = { xml: at('wiki.xml'), names: at('names.sql') };
   const { xmlBytes } = await writeLargeWiki(values.dump, articles * Number(values.repeat), files);
-  // What the original makes of Wikidata's dump: titles and English names by item.
+  // The tables that the original makes of Wikidata's dump: titles and English names by item.
   const titles = createWriteStream(at('titles.tsv'));
   const english = createWriteStream(at('english.tsv'));
   for await (const { id, title, redirect } of (await openDump(files.xml)).pages()) {

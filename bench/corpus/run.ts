@@ -1,8 +1,8 @@
-// `npm run bench:corpus -- [--dump FILE] [--tokenizer FOLDER] [--repeat N,…] [--workers N,…] [--runs N]`: how
-// fast each stage of `leia prepare` is and what memory it takes, and how both grow with the threads and with
-// the input, which is the dump repeated with other titles. Runs alternate and the best counts, since other
-// work on the machine only makes them slower. Compression is that of the bzip2 command, where there is one; lbzip2 is
-// measured beside our decompression, where it is installed.
+// `npm run bench:corpus -- [--dump FILE] [--tokenizer FOLDER] [--repeat N,…] [--workers N,…] [--runs N]`: measures
+// how fast each stage of `leia prepare` is and how much memory it takes, and how both grow with the threads and with
+// the input, which is the dump repeated with other titles. Runs alternate and the best counts, since other work on the
+// machine only makes them slower. The bzip2 command compresses the input, if it is installed; lbzip2 is measured beside
+// our decompression, if it is installed.
 import { execFile, execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { availableParallelism, cpus, loadavg, tmpdir } from 'node:os';
@@ -112,7 +112,7 @@ function print(): void {
   for (const row of rows) console.log(row.map((cell, i) => cell.padEnd(widths[i]!)).join('  '));
 }
 
-/** Seconds of lbzip2, which decompresses in parallel and does nothing else, by dump and threads. */
+/** How many seconds lbzip2, which only decompresses, takes in parallel, by dump and threads. */
 const lbzip2 = new Map<string, number>();
 
 function measureLbzip2({ bz2 }: Input, threads: number): void {
@@ -124,7 +124,7 @@ function measureLbzip2({ bz2 }: Input, threads: number): void {
   if (status === 0) lbzip2.set(key, Math.min(seconds, lbzip2.get(key) ?? seconds));
 }
 
-/** How much of the speed of decompression is left when text is made of what it gives, on the same threads. */
+/** The speed of making text from .bz2, as a share of the speed of decompression alone on as many threads. */
 function printShares(): void {
   for (const { request, input, measured } of best.values()) {
     const { stage, dump, workers } = request;

@@ -1,5 +1,5 @@
-// AdamW over one large parameter: a stream, judged by bandwidth. 28 bytes a parameter either way: with float32
-// parameters, or bfloat16 ones with the lower 16 bits of their masters. Large is as much as a layer of LLaMA-7B.
+// AdamW over one large parameter, a stream that is judged by bandwidth. It moves 28 bytes a parameter either way: with
+// float32 parameters, or with bfloat16 ones and the lower 16 bits of their masters. Large is a layer of LLaMA-7B.
 import { joinFloat32 } from '../../lib/core/bfloat16.ts';
 import { type Device, ops, type Tensor } from '../../lib/index.ts';
 import { adamwReference, usual } from '../../test/ops/cases/adamw.ts';
@@ -37,7 +37,7 @@ function prepare(device: Device, count: number, split: boolean): Prepared {
   const state = {
     gradient: tensors.random([count], 'float32'),
     firstMoment: tensors.random([count], 'float32'),
-    // Squares: positive, and so they stay.
+    // These are squares, so they must be positive.
     secondMoment: tensors.random([count], 'float32', 1, 0.1),
   };
   const run = () =>

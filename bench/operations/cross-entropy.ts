@@ -1,5 +1,5 @@
-// Cross-entropy over LLaMA's 32,000 tokens, forward and backward: it reads the logits once and writes their
-// gradient once, so judged by bandwidth. Large is 4 x 2048 tokens, 524 MB of logits.
+// Cross-entropy over LLaMA's 32,000 tokens, forward and backward. It reads the logits once and writes their gradient
+// once, so it is judged by bandwidth. Large is 4 x 2048 tokens, 524 MB of logits.
 import { type Device, ops } from '../../lib/index.ts';
 import {
   crossEntropyBackwardReference,

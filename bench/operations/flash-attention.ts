@@ -1,5 +1,5 @@
 // Attention at the sequence lengths and head sizes of training: large is 16384 tokens of hidden size 2048 in all,
-// as the FlashAttention papers measure it. Floating-point operations are those of the visible half when causal.
+// as the FlashAttention papers measure it. With a causal mask only the operations of the visible half count.
 import { type Device, ops, type Tensor } from '../../lib/index.ts';
 import {
   bytesOf,

@@ -49,8 +49,8 @@ function prepare(device: Device, shape: Layer): Prepared {
   const run = () => model.forwardBackward(ids, ids);
   return {
     run,
-    // A model that knows nothing: its loss is that of a guess. What it computes is compared elsewhere, with
-    // transformers' (test/llama).
+    // The model is random, so its loss must be that of a guess. Its outputs are compared with transformers' elsewhere
+    // (test/llama).
     check: async () => {
       const [loss = Number.NaN] = await run().loss.readFloats();
       const guess = Math.log(vocabulary);

@@ -1,4 +1,4 @@
-// RMSNorm forward, forward of the sum of two tensors (which it keeps), and backward: one pass over memory each, so
+// RMSNorm forward, forward of the sum of two tensors (which it keeps), and backward. Each is one pass over memory and
 // judged by bandwidth. Large is 16384 tokens of LLaMA-7B, 134 MB a tensor.
 import { type Device, ops } from '../../lib/index.ts';
 import { rmsNormBackwardReference, rmsNormReference } from '../../test/ops/cases/rms-norm.ts';

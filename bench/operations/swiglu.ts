@@ -1,4 +1,4 @@
-// SwiGLU forward and backward: element by element, so judged by bandwidth. Large is 4 x 2048 tokens of LLaMA-7B.
+// SwiGLU forward and backward, element by element and therefore judged by bandwidth. Large is 4 x 2048 tokens of LLaMA-7B.
 import { type Device, ops } from '../../lib/index.ts';
 import { swigluBackwardReference, swigluReference } from '../../test/ops/cases/swiglu.ts';
 import {

@@ -8,7 +8,7 @@ namespace leia::corpus {
 
 namespace {
 
-// In a link: here a stretch begins; the rest of the link says which.
+// Set in a link where a stretch begins; the other bits are then the number of the stretch.
 constexpr uint32_t kEntered = uint32_t{1} << 31;
 
 }  // namespace
@@ -58,8 +58,8 @@ void BurrowsWheeler::follow(size_t count, uint32_t origin, size_t stretches) {
   std::array<Stretch*, kLanes> current;
   size_t begun = 0;
   size_t busy = 0;
-  // The first link of the next stretch. Where there is none left, a lane steps onto a row that is
-  // marked again and again, until all are done.
+  // Gives a lane the first link of the next stretch. When no stretch is left, the lane stays on a
+  // marked row until all lanes are done.
   const auto begin = [&](size_t lane, size_t step) {
     if (begun == stretches) {
       current[lane] = nullptr;

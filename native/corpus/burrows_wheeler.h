@@ -1,8 +1,8 @@
 // The inverse of the Burrows-Wheeler transform. "A block-sorting lossless data compression
 // algorithm", Burrows and Wheeler, 1994, section 4.2. Every byte of a block says where the next one
-// is: a chain through memory too large for the nearest cache, of which each link is waited for. So
-// the chain is entered at many places, several stretches are followed side by side, and in the end
-// they are put together in their order.
+// is: a chain through memory that is too large for the nearest cache, so the processor waits at
+// each link. Therefore the chain is entered at many places, several stretches are followed side by
+// side, and in the end they are put together in their order.
 #pragma once
 
 #include <array>
@@ -15,10 +15,10 @@ namespace leia::corpus {
 
 class BurrowsWheeler {
  public:
-  // Blocks are up to so many bytes: a link is of 23 bits.
+  // The longest block, in bytes: a link has 23 bits for a row.
   static constexpr size_t kMostBytes = size_t{1} << 23;
 
-  // How often each byte is in a block.
+  // How often each byte occurs in a block.
   using Counts = std::array<uint32_t, 256>;
 
   // Replaces the `count` bytes of `block`, the last column of the sorted rotations, by the bytes
@@ -29,7 +29,7 @@ class BurrowsWheeler {
   static constexpr size_t kLanes = 16;  // stretches followed side by side
   static constexpr size_t kMostStretches = 512;
 
-  // Of the chain, from one of the places where it is entered to the next.
+  // A part of the chain, from one place where it is entered to the next.
   struct Stretch {
     uint32_t first;  // the link of its first row
     const uint8_t* bytes;
@@ -43,7 +43,7 @@ class BurrowsWheeler {
 
   std::vector<uint32_t> links_;  // by row: the next row << 8 | the row's first byte
   std::array<Stretch, kMostStretches> stretches_;
-  std::unique_ptr<uint8_t[]> bytes_;  // what each lane has found, for each as much as a block
+  std::unique_ptr<uint8_t[]> bytes_;  // the bytes that each lane found, room for a block for each
   size_t lane_size_ = 0;
 };
 

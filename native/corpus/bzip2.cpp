@@ -38,7 +38,7 @@ Bzip2Decoder::Bzip2Decoder(int threads)
 
 void Bzip2Decoder::feed(const uint8_t* data, size_t size, bool last) {
   const size_t used = bit_ / 8;
-  if (used >= input_.size() / 2) {  // or the same bytes would be moved again and again
+  if (used >= input_.size() / 2) {  // sooner, the same bytes would be moved again and again
     input_.erase(input_.begin(), input_.begin() + static_cast<ptrdiff_t>(used));
     dropped_ += used;
     bit_ %= 8;

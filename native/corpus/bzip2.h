@@ -1,7 +1,7 @@
-// A bzip2 decoder of our own: the format is small, and so the addon needs no system library.
-// Streams may follow each other (Wikimedia's multistream dumps); the checksums of every block and
-// stream are checked; whatever is wrong is an error that names the byte of the compressed file.
-// Blocks are decoded by several threads ahead of their turn, in files of one stream too.
+// A bzip2 decoder of our own: the format is small, and the addon then needs no system library.
+// Streams may follow each other (Wikimedia's multistream dumps). The checksums of every block and
+// stream are checked, and errors name the byte of the compressed file. Several threads decode
+// blocks ahead of their turn, in files of one stream too.
 // Format: https://github.com/dsnet/compress/blob/master/doc/bzip2-format.pdf
 #pragma once
 
@@ -17,7 +17,7 @@ namespace leia::corpus {
 
 class Bzip2Decoder {
  public:
-  // With one thread all is decoded in decode(); with more, that many others decode ahead.
+  // With one thread, decode() does all the work; with more, that many others decode ahead.
   explicit Bzip2Decoder(int threads);
 
   // Appends compressed bytes; `last` says that none follow.
@@ -32,7 +32,7 @@ class Bzip2Decoder {
   // Reads a whole block into ready_. False if that needs further input, or at the end.
   bool next_block();
   void read_block(BitReader& bits);
-  // Looks for the beginnings of blocks in the input not yet looked at and hands them to the pool.
+  // Looks for the beginnings of blocks in new input and gives them to the pool.
   void look_ahead();
   void add_block(uint64_t end_byte);
 
@@ -48,7 +48,7 @@ class Bzip2Decoder {
   uint32_t stream_crc_ = 0;
   BlockDecoder block_;
   std::vector<uint8_t> ready_;  // the last block
-  size_t taken_ = 0;            // bytes of it
+  size_t taken_ = 0;            // bytes of it that decode() has given out
   uint64_t looked_ = 0;         // byte of the file where the search for magics goes on
   std::optional<uint64_t>
       candidate_;  // bit of the file where a block seems to begin, its end unseen

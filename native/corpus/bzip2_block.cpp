@@ -47,8 +47,8 @@ uint32_t crc_of(const uint8_t* data, size_t size) {
   return ~crc;
 }
 
-// Where the first four equal bytes end, or `end`. Of every three bytes one is compared with the
-// next: four equal ones are not missed.
+// Where the first four equal bytes end, or `end`. It compares every third byte with the next one,
+// which misses no four equal bytes.
 size_t end_of_four(const uint8_t* bytes, size_t begin, size_t end) {
   for (size_t at = begin; at + 1 < end; at += 3) {
     if (bytes[at] != bytes[at + 1]) continue;
@@ -101,7 +101,7 @@ void BlockDecoder::read_code(BitReader& bits, Code& code, int alphabet) {
   std::array<uint16_t, kMaxLength + 1> counts{};
   int length = static_cast<int>(bits.read(5));
   for (int symbol = 0; symbol < alphabet; ++symbol) {
-    // A length moves by steps of one; more steps than there are lengths lead nowhere.
+    // A length changes by steps of one; more steps than there are lengths are an error.
     for (int steps = 0; bits.read(1) != 0; ++steps) {
       length += bits.read(1) != 0 ? -1 : 1;
       if (steps > 2 * kMaxLength) bits.corrupt("a code length does not settle");

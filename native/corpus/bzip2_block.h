@@ -1,6 +1,6 @@
-// One block of bzip2: found by its place in the input, and decoded without knowing what comes
-// before it. So the blocks of a file can be decoded side by side, and in order where that is not
-// possible. Format: https://github.com/dsnet/compress/blob/master/doc/bzip2-format.pdf
+// One block of bzip2. Its place in the input is enough to decode it, whatever comes before. So the
+// blocks of a file can be decoded side by side, and in order where that is not possible. Format:
+// https://github.com/dsnet/compress/blob/master/doc/bzip2-format.pdf
 #pragma once
 
 #include <array>
@@ -18,7 +18,8 @@ inline constexpr uint64_t kEndMagic = 0x177245385090;    // its square root
 inline constexpr int kMagicBits = 48;
 inline constexpr size_t kMaxBlockSize = 900'000;
 
-// Bits of the input, most significant first. Past the end it gives zeros; check() tells.
+// Reads bits of the input, most significant first. Past the end it gives zeros, which check()
+// reports.
 class BitReader {
  public:
   // `dropped`: bytes of the file before `data`, for messages. Starts at bit `bit` of `data`.
@@ -73,7 +74,7 @@ class BitReader {
   uint64_t dropped_;
   uint64_t buffer_ = 0;  // the next bits at the top
   int held_ = 0;
-  int64_t padding_ = 0;  // of these, zeros from past the end
+  int64_t padding_ = 0;  // how many of these are zeros from past the end
 };
 
 class BlockDecoder {

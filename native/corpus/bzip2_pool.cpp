@@ -11,7 +11,7 @@ namespace leia::corpus {
 
 namespace {
 
-// Text fits; what consists of long runs and would take more memory is left to be decoded in order.
+// Text needs no more. Blocks of long runs, which would take more memory, are decoded in order.
 constexpr size_t kMostBytes = 4 * kMaxBlockSize;
 
 }  // namespace
@@ -37,7 +37,7 @@ void Bzip2Pool::add(uint64_t bit, std::vector<uint8_t> input) {
     try {
       workers_.emplace_back([this] { serve(); });
     } catch (const std::system_error&) {
-      // No further thread to be had: those that are there, or at least the taker, do the work.
+      // The system gives no further thread: those that run, or at least the taker, do the work.
     }
   }
 }
@@ -52,7 +52,7 @@ std::optional<Bzip2Pool::Block> Bzip2Pool::take(uint64_t bit, BlockDecoder& deco
   while (!tasks_.empty() && tasks_.front()->bit < bit) forget();
   if (tasks_.empty() || tasks_.front()->bit != bit) return std::nullopt;
   const std::shared_ptr<Task> task = tasks_.front();
-  // Rather than wait for a thread to begin with it, the caller decodes it itself.
+  // No thread has begun with it: the caller decodes it itself instead of waiting.
   const bool untouched = task->state == State::waiting;
   while (!untouched && task->state < State::done) {
     if (waiting_.empty()) {
@@ -85,7 +85,7 @@ void Bzip2Pool::work(std::unique_lock<std::mutex>& lock, BlockDecoder& decoder) 
   try {
     decode(decoder, *task);
   } catch (const std::exception&) {
-    state = State::failed;  // no block after all, or a damaged one: in its turn it will be said
+    state = State::failed;  // it is no block, or a damaged one: decoding in order reports that
   }
   lock.lock();
   task->state = state;

@@ -1,6 +1,6 @@
 // Threads that decode blocks of bzip2 before their turn comes. A block begins with a 48-bit magic
-// at any bit, which data may hold by chance: what is decoded here is only a guess, and who reads
-// the file in order asks for the blocks that really are there.
+// at any bit. Data may contain the magic by chance, so what is decoded here is a guess; the reader
+// of the file asks for the blocks that are really there.
 #pragma once
 
 #include <condition_variable>
@@ -25,7 +25,7 @@ class Bzip2Pool {
     std::vector<uint8_t> bytes;
   };
 
-  // As many threads decode, the one that takes the blocks among them.
+  // So many threads decode; the one that takes the blocks is one of them.
   explicit Bzip2Pool(int threads) : threads_(threads) {}
   ~Bzip2Pool();
   Bzip2Pool(const Bzip2Pool&) = delete;
@@ -39,8 +39,8 @@ class Bzip2Pool {
   // `input` holds it, its first bit is bit `bit % 8` of the first byte.
   void add(uint64_t bit, std::vector<uint8_t> input);
 
-  // The block that begins at this bit, once it is decoded; none if it was never added, nobody has
-  // begun with it, or it is damaged. Decodes others while it waits. Forgets all blocks before it.
+  // The block that begins at this bit, once it is decoded; none if it was never added, no thread
+  // has begun with it, or it is damaged. Decodes others while it waits. Drops all blocks before it.
   std::optional<Block> take(uint64_t bit, BlockDecoder& decoder);
 
  private:
@@ -53,13 +53,13 @@ class Bzip2Pool {
   };
 
   void serve();
-  // Decodes the first block that waits; the lock is open meanwhile.
+  // Decodes the first block that waits, without holding the lock meanwhile.
   void work(std::unique_lock<std::mutex>& lock, BlockDecoder& decoder);
   static void decode(BlockDecoder& decoder, Task& task);
 
   const int threads_;
   std::deque<std::shared_ptr<Task>> tasks_;    // in the order of the file; of one thread
-  std::deque<std::shared_ptr<Task>> waiting_;  // guarded, as are the states
+  std::deque<std::shared_ptr<Task>> waiting_;  // guarded by the lock, as are the states
   std::mutex mutex_;
   std::condition_variable wake_, finished_;
   bool stop_ = false;

@@ -52,7 +52,7 @@ bool is_escaped(uint8_t byte) {
 constexpr size_t kStretch = 16;
 
 bool has_escapes(std::string_view stretch) {
-  uint8_t escaped = 0;  // a byte, for which many are looked at together
+  uint8_t escaped = 0;  // a byte, so that the compiler looks at many together
   for (const char sign : stretch) {
     escaped = static_cast<uint8_t>(escaped | is_escaped(static_cast<uint8_t>(sign)));
   }
@@ -109,7 +109,8 @@ void JsonLine::string(std::u16string_view text) {
         to = write_escape(unit, to);
         continue;
       }
-      // Both in any case: blanks alternate with letters of two bytes, and no branch would guess it.
+      // Writes both bytes always: blanks alternate with letters of two bytes, which no branch
+      // predicts.
       std::memcpy(to, entry.bytes.data(), 2);
       to += entry.width;
     } else if ((unit & 0xf800) != 0xd800) {

@@ -13,7 +13,7 @@ namespace leia::corpus {
 // its name, finish. Half of a surrogate pair is written as an escape.
 class JsonLine {
  public:
-  // What a line takes at most: its strings have so many units, of UTF-16 or UTF-8, in all.
+  // The most bytes that a line takes whose strings have so many units, of UTF-16 or UTF-8, in all.
   static constexpr size_t most_bytes(size_t units, size_t anchors) {
     return kMostOfUnit * units + kMostOfKeys * (anchors + 1);
   }

@@ -11,7 +11,7 @@ struct Reference {
   char sign;
 };
 
-// In the order of how often they come up.
+// The most frequent ones first.
 constexpr std::array<Reference, 6> kReferences = {{
     {"&lt;", '<'},
     {"&gt;", '>'},
@@ -29,7 +29,7 @@ const Reference* reference_at(std::string_view text) {
   return nullptr;
 }
 
-// Whether there is nothing that XML does not allow, nor a carriage return.
+// Whether all bytes are allowed in XML and none is a carriage return.
 bool is_usual(std::string_view xml) {
   // Without branches, so that many bytes are looked at together.
   const auto* bytes = reinterpret_cast<const uint8_t*>(xml.data());
@@ -55,7 +55,7 @@ bool is_usual_text(std::string_view text) {
   return true;
 }
 
-// Resolves the common references of a text in its place; its length then.
+// Resolves the common references of a text in its place and returns its new length.
 size_t resolve_references(std::span<char> text) {
   std::string_view rest(text.data(), text.size());
   char* to = text.data();

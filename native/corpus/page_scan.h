@@ -1,6 +1,6 @@
 // Finds the pages in a piece of a dump. Wikimedia writes them all in one shape, so looking for the
-// next bracket is enough, several times faster than a parser of all XML, to which any other piece
-// is left.
+// next bracket is enough. That is several times faster than a parser for all XML, which reads any
+// other piece.
 #pragma once
 
 #include <array>
@@ -29,7 +29,7 @@ struct PagePart {
 struct ScannedPage {
   std::array<PagePart, kPageFields> fields;
   int32_t redirects = 0;  // whether it has a <redirect>
-  int32_t deleted = 0;    // whether its text was
+  int32_t deleted = 0;    // whether its text was deleted
   int32_t end = 0;        // of the page in the piece
 
   PagePart& operator[](PageField field) { return fields[static_cast<size_t>(field)]; }

@@ -17,7 +17,7 @@ struct Character {
   size_t units;
 };
 
-// Half of a surrogate pair is no character: what a text in UTF-8 has instead.
+// What a text in UTF-8 has in place of half of a surrogate pair, which is no character.
 Character character_at(const char16_t* at, const char16_t* end) {
   const char32_t unit = *at;
   if ((unit & 0xf800) != 0xd800) return {unit, 1};
@@ -93,7 +93,7 @@ const Encoding& Bpe::encode(std::u16string_view text) {
   std::replace_copy(text.begin(), text.end(), units_.begin() + 1, u' ', kSpace);
 
   const char16_t* const end = units_.data() + units_.size();
-  // The "▁" before the text is none of its characters.
+  // The "▁" before the text is not one of its characters.
   int32_t position = -1;
   Character character = character_at(units_.data(), end);
   for (const char16_t* at = units_.data(); at < end;) {
@@ -112,7 +112,7 @@ const Encoding& Bpe::encode(std::u16string_view text) {
     } while (joins(left, character.point));
     add_piece({start, at}, hash, first);
   }
-  // What that "▁" is part of covers the first character, also if it is all there is.
+  // The token with that "▁" covers the first character, even if the token has nothing else.
   for (size_t i = 0; i < encoding_.starts.size() && encoding_.starts[i] < 0; ++i) {
     encoding_.starts[i] = 0;
     encoding_.ends[i] = std::max(1, encoding_.ends[i]);
@@ -186,7 +186,7 @@ void Bpe::merge(std::u16string_view piece) {
     if (left.id < 0 || left.next < 0) continue;  // merged into another, or the last meanwhile
     Symbol& right = symbols_[static_cast<size_t>(left.next)];
     const Rank* rank = ranks_.find(static_cast<uint32_t>(left.id), static_cast<uint32_t>(right.id));
-    if (rank == nullptr || rank->merged != best.merged) continue;  // another pair by now
+    if (rank == nullptr || rank->merged != best.merged) continue;  // it is another pair by now
     left.id = best.merged;
     left.end = right.end;
     left.next = right.next;
@@ -202,7 +202,7 @@ void Bpe::add_symbol(int32_t id, int32_t start) {
   symbols_.push_back({id, start, start + 1, place - 1, place + 1});
 }
 
-// Remembers that a symbol and the next can be merged, if so.
+// Adds a symbol and the next to the candidates, if they can be merged.
 void Bpe::consider(int32_t place) {
   const Symbol& left = symbols_[static_cast<size_t>(place)];
   if (left.next < 0) return;

@@ -1,9 +1,10 @@
 // Byte-pair encoding as LLaMA's tokenizer has it (SentencePiece's BPE with byte fallback; the BPE
-// model of Hugging Face's tokenizers without a pre-tokeniser): a text is one word, its characters
-// are merged pair by pair, the pair of the lowest rank first, of equal ones the first in the text.
+// model of Hugging Face's tokenizers without a pre-tokeniser). A text is one word. Its characters
+// are merged pair by pair: the pair of the lowest rank first, and of equal ones the first in the
+// text.
 //
-// Two characters that no merge ever joins have tokens of their own on either side, whatever stands
-// around them. So a text is cut between these first, and the tokens of short pieces are remembered.
+// No token spans two neighbouring characters that no merge ever joins, whatever stands around them.
+// So a text is first cut between such characters, and the tokens of short pieces are remembered.
 #pragma once
 
 #include <array>
@@ -40,11 +41,12 @@ class Bpe {
   // `tokens` by id, `merges` by rank, `bytes` the id of each byte.
   Bpe(std::span<const Token> tokens, std::span<const Merge> merges, std::span<const int32_t> bytes);
 
-  // The tokens of a text with "▁" before it and for every space. They stay until the next text.
+  // The tokens of a text, with "▁" before it and in place of every space. They are valid until the
+  // next text.
   const Encoding& encode(std::u16string_view text);
 
  private:
-  // Of the symbols of a piece, which become fewer by merging.
+  // A symbol of a piece. Merging makes fewer of them.
   struct Symbol {
     int32_t id;
     int32_t start, end;      // code points of the piece
@@ -84,7 +86,7 @@ class Bpe {
 
   PairTable<Rank> ranks_;
   PairTable<bool> joined_;
-  std::vector<int32_t> characters_;  // ids of those of the basic plane, -1 for none
+  std::vector<int32_t> characters_;  // ids of the characters of the basic plane, -1 for none
   std::unordered_map<char32_t, int32_t> further_characters_;
   std::array<int32_t, kBytes> bytes_;
 

@@ -1,4 +1,4 @@
-// What is known of pairs of numbers: a hash table with open addressing, filled once.
+// A value for each of some pairs of numbers: a hash table with open addressing, filled once.
 #pragma once
 
 #include <bit>
@@ -11,12 +11,12 @@ namespace leia::tokenizer {
 template <class Value>
 class PairTable {
  public:
-  // For so many pairs at most.
+  // Makes room for so many pairs.
   explicit PairTable(size_t pairs) : slots_(std::bit_ceil(2 * pairs + 2)) {
     shift_ = std::countl_zero(slots_.size() - 1);
   }
 
-  // The last value of a pair counts.
+  // Sets the value of a pair in place of an earlier one.
   void set(uint32_t left, uint32_t right, const Value& value) {
     const uint64_t key = key_of(left, right);
     Slot* slot = &slots_[first_slot(key)];

@@ -1,4 +1,4 @@
-// The wikitext of a page as an article: plain text, and the links in it by code points.
+// Turns the wikitext of a page into an article: plain text, and its links by code points.
 #pragma once
 
 #include <cstdint>
@@ -31,7 +31,7 @@ class ArticleReader {
   ArticleReader(const ArticleReader&) = delete;
   ArticleReader& operator=(const ArticleReader&) = delete;
 
-  // Reads a page; its text and anchors hold until the next one is read.
+  // Reads a page; its text and anchors are valid until the next one is read.
   Passage read(std::string_view wikitext);
   std::string_view text() const { return paragraphs_.text(); }
   // In order, without overlaps, not empty, without blanks at their ends.

@@ -8,7 +8,7 @@ namespace leia::corpus::wikitext {
 namespace {
 
 constexpr Character kNoCharacter = {0xfffd, 1};
-// Bytes whose number is a byte, so that many are counted together.
+// How many bytes are counted together: their count fits a byte.
 constexpr size_t kStretch = 128;
 
 }  // namespace
@@ -34,7 +34,7 @@ Character decode_long(const char* at) {
 Character decode_before(const char* begin, const char* at) {
   const char* first = at - 1;
   while (first > begin && first > at - 4 && is_continuation(*first)) --first;
-  // The text goes on behind `at`, but what begins here must end there.
+  // More text follows `at`, but a character that begins here must end at or before it.
   const auto size = static_cast<uint32_t>(at - first);
   const Character character = decode(first);
   return character.size == size ? character : kNoCharacter;

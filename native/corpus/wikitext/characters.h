@@ -1,5 +1,5 @@
-// Characters of UTF-8 text, and what the readers of wikitext ask of one. What Unicode knows of a
-// character comes from JavaScript, as a table, and so from one place
+// Characters of UTF-8 text, and what the readers of wikitext ask of one. The Unicode properties of
+// characters come from JavaScript as a table, so that they have one source
 // (lib/corpus/wikitext/characters.ts).
 #pragma once
 
@@ -19,16 +19,16 @@ enum Property : uint8_t {
   kWord = 2,     // letters and digits
   kTrail = 4,    // a letter that belongs to the link it follows
   kSwitch = 8,   // may stand in the name of a behaviour switch
-  kWide = 16,    // the same between the wide underscores of Japanese
-  kOdd = 32,     // a link's target that has it may not be the title as it stands,
-  kMoving = 64,  // nor one that has two of these in a row, which Unicode NFC may exchange
+  kWide = 16,    // the same for a switch written with the wide underscores of Japanese
+  kOdd = 32,     // a link's target with such a character may differ from the page's title,
+  kMoving = 64,  // so may one with two of these in a row, which Unicode NFC may exchange
 };
 
 inline bool is_ascii_letter(char sign) {
   const char small = static_cast<char>(sign | 0x20);
   return small >= 'a' && small <= 'z';
 }
-// With ASCII letters small.
+// The text with its ASCII letters in lower case.
 std::string in_small_letters(std::string_view text);
 
 struct Character {
@@ -40,7 +40,7 @@ inline bool is_continuation(char byte) {
   return (static_cast<uint8_t>(byte) & 0xc0) == 0x80;
 }
 
-// The same for characters of four bytes, and for what is none.
+// The same for characters of four bytes, and for bytes that are no character.
 Character decode_long(const char* at);
 
 // The character at `at`. What is not UTF-8 is U+FFFD, byte by byte; a byte that is no continuation
@@ -82,10 +82,10 @@ class Characters {
   }
   bool has(uint32_t point, uint8_t property) const { return (properties(point) & property) != 0; }
 
-  // Past all characters of this property, and these signs, up to `end`.
+  // Moves past all characters of this property, and these signs, up to `end`.
   const char* skip(const char* at, const char* end, uint8_t property,
                    std::u32string_view signs = {}) const;
-  // Back over them, down to `begin`.
+  // Moves back over them, down to `begin`.
   const char* skip_back(const char* begin, const char* at, uint8_t property) const;
   std::string_view trim(std::string_view text) const;
   bool contains(std::string_view text, uint8_t property) const;

@@ -8,8 +8,8 @@ namespace leia::corpus::wikitext {
 
 namespace {
 
-// A tag in text without markup is an editor's accident if its attributes are no longer than this,
-// in UTF-16 units.
+// A tag in text without markup counts as an editor's mistake if its attributes are no longer than
+// this, in UTF-16 units.
 constexpr size_t kLongestAttributes = 60;
 
 std::string_view between(const char* start, const char* end) {
@@ -29,8 +29,8 @@ std::string_view find_end_tag(std::string_view text, std::string_view name,
   return {};
 }
 
-// How much of the beginning of `text` is markup, if any: whole links, templates and tags in nowiki
-// are mostly an editor's accident.
+// How much of the beginning of `text` is markup: whole links, templates and tags in nowiki are
+// mostly an editor's mistake.
 size_t accidental_markup(std::string_view text) {
   const char sign = text.front();
   if (sign == '[' || sign == ']') return text.substr(1).starts_with(sign) ? 2 : 0;

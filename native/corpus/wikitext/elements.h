@@ -20,7 +20,7 @@ class Elements {
   // Begins a page.
   void begin();
   // The element of a start tag: what follows its end tag, or null if it has none, and its text,
-  // which holds until the next is read.
+  // which is valid until the next is read.
   struct Element {
     const char* end;
     std::string_view text;
@@ -33,7 +33,7 @@ class Elements {
   const Characters& characters_;
   std::unordered_map<std::string, size_t> formulas_;  // their numbers by their content
   size_t formula_count_ = 0;
-  std::unordered_set<std::string> endless_;  // names of which no end tag follows any more
+  std::unordered_set<std::string> endless_;  // names whose last end tag has been passed
   std::string text_;
 };
 

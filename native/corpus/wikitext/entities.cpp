@@ -124,7 +124,7 @@ std::optional<uint32_t> numbered(std::string_view body) {
   return static_cast<uint32_t>(point);
 }
 
-// The reference that `amp;` before this text should have been the '&' of: `&amp;nbsp;`.
+// The reference that stands behind `amp;` and lost its '&' to it, as in `&amp;nbsp;`.
 std::optional<Entity> written_twice(std::string_view text) {
   size_t letters = 0;
   while (letters < 9 && letters < text.size() && is_ascii_letter(text[letters])) ++letters;

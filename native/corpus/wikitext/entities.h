@@ -13,7 +13,7 @@ namespace leia::corpus::wikitext {
 
 struct Entity {
   uint32_t point;
-  size_t size;  // of what is written, in bytes
+  size_t size;  // of the reference as it is written, in bytes
 };
 
 // The reference that `text` begins with, an '&'.

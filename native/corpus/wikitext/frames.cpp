@@ -6,7 +6,7 @@ namespace leia::corpus::wikitext {
 
 namespace {
 
-// What ends a link's label at the beginning of the next line.
+// Signs that end a link's label if the next line begins with them.
 constexpr std::string_view kBreaksLabel = "\n*#:;={|!";
 
 // Whether a frame that is open at the end of a line ends there.
@@ -51,7 +51,7 @@ Frame OpenFrames::pop() {
 
 void OpenFrames::abandon() {
   const Frame frame = pop();
-  // An image whose end is missing: what there was of it is parameters and caption.
+  // An image whose end is missing: all that was read of it is parameters and caption.
   if (frame.kind == FrameKind::kLink && frame.link.target.kind == TargetKind::kHidden) {
     pieces_.cut(frame.start);
   }

@@ -1,6 +1,6 @@
-// What is open at a place in the wikitext: templates, tables, links, one in the other. A frame
-// remembers how long the list of pieces was when it began; its end cuts the list back or makes a
-// link of what came since.
+// What is open at a place in the wikitext: templates, tables and links, nested. A frame remembers
+// how long the list of pieces was when it began; its end cuts the list back to that length, or
+// makes a link of the pieces since.
 #pragma once
 
 #include <cstdint>
@@ -30,7 +30,7 @@ enum class TargetKind : uint8_t {
 
 struct Target {
   TargetKind kind = TargetKind::kUnread;
-  // The article's title, or of `kText` what is shown where no label is given.
+  // The article's title; for `kText`, what is shown if there is no label.
   Name name = {};
 };
 
@@ -42,7 +42,7 @@ struct Brace {
 struct OpenLink {
   Target target;
   Name written;
-  bool opaque;     // a template stood in the target, so nobody knows where it leads
+  bool opaque;     // a template stood in the target, so where it leads is unknown
   uint32_t links;  // finished before this one began
 };
 
@@ -68,10 +68,10 @@ class OpenFrames {
   explicit OpenFrames(Pieces& pieces) : pieces_(pieces) { begin(); }
 
   void begin();
-  // How many are open, and how many of them are templates.
+  // How many frames are open, and how many of them are templates.
   size_t size() const { return frames_.size() - kOutside; }
   size_t braces() const { return braces_; }
-  // The innermost, and the one around it; of kind `kNone` where there is none.
+  // The innermost frame and the one around it; of kind `kNone` if there is none.
   Frame& top() { return frames_.back(); }
   const Frame& parent() const { return frames_[frames_.size() - 2]; }
   bool in(FrameKind kind) const { return frames_.back().kind == kind; }
@@ -80,19 +80,19 @@ class OpenFrames {
     return in(FrameKind::kLink) && frames_.back().link.target.kind == TargetKind::kUnread;
   }
 
-  // A new one, from this place of the pieces on.
+  // Opens a frame at this place of the pieces.
   Frame& push(FrameKind kind, uint32_t start);
   Frame pop();
-  // Ends the top without its end; its content stays as text.
+  // Closes the top frame although its end is missing; its content stays as text.
   void abandon();
-  // Ends what cannot go on in the next line, which begins with this byte; at the end of the text
-  // -1.
+  // Closes what cannot continue in the next line, which begins with this byte, or -1 at the end of
+  // the text.
   void end_line(int following);
-  // Ends inline constructs that cannot go on here.
+  // Closes inline constructs that cannot continue here.
   void abandon_inline();
 
  private:
-  // Frames that are none, so that there always are a top and one around it.
+  // Two placeholders, so that there always are a top and one around it.
   static constexpr size_t kOutside = 2;
 
   Pieces& pieces_;

@@ -23,14 +23,14 @@ Bytes load(const char* at) {
 
 static_assert(MarkupMap::kSeen == sizeof(Bytes) + 2);
 
-// All bits of each of the bytes at `at` where markup may begin. A single wide underscore is taken
-// for two, and so may be what has its first and last byte.
+// Sets all bits of each byte at `at` where markup may begin. It takes a single wide underscore for
+// two, and may take so a character with the same first and last byte.
 Bytes beginnings(const char* at) {
   const Bytes here = load(at);
   const Bytes next = load(at + 1);
   const Bytes third = load(at + 2);
   const auto is = [&here](char sign) { return here == static_cast<uint8_t>(sign); };
-  // `{`, `|` and `}`, and what differs from them by the bit of 0x20: `[`, `\` and `]`.
+  // `{`, `|` and `}`, and the signs that differ from them in bit 0x20: `[`, `\` and `]`.
   const Bytes from_brace = (here | uint8_t{0x20}) - static_cast<uint8_t>('{');
   return (Bytes)(((from_brace <= uint8_t{2}) & (here != static_cast<uint8_t>('\\'))) | is('<') |
                  is('&') | is('\n') | ((is('\'') | is('_')) & (here == next)) |
@@ -38,7 +38,7 @@ Bytes beginnings(const char* at) {
                  (is(kWideUnderscores[0]) & (third == static_cast<uint8_t>(kWideUnderscores[2]))));
 }
 
-// A bit of each.
+// One bit of each byte.
 uint64_t bits_of(Bytes bytes) {
 #ifdef __SSE2__
   return static_cast<uint16_t>(_mm_movemask_epi8((__m128i)bytes));

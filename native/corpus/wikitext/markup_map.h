@@ -1,5 +1,5 @@
-// Where in a page markup may begin, found for many bytes together before the page is read: text
-// between markup is short, and looking for its end byte by byte costs more than to read it.
+// Finds where in a page markup may begin, for many bytes together, before the page is read: text
+// between markup is short, and looking for its end byte by byte costs more than reading it.
 #pragma once
 
 #include <cstddef>
@@ -11,10 +11,10 @@ namespace leia::corpus::wikitext {
 
 class MarkupMap {
  public:
-  // Bytes that are looked at from a place in the page.
+  // How many bytes are looked at from a place in the page.
   static constexpr size_t kSeen = 18;
 
-  // Looks through a page, which so many bytes follow that begin no markup.
+  // Looks through a page. At least kSeen bytes must follow it that begin no markup.
   void begin(std::string_view page);
 
   // The first place from `at` on where markup may begin: any of `<[]{}|&` and line breaks, two
@@ -24,7 +24,7 @@ class MarkupMap {
 
  private:
   std::string_view page_;
-  std::vector<uint64_t> bits_;  // one a byte
+  std::vector<uint64_t> bits_;  // one bit for each byte of the page
 };
 
 }  // namespace leia::corpus::wikitext

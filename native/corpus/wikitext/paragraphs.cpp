@@ -8,9 +8,9 @@ namespace leia::corpus::wikitext {
 
 namespace {
 
-// Room behind the text for whole characters to be looked at, and for copies of whole stretches.
+// Room behind the text: characters are looked at whole, and stretches are copied whole.
 constexpr size_t kPadding = Pieces::kPadding;
-// What was taken for a longer text is given back.
+// Memory beyond this, which a longer text needed, is given back.
 constexpr size_t kMostKept = size_t{4} << 20;
 constexpr size_t kMostSigns = 6;  // of a heading
 constexpr size_t kRule = 4;       // dashes
@@ -19,7 +19,7 @@ constexpr size_t kTailUnits = 20;
 constexpr std::u32string_view kSentenceEnds =
     U".!?\u2026:;\u3002\uff0e\uff01\uff1f\uff1a\uff1b\u061f\u06d4\u0964\u0965\u1362\u0589";
 
-// What is no word at a line's start, beside blanks.
+// Signs that are no word at a line's start, beside blanks.
 constexpr std::u32string_view kLineMarks = U"*#:;,\u3001\u060c\uff0c";
 
 bool ends_sentence(uint32_t point) {
@@ -33,8 +33,8 @@ static_assert(kPadding >= kStretch);
 // Whether there are tabs, or blanks or controls in a row.
 bool is_odd(std::string_view text) {
   const auto low = [](char byte) { return static_cast<uint8_t>(byte) <= ' '; };
-  // Without branches, which blanks between words would make expensive.
-  uint8_t odd = 0;  // a byte, for which many are looked at together
+  // Without branches: blanks between words would be mispredicted.
+  uint8_t odd = 0;  // a byte, so that the compiler looks at many together
   for (size_t i = 0; i + 1 < text.size(); ++i) {
     const bool here = (text[i] == '\t') | (low(text[i]) & low(text[i + 1]));
     odd = static_cast<uint8_t>(odd | here);
@@ -82,7 +82,7 @@ void Paragraphs::make(const Passage& passage, const Pieces& pieces) {
   drop_headings(0);
 }
 
-// Begins and ends links at this place; the next place where one does.
+// Begins and ends links at this place. Returns the next place where a link begins or ends.
 uint32_t Paragraphs::pass_links(uint32_t place) {
   const std::vector<Link>& links = pieces_->links();
   for (; next_link_ < links.size(); ++next_link_) {
@@ -115,7 +115,7 @@ void Paragraphs::add(std::string_view piece) {
   line_.end += piece.size();
 }
 
-// The same with what may have line breaks.
+// The same with text that may have line breaks.
 void Paragraphs::add_lines(std::string_view piece) {
   while (true) {
     const size_t end = piece.find('\n');
@@ -150,7 +150,7 @@ void Paragraphs::line(Span line) {
   paragraph(line);
 }
 
-// The level of a line that begins with `=`, if it is a heading, `== Title ==`, or 0.
+// The level of a line that begins with `=`, or 0 if it is no heading, `== Title ==`.
 size_t Paragraphs::heading_level(Span line) const {
   const size_t end = trim(line).end;
   const size_t opening = std::min(row_end(line.start, end) - line.start, kMostSigns);
@@ -159,8 +159,8 @@ size_t Paragraphs::heading_level(Span line) const {
   return end - line.start > 2 * level ? level : 0;
 }
 
-// The title of `== Title == text`, which is a heading to readers of the source, if not to the wiki.
-// Its start is that of the line if there is none.
+// The title of `== Title == text`, which is a heading to readers of the source, though not to the
+// wiki. If there is no title, it begins where the line does.
 Paragraphs::Span Paragraphs::broken_heading(Span line) const {
   const Span none = {line.start, line.start};
   const size_t start = row_end(line.start, line.end);
@@ -173,7 +173,7 @@ Paragraphs::Span Paragraphs::broken_heading(Span line) const {
 }
 
 void Paragraphs::heading(size_t level, Span title) {
-  // A heading replaces the ones before it that had no text, unless it belongs under them.
+  // A heading replaces those before it that had no text, unless it is below them.
   drop_headings(level);
   if (!has_word(title)) return;
   headings_.push_back({level, length_, links_.size()});
@@ -182,7 +182,7 @@ void Paragraphs::heading(size_t level, Span title) {
   if (!ends_sentence(decode_before(text_.data(), end).point)) text_[length_++] = '.';
 }
 
-// Takes back the headings without text from this level on.
+// Removes the headings without text from this level on.
 void Paragraphs::drop_headings(size_t level) {
   while (!headings_.empty() && headings_.back().level >= level) {
     length_ = headings_.back().length;
@@ -203,7 +203,7 @@ void Paragraphs::paragraph(Span line) {
   write(part);
 }
 
-// Whether a line is what is left of a table.
+// Whether a line is the rest of a table.
 bool Paragraphs::is_of_table(Span line) const {
   const std::string_view rest = view(trim(line));
   if (rest.starts_with('!')) return in_table_;
@@ -250,7 +250,7 @@ bool Paragraphs::has_link(Span part) const {
   });
 }
 
-// Moves a part of the line to its place: no blanks at its ends and in rows, links without blanks.
+// Moves a part of the line to its place: without blanks at its ends, in rows, or around links.
 void Paragraphs::write(Span part) {
   part = trim(part);
   length_ = next_start();
@@ -271,10 +271,11 @@ void Paragraphs::write(Span part) {
   move({from, part.end}, odd);
 }
 
-// Moves a part of a line that has begun already; `odd` if it may have tabs, or blanks in a row.
+// Moves a part of a line that has begun already; `odd` means that it may have tabs or blanks in a
+// row.
 void Paragraphs::move(Span part, bool odd) {
   if (!odd) return shift(part);
-  // Most stretches have none all the same.
+  // Most stretches have none even so.
   for (size_t at = part.start; at < part.end; at += kStretch) {
     const Span stretch = {at, std::min(at + kStretch, part.end)};
     const bool joins = text_[at] == ' ' && length_ > 0 && text_[length_ - 1] == ' ';
@@ -299,7 +300,7 @@ void Paragraphs::join_blanks(Span part) {
   for (size_t at = part.start; at < part.end; ++at) {
     const bool blank = text[at] == ' ' || text[at] == '\t';
     text[length_] = blank ? ' ' : text[at];
-    // Without a branch, which would be guessed wrongly at each blank.
+    // Without a branch, which would be mispredicted at each blank.
     length_ += static_cast<size_t>(!(blank & after_blank));
     after_blank = blank;
   }

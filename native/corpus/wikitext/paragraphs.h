@@ -1,6 +1,6 @@
-// Turns text with line structure into paragraphs, one a line: headings lose their signs and end in
-// a full stop, list items their marks, and what holds no words (rules, rests of tables) goes. Links
-// move along with their text.
+// Turns text with line structure into paragraphs, one a line. Headings lose their signs and get a
+// full stop, list items lose their marks, and lines without words (rules, rests of tables) are
+// dropped. Links move along with their text.
 #pragma once
 
 #include <cstddef>
@@ -78,22 +78,22 @@ class Paragraphs {
   const Characters& characters_;
   const Lists lists_;
   const Pieces* pieces_ = nullptr;
-  // The lines that are done; behind them the one being read, which then moves to its place.
+  // The finished lines; behind them the one being read, which then moves to its place.
   std::vector<char> text_;
-  size_t length_ = 0;  // of the lines that are done, as are the links
+  size_t length_ = 0;  // of the finished lines; `links_` has their links
   std::vector<TextLink> links_;
   std::vector<Heading> headings_;
 
   // The line being read.
   Span line_ = {};
   std::vector<TextLink> line_links_;
-  // Where it begins in the passage, and where the table that never ends.
+  // Where it begins in the passage, and where the table begins that never ends.
   size_t line_offset_ = 0;
   size_t table_offset_ = 0;
   bool in_table_ = false;
 
   size_t next_link_ = 0;
-  // Where the open link begins, if none is open, or if it has ended already with its line.
+  // Whether a link is open, or was cut at the end of its line; and where the open one begins.
   enum class Open : uint8_t { kNone, kOpen, kCut } open_ = Open::kNone;
   size_t link_start_ = 0;
 };

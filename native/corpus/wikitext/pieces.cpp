@@ -6,7 +6,7 @@ namespace leia::corpus::wikitext {
 
 namespace {
 
-// What was taken for a longer page is given back.
+// Memory beyond this, which a longer page needed, is given back.
 constexpr size_t kMostKept = size_t{4} << 20;
 // How far from its end a label is searched for a bracket.
 constexpr uint32_t kTailPieces = 8;
@@ -77,7 +77,7 @@ Pieces::Range Pieces::append(std::string_view text) {
 }
 
 void Pieces::push_line_break() {
-  // Many in a row end no more than one.
+  // One mark is enough for several line breaks in a row.
   if (!quotes_.empty() && quotes_.back().length > 0) mark_quotes(length(), 0, Before::kOther);
   push_sign(kNewline);
 }
@@ -142,7 +142,7 @@ void Pieces::replace(uint32_t place, uint32_t apostrophes, bool quoted) {
   ranges_[place] = {range.start, range.end + quoted};
 }
 
-// Whether quotation marks stand right inside or right outside of both places.
+// Whether quotation marks stand directly inside, or directly outside, of both places.
 bool Pieces::is_quoted(uint32_t opening, uint32_t closing) const {
   const bool inside = begins_quoted(opening + 1) && ends_quoted(closing - 1);
   const bool outside = opening > 0 && ends_quoted(opening - 1) && begins_quoted(closing + 1);

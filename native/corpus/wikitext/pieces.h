@@ -29,8 +29,8 @@ struct Link {
 
 class Pieces {
  public:
-  // More bytes than are ever looked at from a place in the source; so many follow it, and in the
-  // end each piece.
+  // More bytes than are ever looked at from a place in the source. So many follow the source, and
+  // in the end each piece.
   static constexpr size_t kPadding = 32;
 
   // Begins a page. The source is copied, and followed by bytes that are no markup.
@@ -51,7 +51,7 @@ class Pieces {
   size_t text_size() const;
   const std::vector<Link>& links() const { return links_; }
 
-  // The text since the list was this long, or the beginning of it if it is longer than that.
+  // The text of the pieces since the list was this long, cut if it is too long.
   std::string_view text_from(uint32_t place, size_t most);
   // Whether the pieces since the list was this long have a '[' near the end that no ']' follows.
   bool has_open_bracket(uint32_t start) const;
@@ -65,11 +65,11 @@ class Pieces {
   void push_line_break();
   // The piece at `place` is a run of apostrophes, or if `length` is 0 the end of a line.
   void mark_quotes(uint32_t place, uint32_t length, Before before);
-  // Marks the pieces since the list was this long that are nothing but two apostrophes or more.
+  // Marks as quotes the pieces since the list was this long that are two or more apostrophes.
   void mark_all_quotes(uint32_t start);
-  // The pieces since the list was this long are a link.
+  // Makes a link of the pieces since the list was this long.
   void add_link(uint32_t start, Name target) { links_.push_back({start, length(), target}); }
-  // Forgets everything since the list was this long.
+  // Drops all pieces since the list was this long.
   void cut(uint32_t start);
 
   // Keeps a name for as long as the page is read.
@@ -78,7 +78,7 @@ class Pieces {
     return std::string_view(names_).substr(kept.start, kept.size);
   }
 
-  // Turns runs of apostrophes into what they show. To be called once, in the end.
+  // Turns runs of apostrophes into what they show. Call it once, at the end.
   void finish();
 
  private:

@@ -18,7 +18,8 @@ uint32_t markup(const QuoteRun& run) {
 }
 
 // When both kinds are unbalanced, one bold is an apostrophe and italics, as in `l'''amour''`.
-// MediaWiki takes the first after a one-letter word, else after a longer word, else after a blank.
+// MediaWiki takes the first one after a one-letter word, or else after a longer word, or else after
+// a blank.
 const QuoteRun* elision(std::span<const QuoteRun> runs) {
   bool bold = false;
   bool italic = false;
@@ -63,7 +64,7 @@ void resolve_quotes(std::span<QuoteRun> runs) {
         italic_is_bold_italic = false;
       }
     } else {
-      // Five: both at once. Bold italics around the same words (a page's own title) get no marks.
+      // Five are both at once. Bold italics around the same words (a page's title) get no marks.
       if (italic != nullptr) {
         close(run, !italic_is_bold_italic);
       } else {

@@ -23,7 +23,7 @@ struct QuoteRun {
   uint32_t length;
   Before before;
   // What it turns into, before quotation marks next to each other are merged.
-  uint32_t apostrophes = 0;  // that are text
+  uint32_t apostrophes = 0;  // how many of them are text
   enum Mark : uint8_t { kNone, kOpening, kClosing } mark = kNone;
 };
 

@@ -24,10 +24,10 @@ const char* end_of_row(const char* at) {
   return end;
 }
 
-// These and blanks leave the line's start where it is, for what counts there only.
+// These signs and blanks do not end the start of a line, where some markup only counts.
 constexpr std::u32string_view kIndentation = U":*#;";
 
-// As often as the text itself is long its parts are read as targets of links.
+// So many times the length of the page may be read as targets of links.
 constexpr size_t kMostReadings = 2;
 
 // The signs of at most so many closing braces end one template or parameter.
@@ -59,7 +59,7 @@ Passage Reader::read(std::string_view wikitext) {
   return finish();
 }
 
-// Where markup may stand next; the end if nowhere.
+// Where markup may begin next, or the end.
 const char* Reader::next_markup() const {
   const char* next = markup_.next(at_);
   return open_.in(FrameKind::kVariant) ? std::find_if(at_, next, separates_variants) : next;
@@ -72,7 +72,7 @@ void Reader::plain(const char* end) {
   at_ = end;
 }
 
-// The sign at the current place, of one byte but for a wide underscore, is ordinary text.
+// Takes the sign at the current place as ordinary text; only a wide underscore has several bytes.
 void Reader::literal() {
   const char* end = at_ + decode(at_).size;
   pieces_.push(at_, end);
@@ -189,8 +189,8 @@ void Reader::open_braces() {
   line_start_ = false;
 }
 
-// A table whose attributes begin here: the rest of the line, not text even if the table is never
-// closed.
+// Opens a table whose attributes begin here. They are the rest of the line and no text, even if the
+// table is never closed.
 void Reader::open_table(const char* attributes) {
   open_.abandon_inline();
   open_.push(FrameKind::kTable, pieces_.length());
@@ -226,7 +226,7 @@ void Reader::close_braces() {
     pieces_.push(end - 1, end);
     line_start_ = false;
   }
-  // Two or more that close nothing are left-over markup.
+  // Two or more braces that close nothing are left-over markup.
 }
 
 // Whether the braces before `end` may close a variant.
@@ -286,7 +286,7 @@ void Reader::open_bracket() {
     line_start_ = false;
     return;
   }
-  // A target cannot contain a link, so the one before was none.
+  // A target cannot contain a link, so the brackets before were no link.
   if (open_.in_target()) open_.abandon();
   const auto links = static_cast<uint32_t>(pieces_.links().size());
   open_.push(FrameKind::kLink, pieces_.length()).link = {{}, {}, false, links};
@@ -298,8 +298,8 @@ void Reader::close_bracket() {
   const bool is_double = is(']', 1);
   if (open_.in(FrameKind::kExternal)) {
     open_.pop();
-    // The second bracket of `[[http://… label]]` goes with the first, but not `[http://…
-    // [[page]]]`.
+    // The second bracket of `[[http://… label]]` is dropped with the first; in `[http://…
+    // [[page]]]` it is not.
     at_ += is_double && !open_.in(FrameKind::kLink) ? 2 : 1;
     return;
   }
@@ -321,8 +321,8 @@ void Reader::close_bracket() {
 void Reader::end_target(Frame& frame) {
   OpenLink& link = frame.link;
   link.target = {TargetKind::kText, {}};
-  // Targets are apart from each other but where addresses stand in them: then, in the end, they are
-  // no titles.
+  // Targets overlap only where addresses stand in them; when the limit is reached, they are no
+  // titles.
   const size_t size = static_cast<size_t>(end_ - pieces_.source());
   if (target_bytes_ > kMostReadings * size) return;
   const std::string_view written = pieces_.text_from(frame.start, LinkTargets::kMostBytes);
@@ -349,20 +349,20 @@ void Reader::close_link() {
   const char* trail_end = characters_.skip(at_, end_, kTrail);
   if (trail_end > at_) pieces_.push(at_, trail_end);
   at_ = trail_end;
-  // A link around links is none: the inner ones win, as on the wiki.
+  // A link around links is no link: the inner ones win, as on the wiki.
   if (target.kind == TargetKind::kArticle && pieces_.links().size() == frame.link.links) {
     pieces_.add_link(frame.start, target.name);
   }
 }
 
-// `[[target]]`: the target is the text, but for the parts that only say where it is.
+// `[[target]]`: the target is shown, without the parts that only say where the page is.
 void Reader::target_as_label(const Frame& frame) {
   const Target& target = frame.link.target;
   if (target.kind == TargetKind::kText && target.name.size > 0) {
     pieces_.cut(frame.start);
     pieces_.push_text(pieces_.name(target.name));
   } else if (frame.link.written.size > 0) {
-    pieces_.mark_all_quotes(frame.start);  // not of what was too long to be read
+    pieces_.mark_all_quotes(frame.start);  // unless it was too long to be read
   }
 }
 
@@ -394,7 +394,7 @@ void Reader::angle() {
   constexpr std::string_view kComment = "<!--";
   constexpr std::string_view kCommentEnd = "-->";
   if (std::equal(kComment.begin(), kComment.end(), at_)) {
-    // Unclosed it goes to the end, as on the wiki.
+    // An unclosed comment reaches to the end, as on the wiki.
     const char* end = find(kCommentEnd, std::min(at_ + kComment.size(), end_));
     at_ = end == end_ ? end_ : end + kCommentEnd.size();
     return;
@@ -403,7 +403,7 @@ void Reader::angle() {
   if (!tag) return literal();
   if (!tag->closed) {
     if (tag->name.size() < 3 && tag->name != "br") return literal();
-    // Never closed by '>': the rest of its line is its attributes.
+    // It is never closed by '>': the rest of the line is its attributes.
     const size_t line = tag->attributes.find('\n');
     at_ = line == std::string_view::npos ? tag->end : tag->attributes.data() + line;
     return;

@@ -1,7 +1,7 @@
 // Reads wikitext in one pass, left to right, into text and link ranges. Pieces of text go to a
-// list; whatever opens (a template, a table, a link) puts a frame on a stack that remembers how
-// long the list was, and its end cuts the list back (template, table, image) or makes a link of
-// what came since. What is never closed just leaves its content as text. Nothing is read twice, so
+// list. A template, table or link that opens puts a frame on a stack, which remembers how long the
+// list was. Its end cuts the list back (template, table, image) or makes a link of the pieces
+// since. A construct that is never closed leaves its content as text. Nothing is read twice, so
 // hostile pages with megabytes of braces or a hundred thousand links take linear time.
 #pragma once
 
@@ -19,8 +19,8 @@
 
 namespace leia::corpus::wikitext {
 
-// Of text without inline markup, but still with its line structure: headings, list marks, residues
-// of tables. The text is in the reader's pieces.
+// Text without inline markup, but still with its line structure: headings, list marks, rests of
+// tables. The text is in the reader's pieces.
 struct Passage {
   static constexpr uint32_t kNoTable = std::numeric_limits<uint32_t>::max();
 
@@ -38,7 +38,7 @@ class Reader {
   Reader(const Reader&) = delete;
   Reader& operator=(const Reader&) = delete;
 
-  // Never fails: any text is wikitext. In UTF-8, of less than 256 MiB.
+  // Reads UTF-8 of less than 256 MiB. Never fails: any text is wikitext.
   Passage read(std::string_view wikitext);
   const Pieces& pieces() const { return pieces_; }
 
@@ -78,8 +78,8 @@ class Reader {
   void element(const Tag& tag);
   Passage finish();
 
-  // Whether this byte stands so far from the current place; far behind the end there still are
-  // some.
+  // Whether this byte stands so far from the current place. There are bytes far beyond the end,
+  // too.
   bool is(char byte, size_t distance) const { return at_[distance] == byte; }
   const char* find(std::string_view sign, const char* from) const;
 
@@ -91,9 +91,9 @@ class Reader {
   Elements elements_;
   const char* at_ = nullptr;
   const char* end_ = nullptr;
-  // The next end of a variant, if it was searched and is before the end of the text.
+  // The next end of a variant: null before a search, `end_` if there is none.
   const char* next_variant_end_ = nullptr;
-  // Only blanks and indentation stood in this line so far.
+  // Whether this line has only blanks and indentation so far.
   bool line_start_ = true;
   bool heading_ = false;
   size_t steps_ = 0;

@@ -90,7 +90,7 @@ bool is_name_sign(char sign) {
   return is_ascii_letter(sign) || (sign >= '0' && sign <= '9') || sign == '-';
 }
 
-// Past up to `most` characters of this property; null if there are fewer than `least`, or more.
+// Moves past `least` to `most` characters of this property; null if there are fewer or more.
 const char* name_part(const char* at, const char* end, const Characters& characters,
                       uint8_t property, int least, int most) {
   int count = 0;

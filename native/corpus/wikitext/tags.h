@@ -1,5 +1,5 @@
-// Tags, behaviour switches and addresses: what the reader tells apart by more than one sign. All
-// are given the text up to its end, behind which is a byte that belongs to none of them.
+// Tags, behaviour switches and addresses: constructs that the reader recognises by more than one
+// sign. All functions take the text up to its end, where a byte must follow that belongs to none.
 #pragma once
 
 #include <optional>
@@ -24,12 +24,12 @@ enum class TagAction : uint8_t {
 
 // An opening or closing tag with its attributes; also one that is never closed by '>'.
 struct Tag {
-  std::string name;  // small letters
+  std::string name;  // in lower case
   TagAction action;
   bool closing;
   bool closed;  // by '>'
   std::string_view attributes;
-  const char* end;  // of all that was read
+  const char* end;  // of the whole tag
 };
 
 // The tag that begins at `at`, a '<', if MediaWiki knows it; anything else in angle brackets is

@@ -19,7 +19,7 @@ const char* end_of(std::string_view text) {
   return text.data() + text.size();
 }
 
-// Without the name of a namespace and the colons around it.
+// The target without the name of a namespace and the colons around it.
 std::string_view without_namespace(std::string_view target, const Characters& characters) {
   const size_t first = target.find(':');
   if (first == std::string_view::npos) return target;
@@ -39,13 +39,13 @@ constexpr std::u32string_view kOpening = U"(\uff08";
 constexpr std::u32string_view kClosing = U")\uff09";
 constexpr std::u32string_view kCommas = U",\u060c\uff0c\u3001";
 
-// Up to `end` without blanks before it.
+// The text up to `end` without blanks at its end.
 std::string_view before(std::string_view text, const char* end, const Characters& characters) {
   const char* last = characters.skip_back(text.data(), end, kBlank);
   return text.substr(0, static_cast<size_t>(last - text.data()));
 }
 
-// Without brackets at the end, `Law (economics)`; the same if there are none.
+// The title without brackets at its end, as in `Law (economics)`.
 std::string_view without_suffix(std::string_view name, const Characters& characters) {
   const char* begin = name.data();
   const char* end = characters.skip_back(begin, end_of(name), kBlank);
@@ -103,7 +103,7 @@ bool LinkTargets::hides(std::string_view prefix) const {
   return std::ranges::find(hidden_prefixes_, prefix) != hidden_prefixes_.end();
 }
 
-// Whether it is known that a target is hidden, by what stands before its colon.
+// Whether the prefix before its colon is known to hide a target.
 bool LinkTargets::is_hidden(std::string_view target) const {
   const size_t colon = target.find(':');
   if (colon == std::string_view::npos) return false;

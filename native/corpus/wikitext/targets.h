@@ -1,6 +1,6 @@
-// What the target of a link leads to. Most are the title of an article as they stand, but for the
-// first letter; for the rest, which take names of namespaces, other wikis or Unicode's normal
-// forms, JavaScript is asked (lib/corpus/wikitext/links.ts).
+// Finds what the target of a link leads to. Most targets are the title of an article, except for
+// the first letter. JavaScript decides about the others, which take names of namespaces, other
+// wikis or Unicode's normal forms (lib/corpus/wikitext/links.ts).
 #pragma once
 
 #include <bitset>
@@ -26,20 +26,21 @@ class LinkTargets {
   static constexpr size_t kMostBytes = 3 * kMostUnits;
 
   // Tells what a target is by the first letter of the result: 'a' for an article, whose title
-  // follows; 't' for text, which follows; 'h' for what is hidden, 'p' if all that begins as this
-  // does up to the colon is hidden, were it but plain after it.
+  // follows; 't' for text, which follows; 'h' if it is hidden; 'p' if every plain target with the
+  // same prefix, up to the colon, is hidden too.
   using Ask = std::function<std::string(std::string_view target)>;
 
   // `capitals`: pairs of code points, a letter and its capital, for letters that titles do not
   // begin with.
   LinkTargets(const Characters& characters, std::span<const uint32_t> capitals, Ask ask);
 
-  // `kept`, by the pieces, is the target without the label; character references may be decoded or
-  // not.
+  // `kept`, which the pieces keep, is the target without the label; character references may be
+  // decoded or not.
   Target resolve(Name kept, Pieces& pieces);
 
  private:
-  // Of categories, files and other languages: a wiki has few, and wikitext cannot fill the memory.
+  // Prefixes of categories, files and other languages. A wiki has few, and their number is bounded,
+  // so that wikitext cannot fill the memory.
   static constexpr size_t kMostPrefixes = 32;
 
   bool is_plain(std::string_view target) const;
@@ -50,7 +51,7 @@ class LinkTargets {
 
   const Characters& characters_;
   std::unordered_map<uint32_t, uint32_t> capitals_;
-  std::bitset<0x10000> small_;  // letters of the basic plane that have one
+  std::bitset<0x10000> small_;  // letters of the basic plane that have a capital
   Ask ask_;
   std::vector<std::string> hidden_prefixes_;
 };

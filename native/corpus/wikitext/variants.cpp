@@ -47,7 +47,7 @@ bool is_code(std::string_view text) {
   }
 }
 
-// Of several alternatives the first stays.
+// Keeps the first of several alternatives.
 void keep_first(const Frame& frame, Pieces& pieces) {
   if (frame.variant.option_start > frame.start) pieces.cut(frame.variant.option_start);
 }
