@@ -38,10 +38,10 @@ export function registerData(program: Command): void {
     .command('show')
     .description('Show articles with their links and English names.')
     .requiredOption('--data <folder>', 'dataset made by leia prepare')
-    .option('--jsonl', 'one article a line as JSON: title, text, anchors, inputIds, entities')
+    .option('--jsonl', 'one article per line as JSON: title, text, anchors, inputIds, entities')
     .option('--article <title>', 'only the article of this title')
-    .option('--search <word>', 'only articles with this word, and of these the paragraphs with it')
-    .option('--random', 'in random order, three unless --limit says otherwise')
+    .option('--search <word>', 'only articles with this word, and only their paragraphs with it')
+    .option('--random', 'in random order; three articles unless --limit says otherwise')
     .option('--seed <number>', 'decides the random order', parseSeed, 0)
     .option('--limit <number>', 'at most so many articles', parseCount)
     .addHelpText(
@@ -102,7 +102,7 @@ function jsonLine(dataset: Dataset, index: number, { title, text, anchors }: Pas
   });
 }
 
-/** Waits until the reader has taken the line: an article list can be larger than memory. */
+/** Waits until the reader has taken the line, as all articles together can be larger than memory. */
 async function write(line: string): Promise<void> {
   if (!process.stdout.write(`${line}\n`)) {
     await new Promise((resolve) => process.stdout.once('drain', resolve));

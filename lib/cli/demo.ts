@@ -34,7 +34,10 @@ const schema = z.strictObject({
   output: z.string().default('demo-output').describe('where everything goes'),
   steps: z.int().min(8).default(400).describe('optimiser steps of each of the two runs'),
   seed: z.int().min(0).default(1).describe('decides start, order, names and held-out articles'),
-  dump: z.string().optional().describe('another dump than the sample; the next two go with it'),
+  dump: z
+    .string()
+    .optional()
+    .describe('a dump to use instead of the sample; needs --language and --titles'),
   language: z.string().optional().describe("the edition's code: ja, el, zh"),
   titles: z.string().optional().describe('English names: a table of title, tab, name'),
   tokenizer: z
@@ -44,14 +47,17 @@ const schema = z.strictObject({
 });
 type Settings = z.output<typeof schema>;
 
-/** Articles held out: of the sample six of 94, and of a larger dump no more, since they are read many times. */
+/**
+ * How many articles are held out: six of the sample's 94, and no more of a larger dump, as each is evaluated many
+ * times.
+ */
 const heldOutArticleCount = 6;
 const heldOutShare = 0.06;
 
 export function registerDemo(program: Command): void {
   const command = program
     .command('demo')
-    .summary('all of it on a small sample')
+    .summary('run all of LEIA on a small sample')
     .description(
       'Run LEIA on a sample of the Japanese Wikipedia, from dump to adapted checkpoint, in a few minutes and\nwithout network. After an interruption, run the same command again to resume.',
     );
@@ -130,7 +136,7 @@ interface Source {
   readonly names: string;
 }
 
-/** The sample, unless all of another dump is given. */
+/** The sample, or another dump if all three of its options are given. */
 function openSource({ dump, language, titles }: Settings): Source {
   if (dump !== undefined && language !== undefined && titles !== undefined) {
     return { dump, language, titles, names: basename(titles) };
@@ -161,7 +167,10 @@ async function prepareData(
   }).finally(() => progress.done());
 }
 
-/** Three passages as the paper's Figure 1: short ones with several names if there are, as training sees them. */
+/**
+ * Three passages as training sees them, like those of the paper's Figure 1: short ones with several names, if there
+ * are any.
+ */
 async function choosePassages(
   dataset: Dataset,
   articles: readonly number[],

@@ -11,17 +11,19 @@ import { StageProgress } from './stage-progress.ts';
 
 const schema = z.strictObject({
   dump: z.string().describe('MediaWiki pages-articles XML: .bz2 (also multistream), .gz or plain'),
-  output: z.string().describe('the file of JSON Lines; it is there when it is whole'),
+  output: z.string().describe('the JSON Lines file; it appears only when it is complete'),
   lists: z
     .enum(['keep', 'drop'])
     .default('keep')
-    .describe('items of lists: text like any, or left out'),
+    .describe('items of lists: keep them as text, or drop them'),
   workers: z
     .int()
     .positive()
     .max(1024)
     .optional()
-    .describe('threads that read the dump; the result is the same (default: one a core)'),
+    .describe(
+      'threads that read the dump; the result does not depend on it (default: one per core)',
+    ),
 });
 
 const example = `
@@ -34,9 +36,9 @@ Example:
 export function registerExtract(program: Command): void {
   const command = program
     .command('extract')
-    .summary("a dump's articles as plain text with the links in it")
+    .summary("write a dump's articles as plain text with their links")
     .description(
-      'Write the articles of a Wikipedia dump as plain text with the links in it, for uses of your own. A dataset to train on is made of the dump itself, by leia prepare.',
+      'Write the articles of a Wikipedia dump as plain text with their links, for uses of your own. Training does not need this: leia prepare reads the dump itself.',
     );
   addSettings(command, schema).addHelpText('after', example);
   command.action(async () => {

@@ -1,4 +1,4 @@
-// `leia generate`: continues a prompt, for a look at what a model does.
+// `leia generate`: continues a prompt, to show what a model does.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
@@ -24,7 +24,7 @@ const schema = z.object({
     .max(1)
     .optional()
     .describe('draw from the likeliest tokens that reach this probability together'),
-  seed: z.int().nonnegative().default(0).describe('of the draws'),
+  seed: z.int().nonnegative().default(0).describe('decides the random draws'),
   stopAtEos: z
     .boolean()
     .default(true)

@@ -31,7 +31,7 @@ function optionsFor(name: string, schema: z.ZodType): Option[] {
   if (type instanceof z.ZodBoolean) {
     const on = new Option(`--${flag}`, about);
     const off = new Option(`--no-${flag}`, `do not ${about}`);
-    // The one that says what holds anyway is for reversing a configuration file; `--config` tells of it.
+    // The flag that repeats the default only serves to override a configuration file; the text of `--config` says so.
     (defaultValue === true ? on : off).hideHelp();
     return [on, off];
   }

@@ -3,7 +3,7 @@
 import type { Passage } from '../leia/dataset-records.ts';
 import { style } from './style.ts';
 
-/** Title and text; of a search only the paragraphs that have the word. */
+/** Title and text; when a word is searched for, only the paragraphs that have it. */
 export function formatPassage({ title, text, anchors }: Passage, search?: string): string {
   const points = Array.from(text);
   const piece = (from: number, to: number): string => points.slice(from, to).join('');
@@ -16,7 +16,7 @@ export function formatPassage({ title, text, anchors }: Passage, search?: string
     let from = start;
     for (; next < anchors.length && anchors[next]!.start < end; next++) {
       const anchor = anchors[next]!;
-      // Inside the one before, which a link cannot be but a span of given text can.
+      // This span lies inside the one before. Links never do, but the spans of annotated text can.
       if (anchor.start < from) continue;
       line += highlight(piece(from, anchor.start), search);
       line += style.underline(highlight(piece(anchor.start, anchor.end), search));

@@ -37,7 +37,7 @@ const schema = z.strictObject({
   lists: z
     .enum(['keep', 'drop'])
     .default('keep')
-    .describe("items of lists: text like any, or left out as the paper's were"),
+    .describe('items of lists: keep them as text, or drop them as the paper did'),
   shardSize: z
     .number()
     .positive()
@@ -49,7 +49,9 @@ const schema = z.strictObject({
     .positive()
     .max(1024)
     .optional()
-    .describe('threads that read the input; the result is the same (default: one a core)'),
+    .describe(
+      'threads that read the input; the result does not depend on it (default: one per core)',
+    ),
 });
 type Settings = z.output<typeof schema>;
 
@@ -120,7 +122,7 @@ function inputOf(options: Settings): { dump: string; names: NameSource } | { tex
     if (kind === undefined) return { text };
     throw new LeiaError(
       'usage',
-      'the spans of --text have their names already: expected no table of names beside it',
+      'the spans of --text have their names already: leave out the table of names',
     );
   }
   if (given.length !== 1 || kind === undefined) {

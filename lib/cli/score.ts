@@ -1,5 +1,5 @@
-// `leia score`: log-likelihoods of continuations, the one number that most evaluations of language models
-// are made of.
+// `leia score`: log-likelihoods of continuations, the number on which most evaluations of
+// language models are built.
 import type { Command } from 'commander';
 import { z } from 'zod';
 import { encodeRequests, needsTokenizer, readRequests } from '../evaluate/requests.ts';

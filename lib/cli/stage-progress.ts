@@ -33,7 +33,7 @@ export class StageProgress<Stage extends string> {
     if (rate > 0 && Number.isFinite(rate)) parts.push(`${Math.round(rate)}/s`);
     if (bytes) parts.push(`${formatBytes(bytes.done)} of ${formatBytes(bytes.total)}`);
     if (byteRate > 0 && Number.isFinite(byteRate)) parts.push(`${formatBytes(byteRate)}/s`);
-    // Articles are counted when they are done, bytes when they are read, a little before.
+    // The count is the better measure: bytes are counted when they are read, before their articles are done.
     const left =
       total !== undefined && rate > 0
         ? (total - done) / rate

@@ -3,8 +3,8 @@
 // of one window is the first of the next, where it is context only), and windows of several articles share a
 // row without seeing each other.
 //
-// An adapted model has <translate> and </translate> in its vocabulary, and whatever probability it gives them
-// here is lost to it: the loss is that of the model as it stands. Its two tokens are never labels.
+// An adapted model has <translate> and </translate> in its vocabulary. They are never labels here, so whatever
+// probability the model gives them raises its loss: it is measured as it is, without masking the two.
 
 import type { Dataset } from '../leia/dataset.ts';
 import { ignoredLabel } from '../leia/labels.ts';
@@ -20,7 +20,7 @@ export interface HeldOutArticle {
 }
 
 export interface HeldOutOptions {
-  /** Tokens in a row: the most that a token can have before it, plus one. */
+  /** Tokens in a row. The last one of a full row has the longest context, one token less. */
   readonly sequenceLength: number;
   /** Rows computed at once. */
   readonly batchSize: number;
@@ -45,8 +45,8 @@ export function heldOutArticles(dataset: Dataset, indices: readonly number[]): H
 }
 
 /**
- * The loss of a model on articles. Its parameters and gradients stay as they are, so this may be asked between
- * two training steps, and costs no memory of its own if rows and batch are those of the training.
+ * The loss of a model on articles. Parameters and gradients stay as they are, so it can be called between two
+ * training steps.
  *
  * @throws LeiaError `argument` (no token to predict; rows of fewer than 2 tokens, or of more than the model has
  *   positions; ids outside its vocabulary).
@@ -94,7 +94,7 @@ export async function heldOutLoss(
   };
 }
 
-/** Stretches of at most `length` tokens; every token but the first is in one of them not as its first. */
+/** Windows of at most `length` tokens. Each begins with the last token of the one before, as context. */
 function windowsOf(ids: Int32Array, length: number): Int32Array[] {
   const windows: Int32Array[] = [];
   for (let start = 0; start + 1 < ids.length; start += length - 1) {
@@ -103,7 +103,7 @@ function windowsOf(ids: Int32Array, length: number): Int32Array[] {
   return windows;
 }
 
-/** Windows in rows, none cut: the longest first, each into the first row with room for it. */
+/** Packs windows into rows without cutting any: the longest first, each into the first row with room for it. */
 function packWindows(windows: readonly Int32Array[], length: number): Row[] {
   const rows: Row[] = [];
   const open: Row[] = [];
@@ -119,7 +119,7 @@ function packWindows(windows: readonly Int32Array[], length: number): Row[] {
   return rows;
 }
 
-/** One row of the model's input. What is not filled has id 0, ignored labels and sees only itself. */
+/** One row of the model's input. An unfilled position has id 0 and an ignored label, and sees only itself. */
 class Row {
   readonly inputIds: Int32Array;
   readonly labels: Int32Array;

@@ -32,7 +32,7 @@ export interface ScoreOptions {
   readonly onProgress?: (done: number) => void;
 }
 
-/** A request as it is fed: `inputs` are all tokens but the last, `targets` what their end must predict. */
+/** A request as the model gets it: `inputs` are all tokens but the last, `targets` are those of the continuation. */
 interface Prepared {
   readonly index: number;
   readonly inputs: readonly number[];

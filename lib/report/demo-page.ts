@@ -1,5 +1,5 @@
 // The page that the demo leaves: what was read, what LEIA made of it, how the two runs went, and what all this
-// does and does not show. One file without scripts that asks nothing of the network.
+// does and does not show. It is one file without scripts and loads nothing from the network.
 import type { HeldOutLoss } from '../evaluate/held-out-loss.ts';
 import type { PassagePreview, Piece } from '../leia/preview.ts';
 import type { StepMetrics } from '../train/metrics.ts';
@@ -18,7 +18,7 @@ export interface DemoRun {
   readonly metrics: readonly StepMetrics[];
   /** In the order of steps, from before the first to after the last. */
   readonly heldOut: readonly HeldOutPoint[];
-  /** Tokens that the run was fed, and how many of them belong to inserted names and their marks. */
+  /** Tokens that the run was trained on, and how many of them belong to inserted names and their marks. */
   readonly tokens: number;
   readonly insertedTokens: number;
 }
@@ -135,11 +135,11 @@ function lossFigures(runs: DemoReport['runs']): Html {
   return html`<h2>Loss on held-out articles</h2>
 <figure>${legend(heldOut)}
 ${lineChart({ description: `Held-out loss of ${names} over the training steps`, xLabel: 'step', yLabel: 'nats per token', series: heldOut })}
-<figcaption>Mean over all tokens of the held-out articles' original text, without insertions: the same tokens for both, so these curves may be compared.</figcaption></figure>
+<figcaption>Mean over all tokens of the held-out articles' original text, without insertions: the same tokens for both, so these curves can be compared.</figcaption></figure>
 <h2>Training loss</h2>
 <figure>${legend(training)}
 ${lineChart({ description: `Training loss of ${names} over the training steps`, xLabel: 'step', yLabel: 'nats per label token', series: training })}
-<figcaption>Faint: each step's batch, up and down with the articles it happens to hold; strong: mean over ${2 * radius + 1} steps. These two curves may not be compared with each other: they are means over different tokens, since LEIA's include those of the inserted names, and its batches therefore reach less far into the corpus.</figcaption></figure>
+<figcaption>Faint: the loss of each step's batch, which varies with the articles in it. Strong: the mean over ${2 * radius + 1} steps. Do not compare these two curves with each other: they are means over different tokens. LEIA's tokens include those of the inserted names, so its batches get less far into the corpus.</figcaption></figure>
 `;
 }
 
@@ -150,8 +150,8 @@ function runTable(runs: DemoReport['runs']): Html {
     `${insertedTokens.toLocaleString('en')} (${((100 * insertedTokens) / tokens).toFixed(1)} %)`;
   const rows: [string, (string | undefined)[]][] = [
     ['steps', runs.map(({ metrics }) => String(metrics.length))],
-    ['tokens fed', runs.map(({ tokens }) => tokens.toLocaleString('en'))],
-    ['of them names and their marks', runs.map(share)],
+    ['tokens trained on', runs.map(({ tokens }) => tokens.toLocaleString('en'))],
+    ['of which inserted names and their marks', runs.map(share)],
     ['held-out loss before, nats per token', first.map((point) => point?.loss.toFixed(3))],
     ['held-out loss after, nats per token', last.map((point) => point?.loss.toFixed(3))],
     ['the same in bits per character', last.map((point) => point?.bitsPerCharacter.toFixed(3))],

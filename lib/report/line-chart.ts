@@ -19,7 +19,7 @@ export interface Series {
 }
 
 export interface LineChart {
-  /** Says in a sentence what is seen, for those who cannot. */
+  /** A sentence that describes the chart, for screen readers. */
   readonly description: string;
   readonly xLabel: string;
   readonly yLabel: string;
@@ -59,7 +59,7 @@ ${drawn.map((each) => curve(each, x, y))}
 </svg>`;
 }
 
-/** Names of the curves with their colours, to stand above the chart. */
+/** The legend, to be placed above the chart: the names of the curves with their colours. */
 export function legend(series: readonly Series[]): Html {
   const named = series.filter(({ faint }) => !faint);
   return html`<p class="legend">${named.map(
@@ -68,8 +68,8 @@ export function legend(series: readonly Series[]): Html {
 }
 
 /**
- * The mean over `radius` points on either side. Near the start both sides are shorter, so that a steep beginning
- * stays where it is; near the end only the right side is.
+ * The mean over `radius` points on either side. Near the start both sides are cut to the same length, so that
+ * the mean does not blur a steep beginning; near the end only the right side is cut.
  */
 export function smooth(points: readonly Point[], radius: number): Point[] {
   return points.map(({ x }, i) => {
@@ -101,7 +101,7 @@ ${
 }`;
 }
 
-/** Maps values to places, with about so many round ticks. */
+/** Maps values from their range to `from` … `to`, with about `ticks` ticks at round values. */
 function axis(
   values: readonly number[],
   { from, to, ticks: wanted, start }: { from: number; to: number; ticks: number; start?: number },
@@ -110,7 +110,7 @@ function axis(
   let high = values.reduce((most, value) => Math.max(most, value), start ?? -Infinity);
   if (values.length === 0) [low, high] = [0, 1];
   if (high - low <= 1e-6 * Math.max(1, Math.abs(low), Math.abs(high))) {
-    // One value, as good as: it stands in the middle.
+    // All values are as good as equal: they are drawn at half height.
     [low, high] = [(low + high - 1) / 2, (low + high + 1) / 2];
   }
   const step = roundStep((high - low) / wanted);

@@ -93,8 +93,12 @@ describe('demoPage', () => {
       row.children.flatMap((cell) => (typeof cell === 'string' ? [] : [textOf(cell)])),
     );
     expect(rows).toContainEqual(['', 'plain text', 'LEIA']);
-    expect(rows).toContainEqual(['tokens fed', '81,920', '81,920']);
-    expect(rows).toContainEqual(['of them names and their marks', '0 (0.0 %)', '4,096 (5.0 %)']);
+    expect(rows).toContainEqual(['tokens trained on', '81,920', '81,920']);
+    expect(rows).toContainEqual([
+      'of which inserted names and their marks',
+      '0 (0.0 %)',
+      '4,096 (5.0 %)',
+    ]);
     expect(rows).toContainEqual(['held-out loss after, nats per token', '6.000', '6.000']);
     expect(rows).toContainEqual(['training loss, last tenth of the steps', '6.075', '6.375']);
     expect(rows).toContainEqual(['links', '26,684']);
@@ -107,7 +111,7 @@ describe('demoPage', () => {
     expect(links).toContain(
       'https://ja.wikipedia.org/w/index.php?title=C%2B%2B_%26_Java&action=history',
     );
-    expect(textOf(page)).toContain('may not be compared');
+    expect(textOf(page)).toContain('Do not compare these two curves');
     expect(textOf(find(page, 'title')[0]!)).toBe('LEIA on a sample of the Japanese Wikipedia');
     const map = demoPage({ ...report('x'), language: 'simple' });
     expect(map).toContain('the simple Wikipedia');
