@@ -2,9 +2,9 @@
 // arguments share, a number out of range. The error names the operation, the argument, what came and what was
 // expected, and nothing was queued: all tensors keep their values and the stream has no error.
 import { describe, expect, test } from 'vitest';
-import { Device, type DType, LeiaError, ops, Tensor } from '../../lib/index.ts';
+import { Device, type DType, LeiaError, ops, type Tensor } from '../../lib/index.ts';
 import { elements } from './case.ts';
-import { type Arguments, attention, type Face, faces, tensor, type Value } from './faces.ts';
+import { type Arguments, attention, call, type Face, faces, tensor, tensorsOf } from './faces.ts';
 
 /** Arguments that are written to. */
 const outputs = new Set([
@@ -31,15 +31,6 @@ function snake(name: string): string {
   return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }
 
-function call(name: string, args: Arguments): void {
-  const functions = ops as unknown as Record<string, (args: Arguments) => unknown>;
-  const { lists } = faces[name]!;
-  const values = Object.entries(args).map(([key, value]): [string, Value] =>
-    lists?.includes(key) && !Array.isArray(value) ? [key, [value as Tensor]] : [key, value],
-  );
-  functions[name]!(Object.fromEntries(values));
-}
-
 /** The error of a call, which must be a LeiaError. */
 function refusal(name: string, args: Arguments): LeiaError {
   try {
@@ -49,12 +40,6 @@ function refusal(name: string, args: Arguments): LeiaError {
     return error as LeiaError;
   }
   throw new Error(`${name} took what it should refuse`);
-}
-
-function tensorsOf(args: Arguments): [string, Tensor][] {
-  return Object.entries(args).flatMap(([name, value]): [string, Tensor][] =>
-    value instanceof Tensor ? [[name, value]] : [],
-  );
 }
 
 /** The message names the wrong argument, or one that is held against it if it is an anchor. */

@@ -1,6 +1,6 @@
 // Right arguments of every operation, and what makes each of them wrong: for the test that asks all operations
 // the same questions.
-import { type DType, type Shape, Tensor } from '../../lib/index.ts';
+import { type DType, ops, type Shape, Tensor } from '../../lib/index.ts';
 import { elements } from './case.ts';
 
 export type Value = Tensor | readonly Tensor[] | number | boolean;
@@ -301,3 +301,19 @@ export const faces: Record<string, Face> = {
     ),
   },
 };
+
+/** Calls an operation. */
+export function call(name: string, args: Arguments): void {
+  const functions = ops as unknown as Record<string, (args: Arguments) => unknown>;
+  const { lists } = faces[name]!;
+  const values = Object.entries(args).map(([key, value]): [string, Value] =>
+    lists?.includes(key) && !Array.isArray(value) ? [key, [value as Tensor]] : [key, value],
+  );
+  functions[name]!(Object.fromEntries(values));
+}
+
+export function tensorsOf(args: Arguments): [string, Tensor][] {
+  return Object.entries(args).flatMap(([name, value]): [string, Tensor][] =>
+    value instanceof Tensor ? [[name, value]] : [],
+  );
+}
