@@ -6,6 +6,7 @@ import { createInterface } from 'node:readline';
 import { z } from 'zod';
 import { LeiaError } from '../system/error.ts';
 import { fileError } from '../system/files.ts';
+import { parseChecked } from '../system/json.ts';
 import type { Tokenizer } from '../tokenizer/tokenizer.ts';
 import type { ScoreRequest } from './score.ts';
 
@@ -24,26 +25,13 @@ export async function readRequests(path: string): Promise<RawRequest[]> {
     const lines = createInterface({ input: createReadStream(path), crlfDelay: Infinity });
     for await (const line of lines) {
       number++;
-      if (line.trim() !== '') requests.push(parseRequest(line, `${path}:${number}`));
+      if (line.trim() !== '') requests.push(parseChecked(schema, line, `${path}:${number}`));
     }
   } catch (error) {
     throw fileError('read', path, error);
   }
   if (requests.length > 0) return requests;
   throw new LeiaError('format', `${path} has no requests, expected one JSON object a line`);
-}
-
-function parseRequest(line: string, where: string): RawRequest {
-  let json: unknown;
-  try {
-    json = JSON.parse(line);
-  } catch (error) {
-    throw new LeiaError('format', `${where}: not JSON (${(error as Error).message})`);
-  }
-  const result = schema.safeParse(json);
-  if (result.success) return result.data;
-  const issue = result.error.issues[0];
-  throw new LeiaError('format', `${where}: ${issue?.path.join('.')}: ${issue?.message}`);
 }
 
 /** Whether any request has text, for which a tokenizer is needed. */

@@ -6,6 +6,7 @@
  */
 import { z } from 'zod';
 import { LeiaError } from '../system/error.ts';
+import { checkJson } from '../system/json.ts';
 import type { TokenizedArticle } from './entity.ts';
 import {
   type AugmentedTokens,
@@ -116,15 +117,8 @@ export class SequenceSource {
    * @throws LeiaError `format` for what is no state, `mismatch` for that of another dataset, seed or strategy.
    */
   restore(json: unknown): void {
-    const result = stateSchema.safeParse(json);
-    if (!result.success) {
-      const issue = result.error.issues[0];
-      throw new LeiaError(
-        'format',
-        `state of the data: ${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'invalid'}`,
-      );
-    }
-    const { stream, epoch, position, offset } = result.data;
+    const state = checkJson(stateSchema, json, 'state of the data');
+    const { stream, epoch, position, offset } = state;
     for (const [key, here] of Object.entries(this.#stream())) {
       const there = stream[key as keyof typeof stream];
       if (there === here) continue;

@@ -9,7 +9,6 @@
  *   begins (in int32s) and where its line begins (in bytes).
  */
 import { z } from 'zod';
-import { LeiaError } from '../system/error.ts';
 
 export const manifestFile = 'manifest.json';
 export const progressFile = 'progress.json';
@@ -72,24 +71,3 @@ export const passageSchema = z.strictObject({
     z.strictObject({ start: offset, end: offset, target: z.string(), name: z.string().nullable() }),
   ),
 });
-
-/** Parses and checks JSON; `path` names the file in messages. */
-export function parseChecked<T extends z.ZodType>(
-  schema: T,
-  text: string,
-  path: string,
-): z.output<T> {
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch (error) {
-    throw new LeiaError('format', `${path} is not JSON: ${(error as Error).message}`);
-  }
-  const result = schema.safeParse(json);
-  if (result.success) return result.data;
-  const issue = result.error.issues[0];
-  throw new LeiaError(
-    'format',
-    `${path}: ${issue?.path.join('.') || 'the whole'}: ${issue?.message ?? 'invalid'}`,
-  );
-}

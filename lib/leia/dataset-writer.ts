@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { LeiaError } from '../system/error.ts';
 import { fileError, removeTemporaries, writeFileAtomically } from '../system/files.ts';
+import { parseChecked } from '../system/json.ts';
 import { isLock, type Lock, type LockOptions, lockFolder } from '../system/lock.ts';
 import {
   type DatasetMeta,
@@ -15,7 +16,6 @@ import {
   type Manifest,
   manifestFile,
   manifestSchema,
-  parseChecked,
   progressFile,
   progressSchema,
   type Shard,

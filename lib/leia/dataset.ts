@@ -13,12 +13,12 @@ import { join } from 'node:path';
 import { addon } from '../core/addon.ts';
 import { LeiaError } from '../system/error.ts';
 import { fileError } from '../system/files.ts';
+import { parseChecked } from '../system/json.ts';
 import {
   type DatasetMeta,
   type Manifest,
   manifestFile,
   manifestSchema,
-  parseChecked,
   passageSchema,
   progressFile,
   type Shard,

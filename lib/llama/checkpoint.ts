@@ -5,6 +5,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { LeiaError } from '../system/error.ts';
 import { fileError } from '../system/files.ts';
+import { parseJson } from '../system/json.ts';
 import { foreignFolder } from '../tokenizer/foreign-folder.ts';
 import { type LlamaConfig, parseLlamaConfig } from './config.ts';
 import { type LlamaParameter, llamaParameters } from './parameters.ts';
@@ -236,11 +237,7 @@ async function readJson(path: string): Promise<unknown> {
   } catch (error) {
     throw fileError('read', path, error);
   }
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    throw new LeiaError('format', `${path} is not JSON: ${(error as Error).message}`);
-  }
+  return parseJson(text, path);
 }
 
 /** Whether there is such a file; anything but "no such file or folder" is an error. */

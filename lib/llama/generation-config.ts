@@ -3,8 +3,8 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { LeiaError } from '../system/error.ts';
 import { fileError } from '../system/files.ts';
+import { parseChecked } from '../system/json.ts';
 import type { LlamaConfig } from './config.ts';
 
 const tokenId = z.int().nonnegative();
@@ -34,20 +34,7 @@ export async function endTokenIds(
     }
     throw fileError('read', path, error);
   }
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch (error) {
-    throw new LeiaError('format', `${path} is not JSON: ${(error as Error).message}`);
-  }
-  const result = schema.safeParse(json);
-  if (!result.success) {
-    const issue = result.error.issues[0]!;
-    throw new LeiaError(
-      'format',
-      `${path}: ${issue.path.join('.') || 'the whole'}: ${issue.message}`,
-    );
-  }
-  const named = [result.data.eos_token_id ?? []].flat();
+  const { eos_token_id } = parseChecked(schema, text, path);
+  const named = [eos_token_id ?? []].flat();
   return named.length > 0 ? named : config.eosTokenIds;
 }

@@ -9,7 +9,8 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { LeiaError } from '../system/error.ts';
 import { fileError } from '../system/files.ts';
-import { addTokens, parseJson, parseTokenizerJson, removeTokens } from './tokenizer-json.ts';
+import { parseChecked } from '../system/json.ts';
+import { addTokens, parseTokenizerJson, removeTokens } from './tokenizer-json.ts';
 
 /** A token as the config files spell it: its text, or an object with the text in `content`. */
 const token = z.union([
@@ -149,13 +150,7 @@ async function readOptional<T extends z.ZodType>(
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
     throw fileError('read', path, error);
   }
-  const result = schema.safeParse(parseJson(text, path));
-  if (result.success) return result.data;
-  const issue = result.error.issues[0];
-  throw new LeiaError(
-    'format',
-    `${path}: ${issue?.path.join('.') || 'the whole'}: ${issue?.message ?? 'invalid'}`,
-  );
+  return parseChecked(schema, text, path);
 }
 
 function format(json: unknown): string {

@@ -6,6 +6,7 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { LeiaError } from '../system/error.ts';
+import { parseChecked } from '../system/json.ts';
 
 /** No tokenizer in use is near this; a larger id is damage, not a vocabulary. */
 const maxId = 16_777_215;
@@ -34,16 +35,7 @@ export type TokenizerJson = z.infer<typeof schema>;
  * @throws LeiaError `format`
  */
 export function parseTokenizerJson(text: string, where: string): TokenizerJson {
-  const result = schema.safeParse(parseJson(text, where));
-  if (!result.success) {
-    const issue = result.error.issues[0];
-    const path = issue?.path.join('.') || 'the whole';
-    throw new LeiaError(
-      'format',
-      `${where}: ${path}: ${issue?.message ?? 'invalid'}; expected a Hugging Face tokenizer.json`,
-    );
-  }
-  const json = result.data;
+  const json = parseChecked(schema, text, where, 'a Hugging Face tokenizer.json');
   const names = new Map<number, string>();
   for (const [piece, id] of [...vocabulary(json), ...addedTokens(json)]) {
     const other = names.get(id);
@@ -58,14 +50,6 @@ export function parseTokenizerJson(text: string, where: string): TokenizerJson {
   if (names.size === 0) throw new LeiaError('format', `${where}: the vocabulary is empty`);
   checkNumbers(json, where);
   return json;
-}
-
-export function parseJson(text: string, where: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    throw new LeiaError('format', `${where} is not JSON: ${(error as Error).message}`);
-  }
 }
 
 function vocabulary({ model: { vocab } }: TokenizerJson): [string, number][] {

@@ -10,6 +10,7 @@ import type { Shape, Tensor } from '../core/tensor.ts';
 import { SafetensorsFile, type SafetensorsSource, writeSafetensors } from '../llama/safetensors.ts';
 import { LeiaError } from '../system/error.ts';
 import { fileError, makeFolder, syncFolder, writeFileAtomically } from '../system/files.ts';
+import { parseChecked } from '../system/json.ts';
 
 /** Tensors of a run by name: parameters, low bits of their masters, moments. */
 export type StateTensors = ReadonlyMap<string, Tensor>;
@@ -44,21 +45,13 @@ export function findResumeState(output: string): ResumeState | undefined {
   if (newest === undefined) return undefined;
   const folder = join(resume, `step-${newest}`);
   const path = join(folder, 'state.json');
-  let json: unknown;
+  let text: string;
   try {
-    json = JSON.parse(readFileSync(path, 'utf8'));
+    text = readFileSync(path, 'utf8');
   } catch (error) {
-    if (error instanceof SyntaxError) throw new LeiaError('format', `${path} is not JSON`);
     throw fileError('read', path, error);
   }
-  const state = stateSchema.safeParse(json);
-  if (!state.success) {
-    throw new LeiaError(
-      'format',
-      `${path} does not hold the state of a run: ${state.error.issues[0]?.message}`,
-    );
-  }
-  return { ...state.data, folder };
+  return { ...parseChecked(stateSchema, text, path, 'the state of a run'), folder };
 }
 
 /** Whether there is a complete state under `output`. */
@@ -81,7 +74,7 @@ export function resumeStateBytes(output: string): number {
 
 /**
  * Removes what a killed run has left: states that it had not finished writing, and older ones that it had not
- * removed. Each is as large as the newest complete one, which stays. The caller must hold the lock of `output`.
+ * removed. Each is as large as the newest complete one, which stays. Only for who holds the lock of `output`.
  */
 export async function removeUnusedStates(output: string): Promise<void> {
   const resume = join(output, resumeFolder);
@@ -97,8 +90,7 @@ export async function removeUnusedStates(output: string): Promise<void> {
 }
 
 /**
- * Writes a state and removes the older ones. If there is a state of the same step already, it has the same content, and
- * nothing is done.
+ * Writes a state and removes the older ones. A state of the same step is already what would be written, and stays.
  */
 export async function saveResumeState(
   output: string,

@@ -222,7 +222,7 @@ describe('bad input ends in one line and no dataset', () => {
       nameFile('titles', 'Lisboa\tLisbon\nPortugal\n'),
       /line 2: expected a title, a tab/,
     ],
-    ['a table as Wikidata', nameFile('wikidata', 'Lisboa\tLisbon\n'), /line 1: not JSON/],
+    ['a table as Wikidata', nameFile('wikidata', 'Lisboa\tLisbon\n'), /line 1 is not JSON/],
     ['Wikidata cut off', nameFile('wikidata', '[\n{"id":"Q1"},\n'), /cut off\?/],
     [
       'another table of SQL',

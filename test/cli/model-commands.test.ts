@@ -241,7 +241,7 @@ test.each<[string[], number, string]>([
 });
 
 test.each<[string, string]>([
-  ['{"context": [1]', 'requests.jsonl:2: not JSON'],
+  ['{"context": [1]', 'requests.jsonl:2 is not JSON'],
   ['{"context": [1]}', 'requests.jsonl:2: continuation: expected a text or an array of token ids'],
   ['{"context": [1], "continuation": [1.5]}', 'requests.jsonl:2: continuation'],
   ['{"context": [1], "continuation": []}', 'request 2: the continuation is empty'],

@@ -160,7 +160,7 @@ describe('the output folder', () => {
 
   test.each([
     ['state.json', '{"version": 1', 'is not JSON'],
-    ['state.json', '{"version": 2, "step": 2, "source": {}}', 'does not hold the state of a run'],
+    ['state.json', '{"version": 2, "step": 2, "source": {}}', 'expected the state of a run'],
     ['state.json', '{"version": 1, "step": 2, "source": {}}', 'state of the data'],
     ['state.safetensors', '', 'state.safetensors'],
   ])('holds a damaged %s: %j', async (file, content, message) => {

@@ -4,7 +4,8 @@
 //     {"title": "東京", "text": "東京は日本の首都", "spans": [{"start": 3, "end": 5, "name": "Japan"}]}
 import { z } from 'zod';
 import type { PassageAnchor } from '../../leia/dataset-records.ts';
-import { excerpt, LeiaError } from '../../system/error.ts';
+import { LeiaError } from '../../system/error.ts';
+import { parseChecked } from '../../system/json.ts';
 import type { Line } from '../dump/lines.ts';
 import type { LinkedArticle } from './encode-articles.ts';
 
@@ -29,35 +30,20 @@ type AnnotatedLine = z.infer<typeof lineSchema>;
 /** @throws LeiaError `format` naming file and line: no JSON, a span outside its text, an empty name … */
 export function parseAnnotatedLine({ text: line, number }: Line, file: string): LinkedArticle {
   const where = `${file}: line ${number}`;
-  const { title, text, spans } = parseJson(line, where);
+  const { title, text, spans } = parseLine(line, where);
   const anchors = toAnchors(spans, text, where);
   return { title: title ?? `line ${number}`, text, anchors, filtered: 0 };
 }
 
-function parseJson(line: string, where: string): AnnotatedLine {
-  let json: unknown;
-  try {
-    json = JSON.parse(line);
-  } catch (cause) {
-    const reason = excerpt((cause as Error).message, 120);
-    throw new LeiaError('format', `${where}: not JSON (${reason}), expected ${example}`, { cause });
-  }
-  const result = lineSchema.safeParse(json);
-  if (!result.success) {
-    const issue = result.error.issues[0];
-    const place = issue?.path.join('.');
-    throw new LeiaError(
-      'format',
-      `${where}: ${place ? `${place}: ` : ''}${issue?.message ?? 'invalid'}, expected ${example}`,
-    );
-  }
-  const { title = '', text } = result.data;
+function parseLine(line: string, where: string): AnnotatedLine {
+  const result = parseChecked(lineSchema, line, where, example);
+  const { title = '', text } = result;
   for (const [key, value] of Object.entries({ title, text })) {
     if (!isWellFormed(value)) {
       throw new LeiaError('format', `${where}: ${key} has half of a surrogate pair`);
     }
   }
-  return result.data;
+  return result;
 }
 
 /** The spans in the order of the text. They may overlap: aligning them to tokens decides which are used. */

@@ -3,6 +3,7 @@
 // (https://www.mediawiki.org/wiki/Wikibase/DataModel/JSON).
 import { z } from 'zod';
 import { excerpt, LeiaError } from '../../system/error.ts';
+import { parseJson } from '../../system/json.ts';
 import { readLines } from '../dump/lines.ts';
 import type { Siteinfo } from '../dump/siteinfo.ts';
 import { normaliseTitle } from '../dump/title.ts';
@@ -72,13 +73,7 @@ function checkShape(line: string, where: string): void {
 }
 
 function parseEntity(line: string, where: string): z.infer<typeof entity> {
-  let json: unknown;
-  try {
-    json = JSON.parse(line);
-  } catch (error) {
-    throw new LeiaError('format', `${where}: not JSON: ${excerpt((error as Error).message, 120)}`);
-  }
-  const result = entity.safeParse(json);
+  const result = entity.safeParse(parseJson(line, where));
   if (result.success) return result.data;
   throw new LeiaError('format', `${where}: expected a Wikidata entity, got ${excerpt(line, 60)}`);
 }

@@ -140,9 +140,9 @@ describe('refused', () => {
   const line = (change: object) => lines([{ text: 'a 😀', spans: [], ...change }]);
   const spans = (change: object) => line({ spans: [{ start: 0, end: 1, name: 'A', ...change }] });
   test.each([
-    ['{"text": "a"', 'line 1: not JSON'],
-    ['[]', 'line 1: Invalid input: expected object, received array, expected {"text"'],
-    ['null', 'line 1: Invalid input: expected object'],
+    ['{"text": "a"', 'line 1 is not JSON'],
+    ['[]', 'line 1: the whole: Invalid input: expected object, received array; expected {"text"'],
+    ['null', 'line 1: the whole: Invalid input: expected object'],
     ['"a"', 'expected object'],
     [line({ spans: undefined }), 'line 1: spans: Invalid input: expected array'],
     [line({ text: 3 }), 'text: Invalid input: expected string, received number'],
@@ -160,14 +160,14 @@ describe('refused', () => {
     [spans({ name: ' \n' }), 'spans.0: the name is empty; without a name write null'],
     [spans({ name: 'A\udc00' }), 'the name has half of a surrogate pair'],
     [spans({ name: undefined }), 'spans.0.name: Invalid input'],
-    [`${line({})}\n{`, 'line 3: not JSON'],
+    [`${line({})}\n{`, 'line 3 is not JSON'],
     ['<mediawiki>', 'not JSON'],
     [Uint8Array.of(0x22, 0xff, 0x22), 'not UTF-8'],
     [gzipSync(line({})).subarray(0, 30), 'cut off'],
   ])('%s', (content, message) => expectRefusal(content, message));
 
   test.each([
-    ['opened', `{"text":${'['.repeat(200_000)}`, 'line 1: not JSON'],
+    ['opened', `{"text":${'['.repeat(200_000)}`, 'line 1 is not JSON'],
     [
       'closed again',
       `{"text":"a","spans":${'['.repeat(200_000)}${']'.repeat(200_000)}}`,

@@ -126,9 +126,9 @@ describe('wikidata', () => {
   ])('the wiki of %s is %s', (language, site) => expect(wikipediaSite(language)).toBe(site));
 
   test.each([
-    ['[\n{"id":\n]\n', 'line 2: not JSON'],
-    ['[\n{"id":"Q1"\n]\n', 'line 2: not JSON'],
-    ['[\n{"id":"Q1","sitelinks":{"xxwiki":{"enwiki":{}}\n]\n', 'line 2: not JSON'],
+    ['[\n{"id":\n]\n', 'line 2 is not JSON'],
+    ['[\n{"id":"Q1"\n]\n', 'line 2 is not JSON'],
+    ['[\n{"id":"Q1","sitelinks":{"xxwiki":{"enwiki":{}}\n]\n', 'line 2 is not JSON'],
     ['[\n{"title":"Q1"}\n]\n', 'expected a Wikidata entity'],
     ['[\n"Q1"\n]\n', 'expected a Wikidata entity'],
     ['[\n]\n', 'no Wikidata entity'],
