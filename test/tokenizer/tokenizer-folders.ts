@@ -113,7 +113,9 @@ export async function writeCase(name: string, root: string): Promise<void> {
   }
   for (const change of cases[name]!) change(folder);
   await mkdir(base, { recursive: true });
-  const files = { ...folder.files, 'tokenizer.json': folder.tokenizer };
+  // The model's config also decides how transformers reads the tokenizer.
+  const model = { model_type: 'llama', architectures: ['LlamaForCausalLM'] };
+  const files = { ...folder.files, 'tokenizer.json': folder.tokenizer, 'config.json': model };
   for (const [file, json] of Object.entries(files)) {
     if (json !== undefined) await writeFile(join(base, file), JSON.stringify(json));
   }
