@@ -126,7 +126,7 @@ export class TorchRival {
     this.#description = (await this.#process.start(slowMilliseconds)) as Description;
   }
 
-  /** Tells a process, if need be a new one, what the task is, and has it prepare these variants. Gives all their names. */
+  /** Tells a process, if need be a new one, what the task is, and has it prepare these variants. Returns all of them. */
   async #beginTask(task: RivalTask, ready: readonly string[]): Promise<string[]> {
     if (this.#process.late) {
       this.#process = this.#spawn();

@@ -1,5 +1,5 @@
-// `npm run bench:original -- --original CHECKOUT --wikiextractor CHECKOUT …`: times the original's way from a dump to a
-// dataset (the commands of its README, with two processes where it can have them) beside `leia prepare`, as whole
+// `npm run bench:original -- --original CHECKOUT --wikiextractor CHECKOUT …`: times the original's way from a dump to
+// a dataset (the commands of its README, with two processes where it can have them) beside `leia prepare`, as whole
 // commands, alternately. Both read the same dump, a real one repeated with other titles, in which every second page has
 // an English name. The original also reads Wikidata's dump for names. That is not timed: it gets the resulting tables.
 import { execFileSync } from 'node:child_process';
