@@ -17,7 +17,7 @@ export function registerExport(program: Command): void {
     .command('export')
     .summary('write an adapted model without the two extra tokens')
     .description(
-      "Write an adapted model without <translate> and </translate>, so that it takes the base model's place\nwith the base model's tokenizer.",
+      "Write an adapted model without <translate> and </translate>, so that it takes the base model's place with the base model's tokenizer.",
     )
     .requiredOption('--model <folder>', 'output of leia train')
     .requiredOption('--output <folder>', 'where the Hugging Face folder goes')

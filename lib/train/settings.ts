@@ -65,7 +65,7 @@ export const trainSettings = z.strictObject({
     .enum(saveDtypes)
     .default('base')
     .describe(
-      'of the saved weights; base: that of --model. float32 keeps all of the update where another training follows',
+      'of the saved weights; base: as they are in --model. float32 loses nothing of a small update, for another training after this one',
     ),
   saveMinutes: z
     .number()
