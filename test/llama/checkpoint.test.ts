@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { float32ToBfloat16 } from '../../lib/core/bfloat16.ts';
 import { Checkpoint } from '../../lib/llama/checkpoint.ts';
 import { type LlamaConfig, parseLlamaConfig } from '../../lib/llama/config.ts';
+import { LlamaModel } from '../../lib/llama/llama-model.ts';
 import { llamaParameters } from '../../lib/llama/parameters.ts';
 import {
   SafetensorsFile,
@@ -74,6 +75,23 @@ describe('Checkpoint.open', () => {
     expect(checkpoint.parameters.some((parameter) => parameter.name === 'lm_head.weight')).toBe(
       !checkpoint.config.tieWordEmbeddings,
     );
+  });
+
+  test('opens a Mistral without a sliding window, which computes the same, and writes it back', async () => {
+    const folder = await copyModel();
+    const path = join(folder, 'config.json');
+    const family = { model_type: 'mistral', architectures: ['MistralForCausalLM'] };
+    const config = { ...(await readJson(path)), ...family, sliding_window: null };
+    await writeFile(path, JSON.stringify(config));
+    using mistral = await LlamaModel.load(folder);
+    using llama = await LlamaModel.load(tiny);
+    const ids = [[1, 300, 7, 511, 42]];
+    expect(await mistral.forward(ids).logits.readFloats()).toEqual(
+      await llama.forward(ids).logits.readFloats(),
+    );
+    const saved = await temporaryFolder();
+    await mistral.saveModel(saved);
+    expect(await readJson(join(saved, 'config.json'))).toEqual(config);
   });
 
   test('names a missing tensor, a wrong shape, a tensor too many and a foreign dtype', async () => {
