@@ -8,6 +8,7 @@ import { addon } from '../../lib/core/addon.ts';
 import { dumpWorkers, workOn } from '../../lib/corpus/dataset/dump-work.ts';
 import { prepare } from '../../lib/corpus/dataset/prepare.ts';
 import { openBatches, openDump } from '../../lib/corpus/dump/dump.ts';
+import type { DumpAddon } from '../../lib/corpus/dump/native.ts';
 import type { PageBatch } from '../../lib/corpus/dump/page-reader.ts';
 import { ArticleExtractor } from '../../lib/corpus/wikitext/extract.ts';
 import { Dataset } from '../../lib/leia/dataset.ts';
@@ -43,7 +44,7 @@ type Counts = Pick<Measured, 'bytes' | 'articles' | 'tokens'>;
 
 async function unpack(path: string, threads: number): Promise<number> {
   const file = await open(path);
-  const decoder = new (addon().NativeBzip2Decoder)(threads);
+  const decoder = new (addon<DumpAddon>().NativeBzip2Decoder)(threads);
   const buffer = new Uint8Array(4 << 20);
   const output = new Uint8Array(1 << 20);
   let bytes = 0;

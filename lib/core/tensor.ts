@@ -2,8 +2,11 @@ import { LeiaError } from '../system/error.ts';
 import { addon, type DType, type HostArray, type NativeTensor } from './addon.ts';
 import { bfloat16ToFloat32, float32ToBfloat16 } from './bfloat16.ts';
 import { Device } from './device.ts';
+import { operation } from './operation.ts';
 
 export type { DType, HostArray };
+
+const fillNatively = operation<{ output: Tensor; value: number }>('fill');
 
 /** Sizes of the dimensions, outermost first; at most five. */
 export type Shape = readonly number[];
@@ -44,7 +47,7 @@ export class Tensor implements Disposable {
 
   static zeros(shape: Shape, options: { dtype?: DType; device?: Device } = {}): Tensor {
     const tensor = Tensor.empty(shape, options);
-    addon().fill(tensor.handle, 0);
+    fillNatively({ output: tensor, value: 0 }, {});
     return tensor;
   }
 

@@ -4,6 +4,14 @@ import { addon } from '../core/addon.ts';
 import { LeiaError } from '../system/error.ts';
 import type { TokenEntity, TokenizedArticle } from './entity.ts';
 
+export interface PassageAddon {
+  /**
+   * The bytes of `${JSON.stringify({ title, text, anchors })}\n`. Four numbers an anchor: start, end, and the lengths
+   * of target and name; instead of that of the name -1 for null, -2 for none. `strings`: all of these, joined.
+   */
+  passageLine(title: string, text: string, anchors: Int32Array, strings: string): Uint8Array;
+}
+
 /** What an article's tokens were made of. Offsets are code points. */
 export interface Passage {
   title: string;
@@ -68,7 +76,7 @@ export function encodePassage(
     if (typeof name === 'string') strings.push(name);
     numbers[at++] = name === undefined ? -2 : name === null ? -1 : name.length;
   }
-  return addon().passageLine(title, text, numbers, strings.join(''));
+  return addon<PassageAddon>().passageLine(title, text, numbers, strings.join(''));
 }
 
 /**

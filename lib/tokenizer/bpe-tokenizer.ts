@@ -1,5 +1,20 @@
 // LLaMA's tokenizer in native code: see native/tokenizer/bpe.h.
-import { addon, type NativeBpe } from '../core/addon.ts';
+import { addon } from '../core/addon.ts';
+
+/** Native byte-pair encoding with byte fallback. */
+interface NativeBpe {
+  /** The tokens of "▁" and a text with "▁" for spaces: all ids, then where each starts, then where it ends. */
+  encode(text: string): Int32Array<ArrayBuffer>;
+}
+
+interface BpeAddon {
+  /** For its arguments see {@link BpeTables}. */
+  NativeBpe: new (
+    tokens: Int32Array,
+    merges: Int32Array,
+    bytes: Int32Array,
+  ) => NativeBpe;
+}
 
 /** The tokens of a text. Token i has id `ids[i]` and covers the code points `[starts[i], ends[i])`. */
 export interface Encoding {
@@ -22,7 +37,7 @@ export class BpeTokenizer {
   readonly #native: NativeBpe;
 
   constructor({ tokens, merges, bytes }: BpeTables) {
-    this.#native = new (addon().NativeBpe)(tokens, merges, bytes);
+    this.#native = new (addon<BpeAddon>().NativeBpe)(tokens, merges, bytes);
   }
 
   encode(text: string): Encoding {

@@ -6,6 +6,7 @@
 
 #include "binding/arguments.h"
 #include "binding/instance.h"
+#include "core/operation.h"
 #include "cpu/isa.h"
 #include "cpu/thread_pool.h"
 #include "cuda/cublaslt.h"

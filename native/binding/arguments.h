@@ -1,22 +1,19 @@
 // Reads the positional JavaScript arguments of one call, in order. Each reader is told the
-// argument's name, for its error; the TypeScript side (lib/core/ops) turns documented argument
-// objects into these positions.
+// argument's name, for its error.
 #pragma once
 
 #include <napi.h>
 
 #include <string>
-#include <type_traits>
 #include <vector>
 
-#include "core/operation.h"
+#include "core/tensor.h"
 
 namespace leia::binding {
 
 class Arguments {
  public:
   // `call` is the name that errors begin with.
-  Arguments(const Arguments& other, const char* call) : Arguments(other.info_, call) {}
   Arguments(const Napi::CallbackInfo& info, const char* call) : info_(info), call_(call) {}
 
   Tensor tensor(const char* name);
@@ -68,17 +65,6 @@ void add_function(Napi::Object exports, const char* name, Body body) {
     });
   };
   exports.Set(name, Napi::Function::New(exports.Env(), call, name));
-}
-
-// Adds an operation: `read` makes its struct from the arguments, run() checks and queues it.
-template <class Read>
-void add_operation(Napi::Object exports, const char* name, Read read) {
-  using Operation = std::invoke_result_t<Read, Arguments&>;
-  add_function(exports, name, [read](Arguments& in_javascript) -> Napi::Value {
-    Arguments arguments(in_javascript, Operation::kName);
-    run(read(arguments));
-    return arguments.env().Undefined();
-  });
 }
 
 }  // namespace leia::binding

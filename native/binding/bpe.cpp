@@ -46,7 +46,7 @@ class JsBpe : public Napi::ObjectWrap<JsBpe> {
   }
 
  private:
-  // encode(text: string): see lib/core/addon.ts.
+  // encode(text: string): see lib/tokenizer/bpe-tokenizer.ts.
   Napi::Value encode(const Napi::CallbackInfo& info) {
     return guarded(info, [&]() -> Napi::Value {
       const Napi::Value text = info[0];

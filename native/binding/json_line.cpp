@@ -46,7 +46,7 @@ std::u16string_view read_string(const Napi::Value& value, const char* name, Room
   return {units, length};
 }
 
-// passageLine(title, text, anchors: Int32Array, strings): see lib/core/addon.ts.
+// passageLine(title, text, anchors: Int32Array, strings): see lib/leia/dataset-records.ts.
 Napi::Value passage_line(Arguments& arguments) {
   thread_local Room<char16_t> title_room, text_room, strings_room;
   thread_local Room<uint8_t> line_room;

@@ -1,24 +1,26 @@
-#include "binding/operations.h"
+#include <cctype>
 
 #include "binding/instance.h"
+#include "binding/operation_binding.h"
 
 namespace leia::binding {
 
-void register_operations(Napi::Env, Napi::Object exports) {
-  register_adamw(exports);
-  register_cast(exports);
-  register_cross_entropy(exports);
-  register_embedding(exports);
-  register_fill(exports);
-  register_flash_attention(exports);
-  register_gradient_norm(exports);
-  register_matmul(exports);
-  register_random_normal(exports);
-  register_residual_add(exports);
-  register_rms_norm(exports);
-  register_rope(exports);
-  register_sample_token(exports);
-  register_swiglu(exports);
+std::string camel_case(const char* name) {
+  std::string result;
+  for (const char* next = name; *next != '\0'; ++next) {
+    if (*next == '_') {
+      result += static_cast<char>(std::toupper(static_cast<unsigned char>(*++next)));
+    } else {
+      result += *next;
+    }
+  }
+  return result;
+}
+
+void register_operations(Napi::Env env, Napi::Object exports) {
+  Napi::Object operations = Napi::Object::New(env);
+  for (const AddOperation add : bound_operations()) add(operations);
+  exports.Set("operations", operations);
 }
 
 }  // namespace leia::binding

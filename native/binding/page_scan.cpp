@@ -16,7 +16,7 @@ using corpus::ScannedPage;
 // Of each page: start and size of every field, then what else is known of it.
 constexpr size_t kPageNumbers = 2 * kPageFields + 3;
 
-// scanPages(xml: Uint8Array): see lib/core/addon.ts.
+// scanPages(xml: Uint8Array): see lib/corpus/dump/native.ts.
 Napi::Value scan_pages(Arguments& arguments) {
   Napi::Uint8Array xml = arguments.bytes("the XML");
   const size_t size = xml.ByteLength();

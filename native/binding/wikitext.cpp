@@ -121,7 +121,7 @@ class JsWikitextReader : public Napi::ObjectWrap<JsWikitextReader> {
     return Napi::String::New(Env(), units_);
   }
 
-  // article(wikitext: Uint8Array): see lib/core/addon.ts.
+  // article(wikitext: Uint8Array): see lib/corpus/wikitext/native.ts.
   Napi::Value article(const Napi::CallbackInfo& info) {
     return guarded(info, [&]() -> Napi::Value {
       Arguments arguments(info, "wikitext");

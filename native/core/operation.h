@@ -1,21 +1,25 @@
 // The way every operation takes: its arguments are checked, then queued on their device's stream.
 //
-// An operation is a struct of arguments with a name, a list of its tensors, a contract and one
-// execution per kind of device:
+// An operation is a struct of arguments with a name, a list of them, a contract and one execution
+// per kind of device:
 //
 //   struct RmsNormForward {
 //     static constexpr const char* kName = "rms_norm_forward";
 //     Tensor input, weight, output;
 //     float epsilon;
-//     template <class Visit> void tensors(Visit&& visit) const {
-//       visit("input", input, Access::read);
+//     template <class Self, class Visit>
+//     static void arguments(Self& self, Visit&& visit) {
+//       visit("input", self.input, Access::read);
 //       ...
+//       visit("epsilon", self.epsilon);
 //     }
 //   };
 //   void validate(const RmsNormForward&);                   // throws "argument"
 //
-// Beside its kernels, each kind of device that the build has registers how it executes the
-// operation: LEIA_CPU_EXECUTION (cpu/cpu_context.h), LEIA_CUDA_EXECUTION (cuda/context.cuh).
+// All that has to do with the arguments alone follows from arguments(): the device that they share,
+// the words of an error, and the function that JavaScript calls (LEIA_BINDING). Beside its kernels,
+// each kind of device that the build has registers how it executes the operation:
+// LEIA_CPU_EXECUTION (cpu/cpu_context.h), LEIA_CUDA_EXECUTION (cuda/context.cuh).
 #pragma once
 
 #include <array>
@@ -31,7 +35,7 @@ template <class Operation>
 std::string describe(const Operation& operation) {
   std::string result = operation.kName;
   const char* separator = "(";
-  operation.tensors([&](const char* name, const Tensor& tensor, Access) {
+  visit_tensors(operation, [&](const char* name, const Tensor& tensor, Access) {
     if (!tensor) return;
     result += text(separator, name, ": ", tensor.to_string());
     separator = ", ";
@@ -44,7 +48,7 @@ template <class Operation>
 Device& device_of(const Operation& operation) {
   Device* device = nullptr;
   std::string first;
-  operation.tensors([&](const char* name, const Tensor& tensor, Access) {
+  visit_tensors(operation, [&](const char* name, const Tensor& tensor, Access) {
     if (!tensor) return;
     Device* own = tensor.storage->device().get();
     if (device == nullptr) {
@@ -99,7 +103,7 @@ class OperationWork final : public Work {
   std::string describe() const override { return leia::describe(operation_); }
   std::vector<Operand> operands() const override {
     std::vector<Operand> result;
-    operation_.tensors([&](const char*, const Tensor& tensor, Access access) {
+    visit_tensors(operation_, [&](const char*, const Tensor& tensor, Access access) {
       if (tensor) result.emplace_back(tensor, access);
     });
     return result;

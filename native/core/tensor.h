@@ -118,10 +118,34 @@ void check_all_apart(const char* operation, std::vector<NamedTensor> tensors);
 // as with one that it adds to. One that may be the same tensor as an output is still only read.
 enum class Access { read, write, update };
 
-// Visits the tensors of an argument that is a list of them: "gradients[0]", ...
+// Of an argument that need not be given: an empty tensor or list then.
+constexpr bool kOptional = true;
+
+// Leaves of an operation's arguments those that are tensors.
 template <class Visit>
-void visit_list(const char* name, const std::vector<Tensor>& list, Access access, Visit&& visit) {
-  for (size_t i = 0; i < list.size(); ++i) visit(text(name, "[", i, "]").c_str(), list[i], access);
+class TensorsOnly {
+ public:
+  explicit TensorsOnly(Visit& visit) : visit_(visit) {}
+  void operator()(const char* name, const Tensor& tensor, Access access, bool = false) const {
+    visit_(name, tensor, access);
+  }
+  // A list: "gradients[0]", ...
+  void operator()(const char* name, const std::vector<Tensor>& list, Access access,
+                  bool = false) const {
+    for (size_t i = 0; i < list.size(); ++i)
+      visit_(text(name, "[", i, "]").c_str(), list[i], access);
+  }
+  template <class Number>
+  void operator()(const char*, const Number&) const {}
+
+ private:
+  Visit& visit_;
+};
+
+// Calls visit(name, tensor, access) for all tensors of an operation, those that are empty too.
+template <class Operation, class Visit>
+void visit_tensors(const Operation& operation, Visit&& visit) {
+  Operation::arguments(operation, TensorsOnly(visit));
 }
 
 // The indices of a flat element index: "[1, 17]".

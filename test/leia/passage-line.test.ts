@@ -2,7 +2,11 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { addon } from '../../lib/core/addon.ts';
-import { encodePassage, type PassageAnchor } from '../../lib/leia/dataset-records.ts';
+import {
+  encodePassage,
+  type PassageAddon,
+  type PassageAnchor,
+} from '../../lib/leia/dataset-records.ts';
 
 const written = (title: string, text: string, anchors: PassageAnchor[]): string =>
   Buffer.from(encodePassage(title, text, anchors)).toString();
@@ -44,7 +48,7 @@ test('long texts, one after the other', () => {
 });
 
 describe('wrong arguments are refused', () => {
-  const { passageLine } = addon();
+  const { passageLine } = addon<PassageAddon>();
   const call = passageLine as (...args: unknown[]) => unknown;
   test.each([
     [[1, '', new Int32Array(0), ''], 'the title'],

@@ -4,6 +4,7 @@ import { readdirSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { addon } from '../../lib/core/addon.ts';
 import { ops } from '../../lib/index.ts';
+import { faces } from './faces.ts';
 
 function entries(folder: string): string[] {
   return readdirSync(new URL(`../../${folder}/`, import.meta.url));
@@ -21,37 +22,23 @@ function sorted(names: Iterable<string>): string[] {
 
 const operations = sorted(entries('native/ops').map((name) => name.replaceAll('_', '-')));
 
-const others = [
-  'setErrorClass',
-  'cpuDescription',
-  'cudaOperations',
-  'cublasLtDescription',
-  'mapFile',
-  'passageLine',
-  'scanPages',
-  'decodeEntities',
-  'releaseFreeMemory',
-];
-/** The addon's operations: not its classes, nor what it says of itself. */
-const natives = Object.keys(addon()).filter(
-  (name) => /^[a-z]/.test(name) && !others.includes(name),
-);
+const natives = addon().operations;
 
 test('the kernels are a known set', () => {
   expect(operations).toContain('rms-norm');
   expect(operations.length).toBeGreaterThanOrEqual(13);
 });
 
-test('each has a file in the binding', () => {
-  const files = entries('native/binding').flatMap((name) => {
-    const operation = /^operations_(\w+)\.cpp$/.exec(name)?.[1];
-    return operation ? [operation.replaceAll('_', '-')] : [];
-  });
-  expect(sorted(files)).toEqual(operations);
+test('each has its contract and its binding in its folder', () => {
+  for (const operation of entries('native/ops')) {
+    const files = entries(`native/ops/${operation}`);
+    expect(files).toContain(`${operation}.h`);
+    expect(files).toContain(`${operation}_binding.cpp`);
+  }
 });
 
 test('each is an export of the addon', () => {
-  expect(sorted(natives.map(operationOf))).toEqual(operations);
+  expect(sorted(Object.keys(natives).map(operationOf))).toEqual(operations);
 });
 
 test('each has a file and a function in TypeScript, with the name of the native one', () => {
@@ -60,7 +47,16 @@ test('each has a file and a function in TypeScript, with the name of the native 
   const functions = Object.entries(ops).flatMap(([name, value]) =>
     typeof value === 'function' ? [name] : [],
   );
-  expect(sorted(functions)).toEqual(sorted(natives));
+  expect(sorted(functions)).toEqual(sorted(Object.keys(natives)));
+});
+
+test('each takes the arguments that its face has, by the same names', () => {
+  for (const [name, { right }] of Object.entries(faces)) {
+    const parameters = natives[name]!.parameters;
+    expect(new Set(parameters).size).toBe(parameters.length);
+    const unknown = Object.keys(right()).filter((argument) => !parameters.includes(argument));
+    expect(unknown, name).toEqual([]);
+  }
 });
 
 test('each has cases', () => {

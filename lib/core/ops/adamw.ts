@@ -1,22 +1,5 @@
-import { addon, type Handle, type OptionalHandle } from '../addon.ts';
+import { operation } from '../operation.ts';
 import type { Tensor } from '../tensor.ts';
-
-export interface NativeAdamw {
-  adamw(
-    parameters: readonly Handle[],
-    masterLowBits: readonly Handle[] | undefined,
-    gradients: readonly Handle[],
-    firstMoments: readonly Handle[],
-    secondMoments: readonly Handle[],
-    gradientScale: OptionalHandle,
-    learningRate: number,
-    beta1: number,
-    beta2: number,
-    epsilon: number,
-    weightDecay: number,
-    step: number,
-  ): void;
-}
 
 export interface Adamw {
   /** At least one, any shapes, updated in place: all float32, or all bfloat16 with `masterLowBits`. */
@@ -46,27 +29,12 @@ export interface Adamw {
   gradientScale?: Tensor;
 }
 
-function handles(tensors: readonly Tensor[]): Handle[] {
-  return tensors.map((tensor) => tensor.handle);
-}
+const nativeAdamw = operation<Adamw>('adamw');
 
 /**
  * One step of AdamW (Loshchilov & Hutter 2019) in the order of torch.optim.AdamW, in float32 and in
  * one pass over memory: on a GPU one launch for all parameters.
  */
 export function adamw(args: Adamw): void {
-  addon().adamw(
-    handles(args.parameters),
-    args.masterLowBits && handles(args.masterLowBits),
-    handles(args.gradients),
-    handles(args.firstMoments),
-    handles(args.secondMoments),
-    args.gradientScale?.handle,
-    args.learningRate,
-    args.beta1,
-    args.beta2,
-    args.epsilon,
-    args.weightDecay,
-    args.step,
-  );
+  nativeAdamw(args, {});
 }

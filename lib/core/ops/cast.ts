@@ -1,9 +1,5 @@
-import { addon, type DType, type Handle } from '../addon.ts';
-import { Tensor } from '../tensor.ts';
-
-export interface NativeCast {
-  cast(input: Handle, output: Handle): void;
-}
+import { operation } from '../operation.ts';
+import { type DType, Tensor } from '../tensor.ts';
 
 export interface Cast {
   /** Any shape, any dtype. */
@@ -14,10 +10,12 @@ export interface Cast {
   dtype?: DType;
 }
 
+const nativeCast = operation<Cast, 'output'>('cast');
+
 /** `output = input` in another dtype, rounded to nearest, ties to even; the same dtype gives a copy. */
-export function cast({ input, ...args }: Cast): { output: Tensor } {
-  const { dtype = input.dtype } = args;
+export function cast(args: Cast): { output: Tensor } {
+  const { input, dtype = input.dtype } = args;
   const output = args.output ?? Tensor.empty(input.shape, { dtype, device: input.device });
-  addon().cast(input.handle, output.handle);
+  nativeCast(args, { output });
   return { output };
 }

@@ -1,24 +1,6 @@
-import { addon, type Handle } from '../addon.ts';
+import { operation } from '../operation.ts';
 import { Tensor } from '../tensor.ts';
 import { like } from './outputs.ts';
-
-export interface NativeCrossEntropy {
-  crossEntropyForward(logits: Handle, labels: Handle, losses: Handle, logsumexp: Handle): void;
-  crossEntropyBackward(
-    logits: Handle,
-    labels: Handle,
-    logsumexp: Handle,
-    scale: number,
-    gradLogits: Handle,
-  ): void;
-  crossEntropy(
-    logits: Handle,
-    labels: Handle,
-    scale: number,
-    losses: Handle,
-    gradLogits: Handle,
-  ): void;
-}
 
 /** The label of rows that take no part in the loss. */
 export const ignoredLabel = -100;
@@ -34,6 +16,10 @@ export interface CrossEntropyForward {
   logsumexp?: Tensor;
 }
 
+const nativeCrossEntropyForward = operation<CrossEntropyForward, 'losses' | 'logsumexp'>(
+  'crossEntropyForward',
+);
+
 /**
  * Cross-entropy of each row: `losses[r] = logsumexp[r] - logits[r, labels[r]]`. The logits are read
  * once; probabilities are never stored. A label out of range is an error of the stream, which names
@@ -43,11 +29,11 @@ export function crossEntropyForward(args: CrossEntropyForward): {
   losses: Tensor;
   logsumexp: Tensor;
 } {
-  const { logits, labels } = args;
+  const { logits } = args;
   const shape = [logits.shape[0] ?? 0];
   const losses = args.losses ?? Tensor.empty(shape, { device: logits.device });
   const logsumexp = args.logsumexp ?? Tensor.empty(shape, { device: logits.device });
-  addon().crossEntropyForward(logits.handle, labels.handle, losses.handle, logsumexp.handle);
+  nativeCrossEntropyForward(args, { losses, logsumexp });
   return { losses, logsumexp };
 }
 
@@ -61,20 +47,17 @@ export interface CrossEntropyBackward {
   gradLogits?: Tensor;
 }
 
+const nativeCrossEntropyBackward = operation<CrossEntropyBackward, 'gradLogits'>(
+  'crossEntropyBackward',
+);
+
 /**
  * Backward of {@link crossEntropyForward}: `gradLogits = scale * (softmax(logits) - onehot(label))`,
  * 0 in ignored rows.
  */
 export function crossEntropyBackward(args: CrossEntropyBackward): { gradLogits: Tensor } {
-  const { logits, labels, logsumexp, scale } = args;
-  const gradLogits = args.gradLogits ?? like(logits);
-  addon().crossEntropyBackward(
-    logits.handle,
-    labels.handle,
-    logsumexp.handle,
-    scale,
-    gradLogits.handle,
-  );
+  const gradLogits = args.gradLogits ?? like(args.logits);
+  nativeCrossEntropyBackward(args, { gradLogits });
   return { gradLogits };
 }
 
@@ -91,14 +74,16 @@ export interface CrossEntropy {
   gradLogits?: Tensor;
 }
 
+const nativeCrossEntropy = operation<CrossEntropy, 'losses' | 'gradLogits'>('crossEntropy');
+
 /**
  * {@link crossEntropyForward} and {@link crossEntropyBackward} in one, for training: every logit comes from
  * memory once and its gradient goes there once, which in place is half the traffic of the two.
  */
 export function crossEntropy(args: CrossEntropy): { losses: Tensor; gradLogits: Tensor } {
-  const { logits, labels, scale } = args;
+  const { logits } = args;
   const losses = args.losses ?? Tensor.empty([logits.shape[0] ?? 0], { device: logits.device });
   const gradLogits = args.gradLogits ?? like(logits);
-  addon().crossEntropy(logits.handle, labels.handle, scale, losses.handle, gradLogits.handle);
+  nativeCrossEntropy(args, { losses, gradLogits });
   return { losses, gradLogits };
 }

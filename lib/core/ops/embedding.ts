@@ -1,10 +1,5 @@
-import { addon, type Handle } from '../addon.ts';
+import { operation } from '../operation.ts';
 import { Tensor } from '../tensor.ts';
-
-export interface NativeEmbedding {
-  embeddingForward(ids: Handle, weight: Handle, output: Handle): void;
-  embeddingBackward(gradOutput: Handle, ids: Handle, gradWeight: Handle): void;
-}
 
 export interface EmbeddingForward {
   /** [...] of at most four dimensions, int32: each 0 to vocabulary - 1. */
@@ -15,13 +10,16 @@ export interface EmbeddingForward {
   output?: Tensor;
 }
 
+const nativeEmbeddingForward = operation<EmbeddingForward, 'output'>('embeddingForward');
+
 /**
  * Rows of a table: `output[r] = weight[ids[r]]`. An id that is no row of the table is an error of the
  * stream, which names the id and its position.
  */
-export function embeddingForward({ ids, weight, ...args }: EmbeddingForward): { output: Tensor } {
+export function embeddingForward(args: EmbeddingForward): { output: Tensor } {
+  const { ids, weight } = args;
   const output = args.output ?? Tensor.empty([...ids.shape, weight.shape[1] ?? 0], weight);
-  addon().embeddingForward(ids.handle, weight.handle, output.handle);
+  nativeEmbeddingForward(args, { output });
   return { output };
 }
 
@@ -34,9 +32,10 @@ export interface EmbeddingBackward {
   gradWeight: Tensor;
 }
 
+const nativeEmbeddingBackward = operation<EmbeddingBackward>('embeddingBackward');
+
 /** Backward of {@link embeddingForward}: `gradWeight[ids[r]] += gradOutput[r]`, in the order of r. */
 export function embeddingBackward(args: EmbeddingBackward): { gradWeight: Tensor } {
-  const { gradOutput, ids, gradWeight } = args;
-  addon().embeddingBackward(gradOutput.handle, ids.handle, gradWeight.handle);
-  return { gradWeight };
+  nativeEmbeddingBackward(args, {});
+  return { gradWeight: args.gradWeight };
 }

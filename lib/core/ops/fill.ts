@@ -1,12 +1,16 @@
-import { addon, type Handle } from '../addon.ts';
+import { operation } from '../operation.ts';
 import type { Tensor } from '../tensor.ts';
 
-export interface NativeFill {
-  fill(output: Handle, value: number): void;
+export interface Fill {
+  /** Any shape, any dtype. */
+  output: Tensor;
+  value: number;
 }
 
-/** `output[i] = value`, rounded to the output's dtype (any). */
-export function fill({ output, value }: { output: Tensor; value: number }): { output: Tensor } {
-  addon().fill(output.handle, value);
-  return { output };
+const nativeFill = operation<Fill>('fill');
+
+/** `output[i] = value`, rounded to the output's dtype. */
+export function fill(args: Fill): { output: Tensor } {
+  nativeFill(args, {});
+  return { output: args.output };
 }

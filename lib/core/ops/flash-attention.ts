@@ -1,33 +1,6 @@
-import { addon, type Handle, type OptionalHandle } from '../addon.ts';
+import { operation } from '../operation.ts';
 import { Tensor } from '../tensor.ts';
 import { like } from './outputs.ts';
-
-export interface NativeFlashAttention {
-  flashAttentionForward(
-    query: Handle,
-    key: Handle,
-    value: Handle,
-    documentStarts: OptionalHandle,
-    output: Handle,
-    logsumexp: Handle,
-    causal: boolean,
-    scale: number,
-  ): void;
-  flashAttentionBackward(
-    gradOutput: Handle,
-    query: Handle,
-    key: Handle,
-    value: Handle,
-    documentStarts: OptionalHandle,
-    output: Handle,
-    logsumexp: Handle,
-    gradQuery: Handle,
-    gradKey: Handle,
-    gradValue: Handle,
-    causal: boolean,
-    scale: number,
-  ): void;
-}
 
 interface Attention {
   /** [batch, queries, heads, headDim], float32 or bfloat16. */
@@ -54,6 +27,11 @@ export interface FlashAttentionForward extends Attention {
   logsumexp?: Tensor;
 }
 
+const nativeFlashAttentionForward = operation<
+  FlashAttentionForward,
+  'output' | 'logsumexp' | 'causal' | 'scale'
+>('flashAttentionForward');
+
 /**
  * Softmax attention without the matrix of scores (FlashAttention-2, Dao 2023): blocks of queries and
  * keys with an online softmax; memory is linear in the sequence. Head sizes are even, up to 256.
@@ -63,21 +41,12 @@ export function flashAttentionForward(args: FlashAttentionForward): {
   output: Tensor;
   logsumexp: Tensor;
 } {
-  const { query, key, value, documentStarts, causal = false } = args;
+  const { query, causal = false, scale = defaultScale(query) } = args;
   const output = args.output ?? like(query);
   const [batch = 0, queries = 0, heads = 0] = query.shape;
   const logsumexp =
     args.logsumexp ?? Tensor.empty([batch, heads, queries], { device: query.device });
-  addon().flashAttentionForward(
-    query.handle,
-    key.handle,
-    value.handle,
-    documentStarts?.handle,
-    output.handle,
-    logsumexp.handle,
-    causal,
-    args.scale ?? defaultScale(query),
-  );
+  nativeFlashAttentionForward(args, { causal, scale, output, logsumexp });
   return { output, logsumexp };
 }
 
@@ -96,30 +65,22 @@ export interface FlashAttentionBackward extends Attention {
   gradValue?: Tensor;
 }
 
+const nativeFlashAttentionBackward = operation<
+  FlashAttentionBackward,
+  'gradQuery' | 'gradKey' | 'gradValue' | 'causal' | 'scale'
+>('flashAttentionBackward');
+
 /** Backward of {@link flashAttentionForward}; recomputes the probabilities from `logsumexp`. */
 export function flashAttentionBackward(args: FlashAttentionBackward): {
   gradQuery: Tensor;
   gradKey: Tensor;
   gradValue: Tensor;
 } {
-  const { gradOutput, query, key, value, documentStarts, output, logsumexp, causal = false } = args;
+  const { query, key, value, causal = false, scale = defaultScale(query) } = args;
   const gradQuery = args.gradQuery ?? like(query);
   const gradKey = args.gradKey ?? like(key);
   const gradValue = args.gradValue ?? like(value);
-  addon().flashAttentionBackward(
-    gradOutput.handle,
-    query.handle,
-    key.handle,
-    value.handle,
-    documentStarts?.handle,
-    output.handle,
-    logsumexp.handle,
-    gradQuery.handle,
-    gradKey.handle,
-    gradValue.handle,
-    causal,
-    args.scale ?? defaultScale(query),
-  );
+  nativeFlashAttentionBackward(args, { causal, scale, gradQuery, gradKey, gradValue });
   return { gradQuery, gradKey, gradValue };
 }
 

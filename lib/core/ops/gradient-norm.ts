@@ -1,10 +1,6 @@
 import { LeiaError } from '../../system/error.ts';
-import { addon, type Handle } from '../addon.ts';
+import { operation } from '../operation.ts';
 import { Tensor } from '../tensor.ts';
-
-export interface NativeGradientNorm {
-  gradientNorm(gradients: readonly Handle[], maxNorm: number, norm: Handle, scale: Handle): void;
-}
 
 export interface GradientNorm {
   /** At least one tensor; any shapes, float32. */
@@ -17,19 +13,19 @@ export interface GradientNorm {
   scale?: Tensor;
 }
 
+const nativeGradientNorm = operation<GradientNorm, 'norm' | 'scale'>('gradientNorm');
+
 /**
  * The Euclidean norm of all gradients taken together, and the factor that clips it:
  * `scale = min(1, maxNorm / (norm + 1e-6))`. The gradients are left as they are.
  */
 export function gradientNorm(args: GradientNorm): { norm: Tensor; scale: Tensor } {
-  const { gradients, maxNorm } = args;
-  const device = gradients[0]?.device;
+  const device = args.gradients[0]?.device;
   if (!device) {
     throw new LeiaError('argument', 'gradient_norm: gradients is empty, expected a tensor');
   }
   const norm = args.norm ?? Tensor.empty([1], { device });
   const scale = args.scale ?? Tensor.empty([1], { device });
-  const handles = gradients.map((gradient) => gradient.handle);
-  addon().gradientNorm(handles, maxNorm, norm.handle, scale.handle);
+  nativeGradientNorm(args, { norm, scale });
   return { norm, scale };
 }

@@ -1,17 +1,6 @@
-import { addon, type Handle } from '../addon.ts';
+import { operation } from '../operation.ts';
 import { Tensor } from '../tensor.ts';
 import { rowCount } from './outputs.ts';
-
-export interface NativeMatmul {
-  matmul(
-    a: Handle,
-    b: Handle,
-    output: Handle,
-    transposeA: boolean,
-    transposeB: boolean,
-    accumulate: boolean,
-  ): void;
-}
 
 export interface Matmul {
   /** [..., K], or [..., M] with `transposeA`; float32 or bfloat16. */
@@ -28,16 +17,20 @@ export interface Matmul {
   outputDtype?: 'float32' | 'bfloat16';
 }
 
+const nativeMatmul = operation<Matmul, 'output' | 'transposeA' | 'transposeB' | 'accumulate'>(
+  'matmul',
+);
+
 /**
  * Matrix product `output (+)= A · B` with float32 sums; leading dimensions are taken together as
  * rows. A linear layer with a Hugging Face weight [out, in] is
  * `matmul({ a: x, b: weight, transposeB: true })`.
  */
 export function matmul(args: Matmul): { output: Tensor } {
-  const { a, b, transposeA = false, transposeB = false } = args;
+  const { transposeA = false, transposeB = false } = args;
   const output = args.output ?? allocate(args);
   const accumulate = args.output ? (args.accumulate ?? false) : false;
-  addon().matmul(a.handle, b.handle, output.handle, transposeA, transposeB, accumulate);
+  nativeMatmul(args, { output, transposeA, transposeB, accumulate });
   return { output };
 }
 

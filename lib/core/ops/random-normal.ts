@@ -1,15 +1,5 @@
-import { addon, type Handle } from '../addon.ts';
+import { operation } from '../operation.ts';
 import type { Tensor } from '../tensor.ts';
-
-export interface NativeRandomNormal {
-  randomNormal(
-    output: Handle,
-    mean: number,
-    standardDeviation: number,
-    seed: number,
-    offset: number,
-  ): void;
-}
 
 export interface RandomNormal {
   /** Any shape, float32 or bfloat16. */
@@ -24,13 +14,17 @@ export interface RandomNormal {
   offset?: number;
 }
 
+const nativeRandomNormal = operation<RandomNormal, 'mean' | 'standardDeviation' | 'offset'>(
+  'randomNormal',
+);
+
 /**
  * Normally distributed numbers. Element i depends only on seed and offset + i; before it is rounded
  * to the output's dtype it is the same float32 value on every device. The generator is
  * Philox4x32-10 (Salmon et al. 2011) with the inverse distribution by algorithm AS 241 (Wichura 1988).
  */
 export function randomNormal(args: RandomNormal): { output: Tensor } {
-  const { output, mean = 0, standardDeviation = 1, seed, offset = 0 } = args;
-  addon().randomNormal(output.handle, mean, standardDeviation, seed, offset);
-  return { output };
+  const { mean = 0, standardDeviation = 1, offset = 0 } = args;
+  nativeRandomNormal(args, { mean, standardDeviation, offset });
+  return { output: args.output };
 }

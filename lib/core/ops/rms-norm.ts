@@ -1,27 +1,6 @@
-import { addon, type Handle, type OptionalHandle } from '../addon.ts';
+import { operation } from '../operation.ts';
 import { Tensor } from '../tensor.ts';
 import { like, rowCount } from './outputs.ts';
-
-export interface NativeRmsNorm {
-  rmsNormForward(
-    input: Handle,
-    weight: Handle,
-    residual: OptionalHandle,
-    sum: OptionalHandle,
-    output: Handle,
-    inverseRms: Handle,
-    epsilon: number,
-  ): void;
-  rmsNormBackward(
-    gradOutput: Handle,
-    input: Handle,
-    weight: Handle,
-    inverseRms: Handle,
-    gradSum: OptionalHandle,
-    gradInput: Handle,
-    gradWeight: Handle,
-  ): void;
-}
 
 export interface RmsNormForward {
   /** [..., hidden], float32 or bfloat16. */
@@ -40,6 +19,10 @@ export interface RmsNormForward {
   inverseRms?: Tensor;
 }
 
+const nativeRmsNormForward = operation<RmsNormForward, 'output' | 'inverseRms' | 'sum'>(
+  'rmsNormForward',
+);
+
 /**
  * RMSNorm (Zhang & Sennrich 2019) over the innermost dimension:
  * `output = sum * inverseRms * weight`, `inverseRms = 1 / sqrt(mean(sum²) + epsilon)`, where `sum` is
@@ -50,20 +33,12 @@ export function rmsNormForward(args: RmsNormForward): {
   inverseRms: Tensor;
   sum: Tensor;
 } {
-  const { input, weight, residual, epsilon } = args;
+  const { input, residual } = args;
   const sum = args.sum ?? (residual && like(input));
   const output = args.output ?? like(input);
   const inverseRms =
     args.inverseRms ?? Tensor.empty([rowCount(input.shape)], { device: input.device });
-  addon().rmsNormForward(
-    input.handle,
-    weight.handle,
-    residual?.handle,
-    sum?.handle,
-    output.handle,
-    inverseRms.handle,
-    epsilon,
-  );
+  nativeRmsNormForward(args, { output, inverseRms, sum });
   return { output, inverseRms, sum: sum ?? input };
 }
 
@@ -82,19 +57,15 @@ export interface RmsNormBackward {
   gradWeight?: Tensor;
 }
 
+const nativeRmsNormBackward = operation<RmsNormBackward, 'gradInput' | 'gradWeight'>(
+  'rmsNormBackward',
+);
+
 /** Backward of {@link rmsNormForward}. */
 export function rmsNormBackward(args: RmsNormBackward): { gradInput: Tensor; gradWeight: Tensor } {
-  const { gradOutput, input, weight, inverseRms } = args;
+  const { input, weight } = args;
   const gradInput = args.gradInput ?? like(input);
   const gradWeight = args.gradWeight ?? Tensor.zeros(weight.shape, { device: input.device });
-  addon().rmsNormBackward(
-    gradOutput.handle,
-    input.handle,
-    weight.handle,
-    inverseRms.handle,
-    args.gradSum?.handle,
-    gradInput.handle,
-    gradWeight.handle,
-  );
+  nativeRmsNormBackward(args, { gradInput, gradWeight });
   return { gradInput, gradWeight };
 }

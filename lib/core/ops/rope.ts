@@ -1,23 +1,6 @@
-import { addon, type Handle, type OptionalHandle } from '../addon.ts';
+import { operation } from '../operation.ts';
 import type { Tensor } from '../tensor.ts';
 import { like } from './outputs.ts';
-
-export interface NativeRope {
-  ropeForward(
-    input: Handle,
-    cos: Handle,
-    sin: Handle,
-    positions: OptionalHandle,
-    output: Handle,
-  ): void;
-  ropeBackward(
-    gradOutput: Handle,
-    cos: Handle,
-    sin: Handle,
-    positions: OptionalHandle,
-    gradInput: Handle,
-  ): void;
-}
 
 /** The angles of a rotation, and where they apply. */
 export interface RopeAngles {
@@ -36,15 +19,16 @@ export interface RopeForward extends RopeAngles {
   output?: Tensor;
 }
 
+const nativeRopeForward = operation<RopeForward, 'output'>('ropeForward');
+
 /**
  * Rotary position embedding (Su et al. 2021) in Hugging Face's rotate-half form: elements i and
  * i + headDim / 2 of each head are rotated by the angle of their position. A position that is no row
  * of the tables is an error of the stream.
  */
 export function ropeForward(args: RopeForward): { output: Tensor } {
-  const { input, cos, sin, positions } = args;
-  const output = args.output ?? like(input);
-  addon().ropeForward(input.handle, cos.handle, sin.handle, positions?.handle, output.handle);
+  const output = args.output ?? like(args.input);
+  nativeRopeForward(args, { output });
   return { output };
 }
 
@@ -55,16 +39,11 @@ export interface RopeBackward extends RopeAngles {
   gradInput?: Tensor;
 }
 
+const nativeRopeBackward = operation<RopeBackward, 'gradInput'>('ropeBackward');
+
 /** Backward of {@link ropeForward}: the rotation by the opposite angles. */
 export function ropeBackward(args: RopeBackward): { gradInput: Tensor } {
-  const { gradOutput, cos, sin, positions } = args;
-  const gradInput = args.gradInput ?? like(gradOutput);
-  addon().ropeBackward(
-    gradOutput.handle,
-    cos.handle,
-    sin.handle,
-    positions?.handle,
-    gradInput.handle,
-  );
+  const gradInput = args.gradInput ?? like(args.gradOutput);
+  nativeRopeBackward(args, { gradInput });
   return { gradInput };
 }

@@ -1,17 +1,5 @@
-import { addon, type Handle } from '../addon.ts';
+import { operation } from '../operation.ts';
 import { Tensor } from '../tensor.ts';
-
-export interface NativeSampleToken {
-  sampleToken(
-    logits: Handle,
-    tokens: Handle,
-    temperature: number,
-    topK: number,
-    topP: number,
-    seed: number,
-    position: number,
-  ): void;
-}
 
 export interface SampleToken {
   /** [rows, vocabulary], float32 or bfloat16; a NaN is an error. */
@@ -30,6 +18,11 @@ export interface SampleToken {
   tokens?: Tensor;
 }
 
+const nativeSampleToken = operation<
+  SampleToken,
+  'tokens' | 'temperature' | 'topK' | 'topP' | 'seed' | 'position'
+>('sampleToken');
+
 /**
  * Chooses one token for each row of logits: the likeliest, or one drawn after temperature, top-k (Fan
  * et al. 2018) and top-p (Holtzman et al. 2020). The same arguments give the same tokens on every
@@ -41,6 +34,6 @@ export function sampleToken(args: SampleToken): { tokens: Tensor } {
   const tokens =
     args.tokens ??
     Tensor.empty(logits.shape.slice(0, 1), { dtype: 'int32', device: logits.device });
-  addon().sampleToken(logits.handle, tokens.handle, temperature, topK, topP, seed, position);
+  nativeSampleToken(args, { tokens, temperature, topK, topP, seed, position });
   return { tokens };
 }

@@ -1,17 +1,6 @@
-import { addon, type Handle } from '../addon.ts';
+import { operation } from '../operation.ts';
 import type { Tensor } from '../tensor.ts';
 import { like } from './outputs.ts';
-
-export interface NativeSwiglu {
-  swigluForward(gate: Handle, up: Handle, output: Handle): void;
-  swigluBackward(
-    gradOutput: Handle,
-    gate: Handle,
-    up: Handle,
-    gradGate: Handle,
-    gradUp: Handle,
-  ): void;
-}
 
 export interface SwigluForward {
   /** Any shape, float32 or bfloat16. */
@@ -22,10 +11,12 @@ export interface SwigluForward {
   output?: Tensor;
 }
 
+const nativeSwigluForward = operation<SwigluForward, 'output'>('swigluForward');
+
 /** SwiGLU's activation (Shazeer 2020): `output = silu(gate) * up`, `silu(x) = x / (1 + e^-x)`. */
-export function swigluForward({ gate, up, ...args }: SwigluForward): { output: Tensor } {
-  const output = args.output ?? like(gate);
-  addon().swigluForward(gate.handle, up.handle, output.handle);
+export function swigluForward(args: SwigluForward): { output: Tensor } {
+  const output = args.output ?? like(args.gate);
+  nativeSwigluForward(args, { output });
   return { output };
 }
 
@@ -40,11 +31,12 @@ export interface SwigluBackward {
   gradUp?: Tensor;
 }
 
+const nativeSwigluBackward = operation<SwigluBackward, 'gradGate' | 'gradUp'>('swigluBackward');
+
 /** Backward of {@link swigluForward}. */
 export function swigluBackward(args: SwigluBackward): { gradGate: Tensor; gradUp: Tensor } {
-  const { gradOutput, gate, up } = args;
-  const gradGate = args.gradGate ?? like(gate);
-  const gradUp = args.gradUp ?? like(gate);
-  addon().swigluBackward(gradOutput.handle, gate.handle, up.handle, gradGate.handle, gradUp.handle);
+  const gradGate = args.gradGate ?? like(args.gate);
+  const gradUp = args.gradUp ?? like(args.gate);
+  nativeSwigluBackward(args, { gradGate, gradUp });
   return { gradGate, gradUp };
 }

@@ -8,6 +8,7 @@ import { createGunzip } from 'node:zlib';
 import { addon } from '../../core/addon.ts';
 import { LeiaError } from '../../system/error.ts';
 import { fileError } from '../../system/files.ts';
+import type { DumpAddon } from './native.ts';
 
 /** How many compressed bytes are read at a time, and how many decoded bytes are passed on at a time. */
 const READ_SIZE = 4 << 20;
@@ -61,7 +62,7 @@ async function* decodeBzip2(
   first: Uint8Array,
   source: Source,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  const decoder = new (addon().NativeBzip2Decoder)(availableParallelism());
+  const decoder = new (addon<DumpAddon>().NativeBzip2Decoder)(availableParallelism());
   let input = first;
   let last = input.length < READ_SIZE;
   // The decoder copies what it is given, so one buffer does.

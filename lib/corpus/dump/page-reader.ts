@@ -3,6 +3,7 @@
 import { isUtf8 } from 'node:buffer';
 import { addon } from '../../core/addon.ts';
 import { LeiaError } from '../../system/error.ts';
+import type { DumpAddon } from './native.ts';
 import { type Draft, finishDraft, WIKITEXT_MODEL } from './page-draft.ts';
 import { XmlPages } from './page-xml.ts';
 import type { Namespace, Page } from './siteinfo.ts';
@@ -58,7 +59,7 @@ const NUMBERS = 17;
 
 /** The pages in valid UTF-8, which is overwritten; undefined, and nothing is changed, if the shape is not the usual. */
 export function readQuickly(xml: Buffer, start: number, source: PageSource): Page[] | undefined {
-  const numbers = addon().scanPages(xml);
+  const numbers = addon<DumpAddon>().scanPages(xml);
   if (numbers === undefined) return undefined;
   const pages: Page[] = [];
   for (let at = 0; at < numbers.length; at += NUMBERS) {

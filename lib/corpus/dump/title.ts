@@ -2,6 +2,7 @@
 // percent signs or a small first letter, and all of these name the same page
 // (https://www.mediawiki.org/wiki/Manual:Page_title).
 import { addon } from '../../core/addon.ts';
+import type { DumpAddon } from './native.ts';
 import type { Siteinfo } from './siteinfo.ts';
 
 const INVISIBLE = /[\u200e\u200f\u202a-\u202e]/g;
@@ -44,7 +45,7 @@ export function capitalise(title: string, language = ''): string {
 }
 
 function decodeEntities(title: string): string {
-  return title.includes('&') ? addon().decodeEntities(title) : title;
+  return title.includes('&') ? addon<DumpAddon>().decodeEntities(title) : title;
 }
 
 function decodePercent(title: string): string {

@@ -1,12 +1,13 @@
 // Turns a page of a dump into an article: plain text, and its links by code points. Native code reads the wikitext;
 // what depends on the wiki and its language is decided here.
-import { addon, type NativeWikitextReader } from '../../core/addon.ts';
+import { addon } from '../../core/addon.ts';
 import { excerpt } from '../../system/error.ts';
 import type { Page, Siteinfo } from '../dump/siteinfo.ts';
 import { withCapital } from '../dump/title.ts';
 import type { Anchor, Article } from './article.ts';
 import { characterProperties, lowercaseLetters } from './characters.ts';
 import { LinkResolver } from './links.ts';
+import type { NativeWikitextReader, WikitextAddon } from './native.ts';
 
 /** `*`, `#` and `;` lines: text of their own, or left out as WikiExtractor does. */
 export type Lists = 'keep' | 'drop';
@@ -27,7 +28,7 @@ export class ArticleExtractor {
 
   constructor(wiki: Siteinfo, options: ExtractOptions = {}) {
     const resolver = new LinkResolver(wiki);
-    this.#reader = new (addon().NativeWikitextReader)(
+    this.#reader = new (addon<WikitextAddon>().NativeWikitextReader)(
       characterProperties(),
       capitalsOf(wiki),
       options.lists !== 'drop',

@@ -2,9 +2,10 @@
 // namespace, another wiki, a section), or something the page does not show in its text at all
 // (category, image, link to the same page in another language). The native reader of wikitext asks about targets
 // that are not simply the title of an article.
-import type { LinkTarget } from '../../core/addon.ts';
+
 import type { Siteinfo } from '../dump/siteinfo.ts';
 import { normaliseTitle } from '../dump/title.ts';
+import type { LinkTarget } from './native.ts';
 import {
   CATEGORY_NAMES,
   CATEGORY_STEM,

@@ -59,7 +59,7 @@ void validate(const AdamW& op) {
   }
   check_numbers(op);
   std::vector<NamedTensor> all;
-  op.tensors([&](const char* name, const Tensor& tensor, Access) {
+  visit_tensors(op, [&](const char* name, const Tensor& tensor, Access) {
     if (tensor) all.push_back({name, tensor});
   });
   check_all_apart(op.kName, std::move(all));

@@ -30,14 +30,20 @@ struct AdamW {
   double learning_rate, beta1, beta2, epsilon, weight_decay;
   int64_t step;  // 1 for the first
 
-  template <class Visit>
-  void tensors(Visit&& visit) const {
-    visit_list("parameters", parameters, Access::update, visit);
-    visit_list("master_low_bits", master_low_bits, Access::update, visit);
-    visit_list("gradients", gradients, Access::read, visit);
-    visit_list("first_moments", first_moments, Access::update, visit);
-    visit_list("second_moments", second_moments, Access::update, visit);
-    visit("gradient_scale", gradient_scale, Access::read);
+  template <class Self, class Visit>
+  static void arguments(Self& self, Visit&& visit) {
+    visit("parameters", self.parameters, Access::update);
+    visit("master_low_bits", self.master_low_bits, Access::update, kOptional);
+    visit("gradients", self.gradients, Access::read);
+    visit("first_moments", self.first_moments, Access::update);
+    visit("second_moments", self.second_moments, Access::update);
+    visit("gradient_scale", self.gradient_scale, Access::read, kOptional);
+    visit("learning_rate", self.learning_rate);
+    visit("beta1", self.beta1);
+    visit("beta2", self.beta2);
+    visit("epsilon", self.epsilon);
+    visit("weight_decay", self.weight_decay);
+    visit("step", self.step);
   }
 };
 

@@ -11,10 +11,10 @@ struct Cast {
   Tensor input;   // any shape, any dtype
   Tensor output;  // shape of input; float32 or bfloat16, or int32 like input
 
-  template <class Visit>
-  void tensors(Visit&& visit) const {
-    visit("input", input, Access::read);
-    visit("output", output, Access::write);
+  template <class Self, class Visit>
+  static void arguments(Self& self, Visit&& visit) {
+    visit("input", self.input, Access::read);
+    visit("output", self.output, Access::write);
   }
 };
 

@@ -21,12 +21,12 @@ struct CrossEntropyForward {
   Tensor losses;     // [rows], float32
   Tensor logsumexp;  // [rows], float32
 
-  template <class Visit>
-  void tensors(Visit&& visit) const {
-    visit("logits", logits, Access::read);
-    visit("labels", labels, Access::read);
-    visit("losses", losses, Access::write);
-    visit("logsumexp", logsumexp, Access::write);
+  template <class Self, class Visit>
+  static void arguments(Self& self, Visit&& visit) {
+    visit("logits", self.logits, Access::read);
+    visit("labels", self.labels, Access::read);
+    visit("losses", self.losses, Access::write);
+    visit("logsumexp", self.logsumexp, Access::write);
   }
 };
 
@@ -38,12 +38,13 @@ struct CrossEntropyBackward {
   float scale;
   Tensor grad_logits;  // shape and dtype of logits; overwritten; may be logits
 
-  template <class Visit>
-  void tensors(Visit&& visit) const {
-    visit("logits", logits, Access::read);
-    visit("labels", labels, Access::read);
-    visit("logsumexp", logsumexp, Access::read);
-    visit("grad_logits", grad_logits, Access::write);
+  template <class Self, class Visit>
+  static void arguments(Self& self, Visit&& visit) {
+    visit("logits", self.logits, Access::read);
+    visit("labels", self.labels, Access::read);
+    visit("logsumexp", self.logsumexp, Access::read);
+    visit("grad_logits", self.grad_logits, Access::write);
+    visit("scale", self.scale);
   }
 };
 
@@ -56,12 +57,13 @@ struct CrossEntropy {
   Tensor losses;       // [rows], float32
   Tensor grad_logits;  // shape and dtype of logits; overwritten; may be logits
 
-  template <class Visit>
-  void tensors(Visit&& visit) const {
-    visit("logits", logits, Access::read);
-    visit("labels", labels, Access::read);
-    visit("losses", losses, Access::write);
-    visit("grad_logits", grad_logits, Access::write);
+  template <class Self, class Visit>
+  static void arguments(Self& self, Visit&& visit) {
+    visit("logits", self.logits, Access::read);
+    visit("labels", self.labels, Access::read);
+    visit("losses", self.losses, Access::write);
+    visit("grad_logits", self.grad_logits, Access::write);
+    visit("scale", self.scale);
   }
 };
 

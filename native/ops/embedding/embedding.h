@@ -18,11 +18,11 @@ struct EmbeddingForward {
   Tensor weight;  // [V, H], float32 or bfloat16
   Tensor output;  // [..., H], dtype of weight
 
-  template <class Visit>
-  void tensors(Visit&& visit) const {
-    visit("ids", ids, Access::read);
-    visit("weight", weight, Access::read);
-    visit("output", output, Access::write);
+  template <class Self, class Visit>
+  static void arguments(Self& self, Visit&& visit) {
+    visit("ids", self.ids, Access::read);
+    visit("weight", self.weight, Access::read);
+    visit("output", self.output, Access::write);
   }
 };
 
@@ -32,11 +32,11 @@ struct EmbeddingBackward {
   Tensor ids;          // [...], int32
   Tensor grad_weight;  // [V, H], float32; added to
 
-  template <class Visit>
-  void tensors(Visit&& visit) const {
-    visit("grad_output", grad_output, Access::read);
-    visit("ids", ids, Access::read);
-    visit("grad_weight", grad_weight, Access::update);
+  template <class Self, class Visit>
+  static void arguments(Self& self, Visit&& visit) {
+    visit("grad_output", self.grad_output, Access::read);
+    visit("ids", self.ids, Access::read);
+    visit("grad_weight", self.grad_weight, Access::update);
   }
 };
 

@@ -10,9 +10,10 @@ struct Fill {
   Tensor output;  // any shape, any dtype
   double value;   // an exact integer for int32
 
-  template <class Visit>
-  void tensors(Visit&& visit) const {
-    visit("output", output, Access::write);
+  template <class Self, class Visit>
+  static void arguments(Self& self, Visit&& visit) {
+    visit("output", self.output, Access::write);
+    visit("value", self.value);
   }
 };
 

@@ -43,7 +43,7 @@ void check_inputs(const Operation& op) {
 // An output shares memory with no other tensor.
 template <class Operation>
 void check_output(const Operation& op, const char* name, const Tensor& output) {
-  op.tensors([&](const char* other_name, const Tensor& other, Access) {
+  visit_tensors(op, [&](const char* other_name, const Tensor& other, Access) {
     if (&other != &output) check_apart(op.kName, name, output, other_name, other);
   });
 }

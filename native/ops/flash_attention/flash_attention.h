@@ -37,14 +37,16 @@ struct FlashAttentionForward {
   Tensor logsumexp;        // [batch, heads, queries], float32, natural logarithm
   AttentionOptions options;
 
-  template <class Visit>
-  void tensors(Visit&& visit) const {
-    visit("query", query, Access::read);
-    visit("key", key, Access::read);
-    visit("value", value, Access::read);
-    visit("document_starts", document_starts, Access::read);
-    visit("output", output, Access::write);
-    visit("logsumexp", logsumexp, Access::write);
+  template <class Self, class Visit>
+  static void arguments(Self& self, Visit&& visit) {
+    visit("query", self.query, Access::read);
+    visit("key", self.key, Access::read);
+    visit("value", self.value, Access::read);
+    visit("document_starts", self.document_starts, Access::read, kOptional);
+    visit("output", self.output, Access::write);
+    visit("logsumexp", self.logsumexp, Access::write);
+    visit("causal", self.options.causal);
+    visit("scale", self.options.scale);
   }
 };
 
@@ -56,18 +58,20 @@ struct FlashAttentionBackward {
   Tensor grad_key, grad_value;                                   // like key; overwritten
   AttentionOptions options;
 
-  template <class Visit>
-  void tensors(Visit&& visit) const {
-    visit("grad_output", grad_output, Access::read);
-    visit("query", query, Access::read);
-    visit("key", key, Access::read);
-    visit("value", value, Access::read);
-    visit("document_starts", document_starts, Access::read);
-    visit("output", output, Access::read);
-    visit("logsumexp", logsumexp, Access::read);
-    visit("grad_query", grad_query, Access::write);
-    visit("grad_key", grad_key, Access::write);
-    visit("grad_value", grad_value, Access::write);
+  template <class Self, class Visit>
+  static void arguments(Self& self, Visit&& visit) {
+    visit("grad_output", self.grad_output, Access::read);
+    visit("query", self.query, Access::read);
+    visit("key", self.key, Access::read);
+    visit("value", self.value, Access::read);
+    visit("document_starts", self.document_starts, Access::read, kOptional);
+    visit("output", self.output, Access::read);
+    visit("logsumexp", self.logsumexp, Access::read);
+    visit("grad_query", self.grad_query, Access::write);
+    visit("grad_key", self.grad_key, Access::write);
+    visit("grad_value", self.grad_value, Access::write);
+    visit("causal", self.options.causal);
+    visit("scale", self.options.scale);
   }
 };
 

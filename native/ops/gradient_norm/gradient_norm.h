@@ -20,11 +20,12 @@ struct GradientNorm {
   Tensor norm;                    // [1], float32
   Tensor scale;                   // [1], float32
 
-  template <class Visit>
-  void tensors(Visit&& visit) const {
-    visit_list("gradients", gradients, Access::read, visit);
-    visit("norm", norm, Access::write);
-    visit("scale", scale, Access::write);
+  template <class Self, class Visit>
+  static void arguments(Self& self, Visit&& visit) {
+    visit("gradients", self.gradients, Access::read);
+    visit("norm", self.norm, Access::write);
+    visit("scale", self.scale, Access::write);
+    visit("max_norm", self.max_norm);
   }
 };
 

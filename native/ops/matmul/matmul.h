@@ -25,11 +25,14 @@ struct Matmul {
   int64_t k() const { return transpose_a ? a.rows() : a.shape[-1]; }
   int64_t n() const { return transpose_b ? b.rows() : b.shape[-1]; }
 
-  template <class Visit>
-  void tensors(Visit&& visit) const {
-    visit("a", a, Access::read);
-    visit("b", b, Access::read);
-    visit("output", output, accumulate ? Access::update : Access::write);
+  template <class Self, class Visit>
+  static void arguments(Self& self, Visit&& visit) {
+    visit("a", self.a, Access::read);
+    visit("b", self.b, Access::read);
+    visit("output", self.output, self.accumulate ? Access::update : Access::write);
+    visit("transpose_a", self.transpose_a);
+    visit("transpose_b", self.transpose_b);
+    visit("accumulate", self.accumulate);
   }
 };
 

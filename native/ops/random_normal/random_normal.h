@@ -13,9 +13,13 @@ struct RandomNormal {
   double mean, standard_deviation;
   int64_t seed, offset;  // 0 to 2^53 - 1
 
-  template <class Visit>
-  void tensors(Visit&& visit) const {
-    visit("output", output, Access::write);
+  template <class Self, class Visit>
+  static void arguments(Self& self, Visit&& visit) {
+    visit("output", self.output, Access::write);
+    visit("mean", self.mean);
+    visit("standard_deviation", self.standard_deviation);
+    visit("seed", self.seed);
+    visit("offset", self.offset);
   }
 };
 

@@ -12,11 +12,11 @@ struct ResidualAdd {
   Tensor b;       // shape and dtype of a
   Tensor output;  // shape and dtype of a; may be a or b
 
-  template <class Visit>
-  void tensors(Visit&& visit) const {
-    visit("a", a, Access::read);
-    visit("b", b, Access::read);
-    visit("output", output, Access::write);
+  template <class Self, class Visit>
+  static void arguments(Self& self, Visit&& visit) {
+    visit("a", self.a, Access::read);
+    visit("b", self.b, Access::read);
+    visit("output", self.output, Access::write);
   }
 };
 

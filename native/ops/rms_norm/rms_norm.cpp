@@ -55,7 +55,7 @@ void validate(const RmsNormBackward& op) {
   }
   check_apart(op.kName, "grad_input", op.grad_input, "weight", op.weight);
   check_apart(op.kName, "grad_input", op.grad_input, "inverse_rms", op.inverse_rms);
-  op.tensors([&](const char* name, const Tensor& tensor, Access) {
+  visit_tensors(op, [&](const char* name, const Tensor& tensor, Access) {
     if (&tensor == &op.grad_weight) return;
     check_apart(op.kName, "grad_weight", op.grad_weight, name, tensor);
   });

@@ -29,14 +29,15 @@ struct RmsNormForward {
   Tensor inverse_rms;  // [rows], float32
   float epsilon;
 
-  template <class Visit>
-  void tensors(Visit&& visit) const {
-    visit("input", input, Access::read);
-    visit("weight", weight, Access::read);
-    visit("residual", residual, Access::read);
-    visit("sum", sum, Access::write);
-    visit("output", output, Access::write);
-    visit("inverse_rms", inverse_rms, Access::write);
+  template <class Self, class Visit>
+  static void arguments(Self& self, Visit&& visit) {
+    visit("input", self.input, Access::read);
+    visit("weight", self.weight, Access::read);
+    visit("residual", self.residual, Access::read, kOptional);
+    visit("sum", self.sum, Access::write, kOptional);
+    visit("output", self.output, Access::write);
+    visit("inverse_rms", self.inverse_rms, Access::write);
+    visit("epsilon", self.epsilon);
   }
 };
 
@@ -50,15 +51,15 @@ struct RmsNormBackward {
   Tensor grad_input;   // as input; overwritten; may be grad_output, input or grad_sum
   Tensor grad_weight;  // [H], float32; added to
 
-  template <class Visit>
-  void tensors(Visit&& visit) const {
-    visit("grad_output", grad_output, Access::read);
-    visit("input", input, Access::read);
-    visit("weight", weight, Access::read);
-    visit("inverse_rms", inverse_rms, Access::read);
-    visit("grad_sum", grad_sum, Access::read);
-    visit("grad_input", grad_input, Access::write);
-    visit("grad_weight", grad_weight, Access::update);
+  template <class Self, class Visit>
+  static void arguments(Self& self, Visit&& visit) {
+    visit("grad_output", self.grad_output, Access::read);
+    visit("input", self.input, Access::read);
+    visit("weight", self.weight, Access::read);
+    visit("inverse_rms", self.inverse_rms, Access::read);
+    visit("grad_sum", self.grad_sum, Access::read, kOptional);
+    visit("grad_input", self.grad_input, Access::write);
+    visit("grad_weight", self.grad_weight, Access::update);
   }
 };
 

@@ -19,13 +19,13 @@ struct RopeForward {
   Tensor positions;  // [batch, sequence], int32, each 0 to rows - 1; optional: 0, 1, ...
   Tensor output;     // shape and dtype of input; may be input
 
-  template <class Visit>
-  void tensors(Visit&& visit) const {
-    visit("input", input, Access::read);
-    visit("cos", cos, Access::read);
-    visit("sin", sin, Access::read);
-    visit("positions", positions, Access::read);
-    visit("output", output, Access::write);
+  template <class Self, class Visit>
+  static void arguments(Self& self, Visit&& visit) {
+    visit("input", self.input, Access::read);
+    visit("cos", self.cos, Access::read);
+    visit("sin", self.sin, Access::read);
+    visit("positions", self.positions, Access::read, kOptional);
+    visit("output", self.output, Access::write);
   }
 };
 
@@ -36,13 +36,13 @@ struct RopeBackward {
   Tensor positions;    // [batch, sequence], int32, each 0 to rows - 1; optional: 0, 1, ...
   Tensor grad_input;   // shape and dtype of grad_output; may be grad_output
 
-  template <class Visit>
-  void tensors(Visit&& visit) const {
-    visit("grad_output", grad_output, Access::read);
-    visit("cos", cos, Access::read);
-    visit("sin", sin, Access::read);
-    visit("positions", positions, Access::read);
-    visit("grad_input", grad_input, Access::write);
+  template <class Self, class Visit>
+  static void arguments(Self& self, Visit&& visit) {
+    visit("grad_output", self.grad_output, Access::read);
+    visit("cos", self.cos, Access::read);
+    visit("sin", self.sin, Access::read);
+    visit("positions", self.positions, Access::read, kOptional);
+    visit("grad_input", self.grad_input, Access::write);
   }
 };
 

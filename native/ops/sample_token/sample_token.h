@@ -29,10 +29,15 @@ struct SampleToken {
   int64_t seed;
   int64_t position;  // 0 or more
 
-  template <class Visit>
-  void tensors(Visit&& visit) const {
-    visit("logits", logits, Access::read);
-    visit("tokens", tokens, Access::write);
+  template <class Self, class Visit>
+  static void arguments(Self& self, Visit&& visit) {
+    visit("logits", self.logits, Access::read);
+    visit("tokens", self.tokens, Access::write);
+    visit("temperature", self.temperature);
+    visit("top_k", self.top_k);
+    visit("top_p", self.top_p);
+    visit("seed", self.seed);
+    visit("position", self.position);
   }
 };
 

@@ -15,11 +15,11 @@ struct SwigluForward {
   Tensor up;      // shape and dtype of gate
   Tensor output;  // shape and dtype of gate; may be gate or up
 
-  template <class Visit>
-  void tensors(Visit&& visit) const {
-    visit("gate", gate, Access::read);
-    visit("up", up, Access::read);
-    visit("output", output, Access::write);
+  template <class Self, class Visit>
+  static void arguments(Self& self, Visit&& visit) {
+    visit("gate", self.gate, Access::read);
+    visit("up", self.up, Access::read);
+    visit("output", self.output, Access::write);
   }
 };
 
@@ -31,13 +31,13 @@ struct SwigluBackward {
   Tensor grad_gate;    // shape and dtype of gate; overwritten; may be one of the three above
   Tensor grad_up;      // likewise, another one than grad_gate
 
-  template <class Visit>
-  void tensors(Visit&& visit) const {
-    visit("grad_output", grad_output, Access::read);
-    visit("gate", gate, Access::read);
-    visit("up", up, Access::read);
-    visit("grad_gate", grad_gate, Access::write);
-    visit("grad_up", grad_up, Access::write);
+  template <class Self, class Visit>
+  static void arguments(Self& self, Visit&& visit) {
+    visit("grad_output", self.grad_output, Access::read);
+    visit("gate", self.gate, Access::read);
+    visit("up", self.up, Access::read);
+    visit("grad_gate", self.grad_gate, Access::write);
+    visit("grad_up", self.grad_up, Access::write);
   }
 };
 

@@ -6,6 +6,7 @@ import { join, resolve } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { addon } from '../../../lib/core/addon.ts';
+import type { DumpAddon } from '../../../lib/corpus/dump/native.ts';
 import { blockWithMagic, sizeOf, writeBzip2 } from './bzip2-writer.ts';
 
 /** Contents by the beginning of their SHA-256, compressed by Python 3's bz2 module. */
@@ -65,7 +66,7 @@ async function decode(
   step = bytes.length || 1,
   { threads = 1, room = 1000 } = {},
 ): Promise<Buffer> {
-  const decoder = new (addon().NativeBzip2Decoder)(threads);
+  const decoder = new (addon<DumpAddon>().NativeBzip2Decoder)(threads);
   const pieces: Uint8Array[] = [];
   for (let from = 0; from === 0 || from < bytes.length; from += step) {
     const last = from + step >= bytes.length;
@@ -174,7 +175,7 @@ describe('blocks decoded side by side', () => {
     expect(await hash(2)).toEqual(serial);
     expect(await hash(5)).toEqual(serial);
     // Stopped in the middle, the threads end too.
-    const decoder = new (addon().NativeBzip2Decoder)(3);
+    const decoder = new (addon<DumpAddon>().NativeBzip2Decoder)(3);
     await decoder.decode(dump, true, new Uint8Array(1));
   });
 });
@@ -238,18 +239,20 @@ describe('damage', () => {
   });
 
   test('a failed decoder stays failed, and one call at a time is allowed', async () => {
-    const decoder = new (addon().NativeBzip2Decoder)(2);
+    const decoder = new (addon<DumpAddon>().NativeBzip2Decoder)(2);
     const room = new Uint8Array(1);
     const nonsense = decoder.decode(Buffer.from('BZh9nonsense'), true, room);
     await expect(nonsense).rejects.toThrow(/corrupt/);
     await expect(decoder.decode(compressed('text'), true, room)).rejects.toThrow(/corrupt before/);
-    const busy = new (addon().NativeBzip2Decoder)(2);
+    const busy = new (addon<DumpAddon>().NativeBzip2Decoder)(2);
     const first = busy.decode(compressed('zeros'), true, room);
     expect(() => busy.decode(new Uint8Array(0), true, room)).toThrow(
       /before the last call was done/,
     );
     await first;
-    expect(() => new (addon().NativeBzip2Decoder)(0)).toThrow(/expected 1 to 1024 threads, got 0/);
+    expect(() => new (addon<DumpAddon>().NativeBzip2Decoder)(0)).toThrow(
+      /expected 1 to 1024 threads, got 0/,
+    );
     expect(() => busy.decode([1] as unknown as Uint8Array, true, room)).toThrow(/Uint8Array/);
     expect(() => busy.decode(room, true, new Uint8Array(0))).toThrow(/room for output/);
   });

@@ -1,13 +1,15 @@
 // The native reader of wikitext by itself: what it is told of characters, what it answers, and what it refuses.
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { addon, type LinkTarget } from '../../../lib/core/addon.ts';
+import { addon } from '../../../lib/core/addon.ts';
+import type { DumpAddon } from '../../../lib/corpus/dump/native.ts';
 import { characterProperties } from '../../../lib/corpus/wikitext/characters.ts';
 import { ArticleExtractor } from '../../../lib/corpus/wikitext/extract.ts';
 import { LinkResolver } from '../../../lib/corpus/wikitext/links.ts';
+import type { LinkTarget, WikitextAddon } from '../../../lib/corpus/wikitext/native.ts';
 import { extract, marked, wiki } from './wiki.ts';
 
-const { NativeWikitextReader } = addon();
+const { NativeWikitextReader } = addon<WikitextAddon>();
 type Resolve = (target: string) => LinkTarget;
 
 const reader = (resolve: Resolve) =>
@@ -253,7 +255,7 @@ test('bytes that are no text are read without harm', () => {
 });
 
 test('character references', () => {
-  const { decodeEntities } = addon();
+  const { decodeEntities } = addon<DumpAddon>();
   expect(decodeEntities('a&amp;b &lt;&eacute;&#x1f600;&#65; &nbsp;|&amp;nbsp;')).toBe(
     'a&b <é😀A \u00a0|\u00a0',
   );
@@ -287,7 +289,7 @@ describe('wrong arguments are refused', () => {
     expect(own.linesSize()).toBe(0);
     own.writeLine(Buffer.from('b'), 'a');
     expect(() => own.takeLines(new Uint8Array(3))).toThrow('room for 38 bytes of lines, got 3');
-    expect(() => (addon().scanPages as (xml: unknown) => unknown)([1])).toThrow(
+    expect(() => (addon<DumpAddon>().scanPages as (xml: unknown) => unknown)([1])).toThrow(
       'the XML is an object',
     );
   });

@@ -1,0 +1,44 @@
+// What reading wikitext has in the addon.
+
+/**
+ * What the target of a link is: `a` and the title of an article; `t`, a text that leads to none, and what to show where
+ * no label is given; `h`, nothing that is shown, label included; `p`, the same for all targets that begin as this one does,
+ * up to the first colon, with a title behind it.
+ */
+export type LinkTarget = `a${string}` | `t${string}` | 'h' | 'p';
+
+/** Native reader of wikitext. One call at a time, those of `resolve` included. */
+export interface NativeWikitextReader {
+  /**
+   * The text of a page in UTF-8, and three numbers for each of its links: the code points where it starts and ends,
+   * and the length of its target in `targets`, where all are joined. `unclosed`: how many templates, tables and
+   * links never end; `steps`: turns taken to read it.
+   */
+  article(wikitext: Uint8Array): {
+    text: string;
+    anchors: Int32Array;
+    targets: string;
+    unclosed: number;
+    steps: number;
+  };
+  /** Adds the bytes of `${JSON.stringify({ title, text, anchors })}\n` of the same to the lines; returns `unclosed`. */
+  writeLine(wikitext: Uint8Array, title: string): number;
+  /** Bytes of all lines since they were last taken. */
+  linesSize(): number;
+  /** Takes them; `lines` is as long as they are. */
+  takeLines(lines: Uint8Array): void;
+}
+
+export interface WikitextAddon {
+  /**
+   * `properties`: of each code point, as in characters.ts. `capitals`: pairs of code points, a letter that titles do
+   * not begin with and its capital. `resolve` tells what a link's target is, for those that may not be a title as they
+   * stand.
+   */
+  NativeWikitextReader: new (
+    properties: Uint8Array,
+    capitals: Uint32Array,
+    keepLists: boolean,
+    resolve: (target: string) => LinkTarget,
+  ) => NativeWikitextReader;
+}

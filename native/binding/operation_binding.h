@@ -1,0 +1,82 @@
+// Makes operations callable from JavaScript. Everything follows from the operation's arguments():
+// their names, their order, and how each is read.
+#pragma once
+
+#include <napi.h>
+
+#include <string>
+#include <vector>
+
+#include "binding/arguments.h"
+#include "core/operation.h"
+
+namespace leia::binding {
+
+// Reads one argument after the other.
+class ArgumentReader {
+ public:
+  explicit ArgumentReader(Arguments& arguments) : arguments_(arguments) {}
+  void operator()(const char* name, Tensor& value, Access, bool optional = false) const {
+    value = optional ? arguments_.optional_tensor(name) : arguments_.tensor(name);
+  }
+  void operator()(const char* name, std::vector<Tensor>& value, Access,
+                  bool optional = false) const {
+    value = optional ? arguments_.optional_tensors(name) : arguments_.tensors(name);
+  }
+  void operator()(const char* name, double& value) const { value = arguments_.number(name); }
+  void operator()(const char* name, float& value) const { value = arguments_.real(name); }
+  void operator()(const char* name, int64_t& value) const { value = arguments_.integer(name); }
+  void operator()(const char* name, bool& value) const { value = arguments_.boolean(name); }
+
+ private:
+  Arguments& arguments_;
+};
+
+// "rms_norm_forward" -> "rmsNormForward"
+std::string camel_case(const char* name);
+
+// Adds rmsNormForward(input, weight, ...) to the object. The function's `parameters` are the names
+// of its arguments, in order.
+template <class Operation>
+void add_operation(Napi::Object operations) {
+  const std::string function = camel_case(Operation::kName);
+  const auto call = [](const Napi::CallbackInfo& info) {
+    return guarded(info, [&]() -> Napi::Value {
+      Arguments arguments(info, Operation::kName);
+      Operation operation{};
+      Operation::arguments(operation, ArgumentReader(arguments));
+      run(operation);
+      return info.Env().Undefined();
+    });
+  };
+  Napi::Function added = Napi::Function::New(operations.Env(), call, function);
+  Napi::Array parameters = Napi::Array::New(operations.Env());
+  uint32_t count = 0;
+  const Operation none{};
+  Operation::arguments(
+      none, [&](const char* name, const auto&...) { parameters.Set(count++, camel_case(name)); });
+  added.Set("parameters", parameters);
+  operations.Set(function, added);
+}
+
+using AddOperation = void (*)(Napi::Object operations);
+
+// What adds each of the operations that this build has.
+inline std::vector<AddOperation>& bound_operations() {
+  static std::vector<AddOperation> all;
+  return all;
+}
+
+// Called when the addon is loaded.
+template <class Operation>
+bool bind_operation() {
+  bound_operations().push_back(add_operation<Operation>);
+  return true;
+}
+
+}  // namespace leia::binding
+
+// Once for each operation, in <operation>_binding.cpp.
+#define LEIA_BINDING(Operation)                          \
+  [[maybe_unused]] static const bool binds_##Operation = \
+      ::leia::binding::bind_operation<::leia::Operation>();
