@@ -1,5 +1,6 @@
 // The whole public API of the package.
 export { Device, type DeviceEvent, type Graph } from './core/device.ts';
+export { ignoredLabel } from './core/ops/cross-entropy.ts';
 export * as ops from './core/ops.ts';
 export { type DType, type HostArray, type Shape, Tensor } from './core/tensor.ts';
 export { englishName } from './corpus/names/english-name.ts';
@@ -37,7 +38,7 @@ export {
 } from './leia/batches.ts';
 export { Dataset } from './leia/dataset.ts';
 export type { DatasetMeta, Manifest } from './leia/dataset-format.ts';
-export type { Passage, PassageAnchor } from './leia/dataset-records.ts';
+export type { Passage, PassageLink } from './leia/dataset-records.ts';
 export { DatasetWriter } from './leia/dataset-writer.ts';
 export type { EntitySpan, TokenEntity, TokenizedArticle } from './leia/entity.ts';
 export { exportCheckpoint, writeConverted } from './leia/export.ts';
@@ -48,7 +49,7 @@ export {
   type Strategy,
   tokenKind,
 } from './leia/insert.ts';
-export { ignoredLabel, labelsOf } from './leia/labels.ts';
+export { labelsOf } from './leia/labels.ts';
 export { packOnce, type Sequence } from './leia/packing.ts';
 export { RandomStream } from './leia/random.ts';
 export { ArticleTokenizer, type TokenizeResult } from './leia/tokenize-article.ts';

@@ -178,7 +178,7 @@ async function choosePassages(
   { strategy, pSkip, seed }: TrainSettings,
 ): Promise<PassagePreview[]> {
   const trained = { passage: (index: number) => dataset.passage(articles[index]!) };
-  const options = { strategy, skipProbability: pSkip, seed };
+  const options = { strategy, pSkip, seed };
   const good: PassagePreview[] = [];
   const others: PassagePreview[] = [];
   for (let i = 0; i < articles.length && good.length < 3; i++) {
@@ -257,7 +257,7 @@ function summary(
     (run) =>
       `  ${run.name.padEnd(26)} ${finalLoss(run).toFixed(3)} nats per token, ${(run.heldOut.at(-1)?.bitsPerCharacter ?? Number.NaN).toFixed(3)} bits per character`,
   );
-  const mention = passages[0]?.before.find(({ kind }) => kind === 'mention')?.text ?? '1';
+  const prompt = passages[0]?.before.find(({ kind }) => kind === 'entity')?.text ?? '1';
   const leia = basename(process.argv[1] ?? '') === 'main.ts' ? 'npm run leia --' : 'npx leia';
   return `
 ${style.bold('Loss on held-out articles')}
@@ -277,7 +277,7 @@ ${style.bold('Where it is')}
 
 ${style.bold('Try next')}
   ${leia} preview --data ${quoted(join(output, 'data'))} --tokenizer ${quoted(join(output, 'start'))} --strategy left
-  ${leia} generate --model ${quoted(join(output, 'leia'))} --max-new-tokens 40 --prompt ${quoted(mention)}`;
+  ${leia} generate --model ${quoted(join(output, 'leia'))} --max-new-tokens 40 --prompt ${quoted(prompt)}`;
 }
 
 /** For a shell. */

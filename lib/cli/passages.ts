@@ -1,11 +1,11 @@
-// Passages on a terminal: mentions underlined, inserted names in colour.
+// Passages on a terminal: entities underlined, inserted names in colour.
 
 import type { Piece } from '../leia/preview.ts';
 import { style } from './style.ts';
 
 const paint: Readonly<Record<Piece['kind'], (text: string) => string>> = {
   text: (text) => text,
-  mention: style.underline,
+  entity: style.underline,
   name: (text) => style.bold(style.green(text)),
   mark: style.dim,
 };

@@ -38,7 +38,7 @@ export function registerPreview(program: Command): void {
       dataset.checkTokenizer(tokenizer);
       let shown = 0;
       for (let i = 0; i < dataset.articleCount && shown < limit; i++) {
-        const settings = { strategy, skipProbability: pSkip, seed };
+        const settings = { strategy, pSkip, seed };
         const preview = await previewArticle(dataset, i, tokenizer, settings);
         if (preview === undefined) continue;
         shown++;
@@ -49,7 +49,7 @@ export function registerPreview(program: Command): void {
       if (shown === 0) {
         throw new LeiaError(
           'usage',
-          'no name is inserted anywhere with these settings; lower --p-skip',
+          'no name is inserted anywhere with these settings; lower --p-skip, or choose another --strategy than none',
         );
       }
     },

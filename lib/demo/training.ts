@@ -4,11 +4,11 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { ignoredLabel } from '../core/ops.ts';
 import { type HeldOutArticle, heldOutLoss } from '../evaluate/held-out-loss.ts';
 import { adaptCheckpoint } from '../leia/adapt.ts';
 import { SequenceSource } from '../leia/batches.ts';
 import type { Dataset } from '../leia/dataset.ts';
-import { ignoredLabel } from '../leia/labels.ts';
 import { Checkpoint } from '../llama/checkpoint.ts';
 import { LlamaModel } from '../llama/llama-model.ts';
 import type { DemoRun, HeldOutPoint } from '../report/demo-page.ts';
@@ -111,12 +111,11 @@ function countInserted({ dataset, articles, settings }: DemoTraining): number {
   const source = new SequenceSource(
     { articleCount: articles.length, article: (index) => dataset.article(articles[index]!) },
     {
-      ...{ strategy, seed, sequenceLength },
-      skipProbability: pSkip,
+      ...{ strategy, pSkip, seed, sequenceLength },
       translateId: vocabSize,
       endTranslateId: vocabSize + 1,
       // Then the labels of names are ignored, as those of the marks always are, and nothing else is.
-      nameLoss: false,
+      lossOnNames: false,
     },
   );
   let count = 0;

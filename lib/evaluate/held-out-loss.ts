@@ -6,8 +6,9 @@
 // An adapted model has <translate> and </translate> in its vocabulary. They are never labels here, so whatever
 // probability the model gives them raises its loss: it is measured as it is, without masking the two.
 
+import { ignoredLabel } from '../core/ops/cross-entropy.ts';
 import type { Dataset } from '../leia/dataset.ts';
-import { ignoredLabel } from '../leia/labels.ts';
+import { Row } from '../leia/packing.ts';
 import { countLabelTokens } from '../llama/batch.ts';
 import type { LlamaModel } from '../llama/llama-model.ts';
 import { LeiaError } from '../system/error.ts';
@@ -114,33 +115,12 @@ function packWindows(windows: readonly Int32Array[], length: number): Row[] {
       rows.push(row);
       if (window.length < length) open.push(row);
     }
-    row.add(window);
+    row.add(window, labelsOf(window));
   }
   return rows;
 }
 
-/** One row of the model's input. An unfilled position has id 0 and an ignored label, and sees only itself. */
-class Row {
-  readonly inputIds: Int32Array;
-  readonly labels: Int32Array;
-  readonly documentStarts: Int32Array;
-  #filled = 0;
-
-  constructor(length: number) {
-    this.inputIds = new Int32Array(length);
-    this.labels = new Int32Array(length).fill(ignoredLabel);
-    this.documentStarts = Int32Array.from({ length }, (_, position) => position);
-  }
-
-  get room(): number {
-    return this.inputIds.length - this.#filled;
-  }
-
-  add(window: Int32Array): void {
-    const from = this.#filled;
-    this.#filled += window.length;
-    this.inputIds.set(window, from);
-    this.labels.set(window.subarray(1), from + 1);
-    this.documentStarts.fill(from, from, this.#filled);
-  }
+/** The labels of a window: its first token is context only. */
+function labelsOf(window: Int32Array): Int32Array {
+  return Int32Array.from(window).fill(ignoredLabel, 0, 1);
 }

@@ -28,7 +28,7 @@ export interface SequenceOptions extends InsertionOptions {
   /** Tokens in a row. */
   readonly sequenceLength: number;
   /** Whether the tokens of English names are trained on (the paper's ablation: no). */
-  readonly nameLoss: boolean;
+  readonly lossOnNames: boolean;
   /** 0 to 2^53 - 1. */
   readonly seed: number;
 }
@@ -40,6 +40,7 @@ const stateSchema = z.strictObject({
     articles: position,
     seed: position,
     strategy: z.enum(strategies),
+    /** {@link SequenceOptions.pSkip}, by the name that it has had in files from the start. */
     skipProbability: z.number(),
   }),
   epoch: position,
@@ -146,7 +147,7 @@ export class SequenceSource {
   }
 
   #stream(): SequenceState['stream'] {
-    const { seed, strategy, skipProbability } = this.#options;
+    const { seed, strategy, pSkip: skipProbability } = this.#options;
     return { articles: this.#articles.articleCount, seed, strategy, skipProbability };
   }
 

@@ -16,10 +16,10 @@ export interface PassageAddon {
 export interface Passage {
   title: string;
   text: string;
-  anchors: PassageAnchor[];
+  anchors: PassageLink[];
 }
 
-export interface PassageAnchor {
+export interface PassageLink {
   start: number;
   end: number;
   /** Title of the page the anchor leads to. */
@@ -63,7 +63,7 @@ export interface EncodedArticles {
 export function encodePassage(
   title: string,
   text: string,
-  anchors: readonly (Omit<PassageAnchor, 'name'> & Partial<PassageAnchor>)[],
+  anchors: readonly (Omit<PassageLink, 'name'> & Partial<PassageLink>)[],
 ): Uint8Array {
   const numbers = new Int32Array(4 * anchors.length);
   const strings: string[] = [];

@@ -5,7 +5,7 @@ export interface EntitySpan {
   name: string;
 }
 
-/** An entity mention in a token sequence: token range `[start, end)` and its English name's ids. */
+/** An entity in a token sequence: token range `[start, end)` and its English name's ids. */
 export interface TokenEntity {
   start: number;
   end: number;

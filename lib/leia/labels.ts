@@ -7,19 +7,17 @@
  * The original code also ignores EOS, as it pads with it. Here there is neither padding nor EOS: an article begins
  * with BOS, whose label counts, and ends with its last token.
  */
+import { ignoredLabel } from '../core/ops/cross-entropy.ts';
 import { type AugmentedTokens, tokenKind } from './insert.ts';
-
-/** The label of a token that is not learned; PyTorch and transformers use the same number. */
-export const ignoredLabel = -100;
 
 /** Labels for tokens: their ids, or {@link ignoredLabel}. int32, same length. */
 export function labelsOf(
   { ids, kinds }: AugmentedTokens,
-  { nameLoss }: { nameLoss: boolean },
+  { lossOnNames }: { lossOnNames: boolean },
 ): Int32Array {
   return ids.map((id, i) => {
     const kind = kinds[i];
-    const ignored = kind === tokenKind.special || (kind === tokenKind.name && !nameLoss);
+    const ignored = kind === tokenKind.special || (kind === tokenKind.name && !lossOnNames);
     return ignored ? ignoredLabel : id;
   });
 }

@@ -3,8 +3,9 @@
  * an article beginning the next row. As in the original, except that a name which a row's end cuts in two
  * stays a name in both rows (the original trains on its second half even when names are not to be learned).
  */
+import { ignoredLabel } from '../core/ops/cross-entropy.ts';
 import type { AugmentedTokens } from './insert.ts';
-import { ignoredLabel, labelsOf } from './labels.ts';
+import { labelsOf } from './labels.ts';
 
 /** One row, ready for the model. All int32 of the row's length. */
 export interface Sequence {
@@ -15,63 +16,82 @@ export interface Sequence {
   documentStarts: Int32Array;
 }
 
-/** Fills rows with the tokens of articles. */
-export class RowPacker {
-  readonly #length: number;
-  readonly #nameLoss: boolean;
-  #ids: Int32Array;
-  #kinds: Uint8Array;
-  #documentStarts: Int32Array;
+/**
+ * A row that is being filled. Positions that are not filled have id 0 and an ignored label, and count as an article of
+ * their own.
+ */
+export class Row implements Sequence {
+  readonly inputIds: Int32Array;
+  readonly labels: Int32Array;
+  readonly documentStarts: Int32Array;
   #filled = 0;
 
-  constructor(length: number, { nameLoss }: { nameLoss: boolean }) {
-    this.#length = length;
-    this.#nameLoss = nameLoss;
-    this.#ids = new Int32Array(length);
-    this.#kinds = new Uint8Array(length);
-    this.#documentStarts = new Int32Array(length);
+  constructor(length: number) {
+    this.inputIds = new Int32Array(length);
+    this.labels = new Int32Array(length).fill(ignoredLabel);
+    this.documentStarts = new Int32Array(length);
   }
 
   get filled(): number {
     return this.#filled;
   }
 
+  /** How many positions are not filled. */
+  get room(): number {
+    return this.inputIds.length - this.#filled;
+  }
+
+  /** Adds tokens that are an article of their own in this row; at most as many as there is room for. */
+  add(ids: Int32Array, labels: Int32Array): void {
+    const from = this.#filled;
+    this.inputIds.set(ids, from);
+    this.labels.set(labels, from);
+    this.#filled += ids.length;
+    this.documentStarts.fill(from, from, this.#filled).fill(this.#filled, this.#filled);
+  }
+}
+
+/** Fills rows with the tokens of articles. */
+export class RowPacker {
+  readonly #length: number;
+  readonly #lossOnNames: boolean;
+  #row: Row;
+
+  constructor(length: number, { lossOnNames }: { lossOnNames: boolean }) {
+    this.#length = length;
+    this.#lossOnNames = lossOnNames;
+    this.#row = new Row(length);
+  }
+
+  get filled(): number {
+    return this.#row.filled;
+  }
+
   get full(): boolean {
-    return this.#filled === this.#length;
+    return this.#row.room === 0;
   }
 
   /** Adds an article's tokens from `offset` on, as many as fit; returns the offset of the first left over. */
   add({ ids, kinds }: AugmentedTokens, offset: number): number {
-    const end = Math.min(ids.length, offset + this.#length - this.#filled);
-    const from = this.#filled;
-    this.#filled += end - offset;
-    this.#ids.set(ids.subarray(offset, end), from);
-    this.#kinds.set(kinds.subarray(offset, end), from);
-    this.#documentStarts.fill(from, from, this.#filled);
+    const end = Math.min(ids.length, offset + this.#row.room);
+    const part = { ids: ids.subarray(offset, end), kinds: kinds.subarray(offset, end) };
+    this.#row.add(part.ids, labelsOf(part, { lossOnNames: this.#lossOnNames }));
     return end;
   }
 
-  /**
-   * Returns the row so far and begins an empty one. Positions that are not filled have id 0 and ignored labels,
-   * and count as an article of their own.
-   */
+  /** Returns the row so far and begins an empty one. */
   take(): Sequence {
-    const row = { ids: this.#ids, kinds: this.#kinds };
-    const labels = labelsOf(row, { nameLoss: this.#nameLoss }).fill(ignoredLabel, this.#filled);
-    const documentStarts = this.#documentStarts.fill(this.#filled, this.#filled);
-    this.#ids = new Int32Array(this.#length);
-    this.#kinds = new Uint8Array(this.#length);
-    this.#documentStarts = new Int32Array(this.#length);
-    this.#filled = 0;
-    return { inputIds: row.ids, labels, documentStarts };
+    const row = this.#row;
+    this.#row = new Row(this.#length);
+    return row;
   }
 }
 
-/** Rows of every article once, in order; the last one may be filled up, see {@link RowPacker.take}. */
+/** Rows of every article once, in order; the last one may be filled up, see {@link Row}. */
 export function* packOnce(
   articles: Iterable<AugmentedTokens>,
   length: number,
-  options: { nameLoss: boolean },
+  options: { lossOnNames: boolean },
 ): Generator<Sequence> {
   const packer = new RowPacker(length, options);
   for (const article of articles) {

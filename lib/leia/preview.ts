@@ -3,13 +3,14 @@
 import type { Tokenizer } from '../tokenizer/tokenizer.ts';
 import { insertionDraws } from './batches.ts';
 import type { Dataset } from './dataset.ts';
-import type { PassageAnchor } from './dataset-records.ts';
-import type { Strategy } from './insert.ts';
+import type { PassageLink } from './dataset-records.ts';
+import type { EntitySpan } from './entity.ts';
+import { drawEntities, type InsertionRule, type Strategy, visitInsertions } from './insert.ts';
 import { ArticleTokenizer } from './tokenize-article.ts';
 
-/** A stretch of a passage: plain text, a linked mention, an inserted name, or one of the two marks. */
+/** A stretch of a passage: plain text, an entity, an inserted name, or one of the two marks. */
 export interface Piece {
-  kind: 'text' | 'mention' | 'name' | 'mark';
+  kind: 'text' | 'entity' | 'name' | 'mark';
   text: string;
 }
 
@@ -21,16 +22,11 @@ export interface PassagePreview {
   inserted: number;
 }
 
-export interface PreviewOptions {
-  strategy: Strategy;
-  skipProbability: number;
+export interface PreviewOptions extends InsertionRule {
   seed: number;
 }
 
-interface Mention {
-  start: number;
-  end: number;
-  name: string;
+interface DrawnEntity extends EntitySpan {
   inserted: boolean;
 }
 
@@ -45,14 +41,15 @@ export async function previewArticle(
   options: PreviewOptions,
 ): Promise<PassagePreview | undefined> {
   const { title, text, anchors } = dataset.passage(index);
-  const mentions = await drawMentions(text, anchors, index, tokenizer, options);
+  const entities = await drawnEntities(text, anchors, index, tokenizer, options);
   const points = Array.from(text);
-  const paragraph = bestParagraph(points, mentions);
+  const paragraph = bestParagraph(points, entities);
   if (paragraph === undefined) return undefined;
-  const inside = mentions.filter(
-    ({ start, end }) => start >= paragraph.start && end <= paragraph.end,
-  );
-  const pieces = (strategy: Strategy) => piecesOf(points, paragraph, inside, strategy);
+  const { start: first, end } = paragraph;
+  const inside = entities
+    .filter((entity) => entity.start >= first && entity.end <= end)
+    .map((entity) => ({ ...entity, start: entity.start - first, end: entity.end - first }));
+  const pieces = (strategy: Strategy) => piecesOf(points.slice(first, end), inside, strategy);
   return {
     title,
     before: pieces('none'),
@@ -61,33 +58,35 @@ export async function previewArticle(
   };
 }
 
-/** The mentions that fall on token boundaries, and which of them get their names. */
-async function drawMentions(
+/** The entities of a text, those that fall on token boundaries, and which of them get their names. */
+async function drawnEntities(
   text: string,
-  anchors: readonly PassageAnchor[],
+  links: readonly PassageLink[],
   index: number,
   tokenizer: Tokenizer,
-  { skipProbability, seed }: PreviewOptions,
-): Promise<Mention[]> {
-  const spans = anchors.flatMap(({ start, end, name }) => (name ? [{ start, end, name }] : []));
+  options: PreviewOptions,
+): Promise<DrawnEntity[]> {
+  const spans = links.flatMap(({ start, end, name }) => (name ? [{ start, end, name }] : []));
   const [result] = await new ArticleTokenizer(tokenizer).tokenize([{ text, spans }]);
-  const left = new Set(result!.misaligned.map(({ span }) => span));
-  const draw = insertionDraws(seed, 0, index);
+  const { article, misaligned } = result!;
+  const left = new Set(misaligned.map(({ span }) => span));
+  const draw = insertionDraws(options.seed, 0, index);
+  const inserted = new Set(drawEntities(article.entities, options, draw));
   return spans
     .filter((span) => !left.has(span))
-    .map((span) => ({ ...span, inserted: draw() >= skipProbability }));
+    .map((span, i) => ({ ...span, inserted: inserted.has(article.entities[i]!) }));
 }
 
 function bestParagraph(
   points: readonly string[],
-  mentions: readonly Mention[],
+  entities: readonly DrawnEntity[],
 ): { start: number; end: number } | undefined {
   let best: { start: number; end: number } | undefined;
   let bestScore = 0;
   let start = 0;
   for (let i = 0; i <= points.length; i++) {
     if (i < points.length && points[i] !== '\n') continue;
-    const names = mentions.filter((m) => m.inserted && m.start >= start && m.end <= i).length;
+    const names = entities.filter((e) => e.inserted && e.start >= start && e.end <= i).length;
     const score = Math.min(names, 5) / Math.max(1, (i - start) / 160);
     if (names > 0 && score > bestScore && i - start >= 40) {
       best = { start, end: i };
@@ -98,35 +97,33 @@ function bestParagraph(
   return best;
 }
 
+/** A paragraph with the names of its entities inserted. Ranges count from where it begins. */
 function piecesOf(
   points: readonly string[],
-  range: { start: number; end: number },
-  mentions: readonly Mention[],
+  entities: readonly DrawnEntity[],
   strategy: Strategy,
 ): Piece[] {
   const pieces: Piece[] = [];
   const add = (kind: Piece['kind'], text: string) => {
     if (text !== '') pieces.push({ kind, text });
   };
-  let from = range.start;
-  for (const { start, end, name, inserted } of mentions) {
-    add('text', points.slice(from, start).join(''));
-    from = end;
-    const mention = () => add('mention', points.slice(start, end).join(''));
-    const insertion = () => {
-      add('mark', '<translate>');
-      add('name', name);
-      add('mark', '</translate>');
-    };
-    if (!inserted || strategy === 'none') mention();
-    else if (strategy === 'left') {
-      insertion();
-      mention();
-    } else if (strategy === 'right') {
-      mention();
-      insertion();
-    } else insertion();
-  }
-  add('text', points.slice(from, range.end).join(''));
+  const textOf = (start: number, end: number) => points.slice(start, end).join('');
+  const text = (start: number, end: number) => {
+    let from = start;
+    for (const entity of entities) {
+      if (entity.start < from || entity.end > end) continue;
+      add('text', textOf(from, entity.start));
+      add('entity', textOf(entity.start, entity.end));
+      from = entity.end;
+    }
+    add('text', textOf(from, end));
+  };
+  const name = (entity: DrawnEntity) => {
+    add('mark', '<translate>');
+    add('name', entity.name);
+    add('mark', '</translate>');
+  };
+  const inserted = strategy === 'none' ? [] : entities.filter((entity) => entity.inserted);
+  visitInsertions(points.length, inserted, strategy, { text, name });
   return pieces;
 }

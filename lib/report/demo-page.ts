@@ -63,7 +63,7 @@ export function demoPage(report: DemoReport): string {
 <h2>What this shows, and what it does not</h2>
 ${report.reading.map((paragraph) => html`<p>${paragraph}</p>\n`)}
 <h2>Passages before and after insertion</h2>
-<p class="note">Linked mentions are <span class="mention">underlined</span>; <span class="name">names</span> stand between two new tokens, whose own prediction is never trained.</p>
+<p class="note">Linked entities are <span class="entity">underlined</span>; <span class="name">names</span> stand between two new tokens, whose own prediction is never trained.</p>
 ${report.passages.map((passage) => passageBlock(passage, language))}
 ${lossFigures(report.runs)}
 <h2>The two runs in numbers</h2>

@@ -48,7 +48,7 @@ svg text { font-family: inherit; fill: var(--soft); font-size: 12px; }
 .passage dl { margin: 0; }
 .passage dt { color: var(--soft); font-size: 0.8rem; }
 .passage dd { margin: 0 0 0.5rem; }
-.mention { text-decoration: underline; text-decoration-color: var(--soft); text-underline-offset: 0.2em; }
+.entity { text-decoration: underline; text-decoration-color: var(--soft); text-underline-offset: 0.2em; }
 .name { color: var(--name); background: var(--name-back); font-weight: 600; border-radius: 3px; padding: 0 0.15em; }
 .mark { color: var(--soft); font: 0.75em ui-monospace, Menlo, Consolas, monospace; }
 .scroll { overflow-x: auto; }

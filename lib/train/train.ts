@@ -321,11 +321,11 @@ function openSource(
     : dataset;
   return new SequenceSource(chosen, {
     strategy: settings.strategy,
-    skipProbability: settings.pSkip,
+    pSkip: settings.pSkip,
     translateId,
     endTranslateId,
     sequenceLength: settings.sequenceLength,
-    nameLoss: settings.lossOnNames,
+    lossOnNames: settings.lossOnNames,
     seed: settings.seed,
   });
 }

@@ -10,10 +10,10 @@ import { anyArticle, articleOf, endTranslateId, translateId } from './articles.t
 
 const options: SequenceOptions = {
   strategy: 'right',
-  skipProbability: 0.5,
+  pSkip: 0.5,
   translateId,
   endTranslateId,
-  nameLoss: true,
+  lossOnNames: true,
   sequenceLength: 16,
   seed: 1,
 };
@@ -139,7 +139,7 @@ describe('SequenceSource', () => {
     expect(() => other({ strategy: 'left' }).restore(state)).toThrow(
       /strategy right, this is left/,
     );
-    expect(() => other({ skipProbability: 0 }).restore(state)).toThrow(/skipProbability 0.5/);
+    expect(() => other({ pSkip: 0 }).restore(state)).toThrow(/skipProbability 0.5/);
     expect(() => other({}, articles.slice(1)).restore(state)).toThrow(/articles 2, this is 1/);
   });
 
@@ -167,8 +167,6 @@ describe('SequenceSource', () => {
       /sequence length is 1/,
     );
     expect(() => new SequenceSource(articles, { ...options, seed: -1 })).toThrow(/seed/);
-    expect(() => new SequenceSource(articles, { ...options, skipProbability: 2 })).toThrow(
-      /p_skip/,
-    );
+    expect(() => new SequenceSource(articles, { ...options, pSkip: 2 })).toThrow(/p_skip/);
   });
 });

@@ -10,7 +10,7 @@ import {
 import { RandomStream } from '../../lib/leia/random.ts';
 import { anyArticle, articleOf, endTranslateId, translateId } from './articles.ts';
 
-const always = { skipProbability: 0, translateId, endTranslateId } as const;
+const always = { pSkip: 0, translateId, endTranslateId } as const;
 const never = () => 0;
 
 describe('insertNames', () => {
@@ -32,7 +32,7 @@ describe('insertNames', () => {
   });
 
   it('skips a mention whose draw is below p_skip', () => {
-    const options = { ...always, strategy: 'replace', skipProbability: 0.5 } as const;
+    const options = { ...always, strategy: 'replace', pSkip: 0.5 } as const;
     const draws = [0.5, 0.4999];
     expect([...insertNames(article, options, () => draws.shift()!).ids]).toEqual([
       1, 200, 100, 101, 201, 12, 13,
@@ -43,7 +43,7 @@ describe('insertNames', () => {
   it('leaves a mention without name alone, without shifting the draws of others', () => {
     const nameless = articleOf([1, 10, 11], [1, 2, []], [2, 3, [100]]);
     const draws = [0.9, 0.1];
-    const options = { ...always, strategy: 'left', skipProbability: 0.5 } as const;
+    const options = { ...always, strategy: 'left', pSkip: 0.5 } as const;
     expect([...insertNames(nameless, options, () => draws.shift()!).ids]).toEqual([1, 10, 11]);
     expect(draws).toEqual([]);
   });
@@ -55,17 +55,15 @@ describe('insertNames', () => {
         fc.constantFrom(...strategies),
         fc.double({ min: 0, max: 1, noNaN: true }),
         fc.nat(),
-        (article, strategy, skipProbability, seed) => {
+        (article, strategy, pSkip, seed) => {
           const stream = RandomStream.of(seed);
           const draws = article.entities.map(() => stream.next());
           const rest = [...draws];
-          const options = { strategy, skipProbability, translateId, endTranslateId };
+          const options = { strategy, pSkip, translateId, endTranslateId };
           const { ids, kinds } = insertNames(article, options, () => rest.shift()!);
           expect(kinds.length).toBe(ids.length);
           const chosen =
-            strategy === 'none'
-              ? []
-              : article.entities.filter((_, i) => draws[i]! >= skipProbability);
+            strategy === 'none' ? [] : article.entities.filter((_, i) => draws[i]! >= pSkip);
 
           // The text that is left is the text that was there, less what was replaced.
           const gone = new Set<number>();
@@ -114,7 +112,7 @@ describe('insertNames', () => {
       ]),
     );
     const stream = RandomStream.of(7);
-    const options = { ...always, strategy: 'right', skipProbability: 0.3 } as const;
+    const options = { ...always, strategy: 'right', pSkip: 0.3 } as const;
     const { kinds } = insertNames(many, options, () => stream.next());
     const names = kinds.filter((kind) => kind === tokenKind.name).length;
     // Standard deviation of the share: 0.0032.
@@ -124,8 +122,8 @@ describe('insertNames', () => {
   it('names a wrong option', () => {
     const options = { ...always, strategy: 'right' } as const;
     checkInsertionOptions(options);
-    for (const skipProbability of [-0.1, 1.1, Number.NaN]) {
-      expect(() => checkInsertionOptions({ ...options, skipProbability })).toThrow(/p_skip is/);
+    for (const pSkip of [-0.1, 1.1, Number.NaN]) {
+      expect(() => checkInsertionOptions({ ...options, pSkip })).toThrow(/p_skip is/);
     }
     const strategy = 'middle' as 'left';
     expect(() => checkInsertionOptions({ ...options, strategy })).toThrow(

@@ -5,12 +5,12 @@ import { addon } from '../../lib/core/addon.ts';
 import {
   encodePassage,
   type PassageAddon,
-  type PassageAnchor,
+  type PassageLink,
 } from '../../lib/leia/dataset-records.ts';
 
-const written = (title: string, text: string, anchors: PassageAnchor[]): string =>
+const written = (title: string, text: string, anchors: PassageLink[]): string =>
   Buffer.from(encodePassage(title, text, anchors)).toString();
-const expected = (title: string, text: string, anchors: PassageAnchor[]): string =>
+const expected = (title: string, text: string, anchors: PassageLink[]): string =>
   `${JSON.stringify({ title, text, anchors })}\n`;
 
 test('every unit of UTF-16, alone and among others', () => {
@@ -32,7 +32,7 @@ test('strings of all kinds, and anchors with a name, null and none', () => {
   const anchor = fc.record(
     { start: number, end: number, target: string, name: fc.option(string) },
     { requiredKeys: ['start', 'end', 'target'] },
-  ) as fc.Arbitrary<PassageAnchor>;
+  ) as fc.Arbitrary<PassageLink>;
   fc.assert(
     fc.property(string, string, fc.array(anchor), (title, text, anchors) => {
       expect(written(title, text, anchors)).toBe(expected(title, text, anchors));

@@ -59,7 +59,7 @@ async function write(folder: string, passages: readonly Passage[]): Promise<void
   await writer.finish({});
 }
 
-type Settings = Pick<SequenceOptions, 'strategy' | 'skipProbability' | 'seed'>;
+type Settings = Pick<SequenceOptions, 'strategy' | 'pSkip' | 'seed'>;
 
 let folder: string;
 let dataset: Dataset;
@@ -84,7 +84,7 @@ async function firstEpoch(settings: Settings): Promise<string[]> {
     ...settings,
     translateId,
     endTranslateId,
-    nameLoss: true,
+    lossOnNames: true,
     sequenceLength: 32,
   });
   const ids: number[] = [];
@@ -120,11 +120,11 @@ const joined = (pieces: readonly Piece[]) => pieces.map(({ text }) => text).join
 
 describe('previewArticle', () => {
   it.each([
-    { strategy: 'left', skipProbability: 0.5, seed: 1 },
-    { strategy: 'right', skipProbability: 0.5, seed: 1 },
-    { strategy: 'right', skipProbability: 0.5, seed: 2 },
-    { strategy: 'replace', skipProbability: 0.8, seed: 3 },
-    { strategy: 'right', skipProbability: 0, seed: 4 },
+    { strategy: 'left', pSkip: 0.5, seed: 1 },
+    { strategy: 'right', pSkip: 0.5, seed: 1 },
+    { strategy: 'right', pSkip: 0.5, seed: 2 },
+    { strategy: 'replace', pSkip: 0.8, seed: 3 },
+    { strategy: 'right', pSkip: 0, seed: 4 },
   ] as const)('shows what the first epoch has: %j', async (settings) => {
     const trained = await firstEpoch(settings);
     let shown = 0;
@@ -143,7 +143,7 @@ describe('previewArticle', () => {
       const inserted = preview.after.filter(({ kind }) => kind === 'name');
       expect(inserted).toHaveLength(names);
       for (const { text } of inserted) expect(text).toMatch(/^Name \d+$/);
-      const linked = preview.before.filter(({ kind }) => kind === 'mention');
+      const linked = preview.before.filter(({ kind }) => kind === 'entity');
       expect(linked).toHaveLength(10);
     }
     expect(shown).toBeGreaterThan(6);
@@ -164,7 +164,7 @@ describe('previewArticle', () => {
     const show = (anchored: Passage) =>
       previewArticle({ ...dataset, passage: () => anchored }, 0, tokenizer, {
         strategy: 'right',
-        skipProbability: 0,
+        pSkip: 0,
         seed: 1,
       });
     const chosen = await show(
@@ -205,7 +205,7 @@ describe('leia preview', () => {
   }
 
   it('prints passages with the names that its settings insert in the first epoch', async () => {
-    const settings = { strategy: 'left', skipProbability: 0.6, seed: 9 } as const;
+    const settings = { strategy: 'left', pSkip: 0.6, seed: 9 } as const;
     const trained = await firstEpoch(settings);
     const args = ['--strategy', 'left', '--p-skip', '0.6', '--seed', '9', '--limit', '4'];
     const shown = (await run(...args)).filter((line) => line.startsWith('  after'));
@@ -217,7 +217,7 @@ describe('leia preview', () => {
     const { strategy, pSkip, seed } = trainSettings
       .pick({ strategy: true, pSkip: true, seed: true })
       .parse({});
-    const trained = await firstEpoch({ strategy, skipProbability: pSkip, seed });
+    const trained = await firstEpoch({ strategy, pSkip, seed });
     const shown = (await run('--limit', '12')).filter((line) => line.startsWith('  after'));
     expect(shown.map((line) => dense(line.replace('  after', '')))).toEqual(
       trained.filter((text) => text.includes('<translate>')),

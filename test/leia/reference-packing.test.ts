@@ -3,8 +3,8 @@
  * sequence and every row is the same, but for the differences listed here.
  */
 import { describe, expect, it } from 'vitest';
+import { ignoredLabel } from '../../lib/index.ts';
 import { insertNames, type strategies, tokenKind } from '../../lib/leia/insert.ts';
-import { ignoredLabel } from '../../lib/leia/labels.ts';
 import { packOnce } from '../../lib/leia/packing.ts';
 import { articleOf } from './articles.ts';
 import { readReference } from './reference.ts';
@@ -32,7 +32,7 @@ const articles = augmented.map(({ index }) => {
 /** The original inserts where draw <= 0.5; a draw of ours is mirrored, so p_skip 0.5 means the same. */
 function insert(index: number, strategy: (typeof strategies)[number]) {
   let entity = 0;
-  const options = { strategy, skipProbability: 0.5, translateId, endTranslateId };
+  const options = { strategy, pSkip: 0.5, translateId, endTranslateId };
   const { draws } = augmented[index]!;
   return insertNames(articles[index]!, options, () => 1 - draws[entity++]!);
 }
@@ -100,8 +100,8 @@ describe('the authors’ rows', () => {
       });
       return { ids, kinds };
     });
-    const rows = [...packOnce(tokens, 128, { nameLoss: true })];
-    const nameless = [...packOnce(tokens, 128, { nameLoss: false })];
+    const rows = [...packOnce(tokens, 128, { lossOnNames: true })];
+    const nameless = [...packOnce(tokens, 128, { lossOnNames: false })];
     let cutNames = 0;
     let tailTokens = 0;
     theirs.forEach((row, i) => {

@@ -35,10 +35,10 @@ function report(title: string): DemoReport {
         title,
         before: [
           { kind: 'text', text: `の${title}` },
-          { kind: 'mention', text: '日本' },
+          { kind: 'entity', text: '日本' },
         ],
         after: [
-          { kind: 'mention', text: '日本' },
+          { kind: 'entity', text: '日本' },
           { kind: 'mark', text: '<translate>' },
           { kind: 'name', text: 'Japan' },
           { kind: 'mark', text: '</translate>' },
@@ -84,7 +84,7 @@ describe('demoPage', () => {
       '日本<translate>Japan</translate>',
     ]);
     expect(byClass(passage!, 'name').map(textOf)).toEqual(['Japan']);
-    expect(byClass(passage!, 'mention').length).toBe(2);
+    expect(byClass(passage!, 'entity').length).toBe(2);
     const charts = find(page, 'svg');
     expect(charts.length).toBe(2);
     expect(find(charts[0]!, 'circle').length).toBe(6);

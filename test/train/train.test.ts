@@ -59,9 +59,9 @@ describe('a run', () => {
     const source = new SequenceSource(dataset, {
       ...view,
       strategy: 'right',
-      skipProbability: 0.5,
+      pSkip: 0.5,
       sequenceLength: small.sequenceLength,
-      nameLoss: false,
+      lossOnNames: false,
       seed: small.seed,
     });
     using model = await LlamaModel.load(view, { dtype: 'float32' });
@@ -157,9 +157,9 @@ describe('a run', () => {
     const source = new SequenceSource(dataset, {
       ...view,
       strategy: 'right',
-      skipProbability: 0,
+      pSkip: 0,
       sequenceLength: small.sequenceLength,
-      nameLoss: false,
+      lossOnNames: false,
       seed: small.seed,
     });
     using model = await LlamaModel.load(view, { dtype: 'float32' });

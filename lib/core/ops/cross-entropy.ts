@@ -2,7 +2,7 @@ import { operation } from '../operation.ts';
 import { Tensor } from '../tensor.ts';
 import { like } from './outputs.ts';
 
-/** The label of rows that take no part in the loss. */
+/** The label of rows that take no part in the loss; PyTorch and transformers use the same number. */
 export const ignoredLabel = -100;
 
 export interface CrossEntropyForward {

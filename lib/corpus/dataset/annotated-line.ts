@@ -3,7 +3,7 @@
 //
 //     {"title": "東京", "text": "東京は日本の首都", "spans": [{"start": 3, "end": 5, "name": "Japan"}]}
 import { z } from 'zod';
-import type { PassageAnchor } from '../../leia/dataset-records.ts';
+import type { PassageLink } from '../../leia/dataset-records.ts';
 import { LeiaError } from '../../system/error.ts';
 import { parseChecked } from '../../system/json.ts';
 import type { Line } from '../dump/lines.ts';
@@ -47,7 +47,7 @@ function parseLine(line: string, where: string): AnnotatedLine {
 }
 
 /** The spans in the order of the text. They may overlap: aligning them to tokens decides which are used. */
-function toAnchors(spans: AnnotatedLine['spans'], text: string, where: string): PassageAnchor[] {
+function toAnchors(spans: AnnotatedLine['spans'], text: string, where: string): PassageLink[] {
   const length = codePoints(text);
   const anchors = spans.map(({ start, end, name, target }, i) => {
     const refuse = (what: string): never => {

@@ -2,7 +2,7 @@
 import {
   type EncodedArticles,
   encodeArticles,
-  type PassageAnchor,
+  type PassageLink,
 } from '../../leia/dataset-records.ts';
 import { ArticleTokenizer } from '../../leia/tokenize-article.ts';
 import type { TextTokenizer } from '../../tokenizer/tokenizer.ts';
@@ -11,7 +11,7 @@ import type { TextTokenizer } from '../../tokenizer/tokenizer.ts';
 export interface LinkedArticle {
   title: string;
   text: string;
-  anchors: PassageAnchor[];
+  anchors: PassageLink[];
   /** How many links lost their name because it is no entity's. */
   filtered: number;
 }
