@@ -1,6 +1,8 @@
 // The CUDA runtime of the emulated devices: memory is the host's, a stream is a thread that does
-// what was queued in order. As on a GPU, an error of a kernel stays with its device for good, calls
-// mean the calling thread's device, and a thread that never chose one means the first.
+// what was queued in order. A copy to the host arrives when an event behind it is waited for and
+// not a moment earlier: until then the host's memory holds garbage. As on a GPU, an error of a
+// kernel stays with its device for good, calls mean the calling thread's device, and a thread that
+// never chose one means the first.
 #include "cuda/runtime.h"
 
 #include <algorithm>
@@ -8,12 +10,15 @@
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <deque>
 #include <exception>
+#include <iterator>
+#include <map>
 #include <memory>
 #include <mutex>
-#include <unordered_map>
 #include <vector>
 
 #include "core/error.h"
@@ -53,8 +58,22 @@ size_t device_bytes() {
 }
 
 std::mutex memory_mutex;
-std::unordered_map<void*, size_t> allocated;  // bytes of what was given out
+std::map<std::byte*, size_t> allocated;  // bytes of what was given out
 size_t allocated_bytes = 0;
+
+bool is_device_memory(void* address) {
+  std::lock_guard lock(memory_mutex);
+  const auto next = allocated.upper_bound(static_cast<std::byte*>(address));
+  if (next == allocated.begin()) return false;
+  const auto& [data, bytes] = *std::prev(next);
+  return address < data + bytes;
+}
+
+// A copy to the host that the stream is past.
+struct Arrival {
+  void* to;
+  std::vector<std::byte> bytes;
+};
 
 }  // namespace
 
@@ -66,7 +85,32 @@ struct StreamHandle {
   std::unique_ptr<GraphHandle> capture;
   const int device = current_device;
   std::exception_ptr error;  // of the thread alone
+  // Copies to the host, in their order, and how many there were before these.
+  std::mutex arrivals_mutex;
+  std::deque<Arrival> arrivals;
+  uint64_t arrived = 0;
   SerialThread thread;
+
+  void copy_to_host(void* to, const void* from, size_t bytes) {
+    const auto* first = static_cast<const std::byte*>(from);
+    std::lock_guard lock(arrivals_mutex);
+    arrivals.push_back({to, {first, first + bytes}});
+    std::memset(to, 0xa5, bytes);
+  }
+  // Of all copies so far.
+  uint64_t copies() {
+    std::lock_guard lock(arrivals_mutex);
+    return arrived + arrivals.size();
+  }
+  // So many copies have arrived when this returns.
+  void arrive(uint64_t count) {
+    std::lock_guard lock(arrivals_mutex);
+    for (; arrived < count; ++arrived) {
+      const Arrival& copy = arrivals.front();
+      std::memcpy(copy.to, copy.bytes.data(), copy.bytes.size());
+      arrivals.pop_front();
+    }
+  }
 
   // Does it after what was queued before, unless that failed.
   void queue(Task task) {
@@ -88,6 +132,8 @@ struct EventHandle {
   const int device = current_device;
   bool is_reached = true;
   Clock::time_point time;
+  Stream stream = nullptr;  // and how many copies to the host are before it there
+  uint64_t copies = 0;
   std::exception_ptr error;  // of the stream, when it was reached
 };
 
@@ -129,7 +175,7 @@ void* allocate(size_t bytes) {
   if (bytes > device_bytes() - allocated_bytes) return nullptr;
   void* data = std::aligned_alloc(kAlignment, (bytes + kAlignment - 1) / kAlignment * kAlignment);
   if (data != nullptr) {
-    allocated.insert({data, bytes});
+    allocated.insert({static_cast<std::byte*>(data), bytes});
     allocated_bytes += bytes;
   }
   return data;
@@ -137,7 +183,7 @@ void* allocate(size_t bytes) {
 
 void free(void* data) noexcept {
   std::lock_guard lock(memory_mutex);
-  const auto found = allocated.find(data);
+  const auto found = allocated.find(static_cast<std::byte*>(data));
   if (found == allocated.end()) std::abort();  // nothing that allocate() gave
   allocated_bytes -= found->second;
   allocated.erase(found);
@@ -170,7 +216,11 @@ void destroy(Stream stream) noexcept {
 }
 
 void copy(void* to, const void* from, size_t bytes, Stream stream) {
-  emulator::queue(stream, [=] { std::memcpy(to, from, bytes); });
+  if (is_device_memory(to)) {
+    emulator::queue(stream, [=] { std::memcpy(to, from, bytes); });
+  } else {
+    emulator::queue(stream, [=] { stream->copy_to_host(to, from, bytes); });
+  }
 }
 
 void fill(void* to, int byte, size_t bytes, Stream stream) {
@@ -198,6 +248,8 @@ void record(Event event, Stream stream) {
   stream->thread.push([event, stream] {
     std::lock_guard lock(event->mutex);
     event->time = Clock::now();
+    event->stream = stream;
+    event->copies = stream->copies();
     event->error = stream->error;
     event->is_reached = true;
     event->reached.notify_all();
@@ -208,6 +260,7 @@ void wait(Event event) {
   std::unique_lock lock(event->mutex);
   event->reached.wait(lock, [&] { return event->is_reached; });
   if (event->error) std::rethrow_exception(event->error);
+  if (event->stream != nullptr) event->stream->arrive(event->copies);
 }
 
 float milliseconds_between(Event earlier, Event later) {

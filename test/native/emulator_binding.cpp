@@ -3,6 +3,7 @@
 
 #include "core/error.h"
 #include "emulator_kernels.h"
+#include "streams.h"
 
 namespace leia::emulator_test {
 
@@ -53,6 +54,17 @@ Napi::Object initialise(Napi::Env, Napi::Object exports) {
         {info[2].As<Napi::Boolean>(), info[3].As<Napi::Boolean>(), info[4].As<Napi::String>(),
          static_cast<uint64_t>(info[5].As<Napi::Number>().Int64Value()),
          info[6].As<Napi::Number>().Uint32Value()});
+  });
+  add(exports, "readBehindAKernel", [](const Napi::CallbackInfo& info) {
+    return read_behind_a_kernel(info[0].As<Napi::Number>().Int64Value());
+  });
+  add(exports, "copyToPinned", [](const Napi::CallbackInfo& info) {
+    return copy_to_pinned(info[0].As<Napi::Number>().FloatValue());
+  });
+  add(exports, "loopsThatThrow", [](const Napi::CallbackInfo& info) {
+    return loops_that_throw(info[0].As<Napi::Number>().Int32Value(),
+                            info[1].As<Napi::Number>().Int64Value(),
+                            info[2].As<Napi::Number>().Int64Value(), info[3].As<Napi::String>());
   });
   return exports;
 }
