@@ -120,7 +120,7 @@ export class Device {
    * Collects the operations that `record` calls on this device instead of queueing them, to be replayed as
    * often as wanted: a CUDA graph on a GPU, where one launch then stands for thousands. The graph keeps
    * tensors and numbers as they were given, so what changes from step to step has to lie in a tensor.
-   * Tensors cannot be written or read, nor the device synchronised, within `record`.
+   * Within `record` no tensor can be written or read, no graph replayed, and the device not synchronised.
    * @throws LeiaError `usage` for such a call, and what `record` throws; then nothing is kept.
    */
   capture(record: () => void): Graph {

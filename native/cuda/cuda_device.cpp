@@ -164,6 +164,7 @@ class CudaDevice final : public Device {
       is_awaited_ = done != nullptr;
       attempt(work->operands(), [&] { execute(work, errors_); });
       work.reset();
+      is_awaited_ = false;
       if (done) close(std::move(done));
     });
   }
@@ -175,6 +176,7 @@ class CudaDevice final : public Device {
       is_awaited_ = done != nullptr;
       launch(*own);
       own.reset();
+      is_awaited_ = false;
       if (done) close(std::move(done));
     });
   }
@@ -265,6 +267,9 @@ class CudaDevice final : public Device {
       if (!graph.errors->is_empty()) {
         launched.words = graph.errors->read(pinned_words_.take(), true);
       }
+    } catch (const Error& error) {
+      launched.error = std::make_exception_ptr(Error(
+          error.code(), text("graph of ", graph.work().size(), " operations: ", error.what())));
     } catch (...) {
       launched.error = std::current_exception();
     }
@@ -304,7 +309,6 @@ class CudaDevice final : public Device {
   // `done` with how what is awaited went.
   void close(Done done) {
     auto segment = std::make_shared<Segment>(std::exchange(segment_, {}));
-    is_awaited_ = false;
     try {
       if (!errors_.is_empty()) segment->words = errors_.read(pinned_words_.take(), false);
       segment->end = gpu::create_event();

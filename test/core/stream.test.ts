@@ -111,7 +111,10 @@ describe('capture', () => {
     const during = (call: () => unknown) => () => device.capture(() => void call());
     expect(during(() => tensor.write([1, 2, 3]))).toThrow('write: not possible during a capture');
     expect(during(() => device.recordEvent())).toThrow('recordEvent: not possible');
+    expect(during(() => device.synchronize())).toThrow('synchronize: not possible');
     expect(during(() => device.capture(() => {}))).toThrow('capture: not possible');
+    using graph = device.capture(() => ops.fill({ output: tensor, value: 1 }));
+    expect(during(() => graph.replay())).toThrow('replay: not possible');
     expect(during(() => ops.fill({ output: tensor, value: Number.NaN }))).not.toThrow();
     expect(() => device.capture(async () => {})).toThrow('does not wait for anything');
     expect(await tensor.read()).toEqual(Float32Array.of(0, 0, 0));
@@ -227,6 +230,24 @@ describe('an error', () => {
     spoiled.dispose();
   });
 
+  test.each([
+    ['fills', 4090, 4097],
+    ['lookups', 1020, 1026],
+  ])('is told however many %s there are between the error and the read', async (what, from, to) => {
+    using scratch = Tensor.empty([1, 2], here);
+    using ids = Tensor.from(Int32Array.of(0), [1], here);
+    using weight = Tensor.zeros([4, 2], here);
+    for (let count = from; count <= to; count++) {
+      await device.synchronize();
+      using output = failed();
+      for (let i = 0; i < count; i++) {
+        if (what === 'fills') ops.fill({ output: scratch, value: i });
+        else ops.embeddingForward({ ids, weight, output: scratch });
+      }
+      await expect(output.read()).rejects.toThrow(said);
+    }
+  });
+
   test('in a captured graph is that of each of its operations', async () => {
     using ids = Tensor.from(good, [2], here);
     using weight = Tensor.from([0, 1, 2, 3, 4, 5, 6, 7], [4, 2], here);
@@ -314,6 +335,35 @@ describe('memory', () => {
     expect(totalBytes).toBeGreaterThanOrEqual(freeBytes);
   });
 });
+
+// A GPU remembers what went wrong in a captured graph in words that are too few for this one.
+if (deviceName !== 'cpu') {
+  test('a graph that cannot be captured fails all of its operations, and nothing else', async () => {
+    using ids = Tensor.from(Int32Array.of(1), [1], here);
+    using weight = Tensor.from([3, 4], [2, 1], here);
+    using outputs = Tensor.zeros([1100, 1], here);
+    using other = Tensor.from([5], [1], here);
+    using graph = device.capture(() => {
+      for (let row = 0; row < 1100; row++) {
+        using output = outputs.slice(row, row + 1);
+        ops.embeddingForward({ ids, weight, output });
+      }
+    });
+    const said =
+      /^graph of 1100 operations: .* more than 1024 operations that check their inputs in/;
+    graph.replay(); // each by itself
+    expect((await outputs.readFloats())[1099]).toBe(4);
+    for (let i = 0; i < 2; i++) {
+      graph.replay();
+      expect(await other.read()).toEqual(Float32Array.of(5));
+      using last = outputs.slice(1099, 1100);
+      await expect(last.read()).rejects.toThrow(said);
+      await expect(device.synchronize()).resolves.toBeUndefined();
+    }
+    ops.fill({ output: outputs, value: 7 });
+    expect((await outputs.readFloats())[1099]).toBe(7);
+  });
+}
 
 // The emulator always has two; not every machine with a GPU does.
 if (deviceName === 'emulated') {
