@@ -48,6 +48,18 @@ LEIA_DEVICE void copy_async_wait() {
 #endif
 }
 
+// Does what `number`, which is never negative, is computed from before a wait or a barrier that
+// follows. ptxas (13.0) moves those up as far as straight code goes, before the work that was to be
+// done meanwhile; it does not move them past an instruction that must stay in its place.
+LEIA_DEVICE void finish_before_wait([[maybe_unused]] float number) {
+#if defined(__CUDACC__)
+  asm volatile(
+      "{\n.reg .pred never;\nsetp.lt.f32 never, %0, 0f00000000;\n@never nanosleep.u32 1;\n}" ::"f"(
+          number)
+      : "memory");
+#endif
+}
+
 // Loads four 8x8 matrices of bfloat16. Lane l names the 16-byte row l % 8 of matrix l / 8 and gets
 // of matrix j the elements [l / 4][2 * (l % 4)] and the next one, in registers[j], low half first.
 template <class T>

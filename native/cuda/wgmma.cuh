@@ -145,18 +145,6 @@ LEIA_DEVICE void warpgroup_commit(LEIA_ONLY_WHERE) {
 #endif
 }
 
-// What `number`, which is never negative, is computed from is done before a wait that follows. Else
-// ptxas (13.0) moves the wait up as far as straight code goes, before the work that was to be done
-// meanwhile; not past an instruction that must stay in its place.
-LEIA_DEVICE void finish_before_wait([[maybe_unused]] float number) {
-#if defined(__CUDACC__)
-  asm volatile(
-      "{\n.reg .pred never;\nsetp.lt.f32 never, %0, 0f00000000;\n@never nanosleep.u32 1;\n}" ::"f"(
-          number)
-      : "memory");
-#endif
-}
-
 // Waits until at most so many groups are under way, and takes back the registers, which must be all
 // that those before them used.
 template <int Pending, class First>

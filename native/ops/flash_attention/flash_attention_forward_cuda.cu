@@ -71,6 +71,7 @@ __global__ void __launch_bounds__(ForwardTiles<T, Dims>::kWarps* kWarpSize)
       spans.template mask<M, N>(scores, warp_row, column);
     }
     softmax.template step<N, D>(scores, outputs, scale);
+    finish_before_wait(softmax.sum_of_rows());
     copy_async_wait<0>();
     sync_threads();  // the values are there, the keys no longer in use
     if (column + kColumns < any.last) {

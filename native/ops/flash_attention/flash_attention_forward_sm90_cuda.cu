@@ -147,7 +147,7 @@ __global__ void __launch_bounds__(kThreads, 1)
       warpgroup_wait<1>(scores[0]);
       mask(scores, column);
       softmax.template weigh<N>(scores, shrink, scale);
-      finish_before_wait(softmax.sum[0][0] + softmax.sum[0][1]);
+      finish_before_wait(softmax.sum_of_rows());
       warpgroup_wait<0>(outputs[0], weights);
       rescale<1, D>(outputs, shrink);
       round_weights(weights, scores);

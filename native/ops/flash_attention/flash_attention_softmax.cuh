@@ -60,6 +60,14 @@ struct RunningSoftmax {
     }
   }
 
+  // What every exponential of the last step is part of.
+  LEIA_DEVICE float sum_of_rows() const {
+    float result = 0.0f;
+#pragma unroll
+    for (int m = 0; m < M; ++m) result += sum[m][0] + sum[m][1];
+    return result;
+  }
+
   // The sum over all columns.
   LEIA_DEVICE float total(int m, int half) const {
     float result = sum[m][half];
