@@ -1,7 +1,8 @@
 // Few queries on many keys, as when tokens are generated one by one: there are too few blocks of
 // queries to occupy a GPU, so the keys are divided among blocks, and within a block among warps
 // (Flash-Decoding, Dao, Haziza, Massa & Sizov 2023). All query heads of a key-value head share the
-// rows of one tile, so keys and values are read once. A second kernel adds up the parts, in order.
+// rows of one tile, so keys and values are read once. A block adds up what its warps made; a second
+// kernel adds up the blocks' parts. Both in order.
 #pragma once
 
 #include "ops/flash_attention/flash_attention_rows.cuh"
@@ -12,7 +13,7 @@ namespace leia {
 
 namespace {
 
-// What each warp makes of its keys, relative to their largest score. With rows as in the output,
+// What each block makes of its keys, relative to their largest score. With rows as in the output,
 // [batch, queries, heads]:
 struct Parts {
   Global<float> outputs;     // [rows, parts, dims]
@@ -29,9 +30,21 @@ struct DecodeMemory {
   static constexpr size_t kKeys = Query::kBytes, kSpans = kKeys + 2 * Tiles::kStages * Key::kBytes;
   static constexpr size_t bytes() { return kSpans + QuerySpans::kBytes; }
 
+  // Where the tiles were, in the end: what each warp made of its keys, [warps, rows, dims]. The
+  // padding spreads a column of rows over the banks.
+  static constexpr int kWarpRows = Tiles::kWarps * Tiles::kRows, kStride = Dims + 8;
+  static constexpr size_t kTops = kWarpRows * kStride * sizeof(float);
+  static constexpr size_t kSums = kTops + kWarpRows * sizeof(float);
+  static_assert(kSums + kWarpRows * sizeof(float) <= kSpans);
+
   LEIA_DEVICE static Key key(int stage) { return Key(kKeys + 2 * stage * Key::kBytes); }
   LEIA_DEVICE static Key value(int stage) { return Key(kKeys + (2 * stage + 1) * Key::kBytes); }
 };
+
+// Where no key was visible, any finite number makes the exponentials zero.
+LEIA_DEVICE float finite_base(float top) {
+  return top == -__builtin_inff() ? 0.0f : top;
+}
 
 template <class T, int Dims>
 __global__ void __launch_bounds__(DecodeTiles<T, Dims>::kWarps* kWarpSize, 1)
@@ -99,24 +112,51 @@ __global__ void __launch_bounds__(DecodeTiles<T, Dims>::kWarps* kWarpSize, 1)
     }
   }
   copy_async_wait<0>();
+  sync_threads();  // the tiles are no longer in use
 
+  const Shared<float> warp_outputs(0, Memory::kWarpRows * Memory::kStride);
+  const Shared<float> warp_tops(Memory::kTops, Memory::kWarpRows);
+  const Shared<float> warp_sums(Memory::kSums, Memory::kWarpRows);
   const int g = lane_index() / 4, t = lane_index() % 4;
 #pragma unroll
   for (int half = 0; half < 2; ++half) {
     const float sum = softmax.total(0, half);
-    const int32_t row = 8 * half + g;
-    if (row >= rows) continue;
-    const int64_t at =
-        output_row(row) * parts.count + static_cast<int32_t>(blockIdx.x) * Tiles::kWarps + warp;
+    const int at = warp * kRows + 8 * half + g;
     if (t == 0) {
-      parts.tops.store(at, softmax.top[0][half] * (arguments.scale * kLog2E));
-      parts.sums.store(at, sum);
+      warp_tops.store(at, softmax.top[0][half] * (arguments.scale * kLog2E));
+      warp_sums.store(at, sum);
     }
 #pragma unroll
     for (int d = 0; d < D; ++d) {
-      parts.outputs.store_vector(
-          at * Dims + 8 * d + 2 * t,
+      warp_outputs.store_vector(
+          at * Memory::kStride + 8 * d + 2 * t,
           Pack<float, 2>{{outputs[0][d][2 * half], outputs[0][d][2 * half + 1]}});
+    }
+  }
+  sync_threads();
+  for (int i = static_cast<int>(threadIdx.x); i < rows * (Dims / 4); i += kThreads) {
+    const int row = i / (Dims / 4), dim = i % (Dims / 4) * 4;
+    float top = -__builtin_inff();
+#pragma unroll
+    for (int w = 0; w < Tiles::kWarps; ++w) top = fmaxf(top, warp_tops.load(w * kRows + row));
+    const float base = finite_base(top);
+    Pack<float, 4> total{};
+    float sum = 0.0f;
+#pragma unroll
+    for (int w = 0; w < Tiles::kWarps; ++w) {
+      const int from = w * kRows + row;
+      const float weight = exp2_approximate(warp_tops.load(from) - base);
+      const auto own =
+          warp_outputs.template load_vector<Pack<float, 4>>(from * Memory::kStride + dim);
+      sum += weight * warp_sums.load(from);
+#pragma unroll
+      for (int j = 0; j < 4; ++j) total.values[j] += weight * own.values[j];
+    }
+    const int64_t at = output_row(row) * parts.count + static_cast<int32_t>(blockIdx.x);
+    parts.outputs.store_vector(at * Dims + dim, total);
+    if (dim == 0) {
+      parts.tops.store(at, top);
+      parts.sums.store(at, sum);
     }
   }
 }
@@ -134,7 +174,7 @@ __global__ void flash_attention_add_parts(Parts parts, Global<T> output, Global<
     top = fmaxf(top, parts.tops.load(first + part));
   }
   top = warp_max(top);
-  const float base = top == -__builtin_inff() ? 0.0f : top;
+  const float base = finite_base(top);
   float sums[Dims / kWarpSize] = {}, total = 0.0f;
   for (int32_t part = 0; part < parts.count; ++part) {
     const float weight = exp2_approximate(parts.tops.load(first + part) - base);
@@ -173,7 +213,7 @@ void launch_decode(const char* name, CudaContext& context, const ForwardArgument
       std::max<int64_t>(Tiles::kPart / Tiles::kColumns, blocks_of(tiles, Tiles::kMostParts));
   const uint32_t blocks = blocks_of(tiles, part_tiles);
   const int64_t rows = batch * queries * arguments.heads;
-  const int32_t count = static_cast<int32_t>(blocks) * Tiles::kWarps;
+  const auto count = static_cast<int32_t>(blocks);
   const Parts parts{context.scratch<float>(rows * count * Dims),
                     context.scratch<float>(rows * count), context.scratch<float>(rows * count),
                     count};
