@@ -111,7 +111,7 @@ class CudaDevice final : public Device {
       : ordinal_(ordinal),
         allocator_(ordinal),
         stream_((gpu::use_device(ordinal), gpu::create_stream())),
-        most_shared_bytes_(gpu::most_shared_bytes(ordinal)),
+        limits_(gpu::limits(ordinal)),
         scratch_(allocator_),
         errors_(allocator_, stream_),
         matmul_(allocator_),
@@ -242,7 +242,7 @@ class CudaDevice final : public Device {
 
   void execute(const WorkPtr& work, ErrorWords& errors) {
     scratch_.reset();
-    CudaExecution context{{}, work, stream_, scratch_, errors, matmul_, most_shared_bytes_};
+    CudaExecution context{{}, work, stream_, scratch_, errors, matmul_, limits_};
     run_described(*work, context, *this);
   }
 
@@ -406,7 +406,7 @@ class CudaDevice final : public Device {
   const int ordinal_;
   CachingAllocator allocator_;
   const gpu::Stream stream_;
-  const size_t most_shared_bytes_;
+  const gpu::Limits limits_;
   // Of the launching thread alone:
   CudaScratch scratch_;
   ErrorWords errors_;

@@ -82,7 +82,7 @@ struct CudaExecution : ExecutionContext {
   CudaScratch& scratch;
   ErrorWords& errors;
   MatmulPlans& matmul;
-  size_t most_shared_bytes;  // that a block can have
+  const gpu::Limits& limits;
 };
 
 }  // namespace leia

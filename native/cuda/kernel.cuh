@@ -15,11 +15,11 @@
 #include <type_traits>
 #include <utility>
 
+#include "core/error.h"
+
 #if defined(__CUDACC__)
 
 #include <cuda_runtime.h>
-
-#include "core/error.h"
 
 #define LEIA_DEVICE __device__ __forceinline__
 // The place of a call, which the emulator's reports name; nothing on a GPU.

@@ -23,8 +23,13 @@ std::string describe_device(int ordinal);
 // 9 of "9.0", of the calling thread's device.
 int compute_capability_major();
 
-// The most shared memory that a block can ask for.
-size_t most_shared_bytes(int ordinal);
+// What kernels choose their sizes and their order by.
+struct Limits {
+  int64_t most_shared_bytes;  // that a block can ask for
+  int64_t multiprocessors;
+  int64_t cache_bytes;  // of the L2 cache
+};
+Limits limits(int ordinal);
 
 struct MemoryState {
   int64_t free_bytes, total_bytes;

@@ -67,11 +67,14 @@ std::string describe_device(int ordinal) {
               properties.minor, ", driver for CUDA ", version_text(version(cudaDriverGetVersion)));
 }
 
-size_t most_shared_bytes(int ordinal) {
-  int bytes = 0;
-  check(cudaDeviceGetAttribute(&bytes, cudaDevAttrMaxSharedMemoryPerBlockOptin, ordinal),
-        "cudaDeviceGetAttribute");
-  return static_cast<size_t>(bytes);
+Limits limits(int ordinal) {
+  const auto attribute = [ordinal](cudaDeviceAttr which) {
+    int value = 0;
+    check(cudaDeviceGetAttribute(&value, which, ordinal), "cudaDeviceGetAttribute");
+    return int64_t{value};
+  };
+  return {attribute(cudaDevAttrMaxSharedMemoryPerBlockOptin),
+          attribute(cudaDevAttrMultiProcessorCount), attribute(cudaDevAttrL2CacheSize)};
 }
 
 int compute_capability_major() {

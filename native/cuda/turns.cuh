@@ -6,7 +6,12 @@
 
 #include "cuda/vector.cuh"
 
-#if !defined(__CUDACC__)
+#if defined(__CUDACC__)
+// Ends the kernel with a message that names the block, as assert() does (PTX Writer's Guide to
+// Interoperability, "System Calls"); <cassert> declares nothing where NDEBUG is defined.
+extern "C" __device__ void __assertfail(const char* message, const char* file, unsigned int line,
+                                        const char* function, size_t char_size);
+#else
 #include <chrono>
 #include <thread>
 #endif
@@ -22,19 +27,26 @@ LEIA_DEVICE uint32_t take_ticket(Global<uint32_t> counter LEIA_WHERE) {
 #endif
 }
 
+// How often await_turn() looks before it gives up: it looks about once a microsecond, so a minute.
+// 0 stands for 2^32 times, more than an hour.
+constexpr uint32_t kMinuteOfPolls = 1u << 26;
+
 // Waits until words[i] is `turn`. By one thread, before a barrier: the block's loads behind it see
-// what was stored before the turn was passed.
-LEIA_DEVICE void await_turn(Global<uint32_t> words, int64_t i, uint32_t turn LEIA_WHERE) {
+// what was stored before the turn was passed. A turn that does not come ends the kernel with a
+// message, on a GPU after most_polls looks, on the emulator after emulator::longest_turn.
+LEIA_DEVICE void await_turn(Global<uint32_t> words, int64_t i, uint32_t turn,
+                            [[maybe_unused]] uint32_t most_polls LEIA_WHERE) {
 #if defined(__CUDACC__)
   uint32_t value;
-  for (;;) {
+  do {
     asm volatile("ld.acquire.gpu.global.u32 %0, [%1];"
                  : "=r"(value)
                  : "l"(words.address(i))
                  : "memory");
     if (value == turn) return;
     __nanosleep(32);
-  }
+  } while (--most_polls != 0);
+  __assertfail("a block's turn does not come", __FILE__, __LINE__, "await_turn", 1);
 #else
   const std::atomic_ref<uint32_t> word(*words.address(i, sizeof(uint32_t), where));
   // The blocks it waits for run on other threads of the host, or never will.

@@ -154,8 +154,10 @@ std::string describe_device(int) {
   return "CUDA kernels run by the emulator on the CPU, for tests";
 }
 
-size_t most_shared_bytes(int) {
-  return emulator::most_shared_bytes();
+// So few multiprocessors and so small a cache that what is sized by them comes in several parts in
+// tests.
+Limits limits(int) {
+  return {static_cast<int64_t>(emulator::most_shared_bytes()), 4, 256 * 1024};
 }
 
 int compute_capability_major() {

@@ -48,6 +48,17 @@ Napi::Object initialise(Napi::Env, Napi::Object exports) {
     return sums_in_turn(info[0].As<Napi::Boolean>(),
                         static_cast<uint64_t>(info[1].As<Napi::Number>().Int64Value()));
   });
+  const auto number = [](const Napi::Value& value) {
+    return value.As<Napi::Number>().Int64Value();
+  };
+  add(exports, "ticketPlaces", [number](const Napi::CallbackInfo& info) {
+    return ticket_places(
+        {number(info[0]), number(info[1]), number(info[2]), number(info[3]), number(info[4])});
+  });
+  add(exports, "backwardSteps", [number](const Napi::CallbackInfo& info) {
+    const auto at = [&](size_t i) { return static_cast<int32_t>(number(info[i])); };
+    return backward_steps(at(0), at(1), at(2), at(3));
+  });
   add(exports, "warpgroupMultiply", [](const Napi::CallbackInfo& info) {
     return warpgroup_multiply(
         to_vector(info[0]), to_vector(info[1]),

@@ -297,7 +297,7 @@ __global__ void add_in_turn(Turns turns, bool faulty) {
   if (threadIdx.x == 0) ticket.store(0, take_ticket(turns.tickets));
   sync_threads();
   const uint32_t own = ticket.load(0);
-  if (threadIdx.x == 0) await_turn(turns.next, 0, own);
+  if (threadIdx.x == 0) await_turn(turns.next, 0, own, kMinuteOfPolls);
   sync_threads();
   if (threadIdx.x < 4) {
     const int64_t i = int64_t{threadIdx.x} * 4;

@@ -26,6 +26,17 @@ std::vector<float> bank_conflicts(const std::string& name);
 // not pass the turn on.
 std::vector<float> sums_in_turn(bool faulty, uint64_t order);
 
+struct TicketShape {
+  int64_t heads, key_blocks, bytes_of_head, multiprocessors, cache_bytes;
+};
+
+// Ticket by ticket of attention's backward: key-value head and block of keys.
+std::vector<float> ticket_places(const TicketShape& shape);
+
+// Step by step of a block of attention's backward: query head and tile of queries.
+std::vector<float> backward_steps(int32_t kv_head, int32_t group, int32_t first_tile,
+                                  int32_t last_tile);
+
 struct WarpgroupTest {
   bool in_registers;  // the left operand; then the sums begin with 1
   bool k_major;       // b is [columns, 128], else [128, columns]

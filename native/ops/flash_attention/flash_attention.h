@@ -11,7 +11,8 @@
 // The bits are the same every time. On a CPU, dQ is computed in one pass over blocks of queries, dK
 // and dV in another over blocks of keys: seven products instead of five, and no sum is shared
 // between tasks. On a GPU blocks of keys make all three with five products and add to dQ in turn.
-// dK and dV add up the query heads of a group in order.
+// dK and dV add up the query heads of a group in order: on a CPU head by head, on a GPU for each
+// tile of queries in turn.
 //
 // Visible to query i are the keys [first, last): with documents, first is the start of i's document
 // and last its end, else 0 and the number of keys; with causal, last is at most

@@ -4,35 +4,17 @@
 // dV, dK and its part of dQ.
 //
 // The parts of dQ are added up in global memory in the order of the blocks of keys, so the bits are
-// the same every time. A block adds to a tile of queries when the block before it has. As every
-// block walks from its last queries to its first, causal or not, it can start a step after the one
-// before, and they all go on side by side.
-#include "cuda/turns.cuh"
+// the same every time. A block adds to a tile of queries when the block before it has. Every block
+// walks from its last queries to its first, causal or not, so that it can follow the block before
+// it at a distance of one step.
+#include "ops/flash_attention/flash_attention_order.cuh"
 #include "ops/flash_attention/flash_attention_rows.cuh"
 #include "ops/flash_attention/flash_attention_tiles.h"
+#include "ops/flash_attention/flash_attention_totals.cuh"
 
 namespace leia {
 
 namespace {
-
-// Every tile's size divides it.
-constexpr int32_t kTotalsPadding = 128;
-
-// What backward needs to know of every query, [batch, heads, padded queries]: D, and the
-// log-sum-exp in base 2. Where there is no query that is infinite, so that probabilities come out
-// as zero.
-struct Totals {
-  Global<float> logsumexp, product;
-  int32_t padded;
-};
-
-// How blocks of keys add to dQ in turn.
-struct Turns {
-  Global<uint32_t> tickets;  // one counter
-  Global<uint32_t> next;     // [batch, heads, tiles of queries]: which block of keys may add
-  Global<Span> blocks;       // [batch, tiles of queries]: first and last block of keys that adds
-  int32_t tiles, queries, keys;  // number of tiles, queries of one, keys of a block
-};
 
 template <class T>
 struct BackwardArguments {
@@ -42,63 +24,11 @@ struct BackwardArguments {
   // dQ so far, in float32: [batch, heads, tiles, sums of a thread / 4, threads, 4].
   Global<float> sums;
   Turns turns;
+  TicketOrder order;
   Visibility visibility;
-  int32_t heads, kv_heads, padded, key_blocks;
-  float scale;  // positive
+  int32_t heads, kv_heads, group, padded;  // group: heads / kv_heads
+  float scale;                             // positive
 };
-
-constexpr uint32_t kTotalsThreads = 256;
-
-// Lanes that share a row: as many as it has packs of 16 bytes, rounded up to a power of two.
-template <class T, int Dims>
-constexpr int kLanesOfRow = Dims > 16 * kPack<T>  ? 32
-                            : Dims > 8 * kPack<T> ? 16
-                            : Dims > 4 * kPack<T> ? 8
-                                                  : 4;
-
-// Also gives every tile's turn to the first block that adds to it.
-template <class T, int Dims>
-__global__ void flash_attention_totals(Global<const T> grad_output, Global<const T> output,
-                                       Global<const float> logsumexp, Totals totals, Turns turns,
-                                       Visibility visibility, int64_t rows, int32_t heads) {
-  constexpr int kLanes = kLanesOfRow<T, Dims>, kWidth = kPack<T>;
-  const int32_t queries = visibility.queries;
-  if (first_element(1) == 0) turns.tickets.store(0, 0);
-  if (rows == 0) return;
-  // Rows in the order of memory: [batch, padded queries, heads].
-  const int64_t row = first_element(1) / kLanes;
-  const int lane = lane_index() % kLanes;
-  const int64_t position = row / heads, head = row % heads;
-  const int64_t batch = position / totals.padded, query = position % totals.padded;
-  const bool real = row < rows && query < queries;
-  float sum = 0.0f;
-  if (real) {
-    const int64_t first = ((batch * queries + query) * heads + head) * Dims;
-    for (int dim = lane * kWidth; dim < Dims; dim += kLanes * kWidth) {
-      float gradients[kWidth], outputs[kWidth];
-      load_floats(gradients, grad_output, first + dim, first + Dims);
-      load_floats(outputs, output, first + dim, first + Dims);
-#pragma unroll
-      for (int i = 0; i < kWidth; ++i) sum += gradients[i] * outputs[i];
-    }
-  }
-#pragma unroll
-  for (int bits = kLanes / 2; bits > 0; bits /= 2) sum += shuffle_xor(sum, bits);
-  if (lane != 0 || row >= rows) return;
-  const float saved =
-      real ? logsumexp.load((batch * heads + head) * queries + query) : -__builtin_inff();
-  const int64_t at = (batch * heads + head) * totals.padded + query;
-  totals.product.store(at, sum);
-  totals.logsumexp.store(at, saved == -__builtin_inff() ? -saved : saved * kLog2E);
-  if (real && query % turns.queries == 0) {
-    const Span blocks =
-        visibility.key_blocks_of(batch, static_cast<int32_t>(query), turns.queries, turns.keys);
-    const int64_t tile = query / turns.queries;
-    if (head == 0) turns.blocks.store(batch * turns.tiles + tile, blocks);
-    turns.next.store((batch * heads + head) * turns.tiles + tile,
-                     static_cast<uint32_t>(blocks.first));
-  }
-}
 
 // Where things lie in shared memory.
 template <class T, int Dims, bool Small>
@@ -153,17 +83,23 @@ __global__ void __launch_bounds__(BackwardTiles<T, Dims, Small>::kWarps* kWarpSi
                 kQueryGrid.down * kQueryGrid.across == Tiles::kWarps);
   static_assert(N % 2 == 0 && KN % 2 == 0 && QN % 2 == 0 && M * KM * QM > 0);
 
+  // The first threads of three warps, which have one more duty each. The first warp passes turns
+  // on, and so waits until the block's stores have arrived; the second waits for turns; the third
+  // fetches the totals.
+  constexpr uint32_t kPassing = 0, kAwaiting = kWarpSize, kFetching = 2 * kWarpSize;
+  static_assert(Tiles::kWarps > 2 && kQueries / 4 <= kWarpSize);
+
   const Visibility& visibility = arguments.visibility;
   if (visibility.is_broken()) return;  // turns would not come
   const typename Memory::KeySpans spans(Memory::kSpans);
   const Shared<uint32_t> ticket(Memory::kSpans, 1);
   if (threadIdx.x == 0) ticket.store(0, take_ticket(arguments.turns.tickets));
   sync_threads();
-  const auto own = static_cast<int32_t>(ticket.load(0));
-  const int32_t block = own % arguments.key_blocks, first = block * kKeys;
-  const int32_t heads = arguments.heads, kv_heads = arguments.kv_heads, group = heads / kv_heads;
-  const int32_t kv_head = own / arguments.key_blocks % kv_heads;
-  const int64_t batch = own / arguments.key_blocks / kv_heads;
+  const TicketOrder::Place place = arguments.order.place_of(ticket.load(0));
+  const int32_t block = place.block, first = block * kKeys;
+  const int32_t heads = arguments.heads, kv_heads = arguments.kv_heads;
+  const int32_t kv_head = place.head % kv_heads;
+  const int32_t batch = place.head / kv_heads;
   const int32_t queries = visibility.queries, keys = visibility.keys;
   sync_threads();  // the ticket's place is free
 
@@ -184,24 +120,26 @@ __global__ void __launch_bounds__(BackwardTiles<T, Dims, Small>::kWarps* kWarpSi
   }
   sync_threads();
   const Span any = spans.any(), all = spans.all();
-  const int32_t first_tile = any.first / kQueries, last_tile = (any.last - 1) / kQueries;
-  const auto start = [&](int32_t head, int32_t tile, int stage) {
+  const auto start = [&](const BackwardSteps& step, int stage) {
+    const int32_t head = step.head, tile = step.tile;
     Memory::queries(stage, 0).template start_copy<kThreads>(
         HeadRows<const T>(arguments.query, batch, queries, heads, head, Dims), tile * kQueries);
     Memory::queries(stage, 1).template start_copy<kThreads>(
         HeadRows<const T>(arguments.grad_output, batch, queries, heads, head, Dims),
         tile * kQueries);
-    const int i = static_cast<int>(threadIdx.x) * 4;
-    if (i < kQueries) {
-      const int64_t from = (batch * heads + head) * arguments.padded + tile * kQueries + i;
+    const int i = static_cast<int>(threadIdx.x - kFetching) * 4;
+    if (i >= 0 && i < kQueries) {
+      const int64_t from = int64_t{batch * heads + head} * arguments.padded + tile * kQueries + i;
       copy_async_16(totals, 2 * stage * kQueries + i, arguments.logsumexp, from);
       copy_async_16(totals, (2 * stage + 1) * kQueries + i, arguments.product, from);
     }
     copy_async_commit();
   };
-  int32_t head = kv_head * group, tile = last_tile;
-  const int32_t last_head = any.first < any.last ? head + group : head;
-  if (head < last_head) start(head, tile, 0);
+  // Where nobody sees the keys there is no step.
+  const int32_t first_tile = any.first / kQueries;
+  const int32_t last_tile = any.first < any.last ? (any.last - 1) / kQueries : first_tile - 1;
+  BackwardSteps step(kv_head, arguments.group, first_tile, last_tile);
+  if (!step.done()) start(step, 0);
 
   const int warp = static_cast<int>(threadIdx.x) / kWarpSize;
   const WarpPart<kScoreRows, kScoreColumns> score_part(warp, kScores);
@@ -211,23 +149,23 @@ __global__ void __launch_bounds__(BackwardTiles<T, Dims, Small>::kWarps* kWarpSi
   Sums<KM, KN> grad_key, grad_value;
   clear<KM, KN>(grad_key);
   clear<KM, KN>(grad_value);
-  int64_t held = -1;  // the turn to pass on
+  int32_t held = -1;  // the turn to pass on
   int stage = 0;
-  while (head < last_head) {
+  while (!step.done()) {
     copy_async_wait<0>();
     sync_threads();  // this stage is there, nothing of the step before is in use, its sums are
                      // stored
-    if (held >= 0 && threadIdx.x == 0) {
+    if (held >= 0 && threadIdx.x == kPassing) {
       pass_turn(arguments.turns.next, held, static_cast<uint32_t>(block + 1));
     }
-    const bool wraps = tile == first_tile;
-    const int32_t next_head = wraps ? head + 1 : head, next_tile = wraps ? last_tile : tile - 1;
-    if (kStages == 2 && next_head < last_head) start(next_head, next_tile, stage ^ 1);
+    const BackwardSteps next = step.next();
+    if (kStages == 2 && !next.done()) start(next, stage ^ 1);
     const typename Memory::Queries query_tile = Memory::queries(stage, 0);
     const typename Memory::Queries grad_tile = Memory::queries(stage, 1);
-    const int32_t from = tile * kQueries;
-    const Span blocks = arguments.turns.blocks.load(batch * arguments.turns.tiles + tile);
-    held = (batch * heads + head) * arguments.turns.tiles + tile;
+    const int32_t from = step.tile * kQueries;
+    const int32_t of_tile = batch * arguments.turns.tiles + step.tile;
+    const bool is_first = block == arguments.turns.blocks.load(of_tile).first;
+    held = (batch * heads + step.head) * arguments.turns.tiles + step.tile;
 
     if (kScoreWarps == Tiles::kWarps || warp < kScoreWarps) {
       Sums<M, N> probabilities, gradients;
@@ -269,15 +207,16 @@ __global__ void __launch_bounds__(BackwardTiles<T, Dims, Small>::kWarps* kWarpSi
         }
       }
     }
-    if (block > blocks.first && threadIdx.x == 0) {
-      await_turn(arguments.turns.next, held, static_cast<uint32_t>(block));
+    if (!is_first && threadIdx.x == kAwaiting) {
+      await_turn(arguments.turns.next, held, static_cast<uint32_t>(block),
+                 arguments.turns.most_polls);
     }
     sync_threads();  // probabilities and gradients are there, and the sums of the block before
 
-    // What the blocks before have summed up comes while dV and dK are made.
+    // What the blocks before have summed up comes while dV is made.
     Sums<QM, QN> grad_query;
-    const int64_t sums = held * kQueries * Dims + static_cast<int64_t>(threadIdx.x) * 4;
-    if (block > blocks.first) {
+    const int64_t sums = int64_t{held} * kQueries * Dims + static_cast<int64_t>(threadIdx.x) * 4;
+    if (!is_first) {
 #pragma unroll
       for (int i = 0; i < QM * QN; ++i) {
         const auto before = load_shared_sums(arguments.sums, sums + int64_t{i} * kThreads * 4);
@@ -289,11 +228,15 @@ __global__ void __launch_bounds__(BackwardTiles<T, Dims, Small>::kWarps* kWarpSi
     }
     multiply_tiles<true, KM, KN>(grad_value, probability_tile, key_part.row, grad_tile,
                                  key_part.column);
-    multiply_tiles<true, KM, KN>(grad_key, gradient_tile, key_part.row, query_tile,
-                                 key_part.column);
+    const auto make_grad_key = [&] {
+      multiply_tiles<true, KM, KN>(grad_key, gradient_tile, key_part.row, query_tile,
+                                   key_part.column);
+    };
+    if (!Tiles::kGradKeyLast) make_grad_key();
     multiply_tiles<false, QM, QN>(grad_query, gradient_tile, query_part.row, key_tile,
                                   query_part.column);
-    if (block < blocks.last) {
+    // Loaded again, as nothing more fits the registers.
+    if (block < arguments.turns.blocks.load(of_tile).last) {
 #pragma unroll
       for (int i = 0; i < QM * QN; ++i) {
         const float(&own_sums)[4] = grad_query[i / QN][i % QN];
@@ -302,22 +245,22 @@ __global__ void __launch_bounds__(BackwardTiles<T, Dims, Small>::kWarps* kWarpSi
       }
     } else {
       store_rows<QM, QN>(grad_query, arguments.scale,
-                         HeadRows<T>(arguments.grad_query, batch, queries, heads, head, Dims),
+                         HeadRows<T>(arguments.grad_query, batch, queries, heads, step.head, Dims),
                          from + query_part.row, query_part.column);
     }
+    if (Tiles::kGradKeyLast) make_grad_key();
     if (kStages == 1) {
       sync_threads();
-      if (next_head < last_head) start(next_head, next_tile, 0);
+      if (!next.done()) start(next, 0);
     }
-    head = next_head;
-    tile = next_tile;
+    step = next;
     if (kStages == 2) stage ^= 1;
   }
   // Where there are no queries, the keys may still be on their way.
   copy_async_commit();
   copy_async_wait<0>();
   sync_threads();
-  if (held >= 0 && threadIdx.x == 0) {
+  if (held >= 0 && threadIdx.x == kPassing) {
     pass_turn(arguments.turns.next, held, static_cast<uint32_t>(block + 1));
   }
 
@@ -341,10 +284,13 @@ void launch_backward(const FlashAttentionBackward& op, CudaContext& context) {
   using Tiles = BackwardTiles<T, Dims, Small>;
   const char* name = op.kName;
   const int64_t batch = op.query.shape[0], queries = op.query.shape[1], heads = op.query.shape[2];
-  const int64_t keys = op.key.shape[1], kv_heads = op.key.shape[2];
+  const int64_t keys = op.key.shape[1], kv_heads = op.key.shape[2], group = heads / kv_heads;
   const PositiveScale scale(op.options.scale);
   const int64_t key_blocks = blocks_of(keys, Tiles::kKeys);
   const int32_t padded = static_cast<int32_t>(blocks_of(queries, kTotalsPadding)) * kTotalsPadding;
+  // What blocks of one key-value head share: dQ's sums, queries and their gradients.
+  constexpr int64_t kBytes = Dims * (sizeof(float) + 2 * sizeof(T));
+  const int64_t bytes_of_head = std::max(1, padded) * group * kBytes;
   const int64_t rows = batch * padded * heads, tiles = padded / Tiles::kQueries;
   const Totals totals{context.scratch<float>(rows), context.scratch<float>(rows), padded};
   const Turns turns{context.scratch<uint32_t>(1),
@@ -352,7 +298,8 @@ void launch_backward(const FlashAttentionBackward& op, CudaContext& context) {
                     context.scratch<Span>(batch * tiles),
                     static_cast<int32_t>(tiles),
                     Tiles::kQueries,
-                    Tiles::kKeys};
+                    Tiles::kKeys,
+                    run_immediately() ? kMinuteOfPolls : 0};
   const RowsOut<T, Dims> grad_query(context, op.grad_query, scale.query_factor);
   const RowsOut<T, Dims> grad_key(context, op.grad_key), grad_value(context, op.grad_value);
   const BackwardArguments<T> arguments{
@@ -362,15 +309,17 @@ void launch_backward(const FlashAttentionBackward& op, CudaContext& context) {
       grad_query.rows(), grad_key.rows(), grad_value.rows(), totals.logsumexp.read_only(),
       totals.product.read_only(),
       // One block of keys has nobody to add to.
-      context.scratch<float>(key_blocks > 1 ? rows * Dims : 0), turns, visibility_of(op, context),
-      static_cast<int32_t>(heads), static_cast<int32_t>(kv_heads), padded,
-      static_cast<int32_t>(key_blocks), scale.scale};
+      context.scratch<float>(key_blocks > 1 ? rows * Dims : 0), turns,
+      ticket_order(batch * kv_heads, key_blocks, bytes_of_head, context.execution.limits),
+      visibility_of(op, context), static_cast<int32_t>(heads), static_cast<int32_t>(kv_heads),
+      static_cast<int32_t>(group), padded, scale.scale};
   launch(name, flash_attention_totals<T, Dims>,
-         {.blocks = std::max(1u, blocks_of(rows * kLanesOfRow<T, Dims>, kTotalsThreads)),
+         {.blocks = std::max(1u, blocks_of(padded * heads * kLanesOfRow<T, Dims>, kTotalsThreads)),
+          .blocks_y = static_cast<uint32_t>(batch),
           .threads = kTotalsThreads},
          context.stream, arguments.grad_output, rows_in<T, Dims>(name, context, op.output),
-         input<float>(op.logsumexp), totals, turns, arguments.visibility, rows,
-         static_cast<int32_t>(heads));
+         input<float>(op.logsumexp), totals, turns, arguments.visibility,
+         static_cast<uint32_t>(heads));
   launch(name, flash_attention_backward<T, Dims, Small>,
          {.blocks = static_cast<uint32_t>(key_blocks * kv_heads * batch),
           .threads = Tiles::kWarps * kWarpSize,
@@ -390,7 +339,8 @@ void execute_cuda(const FlashAttentionBackward& op, CudaContext& context) {
     constexpr int kDims = decltype(dims)::value;
     // Sizes in float32 fit everywhere.
     if constexpr (std::is_same_v<T, bfloat16>) {
-      if (BackwardMemory<T, kDims, false>::bytes() > context.execution.most_shared_bytes) {
+      const auto bytes = static_cast<int64_t>(BackwardMemory<T, kDims, false>::bytes());
+      if (bytes > context.execution.limits.most_shared_bytes) {
         return launch_backward<T, kDims, true>(op, context);
       }
     }

@@ -58,6 +58,9 @@ struct BackwardTiles<bfloat16, Dims, false> {
   static constexpr WarpGrid kQueryGradients = Dims <= 96 ? WarpGrid{4, 2} : WarpGrid{2, 4};
   // Steps of 16 dims of the scores' products in line; more would spill.
   static constexpr int kUnroll = 2;
+  // dK behind dQ: while it is made, dQ's sums are on their way, and the turn that is passed on
+  // behind them waits less. Up to 64 dims that spills.
+  static constexpr bool kGradKeyLast = Dims > 64;
 };
 
 // 42 to 92 KB. The two stages are worth more than large tiles, since only one block fits a
@@ -73,6 +76,7 @@ struct BackwardTiles<bfloat16, Dims, true> {
                                                                        : WarpGrid{2, 4};
   static constexpr WarpGrid kQueryGradients = kKeyGradients;
   static constexpr int kUnroll = 2;
+  static constexpr bool kGradKeyLast = true;
 };
 
 // float32 is there to compare with, not to be fast: small tiles that fit at 256 dims.
@@ -89,6 +93,7 @@ struct BackwardTiles<float, Dims, false> {
   static constexpr WarpGrid kKeyGradients = Dims <= 128 ? WarpGrid{2, 2} : WarpGrid{1, 4};
   static constexpr WarpGrid kQueryGradients = kKeyGradients;
   static constexpr int kUnroll = 1;
+  static constexpr bool kGradKeyLast = true;
 };
 
 // Decoding: a block owns up to kRows pairs of a query and a head of one key-value head and a part

@@ -270,6 +270,8 @@ const shapes: AttentionShape[] = [
   shapeOf([2, 2, 2, 260, 260, 128], true, [...startsOf([3, 130, 127]), ...startsOf([200, 60])]),
   shapeOf([1, 2, 1, 200, 200, 96], false, startsOf([64, 1, 70, 65])),
   shapeOf([1, 1, 1, 150, 150, 256], true),
+  // More heads than an emulated GPU takes abreast.
+  shapeOf([1, 6, 3, 130, 260, 32], true),
   { ...shapeOf([1, 2, 1, 40, 40, 32], true), scale: -0.3 },
   { ...shapeOf([1, 1, 1, 20, 20, 8], false), scale: 0 },
 ];
