@@ -15,11 +15,17 @@
 #include "core/serial_thread.h"
 #include "cuda/execution.h"
 #include "cuda/matmul_plans.h"
+#include "cuda/requirements.h"
 #include "cuda/staging.h"
 
 namespace leia {
 
 namespace {
+
+// "cuda", "cuda:1"
+std::string device_name(int ordinal) {
+  return ordinal == 0 ? gpu::device_kind() : text(gpu::device_kind(), ":", ordinal);
+}
 
 class CudaEvent final : public Event {
  public:
@@ -28,7 +34,7 @@ class CudaEvent final : public Event {
     if (event_ != nullptr) gpu::destroy(event_);
   }
   void record(gpu::Stream stream) {
-    event_ = gpu::create_event();
+    event_ = gpu::create_event(gpu::EventKind::time);
     gpu::record(event_, stream);
     recorded_ = true;
   }
@@ -130,9 +136,7 @@ class CudaDevice final : public Device {
   }
 
   DeviceKind kind() const override { return DeviceKind::cuda; }
-  std::string name() const override {
-    return ordinal_ == 0 ? gpu::device_kind() : text(gpu::device_kind(), ":", ordinal_);
-  }
+  std::string name() const override { return device_name(ordinal_); }
   DeviceProperties properties() const override {
     gpu::use_device(ordinal_);
     const gpu::MemoryState state = gpu::memory_state();
@@ -429,10 +433,13 @@ class CudaDevice final : public Device {
 };
 
 [[maybe_unused]] const bool linked = [] {
-  cuda_support = {
-      gpu::device_kind(),
-      [](int ordinal) -> std::shared_ptr<Device> { return std::make_shared<CudaDevice>(ordinal); },
-      gpu::device_count};
+  cuda_support = {gpu::device_kind(),
+                  [](int ordinal) -> std::shared_ptr<Device> {
+                    const auto [major, minor] = gpu::compute_capability(ordinal);
+                    require_capability(device_name(ordinal), major, minor);
+                    return std::make_shared<CudaDevice>(ordinal);
+                  },
+                  gpu::device_count};
   return true;
 }();
 

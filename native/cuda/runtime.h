@@ -20,6 +20,10 @@ int device_count();
 void use_device(int ordinal);
 // "NVIDIA H200, compute capability 9.0, driver 13.0"
 std::string describe_device(int ordinal);
+struct ComputeCapability {
+  int major, minor;  // 9 and 0 of "9.0"
+};
+ComputeCapability compute_capability(int ordinal);
 // 9 of "9.0", of the calling thread's device.
 int compute_capability_major();
 
@@ -48,13 +52,16 @@ void destroy(Stream stream) noexcept;
 void copy(void* to, const void* from, size_t bytes, Stream stream);
 void fill(void* to, int byte, size_t bytes, Stream stream);
 
+// Waiting for an event puts the thread to sleep. Only a timed one knows when it was reached: that
+// costs the device a little at each.
+enum class EventKind { order, time };
 using Event = struct EventHandle*;
-Event create_event();
+Event create_event(EventKind kind = EventKind::order);
 void destroy(Event event) noexcept;
 void record(Event event, Stream stream);
 // Until all work before the event is done; throws the error of a kernel.
 void wait(Event event);
-float milliseconds_between(Event earlier, Event later);
+float milliseconds_between(Event earlier, Event later);  // both timed
 
 // Between the two, what is queued on the stream is collected instead.
 using Graph = struct GraphHandle*;

@@ -4,6 +4,7 @@
 
 #include "core/error.h"
 #include "cuda/cublaslt.h"
+#include "cuda/requirements.h"
 #include "cuda/runtime.h"
 
 namespace leia::gpu {
@@ -28,11 +29,6 @@ int version(cudaError_t (*get)(int*)) {
   return get(&value) == cudaSuccess ? value : 0;
 }
 
-// "13.0" of 13000
-std::string version_text(int version) {
-  return text(version / 1000, ".", version % 1000 / 10);
-}
-
 }  // namespace
 
 const char* device_kind() {
@@ -44,16 +40,10 @@ int device_count() {
   const cudaError_t error = cudaGetDeviceCount(&count);
   if (error == cudaSuccess && count > 0) return count;
   (void)cudaGetLastError();
-  const int driver = version(cudaDriverGetVersion);
-  const std::string runtime = version_text(version(cudaRuntimeGetVersion));
-  if (driver == 0) {
-    fail("unavailable", text("device 'cuda': no NVIDIA driver was found (libcuda.so.1); it needs a "
-                             "GPU and a driver for CUDA ",
-                             runtime, " or newer; use 'cpu'"));
-  }
-  fail("unavailable",
-       text("device 'cuda': no usable GPU: ", cudaGetErrorString(error),
-            "; the driver is for CUDA ", version_text(driver), ", this build for ", runtime));
+  // "No driver" and "driver too old" are the same error of the runtime.
+  require_driver(version(cudaDriverGetVersion), CUDART_VERSION);
+  fail("unavailable", text("device 'cuda': no usable GPU: ", cudaGetErrorString(error),
+                           " (CUDA_VISIBLE_DEVICES may hide it); use 'cpu'"));
 }
 
 void use_device(int ordinal) {
@@ -64,7 +54,8 @@ std::string describe_device(int ordinal) {
   cudaDeviceProp properties;
   check(cudaGetDeviceProperties(&properties, ordinal), "cudaGetDeviceProperties");
   return text(std::string(properties.name), ", compute capability ", properties.major, ".",
-              properties.minor, ", driver for CUDA ", version_text(version(cudaDriverGetVersion)));
+              properties.minor, ", driver for CUDA ",
+              cuda_version_text(version(cudaDriverGetVersion)));
 }
 
 Limits limits(int ordinal) {
@@ -77,12 +68,19 @@ Limits limits(int ordinal) {
           attribute(cudaDevAttrMultiProcessorCount), attribute(cudaDevAttrL2CacheSize)};
 }
 
-int compute_capability_major() {
-  int device = 0, major = 0;
-  check(cudaGetDevice(&device), "cudaGetDevice");
-  check(cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device),
+ComputeCapability compute_capability(int ordinal) {
+  ComputeCapability result{};
+  check(cudaDeviceGetAttribute(&result.major, cudaDevAttrComputeCapabilityMajor, ordinal),
         "cudaDeviceGetAttribute");
-  return major;
+  check(cudaDeviceGetAttribute(&result.minor, cudaDevAttrComputeCapabilityMinor, ordinal),
+        "cudaDeviceGetAttribute");
+  return result;
+}
+
+int compute_capability_major() {
+  int device = 0;
+  check(cudaGetDevice(&device), "cudaGetDevice");
+  return compute_capability(device).major;
 }
 
 MemoryState memory_state() {
@@ -136,9 +134,12 @@ void fill(void* to, int byte, size_t bytes, Stream stream) {
   check(cudaMemsetAsync(to, byte, bytes, native(stream)), "cudaMemsetAsync");
 }
 
-Event create_event() {
+// By default a thread that waits for an event keeps a core busy with asking.
+Event create_event(EventKind kind) {
+  const unsigned flags =
+      cudaEventBlockingSync | (kind == EventKind::time ? cudaEventDefault : cudaEventDisableTiming);
   cudaEvent_t event = nullptr;
-  check(cudaEventCreate(&event), "cudaEventCreate");
+  check(cudaEventCreateWithFlags(&event, flags), "cudaEventCreateWithFlags");
   return reinterpret_cast<Event>(event);
 }
 

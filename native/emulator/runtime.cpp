@@ -25,6 +25,7 @@
 #include "core/host_memory.h"
 #include "core/libstdcxx_floor.h"
 #include "core/serial_thread.h"
+#include "cuda/requirements.h"
 #include "emulator/launch.h"
 
 namespace leia::gpu {
@@ -48,8 +49,8 @@ void refuse_broken(int device, const char* call) {
 }
 
 // LEIA_EMULATOR_MEMORY: bytes of a device, so that a test can run out of them.
-size_t device_bytes() {
-  static const size_t bytes = [] {
+size_t& device_bytes() {
+  static size_t bytes = [] {
     const char* value = std::getenv("LEIA_EMULATOR_MEMORY");
     return value == nullptr ? static_cast<size_t>(host_memory_bytes())
                             : static_cast<size_t>(std::strtoull(value, nullptr, 10));
@@ -57,7 +58,7 @@ size_t device_bytes() {
   return bytes;
 }
 
-std::mutex memory_mutex;
+std::mutex memory_mutex;                 // of the bytes above, too
 std::map<std::byte*, size_t> allocated;  // bytes of what was given out
 size_t allocated_bytes = 0;
 
@@ -127,6 +128,8 @@ struct StreamHandle {
 };
 
 struct EventHandle {
+  explicit EventHandle(EventKind own) : kind(own) {}
+  const EventKind kind;
   std::mutex mutex;
   std::condition_variable reached;
   const int device = current_device;
@@ -141,7 +144,11 @@ const char* device_kind() {
   return "emulated";
 }
 
+// LEIA_EMULATOR_DRIVER: the version of CUDA that a driver is for, as 12040, or 0 for none.
 int device_count() {
+  constexpr int kToolkit = 13000;
+  const char* driver = std::getenv("LEIA_EMULATOR_DRIVER");
+  require_driver(driver == nullptr ? kToolkit : std::atoi(driver), kToolkit);
   return kDevices;
 }
 
@@ -160,8 +167,17 @@ Limits limits(int) {
   return {static_cast<int64_t>(emulator::most_shared_bytes()), 4, 256 * 1024};
 }
 
+// LEIA_EMULATOR_CAPABILITY: another one, as 75.
+ComputeCapability compute_capability(int) {
+  static const int capability = [] {
+    const char* value = std::getenv("LEIA_EMULATOR_CAPABILITY");
+    return value == nullptr ? 90 : std::atoi(value);
+  }();
+  return {capability / 10, capability % 10};
+}
+
 int compute_capability_major() {
-  return 9;
+  return compute_capability(current_device).major;
 }
 
 MemoryState memory_state() {
@@ -174,13 +190,23 @@ void* allocate(size_t bytes) {
   refuse_broken(current_device, "allocate");
   std::lock_guard lock(memory_mutex);
   // More than there is would be given out, and missing at its first use.
-  if (bytes > device_bytes() - allocated_bytes) return nullptr;
+  if (allocated_bytes > device_bytes() || bytes > device_bytes() - allocated_bytes) return nullptr;
   void* data = std::aligned_alloc(kAlignment, (bytes + kAlignment - 1) / kAlignment * kAlignment);
   if (data != nullptr) {
     allocated.insert({static_cast<std::byte*>(data), bytes});
     allocated_bytes += bytes;
   }
   return data;
+}
+
+void limit_device_bytes(size_t bytes) {
+  std::lock_guard lock(memory_mutex);
+  device_bytes() = bytes;
+}
+
+size_t allocated_device_bytes() {
+  std::lock_guard lock(memory_mutex);
+  return allocated_bytes;
 }
 
 void free(void* data) noexcept {
@@ -229,8 +255,8 @@ void fill(void* to, int byte, size_t bytes, Stream stream) {
   emulator::queue(stream, [=] { std::memset(to, byte, bytes); });
 }
 
-Event create_event() {
-  return new EventHandle();
+Event create_event(EventKind kind) {
+  return new EventHandle(kind);
 }
 
 void destroy(Event event) noexcept {
@@ -267,6 +293,7 @@ void wait(Event event) {
 
 float milliseconds_between(Event earlier, Event later) {
   for (const Event event : {earlier, later}) {
+    if (event->kind != EventKind::time) fail("execution", "emulator: an event without a time");
     std::lock_guard lock(event->mutex);
     if (!event->is_reached) fail("usage", "an event was not reached yet");
   }
