@@ -32,9 +32,16 @@ void* CudaScratch::take(size_t bytes) {
     used_ = 0;
   }
   if (block_ == blocks_.size()) {
+    // Larger than the last, so that a long operation needs few blocks; no larger than needed where
+    // the device has no room for that.
     const size_t last = blocks_.empty() ? 0 : blocks_.back().bytes;
-    const size_t size = std::max({rounded, 2 * last, size_t{1} << 20});
-    blocks_.push_back({take_or_fail(allocator_, size), size});
+    const size_t ample = std::max({rounded, 2 * last, size_t{1} << 20});
+    blocks_.reserve(blocks_.size() + 1);
+    if (void* data = allocator_.allocate_without_returning(ample)) {
+      blocks_.push_back({data, ample});
+    } else {
+      blocks_.push_back({take_or_fail(allocator_, rounded), rounded});
+    }
   }
   void* data = static_cast<std::byte*>(blocks_[block_].data) + used_;
   used_ += rounded;

@@ -1,6 +1,7 @@
 // The emulator's test kernels for JavaScript: an addon of its own, only for tests.
 #include <napi.h>
 
+#include "allocator_binding.h"
 #include "core/error.h"
 #include "emulator_kernels.h"
 #include "streams.h"
@@ -32,7 +33,8 @@ void add(Napi::Object exports, const char* name, Body body) {
   exports.Set(name, Napi::Function::New(exports.Env(), call, name));
 }
 
-Napi::Object initialise(Napi::Env, Napi::Object exports) {
+Napi::Object initialise(Napi::Env env, Napi::Object exports) {
+  register_allocator(env, exports);
   add(exports, "runPlanted", [](const Napi::CallbackInfo& info) {
     return run_planted(info[0].As<Napi::String>(), info[1].As<Napi::Boolean>(),
                        static_cast<uint64_t>(info[2].As<Napi::Number>().Int64Value()));
