@@ -9,6 +9,7 @@ const onEveryDevice = [
   'test/llama/model.test.ts',
   'test/ops/attention-fixtures.test.ts',
   'test/ops/attention-views.test.ts',
+  'test/ops/matmul-plans.test.ts',
   'test/ops/operations.test.ts',
   'test/ops/properties.test.ts',
 ];

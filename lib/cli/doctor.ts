@@ -45,6 +45,7 @@ function format({ topic, status, text }: Finding): string {
 }
 
 async function examine(): Promise<Finding[]> {
+  const device = await cudaDevice();
   return [
     {
       topic: 'node',
@@ -54,8 +55,8 @@ async function examine(): Promise<Finding[]> {
     { topic: 'memory', status: 'good', text: memory() },
     await nativeCore(),
     gpu(),
-    await cudaDevice(),
-    cublasLt(),
+    device,
+    await cublasLt(device.status === 'good'),
     tool('compiler', ['c++', 'g++', 'clang++'], 'needed only to build the native core from source'),
     tool('cmake', ['cmake'], 'needed only to build the native core from source'),
   ];
@@ -127,15 +128,51 @@ async function cudaDevice(): Promise<Finding> {
   }
 }
 
-/** The library that matrix products on a GPU need. */
-function cublasLt(): Finding {
+/** The library that matrix products on a GPU need; where there is a GPU, it multiplies there. */
+async function cublasLt(hasGpu: boolean): Promise<Finding> {
   const topic = 'cuBLASLt';
   try {
-    const { path, version } = addon().cublasLtDescription();
-    return { topic, status: 'good', text: `${version} in ${path}` };
+    const { path, version } = addon().cublasLtDescription(hasGpu);
+    const library = `${version} in ${path}`;
+    if (!hasGpu) return { topic, status: 'good', text: `${library}, not tried without a GPU` };
+    // The query's projection of LLaMA-2-7B, for 128 tokens.
+    const wrong = await checkProduct(Device.open('cuda'), { m: 128, n: 4096, k: 4096 });
+    if (wrong !== undefined) return { topic, status: 'broken', text: `${library}: ${wrong}` };
+    return { topic, status: 'good', text: `works: ${library}` };
   } catch (error) {
-    return { topic, status: 'missing', text: messageOf(error) };
+    return { topic, status: hasGpu ? 'broken' : 'missing', text: messageOf(error) };
   }
+}
+
+/**
+ * Multiplies bfloat16 matrices of small whole numbers to float32, where every sum is exact, and says what is wrong with
+ * the product, if anything is.
+ */
+export async function checkProduct(
+  device: Device,
+  { m, n, k }: { m: number; n: number; k: number },
+): Promise<string | undefined> {
+  const left = (row: number, i: number) => ((row + 3 * i) % 7) - 3;
+  const right = (column: number, i: number) => ((2 * column + i) % 5) - 2;
+  const matrix = (rows: number, value: (row: number, i: number) => number) => {
+    const values = Float32Array.from({ length: rows * k }, (_, at) =>
+      value(Math.floor(at / k), at % k),
+    );
+    return Tensor.from(values, [rows, k], { dtype: 'bfloat16', device });
+  };
+  using a = matrix(m, left);
+  using b = matrix(n, right);
+  using output = Tensor.empty([m, n], { device });
+  ops.matmul({ a, b, transposeB: true, output });
+  const product = await output.readFloats();
+  for (let at = 0; at < m * n; at += 4099) {
+    const [row, column] = [Math.floor(at / n), at % n];
+    let expected = 0;
+    for (let i = 0; i < k; i++) expected += left(row, i) * right(column, i);
+    if (product[at] === expected) continue;
+    return `element (${row}, ${column}) of a product ${m}x${n}x${k} came out as ${product[at]}, expected ${expected}`;
+  }
+  return undefined;
 }
 
 function messageOf(error: unknown): string {

@@ -27,6 +27,8 @@ export interface NativeDevice {
   beginCapture(): void;
   endCapture(): NativeGraph;
   replay(graph: NativeGraph): void;
+  /** As the device calls itself: `cuda` for `cuda:0`. */
+  name(): string;
   /** Milliseconds, of events that have been reached. */
   elapsed(earlier: NativeEvent, later: NativeEvent): number;
   disposeGraph(graph: NativeGraph): void;
@@ -54,8 +56,11 @@ export interface CoreAddon {
   cpuDescription(): { isa: string; bfloat16Dot: boolean; threads: number };
   /** Names of the operations with CUDA kernels in this build, e.g. `rms_norm_forward`. */
   cudaOperations(): string[];
-  /** The library that matrix products on a GPU use. Throws `unavailable` where there is none. */
-  cublasLtDescription(): { path: string; version: number };
+  /**
+   * The library that matrix products on a GPU use: the first that has all functions, and where there is a GPU works
+   * with its driver. Throws `unavailable` where there is none.
+   */
+  cublasLtDescription(onGpu: boolean): { path: string; version: number };
   /** Gives memory that was freed back to the system, of all threads. */
   releaseFreeMemory(): void;
   /** The first `size` bytes of an open file as memory; writing to it does not change the file. */

@@ -57,21 +57,22 @@ export class Device {
   readonly handle: NativeDevice;
 
   private constructor(name: string) {
-    this.name = name;
     this.handle = new (addon().NativeDevice)(name);
+    this.name = this.handle.name();
   }
 
   /**
-   * Opens a device: `cpu`, or `cuda:1` for the second GPU (`cuda`: the first). The same name gives the same device.
+   * Opens a device: `cpu`, or `cuda:1` for the second GPU (`cuda` and `cuda:0`: the first). The same device comes out
+   * the same, whatever it was called.
    * @throws LeiaError `unavailable` if this build or machine lacks it, `usage` for an unknown name.
    */
   static open(name = 'cpu'): Device {
-    let device = Device.#open.get(name);
-    if (!device) {
-      device = new Device(name);
-      if (Device.#open.size === 0) Device.#reportAtTheEnd();
-      Device.#open.set(name, device);
-    }
+    const known = Device.#open.get(name);
+    if (known) return known;
+    const opened = new Device(name);
+    const device = Device.#open.get(opened.name) ?? opened;
+    if (Device.#open.size === 0) Device.#reportAtTheEnd();
+    Device.#open.set(name, device).set(device.name, device);
     return device;
   }
 

@@ -31,9 +31,10 @@ Napi::Value cuda_operation_names(Arguments& arguments) {
   return result;
 }
 
-// The cuBLASLt that products on a GPU would use: { path, version }.
+// cublasLtDescription(onGpu): the cuBLASLt that products on a GPU use, { path, version }. With a
+// GPU it has been tried out.
 Napi::Value cublaslt_description(Arguments& arguments) {
-  const cublaslt::Library& library = cublaslt::installed_library();
+  const cublaslt::Library& library = cublaslt::installed_library(arguments.boolean("on_gpu"));
   Napi::Object result = Napi::Object::New(arguments.env());
   result.Set("path", library.path);
   result.Set("version", static_cast<double>(library.get_version()));

@@ -5,7 +5,8 @@
 namespace leia::binding {
 
 std::shared_ptr<Device> Instance::device(const std::string& name) {
-  std::shared_ptr<Device>& device = devices[name];
+  // "cuda:0" and "cuda" are one device, with one stream.
+  std::shared_ptr<Device>& device = devices[Device::canonical_name(name)];
   if (device == nullptr) device = Device::open(name);
   return device;
 }

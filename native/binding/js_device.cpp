@@ -39,7 +39,7 @@ Napi::Function JsDevice::define(Napi::Env env) {
       {InstanceMethod<&JsDevice::synchronize>("synchronize"),
        InstanceMethod<&JsDevice::conclude>("conclude"),
        InstanceMethod<&JsDevice::is_synchronized>("isSynchronized"),
-       InstanceMethod<&JsDevice::live_bytes>("liveBytes"),
+       InstanceMethod<&JsDevice::name>("name"), InstanceMethod<&JsDevice::live_bytes>("liveBytes"),
        InstanceMethod<&JsDevice::properties>("properties"),
        InstanceMethod<&JsDevice::record_event>("recordEvent"),
        InstanceMethod<&JsDevice::begin_capture>("beginCapture"),
@@ -82,6 +82,10 @@ Napi::Value JsDevice::conclude(const Napi::CallbackInfo& info) {
 // Whether nothing was queued since the last synchronize().
 Napi::Value JsDevice::is_synchronized(const Napi::CallbackInfo& info) {
   return Napi::Boolean::New(info.Env(), device_->is_synchronized());
+}
+
+Napi::Value JsDevice::name(const Napi::CallbackInfo& info) {
+  return Napi::String::New(info.Env(), device_->name());
 }
 
 Napi::Value JsDevice::live_bytes(const Napi::CallbackInfo& info) {

@@ -20,6 +20,15 @@ int ordinal_of(const std::string& name, const std::string& kind) {
 
 }  // namespace
 
+std::string Device::canonical_name(const std::string& name) {
+  for (const char* kind : {"cuda", "emulated"}) {
+    const int ordinal = ordinal_of(name, kind);
+    if (ordinal == 0) return kind;
+    if (ordinal > 0) return text(kind, ":", ordinal);
+  }
+  return name;
+}
+
 std::shared_ptr<Device> Device::open(const std::string& name) {
   if (name == "cpu") return open_cpu_device();
   for (const char* kind : {"cuda", "emulated"}) {

@@ -55,6 +55,8 @@ class Device : public std::enable_shared_from_this<Device> {
   // Opens the named device, with a stream of its own. Throws "unavailable" with the way to get it
   // if it is missing.
   static std::shared_ptr<Device> open(const std::string& name);
+  // One name for each device: "cuda" for "cuda:0". What names no device stays as it is.
+  static std::string canonical_name(const std::string& name);
 
   virtual ~Device() = default;
   virtual DeviceKind kind() const = 0;

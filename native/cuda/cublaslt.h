@@ -71,9 +71,10 @@ struct Library {
                    const Algorithm*, void* workspace, size_t workspace_bytes, gpu::Stream);
 };
 
-// The one on this machine, found and opened at first use. Throws "unavailable" with where it was
-// looked for and how to get it.
-const Library& installed_library();
+// The one on this machine, found and opened at first use: with a GPU the first that works with its
+// driver, without one the first that has all functions. Throws "unavailable" with where it was
+// looked for, what was wrong with what was found, and how to get it.
+const Library& installed_library(bool on_gpu);
 
 // What this build computes with: the installed one, or the emulator's stand-in.
 const Library& library();

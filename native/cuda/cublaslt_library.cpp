@@ -2,6 +2,8 @@
 // is neither linked nor shipped.
 #include <dlfcn.h>
 
+#include <type_traits>
+
 #include "core/error.h"
 #include "cuda/cublaslt.h"
 #include "cuda/library_search.h"
@@ -10,22 +12,17 @@ namespace leia::cublaslt {
 
 namespace {
 
-template <class Function>
-void resolve(void* handle, const std::string& path, const char* name, Function& function) {
-  void* symbol = dlsym(handle, name);
-  if (symbol == nullptr) {
-    fail("unavailable", text(path, " has no ", name, "; expected cuBLASLt 11 or newer"));
-  }
-  function = reinterpret_cast<Function>(symbol);
-}
-
-Library open_library() {
-  const OpenLibrary found = open_cuda_library("cublasLt", "LEIA_CUBLASLT", {"13", "12", "11"});
-  Library library;
-  library.path = found.path;
+// Fills the table. What is missing in the library; empty if nothing is.
+std::string resolve(const OpenLibrary& found, Library& library) {
+  std::string missing;
   const auto get = [&](const char* name, auto& function) {
-    resolve(found.handle, found.path, name, function);
+    void* symbol = dlsym(found.handle, name);
+    if (symbol == nullptr && missing.empty()) {
+      missing = text("it has no ", name, ", expected cuBLASLt 11 or newer");
+    }
+    function = reinterpret_cast<std::remove_reference_t<decltype(function)>>(symbol);
   };
+  library.path = found.path;
   get("cublasLtGetVersion", library.get_version);
   get("cublasLtGetStatusString", library.get_status_string);
   get("cublasLtCreate", library.create);
@@ -40,13 +37,39 @@ Library open_library() {
   get("cublasLtMatmulPreferenceSetAttribute", library.matmul_preference_set_attribute);
   get("cublasLtMatmulAlgoGetHeuristic", library.matmul_get_heuristic);
   get("cublasLtMatmul", library.matmul);
+  return missing;
+}
+
+// A library that is newer than the driver allows opens all the same; its first call says so.
+std::string try_out(const Library& library) {
+  Handle handle = nullptr;
+  const Status status = library.create(&handle);
+  if (status != kSuccess) {
+    return text("version ", library.get_version(),
+                ": cublasLtCreate: ", library.get_status_string(status),
+                "; it may be for a newer driver than this machine's");
+  }
+  library.destroy(handle);
+  return {};
+}
+
+Library open_library(bool on_gpu) {
+  Library library;
+  open_cuda_library("cublasLt", "LEIA_CUBLASLT", {"13", "12", "11"}, [&](const OpenLibrary& found) {
+    const std::string missing = resolve(found, library);
+    return missing.empty() && on_gpu ? try_out(library) : missing;
+  });
   return library;
 }
 
 }  // namespace
 
-const Library& installed_library() {
-  static const Library opened = open_library();
+const Library& installed_library(bool on_gpu) {
+  if (on_gpu) {
+    static const Library usable = open_library(true);
+    return usable;
+  }
+  static const Library opened = open_library(false);
   return opened;
 }
 

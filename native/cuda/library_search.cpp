@@ -88,28 +88,40 @@ void add_python_packages(std::vector<fs::path>& folders) {
 }  // namespace
 
 OpenLibrary open_cuda_library(const std::string& name, const char* variable,
-                              const std::vector<std::string>& versions) {
-  const auto open = [](const std::string& path) {
-    return dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+                              const std::vector<std::string>& versions, const LibraryCheck& check) {
+  // What is wrong with the library, empty if nothing is.
+  const auto open = [&](OpenLibrary& library) -> std::string {
+    library.handle = dlopen(library.path.c_str(), RTLD_NOW | RTLD_LOCAL);
+    if (library.handle == nullptr) {
+      const char* reason = dlerror();
+      return reason == nullptr ? "no reason given" : reason;
+    }
+    std::string problem = check(library);
+    if (!problem.empty()) dlclose(library.handle);
+    return problem;
   };
   if (const std::string explicit_path = environment(variable); !explicit_path.empty()) {
-    if (void* handle = open(explicit_path)) return {handle, explicit_path};
-    const char* reason = dlerror();
-    fail("unavailable", text(variable, " names ", explicit_path, ", which cannot be opened: ",
-                             reason == nullptr ? "no reason given" : reason));
+    OpenLibrary library{nullptr, explicit_path};
+    const std::string problem = open(library);
+    if (problem.empty()) return library;
+    fail("unavailable",
+         text(variable, " names ", explicit_path, ", which cannot be used: ", problem));
   }
   std::vector<fs::path> folders{""};  // the loader's own path
   add_toolkits(folders);
   add_python_packages(folders);
-  std::string broken;
+  std::string problems;
   for (const fs::path& folder : folders) {
     for (const std::string& version : versions) {
-      const fs::path path = folder / text("lib", name, ".so.", version);
+      OpenLibrary library{nullptr, folder / text("lib", name, ".so.", version)};
       std::error_code ignored;
-      if (!folder.empty() && !fs::exists(path, ignored)) continue;
-      if (void* handle = open(path.string())) return {handle, path.string()};
-      const char* reason = dlerror();
-      if (!folder.empty() && reason != nullptr) broken = text(" (", reason, ")");
+      if (!folder.empty() && !fs::exists(library.path, ignored)) continue;
+      const std::string problem = open(library);
+      if (problem.empty()) return library;
+      // That the loader has none on its own path is no problem of a library.
+      if (!folder.empty() || library.handle != nullptr) {
+        problems += text("; ", library.path, " cannot be used: ", problem);
+      }
     }
   }
   std::string searched = "the loader's path";
@@ -118,11 +130,12 @@ OpenLibrary open_cuda_library(const std::string& name, const char* variable,
     if (!folder.empty() && fs::is_directory(folder, ignored))
       searched += text(", ", folder.string());
   }
-  fail("unavailable", text("lib", name, ".so (", versions.front(), " to ", versions.back(),
-                           ") was not found in ", searched, broken,
-                           "; install the CUDA toolkit's cuBLAS or 'pip install nvidia-cublas', or "
-                           "name the file in ",
-                           variable));
+  fail("unavailable",
+       text("no usable lib", name, ".so (", versions.front(), " to ", versions.back(),
+            ") was found in ", searched, problems,
+            "; install the CUDA toolkit's cuBLAS or 'pip install nvidia-cublas', or name the file "
+            "in ",
+            variable));
 }
 
 }  // namespace leia

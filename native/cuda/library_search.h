@@ -4,6 +4,7 @@
 // CONDA_PREFIX, python3 on PATH, ~/.local, /usr, /usr/local), where PyTorch brings it.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -14,9 +15,14 @@ struct OpenLibrary {
   std::string path;
 };
 
-// `name` as in lib<name>.so.<version>; versions in the order they are tried. Throws "unavailable"
-// with one line: what was searched and how to get it.
+// What is wrong with a library that was opened; empty if it can be used.
+using LibraryCheck = std::function<std::string(const OpenLibrary&)>;
+
+// `name` as in lib<name>.so.<version>; versions in the order they are tried. The first library that
+// passes the check is taken; after one that does not, such as one for a newer driver, the search
+// goes on. Throws "unavailable" with one line: what was searched, what was wrong with what was
+// found, and how to get it.
 OpenLibrary open_cuda_library(const std::string& name, const char* variable,
-                              const std::vector<std::string>& versions);
+                              const std::vector<std::string>& versions, const LibraryCheck& check);
 
 }  // namespace leia

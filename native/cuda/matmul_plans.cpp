@@ -104,7 +104,9 @@ MatmulPlans::Plan MatmulPlans::make_plan(const MatmulProblem& problem,
       library_->matmul_get_heuristic(handle_, plan.description, plan.b, plan.a, plan.output,
                                      plan.output, preference, 1, &plan.choice, &found);
   library_->matmul_preference_destroy(preference);
-  check(*library_, found == 0 && status == cublaslt::kSuccess ? cublaslt::kNotSupported : status,
+  check(*library_, status, "cublasLtMatmulAlgoGetHeuristic");
+  // The call may succeed without an algorithm, or with one that it says does not fit.
+  check(*library_, found == 0 ? cublaslt::kNotSupported : plan.choice.state,
         "cublasLtMatmulAlgoGetHeuristic");
   return plan;
 }

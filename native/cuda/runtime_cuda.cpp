@@ -199,7 +199,7 @@ void launch(Graph graph, Stream stream) {
 namespace leia::cublaslt {
 
 const Library& library() {
-  return installed_library();
+  return installed_library(true);
 }
 
 }  // namespace leia::cublaslt

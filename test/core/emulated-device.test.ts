@@ -27,3 +27,49 @@ test('after a fault in a kernel every call says so, and the process ends in orde
   }
   expect({ code, signal }).toEqual({ code: 0, signal: null });
 });
+
+test.each([
+  [
+    '12040',
+    /^unavailable device 'cuda': the driver is for CUDA 12\.4, this build for 13\.0; install a driver of series 580 or newer, or on a data-centre GPU NVIDIA's package cuda-compat-13-0 .*; or build leia with the toolkit of CUDA 12\.4/,
+  ],
+  ['0', /^unavailable .*no NVIDIA driver was found .* a driver of series 580 or newer; use 'cpu'$/],
+  // Within a major version any driver will do.
+  ['13000', /^opened$/],
+])('a driver for CUDA %s', async (driver, expected) => {
+  expect(await opening({ LEIA_EMULATOR_DRIVER: driver })).toMatch(expected);
+});
+
+test.each([
+  [
+    '75',
+    {},
+    /^unavailable device 'emulated' has compute capability 7\.5, but the kernels need 8\.0/,
+  ],
+  ['80', {}, /^opened$/],
+  ['90', { CUDA_FORCE_PTX_JIT: '1' }, /^opened$/],
+  ['90', { CUDA_FORCE_PTX_JIT: '0', LEIA_HOPPER: '1' }, /^opened$/],
+  [
+    '90',
+    { CUDA_FORCE_PTX_JIT: '1', LEIA_HOPPER: '1' },
+    /^unavailable device 'emulated': CUDA_FORCE_PTX_JIT makes the driver compile every kernel.*unset one of the two$/,
+  ],
+])('compute capability %s with %j', async (capability, variables, expected) => {
+  expect(await opening({ LEIA_EMULATOR_CAPABILITY: capability, ...variables })).toMatch(expected);
+});
+
+test('an algorithm that cuBLASLt itself says does not fit is not used', async () => {
+  const variables = { LEIA_EMULATOR_NO_ALGORITHM: '1' };
+  expect(await opening(variables, 'multiply')).toMatch(
+    /^execution matmul\(.*cublasLtMatmulAlgoGetHeuristic: not supported$/,
+  );
+  expect(await opening({}, 'multiply')).toBe('opened');
+});
+
+/** What happens when a process with these variables opens the device, and does something on it. */
+async function opening(variables: Record<string, string>, task = 'nothing'): Promise<string> {
+  const environment = { ...addon, ...variables };
+  const { output, errors } = await runChild('core/children/opening.ts', environment, [], [task]);
+  expect(errors).toBe('');
+  return output.trim();
+}
