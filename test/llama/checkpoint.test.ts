@@ -90,7 +90,7 @@ describe('Checkpoint.open', () => {
       await llama.forward(ids).logits.readFloats(),
     );
     const saved = await temporaryFolder();
-    await mistral.save(saved);
+    await mistral.saveModel(saved);
     expect(await readJson(join(saved, 'config.json'))).toEqual(config);
   });
 

@@ -77,6 +77,17 @@ describe('the prebuilt addon', () => {
     expect(await filesIn(join(copy, 'prebuilds'))).toEqual([prebuilt]);
   });
 
+  test('shows nothing but its entry points, and stays loaded', async () => {
+    const { stdout: symbols } = await run('nm', ['--dynamic', '--defined-only', prebuilt]);
+    const names = symbols
+      .trim()
+      .split('\n')
+      .map((line) => line.split(' ').at(-1));
+    expect(names).toEqual(['napi_register_module_v1', 'node_api_module_get_api_version_v1']);
+    const { stdout: dynamic } = await run('readelf', ['--dynamic', '--wide', prebuilt]);
+    expect(dynamic).toMatch(/FLAGS_1.*NODELETE/);
+  });
+
   test('needs only what every Linux of the last years has', async () => {
     const { stdout: dynamic } = await run('readelf', ['--dynamic', '--wide', prebuilt]);
     const needed = [...dynamic.matchAll(/\(NEEDED\).*\[(.+)\]/g)].map(([, name]) => name!);

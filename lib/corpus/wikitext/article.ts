@@ -1,5 +1,5 @@
-/** A link of an article: a range of its text and the page it leads to. */
-export interface Link {
+/** A hyperlink of an article: a range of its text and the page it leads to. */
+export interface Anchor {
   /** First code point of the link's text in {@link Article.text}. */
   start: number;
   /** One past the last code point. */
@@ -13,8 +13,7 @@ export interface Article {
   id: number;
   title: string;
   text: string;
-  /** By the key that they have in JSON Lines. */
-  anchors: Link[];
+  anchors: Anchor[];
   /** A warning with the page's title, if something about the page makes its text doubtful. */
   oddity?: string;
 }
