@@ -120,6 +120,7 @@ function launches() {
       LEIA_TEST_DEVICE: 'emulated',
       LEIA_ADDON: addon,
       LEIA_EMULATOR_LAUNCHES: record,
+      LEIA_TEST_FULL: '1',
     };
     for (const { mode, environment } of runs) {
       const { status, stderr } = spawnSync(process.execPath, [...cases, mode], {

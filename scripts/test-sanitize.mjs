@@ -67,6 +67,7 @@ const { status } = spawnSync(join(root, 'node_modules', '.bin', 'vitest'), ['run
     ...process.env,
     LEIA_ADDON: join(output, 'leia.node'),
     LEIA_BUILD: folder,
+    LEIA_TEST_FULL: '1',
     LD_PRELOAD: runtimes().join(' '),
     // Leaks: Node frees much of its own memory only by ending. A test asks for more memory than there is.
     ASAN_OPTIONS: `detect_leaks=0:allocator_may_return_null=1:${log}`,

@@ -1,5 +1,6 @@
-// `npm test`: every check of the project, one after the other, all of them even if one fails. The last line
-// says how many passed; each check outside the test suite counts as one.
+// `npm test`: the checks of the project, one after the other, all of them even if one fails; with --full (`npm run
+// test:full`) the whole suite, every case on every device and build. The last line says how many passed; each check outside
+// the test suite counts as one.
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -9,6 +10,7 @@ const results = join(root, 'build', 'test-results.json');
 const bin = (name) => join(root, 'node_modules', '.bin', name);
 const counts = { passed: 0, failed: 0, skipped: 0 };
 const skipped = [];
+if (process.argv.includes('--full')) process.env.LEIA_TEST_FULL = '1';
 /** Other versions format differently. */
 const clangFormatVersion = 14;
 

@@ -7,6 +7,7 @@ import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
+import { isFull } from '../support/extent.ts';
 
 const run = promisify(execFile);
 const root = resolve(import.meta.dirname, '../..');
@@ -38,7 +39,9 @@ test('no kernel that is tuned spills, or keeps anything in local memory', async 
   expect(spilling).toEqual([]);
 });
 
-if (has('nvcc')) {
+if (!isFull) {
+  // It compiles every kernel twice more, and runs all cases four times.
+} else if (has('nvcc')) {
   test('nvcc says what bench/RESOURCES.md says', async () => {
     await run('node', ['scripts/resources.mjs', '--check'], { cwd: root });
   });

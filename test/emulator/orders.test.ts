@@ -3,6 +3,7 @@
 import { join, resolve } from 'node:path';
 import { expect, test } from 'vitest';
 import { runChild } from '../support/child.ts';
+import { isFull } from '../support/extent.ts';
 
 const root = resolve(import.meta.dirname, '../..');
 const emulated = {
@@ -26,9 +27,9 @@ test('the bits of kernels for Hopper do not depend on it either', async () => {
 test('the bits do not depend on the order of threads', async () => {
   const first = await bitsOfAllCases({ LEIA_EMULATOR_ORDER: '1', LEIA_NUM_THREADS: '2' });
   expect(first.filter((line) => line.includes('flashAttentionBackward')).length).toBeGreaterThan(
-    50,
+    isFull ? 150 : 40,
   );
-  for (const order of ['2', '1000000007']) {
+  for (const order of isFull ? ['2', '1000000007'] : ['1000000007']) {
     const environment = { LEIA_EMULATOR_ORDER: order, LEIA_NUM_THREADS: order === '2' ? '1' : '3' };
     expect(await bitsOfAllCases(environment), `order ${order}`).toEqual(first);
   }

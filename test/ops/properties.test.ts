@@ -2,6 +2,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { Device } from '../../lib/index.ts';
+import { isFull } from '../support/extent.ts';
 import { deviceName, isAvailable, relativeError } from './case.ts';
 import { caseFiles, runCase } from './run-case.ts';
 
@@ -21,7 +22,7 @@ for (const { name, randomCase } of files) {
           );
         }
       }),
-      { seed: 20240614, numRuns: 40 },
+      { seed: 20240614, numRuns: deviceName === 'emulated' && !isFull ? 8 : 40 },
     );
   });
 }

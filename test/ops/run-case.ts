@@ -1,6 +1,7 @@
 // Finds all cases and runs them: for the tests of this folder and their child processes.
 import { readdirSync } from 'node:fs';
 import { type Device, type DType, Tensor } from '../../lib/index.ts';
+import { isFull } from '../support/extent.ts';
 import { elements, type GradientCheck, type OperationCase } from './case.ts';
 
 export interface CaseFile {
@@ -21,6 +22,44 @@ export async function caseFiles(): Promise<CaseFile[]> {
       name: name.replace('.ts', ''),
     })),
   );
+}
+
+/**
+ * The cases for one more device, order of threads or instruction set: all in a full run, otherwise the smallest and a
+ * ragged one of each kernel variant. All cases run on the CPU at its best instruction set in any run.
+ */
+export function caseSelection(cases: readonly OperationCase[]): readonly OperationCase[] {
+  if (isFull) return cases;
+  const variants = new Map<string, OperationCase[]>();
+  for (const each of cases) {
+    const variant = variantOf(each.name);
+    variants.set(variant, [...(variants.get(variant) ?? []), each]);
+  }
+  return [...variants.values()].flatMap((variant) => {
+    const bySize = variant.toSorted((a, b) => a.flops + a.bytes - b.flops - b.bytes);
+    const smallest = bySize[0]!;
+    const ragged = bySize.slice(1).toSorted((a, b) => raggedness(b) - raggedness(a))[0];
+    return ragged === undefined ? [smallest] : [smallest, ragged];
+  });
+}
+
+/** Head sizes that attention's kernels are compiled for; others take the next larger one's. */
+const compiledHeadSizes = [32, 64, 96, 128, 256];
+
+/** What a case's name says beside sizes. Of attention: the head size, and not which keys are hidden. */
+function variantOf(name: string): string {
+  const headSize = (size: string) => compiledHeadSizes.findIndex((each) => each >= Number(size));
+  return name
+    .replace(/\bd(\d+)\b/, (_, size: string) => `d${'abcde'[headSize(size)]}`)
+    .replace(/ causal| packed| scale \S+/g, '')
+    .replaceAll(/-?\d+(\.\d+)?/g, '#');
+}
+
+/** How many sizes of a case's inputs do not fill the 8 elements of 16 bytes; before all, whether rows end within tiles. */
+function raggedness({ inputs }: OperationCase): number {
+  const sizes = Object.values(inputs).flatMap(({ shape }) => shape);
+  const documents = 'documentStarts' in inputs ? sizes.length : 0;
+  return sizes.filter((size) => size % 8 !== 0).length + documents;
 }
 
 /**
