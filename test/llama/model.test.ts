@@ -307,7 +307,8 @@ test('the loss of a large vocabulary is made in chunks', async () => {
   const step = model.forwardBackward(ids, ids);
   expect((await step.loss.readFloats())[0]! / expected!).toBeCloseTo(1, 6);
   for (const [name, gradient] of await gradientsOf(model)) {
-    expect(relativeError(gradient, reference.get(name)!), name).toBeLessThan(1e-6);
+    // On a GPU the library adds up a chunk's product in another order than the whole's.
+    expect(relativeError(gradient, reference.get(name)!), name).toBeLessThan(3e-6);
   }
   expect(bytes - model.bytes).toBe(4 * (2 * 700 - 640) * 50_000 + 4 * 700);
 });
