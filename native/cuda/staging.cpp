@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "core/libstdcxx_floor.h"
+
 namespace leia {
 
 PinnedPool::~PinnedPool() {

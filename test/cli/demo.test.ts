@@ -29,7 +29,7 @@ async function appears(path: string): Promise<void> {
 }
 
 describe('leia demo', () => {
-  test('goes from the dump to two models and a page, also when interrupted', {}, async () => {
+  test('goes from the dump to two models and a page, also when interrupted', async () => {
     const output = join(await temporaryFolder(), 'demo');
     const args = ['demo', '--output', output, '--steps', '16'];
     const interrupted = await leia(args, {
