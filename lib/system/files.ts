@@ -10,6 +10,7 @@ import {
   mkdir,
   open,
   readdir,
+  readFile,
   rename,
   rm,
   stat,
@@ -40,6 +41,16 @@ export function fileError(action: string, path: string, error: unknown): LeiaErr
   return new LeiaError('io', `cannot ${action} ${path}: ${reasons[code] ?? message}`, {
     cause: error,
   });
+}
+
+/** A file's text, or undefined if there is no such file. Throws `io` for any other failure. */
+export async function readIfPresent(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    throw fileError('read', path, error);
+  }
 }
 
 /** A file that is written under a temporary name in its target's folder until it is whole. */

@@ -6,12 +6,12 @@
 // system may keep them within one machine, so that processes on two machines would not see each other.
 import { randomBytes } from 'node:crypto';
 import { readFileSync, readlinkSync } from 'node:fs';
-import { readFile, rename, rm } from 'node:fs/promises';
+import { rename, rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { basename, dirname, resolve } from 'node:path';
 import { z } from 'zod';
 import { LeiaError } from './error.ts';
-import { fileError, makeFolder, stageFile } from './files.ts';
+import { fileError, makeFolder, readIfPresent, stageFile } from './files.ts';
 
 const ownerSchema = z.strictObject({
   /** Identifies this lock. It becomes part of a file's name, so only hexadecimal digits are accepted. */
@@ -145,13 +145,8 @@ async function replace(path: string, what: string, dead: Owner): Promise<string 
 }
 
 async function readOwner(path: string, what: string): Promise<Owner | undefined> {
-  let text: string;
-  try {
-    text = await readFile(path, 'utf8');
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
-    throw fileError('read', path, error);
-  }
+  const text = await readIfPresent(path);
+  if (text === undefined) return undefined;
   try {
     return ownerSchema.parse(JSON.parse(text));
   } catch {

@@ -8,7 +8,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { LeiaError } from '../system/error.ts';
-import { fileError } from '../system/files.ts';
+import { fileError, readIfPresent } from '../system/files.ts';
 import { parseChecked } from '../system/json.ts';
 import { addTokens, parseTokenizerJson, removeTokens } from './tokenizer-json.ts';
 
@@ -143,13 +143,8 @@ async function readOptional<T extends z.ZodType>(
   schema: T,
 ): Promise<z.output<T> | undefined> {
   const path = join(folder, name);
-  let text: string;
-  try {
-    text = await readFile(path, 'utf8');
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
-    throw fileError('read', path, error);
-  }
+  const text = await readIfPresent(path);
+  if (text === undefined) return undefined;
   return parseChecked(schema, text, path);
 }
 
