@@ -119,3 +119,18 @@ test('a rival that is too slow is said to be, and ours is measured all the same'
   // What is waited for is shown.
   expect(errors).toContain('starting PyTorch\n');
 });
+
+test('bench:training makes steps, holds what it planned, and refuses what it does not know', async () => {
+  const run = (...args: string[]) => runChild('../bench/training-step.ts', {}, [], args);
+  const { output } = await run('--sequence', '32', '--steps', '2', '--dtype', 'float32');
+  const [, planned, held] = /planned (\d\S* MB), held (\d\S* MB)/.exec(output) ?? [];
+  expect(planned).toBeDefined();
+  expect(held).toBe(planned);
+  expect(output.match(/^step \d+: \d+ ms, loss 6\.\d{4}$/gm)).toHaveLength(3);
+  expect(output).toMatch(/\d+ tokens\/s, \S+ TFLOP\/s/);
+  for (const wrong of [['--steps', 'two'], ['--shape', '13b'], ['--dtype', 'fp8'], ['--gpu']]) {
+    const { code, errors } = await run(...wrong);
+    expect(code).toBe(2);
+    expect(errors).toMatch(/^bench: [^\n]+; see npm run bench:training -- --help\n$/);
+  }
+});
