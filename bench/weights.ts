@@ -86,7 +86,7 @@ try {
   const masters = async (name: string) => await model.parameter(name).readFloats();
   for (const dtype of ['float16', 'bfloat16', 'float32'] as const) {
     const folder = join(root, dtype);
-    const saved = await measure(() => model.saveModel(folder, { dtype, masters }));
+    const saved = await measure(() => model.save(folder, { dtype, masters }));
     await using checkpoint = await Checkpoint.open(folder);
     for (const into of ['bfloat16', 'float32'] as const) {
       using loaded = LlamaModel.allocate(checkpoint, { dtype: into });

@@ -47,11 +47,11 @@ export interface Quality {
   /** Pages with words that lost all of them. */
   lost: string[];
   characters: number;
-  /** Links by the count, anchors found, and how many of both agree. */
+  /** Links by the count, links that the reader found, and how many of both agree. */
   links: number;
-  anchors: number;
+  found: number;
   common: number;
-  /** Anchors whose page has an English name. */
+  /** Links found whose page has an English name. */
   resolved: number;
   /** By name, in all. */
   leftovers: Map<string, number>;
@@ -90,7 +90,7 @@ export async function measure(
     lost: [],
     characters: 0,
     links: 0,
-    anchors: 0,
+    found: 0,
     common: 0,
     resolved: 0,
     leftovers: new Map(),
@@ -108,7 +108,7 @@ export async function measure(
     const found = anchors.map(({ target }) => linkKey(target));
     const { both, missing, surplus } = compare(targets, found);
     quality.links += targets.length;
-    quality.anchors += found.length;
+    quality.found += found.length;
     quality.common += both;
     quality.resolved += anchors.filter(({ target }) => isNamed(target)).length;
     if (missing.length + surplus.length > 0) {
@@ -129,8 +129,8 @@ export async function measure(
 }
 
 export const recall = ({ common: both, links }: Quality): number => (links > 0 ? both / links : 1);
-export const precision = ({ common: both, anchors }: Quality): number =>
-  anchors > 0 ? both / anchors : 1;
+export const precision = ({ common: both, found }: Quality): number =>
+  found > 0 ? both / found : 1;
 export const leftoversPerMillion = ({ leftovers, characters }: Quality): number =>
   ([...leftovers.values()].reduce((sum, count) => sum + count, 0) / Math.max(characters, 1)) * 1e6;
 
@@ -193,7 +193,7 @@ async function measureDump(task: Task): Promise<Quality> {
 function print(dump: string, quality: Quality): void {
   const percent = (part: number, whole: number): string =>
     `${(100 * (whole > 0 ? part / whole : 1)).toFixed(2)} %`;
-  const { articles, withWords, kept, lost, characters, links, anchors, resolved } = quality;
+  const { articles, withWords, kept, lost, characters, links, found, resolved } = quality;
   const rests = [...quality.leftovers].map(([name, count]) => `${name} ${count}`).join(', ');
   const rows: [string, string][] = [
     [
@@ -202,13 +202,13 @@ function print(dump: string, quality: Quality): void {
     ],
     [
       'links',
-      `${links} in the wikitext, ${anchors} anchors: recall ${percent(quality.common, links)}, precision ${percent(quality.common, anchors)}`,
+      `${links} in the wikitext, ${found} found: recall ${percent(quality.common, links)}, precision ${percent(quality.common, found)}`,
     ],
     [
       'left-over markup',
       `${leftoversPerMillion(quality).toFixed(1)} per million characters${rests ? `: ${rests}` : ''}`,
     ],
-    ['English names', `${resolved} of ${anchors} anchors (${percent(resolved, anchors)})`],
+    ['English names', `${resolved} of ${found} links (${percent(resolved, found)})`],
   ];
   console.log(dump);
   for (const [label, value] of rows) console.log(`  ${label.padEnd(18)}${value}`);

@@ -4,7 +4,7 @@ import type { Passage } from '../leia/dataset-records.ts';
 import { style } from './style.ts';
 
 /** Title and text; when a word is searched for, only the paragraphs that have it. */
-export function formatPassage({ title, text, anchors }: Passage, search?: string): string {
+export function formatPassage({ title, text, anchors: links }: Passage, search?: string): string {
   const points = Array.from(text);
   const piece = (from: number, to: number): string => points.slice(from, to).join('');
   const lines: string[] = [];
@@ -14,14 +14,14 @@ export function formatPassage({ title, text, anchors }: Passage, search?: string
     const end = newline < 0 ? points.length : newline;
     let line = '';
     let from = start;
-    for (; next < anchors.length && anchors[next]!.start < end; next++) {
-      const anchor = anchors[next]!;
+    for (; next < links.length && links[next]!.start < end; next++) {
+      const link = links[next]!;
       // This span lies inside the one before. Links never do, but the spans of annotated text can.
-      if (anchor.start < from) continue;
-      line += highlight(piece(from, anchor.start), search);
-      line += style.underline(highlight(piece(anchor.start, anchor.end), search));
-      if (anchor.name !== null) line += style.green(` [${anchor.name}]`);
-      from = anchor.end;
+      if (link.start < from) continue;
+      line += highlight(piece(from, link.start), search);
+      line += style.underline(highlight(piece(link.start, link.end), search));
+      if (link.name !== null) line += style.green(` [${link.name}]`);
+      from = link.end;
     }
     line += highlight(piece(from, end), search);
     if (search === undefined || contains(piece(start, end), search)) lines.push(line);

@@ -45,7 +45,7 @@ export async function writeStart(
   });
   if (await isPresent(folder, seed)) return countParameters(config);
   using model = LlamaModel.initialize(config, { seed });
-  await model.saveModel(folder, { companions: tokenizer.folder });
+  await model.save(folder, { companions: tokenizer.folder });
   return countParameters(config);
 }
 

@@ -4,7 +4,7 @@
  * do not fit are returned with the reason, so that the caller can count them.
  *
  * Rule of the original code: a token begins at its first code point; one that starts with a single space
- * (" Tokyo") begins at the letter after it too, since anchors do not include the space before them. Of
+ * (" Tokyo") begins at the letter after it too, since links do not include the space before them. Of
  * several tokens that begin at one code point (the bytes of a character outside the vocabulary) the first
  * counts. The end of a span is the beginning of the token after it, or the end of the text.
  */
@@ -19,7 +19,7 @@ export type MisalignmentReason =
   | 'end'
   /** Both. */
   | 'start and end'
-  /** No token lies between the two ends: an anchor around nothing, or around a single space. */
+  /** No token lies between the two ends: a span around nothing, or around a single space. */
   | 'empty'
   /** It begins before the previous span has ended. */
   | 'overlap';

@@ -4,7 +4,7 @@
  *
  * - `articles-00000.bin`, int32 little-endian, one record an article: number of tokens, number of entities,
  *   the token ids (BOS first), then (start, end, name length) of every entity, then all names' ids.
- * - `passages-00000.jsonl`: what the tokens were made of, one line an article: title, text, anchors.
+ * - `passages-00000.jsonl`: what the tokens were made of, one line an article: title, text, links (`anchors`).
  * - `index-00000.bin`, uint32 little-endian, one pair an article and one for the end: where its record
  *   begins (in int32s) and where its line begins (in bytes).
  */
@@ -50,7 +50,7 @@ export const manifestSchema = z.strictObject({
   articles: count,
   tokens: count,
   entities: count,
-  /** What the writer wants to tell, e.g. how many anchors were left out, by reason. */
+  /** What the writer wants to tell, e.g. how many links were left out, by reason. */
   report: z.record(z.string(), z.json()),
   shards: z.array(shardSchema),
 });

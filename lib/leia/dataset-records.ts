@@ -6,23 +6,24 @@ import type { TokenEntity, TokenizedArticle } from './entity.ts';
 
 export interface PassageAddon {
   /**
-   * The bytes of `${JSON.stringify({ title, text, anchors })}\n`. Four numbers an anchor: start, end, and the lengths
+   * The bytes of `${JSON.stringify({ title, text, anchors })}\n`. Four numbers a link: start, end, and the lengths
    * of target and name; instead of that of the name -1 for null, -2 for none. `strings`: all of these, joined.
    */
-  passageLine(title: string, text: string, anchors: Int32Array, strings: string): Uint8Array;
+  passageLine(title: string, text: string, links: Int32Array, strings: string): Uint8Array;
 }
 
 /** What an article's tokens were made of. Offsets are code points. */
 export interface Passage {
   title: string;
   text: string;
+  /** Links, by the key that they have in the files. */
   anchors: PassageLink[];
 }
 
 export interface PassageLink {
   start: number;
   end: number;
-  /** Title of the page the anchor leads to. */
+  /** Title of the page that the link leads to. */
   target: string;
   /** That page's name in English; null if there is none or it is no entity's. */
   name: string | null;
@@ -59,16 +60,16 @@ export interface EncodedArticles {
   entities: number;
 }
 
-/** The line of a passage, `passages-….jsonl`. An anchor's name may be left out: then the line has none. */
+/** The line of a passage, `passages-….jsonl`. A link's name may be left out: then the line has none. */
 export function encodePassage(
   title: string,
   text: string,
-  anchors: readonly (Omit<PassageLink, 'name'> & Partial<PassageLink>)[],
+  links: readonly (Omit<PassageLink, 'name'> & Partial<PassageLink>)[],
 ): Uint8Array {
-  const numbers = new Int32Array(4 * anchors.length);
+  const numbers = new Int32Array(4 * links.length);
   const strings: string[] = [];
   let at = 0;
-  for (const { start, end, target, name } of anchors) {
+  for (const { start, end, target, name } of links) {
     numbers[at++] = start;
     numbers[at++] = end;
     numbers[at++] = target.length;

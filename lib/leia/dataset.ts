@@ -73,7 +73,7 @@ export class Dataset {
     return this.#shard(index).article(index);
   }
 
-  /** Title, text and anchors of article `index`. Throws like {@link article}. */
+  /** Title, text and links of article `index`. Throws like {@link article}. */
   passage(index: number): Passage {
     return this.#shard(index).passage(index);
   }

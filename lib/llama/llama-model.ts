@@ -317,10 +317,7 @@ export class LlamaModel implements Disposable {
    * @returns what rounding to the dtype took from the weights, if it could take anything.
    * @throws LeiaError `io`; `usage` for weights that float16 cannot hold. What was in the folder is then still there.
    */
-  async saveModel(
-    folder: string,
-    options: SaveModelOptions = {},
-  ): Promise<RoundingLoss | undefined> {
+  async save(folder: string, options: SaveModelOptions = {}): Promise<RoundingLoss | undefined> {
     const { masters, before, companions = this.folder, files = new Map() } = options;
     const dtype = resolveDtype(options.dtype, this.storedDtype);
     const parameter = async (name: string) =>

@@ -11,14 +11,9 @@ export const trainSettings = z.strictObject({
     .enum(['left', 'right', 'replace', 'none'])
     .default('right')
     .describe(
-      'where the English name goes: before, after or instead of the hyperlink; none: plain text',
+      'where the English name goes: before, after or instead of the link; none: plain text',
     ),
-  pSkip: z
-    .number()
-    .min(0)
-    .max(1)
-    .default(0.5)
-    .describe('probability of leaving a hyperlink as it is'),
+  pSkip: z.number().min(0).max(1).default(0.5).describe('probability of leaving a link as it is'),
   lossOnNames: z
     .boolean()
     .default(true)
@@ -51,7 +46,7 @@ export const trainSettings = z.strictObject({
     .enum(['tokens', 'micro-batches'])
     .default('tokens')
     .describe("mean over all label tokens of a batch, or of the micro-batches' own means"),
-  seed: z.int().min(0).default(0).describe('decides order of articles and choice of hyperlinks'),
+  seed: z.int().min(0).default(0).describe('decides order of articles and choice of links'),
   device: z
     .string()
     .regex(/^(cpu|(cuda|emulated)(:\d+)?)$/, 'expected cpu, cuda or cuda:N')

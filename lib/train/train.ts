@@ -195,7 +195,7 @@ class Run {
   async saveModel(adapted: AdaptedCheckpoint): Promise<RoundingLoss | undefined> {
     const { output, settings } = this.#options;
     try {
-      return await this.#model.saveModel(output, {
+      return await this.#model.save(output, {
         dtype: settings.saveDtype,
         masters: (name) => this.#optimizer.master(name),
         before: adapted,

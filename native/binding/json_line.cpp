@@ -14,8 +14,8 @@ namespace {
 
 using corpus::JsonLine;
 
-// Numbers of an anchor in the list: start, end, length of its target, length of its name.
-constexpr size_t kAnchorNumbers = 4;
+// Numbers of a link in the list: start, end, length of its target, length of its name.
+constexpr size_t kLinkNumbers = 4;
 // Instead of the length of a name.
 constexpr int32_t kNullName = -1;
 constexpr int32_t kNoName = -2;
@@ -46,7 +46,7 @@ std::u16string_view read_string(const Napi::Value& value, const char* name, Room
   return {units, length};
 }
 
-// passageLine(title, text, anchors: Int32Array, strings): see lib/leia/dataset-records.ts.
+// passageLine(title, text, links: Int32Array, strings): see lib/leia/dataset-records.ts.
 Napi::Value passage_line(Arguments& arguments) {
   thread_local Room<char16_t> title_room, text_room, strings_room;
   thread_local Room<uint8_t> line_room;
@@ -55,10 +55,10 @@ Napi::Value passage_line(Arguments& arguments) {
   const Napi::Value list = arguments.value();
   const bool fits =
       list.IsTypedArray() && list.As<Napi::TypedArray>().TypedArrayType() == napi_int32_array;
-  require(fits, "passageLine: expected the anchors as an Int32Array");
-  const auto anchors = list.As<Napi::Int32Array>();
-  const int32_t* numbers = anchors.Data();
-  const size_t count = anchors.ElementLength() / kAnchorNumbers;
+  require(fits, "passageLine: expected the links as an Int32Array");
+  const auto links = list.As<Napi::Int32Array>();
+  const int32_t* numbers = links.Data();
+  const size_t count = links.ElementLength() / kLinkNumbers;
   std::u16string_view rest = read_string(arguments.value(), "the strings", strings_room);
 
   const size_t units = title.size() + text.size() + rest.size();
@@ -73,9 +73,9 @@ Napi::Value passage_line(Arguments& arguments) {
     return taken;
   };
   json.begin(title, text);
-  for (size_t i = 0; i < count; ++i, numbers += kAnchorNumbers) {
-    json.anchor(static_cast<uint32_t>(numbers[0]), static_cast<uint32_t>(numbers[1]),
-                next(numbers[2]));
+  for (size_t i = 0; i < count; ++i, numbers += kLinkNumbers) {
+    json.link(static_cast<uint32_t>(numbers[0]), static_cast<uint32_t>(numbers[1]),
+              next(numbers[2]));
     if (numbers[3] == kNullName) {
       json.null_name();
     } else if (numbers[3] != kNoName) {

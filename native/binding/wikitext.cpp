@@ -18,14 +18,14 @@ namespace leia::binding {
 namespace {
 
 using corpus::JsonLine;
-using corpus::wikitext::Anchor;
+using corpus::wikitext::ArticleLink;
 using corpus::wikitext::ArticleReader;
 using corpus::wikitext::Characters;
 using corpus::wikitext::Lists;
 using corpus::wikitext::Passage;
 
-// Numbers of an anchor: start, end, length of its target in UTF-16 units.
-constexpr size_t kAnchorNumbers = 3;
+// Numbers of a link: start, end, length of its target in UTF-16 units.
+constexpr size_t kLinkNumbers = 3;
 
 Napi::Value number(Napi::Env env, size_t value) {
   return Napi::Number::New(env, static_cast<double>(value));
@@ -127,15 +127,15 @@ class JsWikitextReader : public Napi::ObjectWrap<JsWikitextReader> {
       Arguments arguments(info, "wikitext");
       const Passage passage = read(arguments);
       const Napi::Env env = info.Env();
-      const auto& anchors = reader_->anchors();
-      Napi::Int32Array numbers = Napi::Int32Array::New(env, kAnchorNumbers * anchors.size());
+      const auto& links = reader_->links();
+      Napi::Int32Array numbers = Napi::Int32Array::New(env, kLinkNumbers * links.size());
       std::string targets;
       int32_t* next = numbers.Data();
-      for (const Anchor& anchor : anchors) {
-        *next++ = static_cast<int32_t>(anchor.start);
-        *next++ = static_cast<int32_t>(anchor.end);
-        *next++ = static_cast<int32_t>(corpus::wikitext::utf16_length(anchor.target));
-        targets += anchor.target;
+      for (const ArticleLink& link : links) {
+        *next++ = static_cast<int32_t>(link.start);
+        *next++ = static_cast<int32_t>(link.end);
+        *next++ = static_cast<int32_t>(corpus::wikitext::utf16_length(link.target));
+        targets += link.target;
       }
       Napi::Object result = Napi::Object::New(env);
       result.Set("text", string(reader_->text()));
@@ -156,10 +156,10 @@ class JsWikitextReader : public Napi::ObjectWrap<JsWikitextReader> {
       require(name.IsString(), "wikitext: expected the title as a string");
       const std::u16string title = name.As<Napi::String>().Utf16Value();
       size_t units = title.size() + reader_->text().size();
-      for (const Anchor& anchor : reader_->anchors()) units += anchor.target.size();
-      JsonLine json(lines_.room(JsonLine::most_bytes(units, reader_->anchors().size())));
+      for (const ArticleLink& link : reader_->links()) units += link.target.size();
+      JsonLine json(lines_.room(JsonLine::most_bytes(units, reader_->links().size())));
       json.begin(title, reader_->text());
-      for (const auto& [start, end, target] : reader_->anchors()) json.anchor(start, end, target);
+      for (const auto& [start, end, target] : reader_->links()) json.link(start, end, target);
       json.finish();
       lines_.add_until(json.end());
       return number(info.Env(), passage.unclosed);

@@ -9,13 +9,13 @@
 
 namespace leia::corpus {
 
-// Writes one line into memory that the caller has made large enough: begin, each anchor and perhaps
+// Writes one line into memory that the caller has made large enough: begin, each link and perhaps
 // its name, finish. Half of a surrogate pair is written as an escape.
 class JsonLine {
  public:
   // The most bytes that a line takes whose strings have so many units, of UTF-16 or UTF-8, in all.
-  static constexpr size_t most_bytes(size_t units, size_t anchors) {
-    return kMostOfUnit * units + kMostOfKeys * (anchors + 1);
+  static constexpr size_t most_bytes(size_t units, size_t links) {
+    return kMostOfUnit * units + kMostOfKeys * (links + 1);
   }
 
   explicit JsonLine(uint8_t* start) : next_(start) {}
@@ -31,8 +31,8 @@ class JsonLine {
     raw(",\"anchors\":[");
   }
   template <class Text>
-  void anchor(uint32_t start, uint32_t end, Text target) {
-    raw(anchors_++ == 0 ? "{\"start\":" : "},{\"start\":");
+  void link(uint32_t start, uint32_t end, Text target) {
+    raw(links_++ == 0 ? "{\"start\":" : "},{\"start\":");
     integer(start);
     raw(",\"end\":");
     integer(end);
@@ -44,12 +44,12 @@ class JsonLine {
     raw(",\"name\":");
     string(name);
   }
-  void finish() { raw(anchors_ == 0 ? "]}\n" : "}]}\n"); }
+  void finish() { raw(links_ == 0 ? "]}\n" : "}]}\n"); }
 
  private:
   static constexpr size_t kMostOfUnit = 6;  // as an escape
   static constexpr size_t kMostOfKeys =
-      96;  // more than those of an anchor, or of the line, with its numbers
+      96;  // more than those of a link, or of the line, with its numbers
 
   void raw(std::string_view text) {
     std::memcpy(next_, text.data(), text.size());
@@ -62,7 +62,7 @@ class JsonLine {
   void escape(std::string_view utf8);
 
   uint8_t* next_;
-  size_t anchors_ = 0;
+  size_t links_ = 0;
 };
 
 }  // namespace leia::corpus

@@ -114,13 +114,13 @@ async function wikitext(): Promise<FuzzedReader> {
       const points = Array.from(article.text);
       let previous = 0;
       for (const { start, end, target } of article.anchors) {
-        holds(start >= previous && end > start, `anchors overlap or are empty at ${start}`);
+        holds(start >= previous && end > start, `links overlap or are empty at ${start}`);
         previous = end;
         const surface = points.slice(start, end).join('');
-        holds(surface === surface.trim() && !surface.includes('\n'), `anchor ${surface}`);
+        holds(surface === surface.trim() && !surface.includes('\n'), `link ${surface}`);
         holds(target !== '' && !target.includes('#'), `target ${target}`);
       }
-      holds(previous <= points.length, 'an anchor reaches beyond the text');
+      holds(previous <= points.length, 'a link reaches beyond the text');
       holds(
         article.text === '' ||
           article.text.split('\n').every((line) => line === line.trim() && line !== ''),

@@ -182,7 +182,7 @@ describe('an adapted checkpoint', () => {
     const [value] = await loss.read();
     expect(value).toBeGreaterThan(0);
     const saved = join(root, 'saved');
-    await model.saveModel(saved, { files: view.tokenizerFiles });
+    await model.save(saved, { files: view.tokenizerFiles });
     expect(await weights(saved)).toEqual(await weights(await adapt()));
     expect((await Tokenizer.load(saved)).tokenId('</translate>')).toBe(513);
     expect(await weights(await exported(saved))).toEqual(await weights(base));

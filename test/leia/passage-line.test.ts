@@ -26,7 +26,7 @@ test('pairs and halves of surrogates', () => {
   expect(written(text, text, [])).toBe(expected(text, text, []));
 });
 
-test('strings of all kinds, and anchors with a name, null and none', () => {
+test('strings of all kinds, and links with a name, null and none', () => {
   const string = fc.string({ unit: 'binary', maxLength: 20 });
   const number = fc.oneof(fc.nat(), fc.constantFrom(0, 9, 10, 99, 100, 2 ** 31 - 1));
   const anchor = fc.record(

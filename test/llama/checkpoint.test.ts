@@ -90,7 +90,7 @@ describe('Checkpoint.open', () => {
       await llama.forward(ids).logits.readFloats(),
     );
     const saved = await temporaryFolder();
-    await mistral.saveModel(saved);
+    await mistral.save(saved);
     expect(await readJson(join(saved, 'config.json'))).toEqual(config);
   });
 

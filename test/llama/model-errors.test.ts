@@ -169,7 +169,7 @@ describe('LlamaModel.initialize', () => {
     expect(new Set(await model.parameter('model.norm.weight').readFloats())).toEqual(new Set([1]));
 
     const folder = await temporaryFolder();
-    await model.saveModel(folder);
+    await model.save(folder);
     expect(await readJson(join(folder, 'config.json'))).toEqual({
       ...config.source,
       architectures: ['LlamaForCausalLM'],
@@ -185,8 +185,8 @@ describe('LlamaModel.initialize', () => {
   test('bfloat16 models are saved as they are, or widened', async () => {
     using model = LlamaModel.initialize(config, { seed: 7, dtype: 'bfloat16' });
     const [half, full] = [await temporaryFolder(), await temporaryFolder()];
-    await model.saveModel(half);
-    await model.saveModel(full, { dtype: 'float32' });
+    await model.save(half);
+    await model.save(full, { dtype: 'float32' });
     for (const [folder, dtype] of [
       [half, 'BF16'],
       [full, 'F32'],

@@ -176,19 +176,19 @@ describe('a trained model', () => {
   });
 });
 
-describe('saveModel', () => {
+describe('LlamaModel.save', () => {
   test('writes the dtype of the checkpoint unless told otherwise, and says what rounding took', async () => {
     const { model: folder } = await makeRun();
     await storeAs(folder, 'float16');
     using model = await LlamaModel.load(folder);
     expect([model.dtype, model.storedDtype]).toEqual(['float32', 'float16']);
     const [same, half] = [await temporaryFolder(), await temporaryFolder()];
-    expect(await model.saveModel(same)).toMatchObject({ dtype: 'float16', ofWeights: 0 });
+    expect(await model.save(same)).toMatchObject({ dtype: 'float16', ofWeights: 0 });
     expect(await weightsOf(same)).toEqual(await weightsOf(folder));
-    const loss = await model.saveModel(half, { dtype: 'bfloat16' });
+    const loss = await model.save(half, { dtype: 'bfloat16' });
     expect(loss).toMatchObject({ dtype: 'bfloat16', ofUpdate: undefined, unmoved: undefined });
     expect(loss!.ofWeights).toBeGreaterThan(1e-4);
     expect(loss!.ofWeights).toBeLessThan(2 ** -8);
-    expect(await model.saveModel(half, { dtype: 'float32' })).toBeUndefined();
+    expect(await model.save(half, { dtype: 'float32' })).toBeUndefined();
   });
 });

@@ -15,7 +15,7 @@ export const example = '{"text": "…", "spans": [{"start": 0, "end": 2, "name":
 const span = z.object({
   start: z.int().nonnegative(),
   end: z.int().nonnegative(),
-  /** In English; null for a mention without a known entity, which stays plain text. */
+  /** In English; null where the entity is not known: the text stays plain. */
   name: z.string().nullable(),
   /** What it names in the text's own language or knowledge base; for the reader of `leia data show`. */
   target: z.string().optional(),
@@ -31,7 +31,7 @@ type AnnotatedLine = z.infer<typeof lineSchema>;
 export function parseAnnotatedLine({ text: line, number }: Line, file: string): LinkedArticle {
   const where = `${file}: line ${number}`;
   const { title, text, spans } = parseLine(line, where);
-  const anchors = toAnchors(spans, text, where);
+  const anchors = toLinks(spans, text, where);
   return { title: title ?? `line ${number}`, text, anchors, filtered: 0 };
 }
 
@@ -47,9 +47,9 @@ function parseLine(line: string, where: string): AnnotatedLine {
 }
 
 /** The spans in the order of the text. They may overlap: aligning them to tokens decides which are used. */
-function toAnchors(spans: AnnotatedLine['spans'], text: string, where: string): PassageLink[] {
+function toLinks(spans: AnnotatedLine['spans'], text: string, where: string): PassageLink[] {
   const length = codePoints(text);
-  const anchors = spans.map(({ start, end, name, target }, i) => {
+  const links = spans.map(({ start, end, name, target }, i) => {
     const refuse = (what: string): never => {
       throw new LeiaError('format', `${where}: spans.${i}: ${what}`);
     };
@@ -65,7 +65,7 @@ function toAnchors(spans: AnnotatedLine['spans'], text: string, where: string): 
     if (!isWellFormed(name)) refuse('the name has half of a surrogate pair');
     return { start, end, target: target ?? tidy, name: tidy };
   });
-  return anchors.sort((a, b) => a.start - b.start || a.end - b.end);
+  return links.sort((a, b) => a.start - b.start || a.end - b.end);
 }
 
 function codePoints(text: string): number {

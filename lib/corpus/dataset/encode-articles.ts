@@ -23,7 +23,7 @@ export type PrepareCounts = {
   /** Left out: no text remains, or no link. */
   withoutLinks: number;
   anchors: number;
-  /** Anchors that have a name: their page has an English page. */
+  /** Links that have a name: their page has an English page. */
   linked: number;
   /** Of these, left out because that page is no entity (a list, a category …). */
   filtered: number;

@@ -1,5 +1,5 @@
-/** A hyperlink of an article: a range of its text and the page it leads to. */
-export interface Anchor {
+/** A link of an article: a range of its text and the page it leads to. */
+export interface Link {
   /** First code point of the link's text in {@link Article.text}. */
   start: number;
   /** One past the last code point. */
@@ -13,7 +13,8 @@ export interface Article {
   id: number;
   title: string;
   text: string;
-  anchors: Anchor[];
+  /** By the key that they have in JSON Lines. */
+  anchors: Link[];
   /** A warning with the page's title, if something about the page makes its text doubtful. */
   oddity?: string;
 }

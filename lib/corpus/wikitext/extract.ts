@@ -4,7 +4,7 @@ import { addon } from '../../core/addon.ts';
 import { excerpt } from '../../system/error.ts';
 import type { Page, Siteinfo } from '../dump/siteinfo.ts';
 import { withCapital } from '../dump/title.ts';
-import type { Anchor, Article } from './article.ts';
+import type { Article, Link } from './article.ts';
 import { characterProperties, lowercaseLetters } from './characters.ts';
 import { LinkResolver } from './links.ts';
 import type { NativeWikitextReader, WikitextAddon } from './native.ts';
@@ -37,12 +37,12 @@ export class ArticleExtractor {
   }
 
   /**
-   * Text and anchors of a page. Anchors are in order, do not overlap, are not empty, and neither
+   * Text and links of a page. Links are in order, do not overlap, are not empty, and neither
    * begin nor end in a blank. No text is an error: everything is wikitext.
    */
   extract({ id, title, wikitext }: Pick<Page, 'id' | 'title' | 'wikitext'>): Article {
     const { text, anchors, targets, unclosed } = this.#reader.article(wikitext);
-    const article: Article = { id, title, text, anchors: anchorsOf(anchors, targets) };
+    const article: Article = { id, title, text, anchors: linksOf(anchors, targets) };
     const oddity = oddityOf(title, wikitext, unclosed);
     if (oddity !== undefined) article.oddity = oddity;
     return article;
@@ -79,18 +79,18 @@ function oddityOf(title: string, wikitext: Uint8Array, unclosed: number): string
   return odd(`it is ${(wikitext.length / 1e6).toFixed(1)} million bytes long`);
 }
 
-function anchorsOf(numbers: Int32Array, targets: string): Anchor[] {
-  const anchors: Anchor[] = [];
+function linksOf(numbers: Int32Array, targets: string): Link[] {
+  const links: Link[] = [];
   for (let at = 0, from = 0; at < numbers.length; at += 3) {
     const to = from + numbers[at + 2]!;
-    anchors.push({
+    links.push({
       start: numbers[at]!,
       end: numbers[at + 1]!,
       target: targets.slice(from, to),
     });
     from = to;
   }
-  return anchors;
+  return links;
 }
 
 /** Pairs of a letter that no title of this wiki begins with, and the capital that stands in its place. */

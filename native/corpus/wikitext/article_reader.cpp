@@ -10,7 +10,7 @@ ArticleReader::ArticleReader(std::span<const uint8_t> properties,
       paragraphs_(characters_, lists) {}
 
 Passage ArticleReader::read(std::string_view wikitext) {
-  anchors_.clear();
+  links_.clear();
   const Passage passage = reader_.read(wikitext);
   paragraphs_.make(passage, reader_.pieces());
   const std::string_view text = paragraphs_.text();
@@ -23,7 +23,7 @@ Passage ArticleReader::read(std::string_view wikitext) {
   };
   for (const TextLink& link : paragraphs_.links()) {
     const uint32_t start = point_at(link.start);
-    anchors_.push_back({start, point_at(link.end), reader_.pieces().name(link.target)});
+    links_.push_back({start, point_at(link.end), reader_.pieces().name(link.target)});
   }
   return passage;
 }

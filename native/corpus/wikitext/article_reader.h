@@ -14,7 +14,7 @@
 namespace leia::corpus::wikitext {
 
 // A range of an article's code points that leads to another.
-struct Anchor {
+struct ArticleLink {
   uint32_t start;
   uint32_t end;
   std::string_view target;
@@ -31,18 +31,18 @@ class ArticleReader {
   ArticleReader(const ArticleReader&) = delete;
   ArticleReader& operator=(const ArticleReader&) = delete;
 
-  // Reads a page; its text and anchors are valid until the next one is read.
+  // Reads a page; its text and links are valid until the next one is read.
   Passage read(std::string_view wikitext);
   std::string_view text() const { return paragraphs_.text(); }
   // In order, without overlaps, not empty, without blanks at their ends.
-  const std::vector<Anchor>& anchors() const { return anchors_; }
+  const std::vector<ArticleLink>& links() const { return links_; }
 
  private:
   Characters characters_;
   LinkTargets targets_;
   Reader reader_;
   Paragraphs paragraphs_;
-  std::vector<Anchor> anchors_;
+  std::vector<ArticleLink> links_;
 };
 
 }  // namespace leia::corpus::wikitext

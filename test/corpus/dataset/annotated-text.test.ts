@@ -57,7 +57,7 @@ const LINES = [
   { text: '', spans: [] },
 ];
 
-test('spans become anchors, in order, with tidy names', async () => {
+test('spans become links, in order, with tidy names', async () => {
   const expected = [
     {
       title: 'Um',

@@ -85,7 +85,7 @@ const chinese = new ArticleExtractor(wiki('zh'));
 
 const token = fc.oneof(fc.constantFrom(...TOKENS), fc.string({ unit: 'grapheme', maxLength: 5 }));
 
-test('anchors are ranges of the text, in order, apart, and without blanks at their ends', () => {
+test('links are ranges of the text, in order, apart, and without blanks at their ends', () => {
   const source = fc.array(token, { maxLength: 60 }).map((tokens) => tokens.join(''));
   fc.assert(
     fc.property(source, fc.constantFrom('keep', 'drop'), (text, lists) => {

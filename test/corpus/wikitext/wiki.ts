@@ -36,7 +36,7 @@ export function extract(text: string, options: ExtractOptions = {}, site = wiki(
   return new ArticleExtractor(site, options).extract({ id: 1, title: 'Page', wikitext });
 }
 
-/** The article's text with `<target:text>` around anchors, offsets taken as code points. */
+/** The article's text with `<target:text>` around links, offsets taken as code points. */
 export function marked(article: Article): string {
   const points = Array.from(article.text);
   let result = '';
