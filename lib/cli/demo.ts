@@ -6,15 +6,17 @@ import { z } from 'zod';
 import { packageRoot } from '../core/addon.ts';
 import { prepare } from '../corpus/dataset/prepare.ts';
 import { demoSettings, writeStart } from '../demo/model.ts';
+import { choosePassages } from '../demo/passages.ts';
 import { type DemoReading, finalLoss, readResult } from '../demo/reading.ts';
+import { type DemoSource, writeResults } from '../demo/results.ts';
 import { trainAndMeasure } from '../demo/training.ts';
 import { heldOutArticles } from '../evaluate/held-out-loss.ts';
 import { splitHeldOut } from '../evaluate/held-out-split.ts';
 import { Dataset } from '../leia/dataset.ts';
-import { type PassagePreview, previewArticle } from '../leia/preview.ts';
-import { type DemoRun, demoPage } from '../report/demo-page.ts';
+import type { PassagePreview } from '../leia/preview.ts';
+import type { DemoRun } from '../report/demo-page.ts';
 import { LeiaError } from '../system/error.ts';
-import { removeTemporaries, writeFileAtomically } from '../system/files.ts';
+import { removeTemporaries } from '../system/files.ts';
 import { lockFolder } from '../system/lock.ts';
 import { Tokenizer } from '../tokenizer/tokenizer.ts';
 import type { TrainSettings } from '../train/settings.ts';
@@ -117,8 +119,10 @@ async function runDemo(settings: Settings, signal: AbortSignal): Promise<void> {
 
   heading(5, 'Writing the report');
   const reading = readResult(dataset.manifest, runs, parameters);
-  await writeResults(settings, {
-    ...{ dataset, passages, runs, reading, parameters, source },
+  await writeResults({
+    ...{ output, passages, runs, reading, parameters, source },
+    manifest: dataset.manifest,
+    statistics: statisticsOf(dataset.manifest),
     settings: leiaSettings,
     heldOutTitles: split.heldOut.map((index) => titles[index]!),
   });
@@ -128,16 +132,8 @@ async function runDemo(settings: Settings, signal: AbortSignal): Promise<void> {
   );
 }
 
-interface Source {
-  readonly dump: string;
-  readonly language: string;
-  readonly titles: string;
-  /** What the titles are, in words. */
-  readonly names: string;
-}
-
 /** The sample, or another dump if all three of its options are given. */
-function openSource({ dump, language, titles }: Settings): Source {
+function openSource({ dump, language, titles }: Settings): DemoSource {
   if (dump !== undefined && language !== undefined && titles !== undefined) {
     return { dump, language, titles, names: basename(titles) };
   }
@@ -153,7 +149,7 @@ function openSource({ dump, language, titles }: Settings): Source {
 }
 
 async function prepareData(
-  { dump, language, titles }: Source,
+  { dump, language, titles }: DemoSource,
   tokenizer: Tokenizer,
   output: string,
   signal: AbortSignal,
@@ -165,82 +161,6 @@ async function prepareData(
     onProgress: progress.update,
     onWarning: warn,
   }).finally(() => progress.done());
-}
-
-/**
- * Three passages as training sees them, like those of the paper's Figure 1: short ones with several names, if there
- * are any.
- */
-async function choosePassages(
-  dataset: Dataset,
-  articles: readonly number[],
-  tokenizer: Tokenizer,
-  { strategy, pSkip, seed }: TrainSettings,
-): Promise<PassagePreview[]> {
-  const trained = { passage: (index: number) => dataset.passage(articles[index]!) };
-  const options = { strategy, pSkip, seed };
-  const good: PassagePreview[] = [];
-  const others: PassagePreview[] = [];
-  for (let i = 0; i < articles.length && good.length < 3; i++) {
-    const preview = await previewArticle(trained, i, tokenizer, options);
-    if (preview === undefined) continue;
-    const length = preview.before.reduce((sum, { text }) => sum + text.length, 0);
-    (preview.inserted >= 3 && length <= 200 ? good : others).push(preview);
-  }
-  return [...good, ...others].slice(0, 3);
-}
-
-interface Results {
-  readonly dataset: Dataset;
-  readonly passages: readonly PassagePreview[];
-  readonly runs: readonly [DemoRun, DemoRun];
-  readonly reading: DemoReading;
-  readonly parameters: number;
-  readonly source: Source;
-  /** Of the LEIA run. */
-  readonly settings: TrainSettings;
-  readonly heldOutTitles: readonly string[];
-}
-
-async function writeResults({ output }: Settings, results: Results): Promise<void> {
-  const { dataset, passages, runs, reading, parameters, source, settings } = results;
-  const page = demoPage({
-    ...{ passages, runs },
-    language: source.language,
-    dump: basename(source.dump),
-    names: source.names,
-    heldOutTitles: results.heldOutTitles,
-    reading: [reading.shows, reading.showsNot, reading.difference],
-    corpus: statisticsOf(dataset.manifest),
-    model: [
-      ['parameters', parameters],
-      ['shape', '2 layers, hidden size 128, 2 heads, LLaMA architecture, random start'],
-      ['tokens per step', settings.batchSize * settings.sequenceLength],
-      ['sequence length', settings.sequenceLength],
-      ['peak learning rate', settings.learningRate],
-      ['seed', settings.seed],
-    ],
-    files: [
-      [
-        'plain/, leia/',
-        "the two models as Hugging Face folders, each with its run's metrics.jsonl and held-out.jsonl",
-      ],
-      ['start/', 'the model that both began with'],
-      ['data/', 'the dataset that leia prepare makes of the dump'],
-      ['summary.json', 'the numbers of this page'],
-    ],
-  });
-  const numbers = runs.map(({ name, heldOut, tokens, insertedTokens, metrics }) => ({
-    ...{ name, steps: metrics.length, tokens, insertedTokens, heldOut },
-  }));
-  const { report, ...counts } = dataset.manifest;
-  const { articles, tokens, entities } = counts;
-  const json = { corpus: { articles, tokens, entities, ...report }, parameters, runs: numbers };
-  await writeFileAtomically(
-    join(output, 'summary.json'),
-    `${JSON.stringify(json, undefined, 2)}\n`,
-  );
-  await writeFileAtomically(join(output, 'report.html'), page);
 }
 
 function heading(number: number, text: string): void {
