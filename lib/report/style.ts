@@ -37,6 +37,11 @@ svg text { font-family: inherit; fill: var(--soft); font-size: 12px; }
 .curve.faint { stroke-width: 1; opacity: 0.3; }
 .curve.series-0 { stroke: var(--series-0); }
 .curve.series-1 { stroke: var(--series-1); }
+.interval.series-0 { color: var(--series-0); }
+.interval.series-1 { color: var(--series-1); }
+.whisker { fill: none; stroke: currentColor; stroke-width: 2; }
+.run { fill: currentColor; opacity: 0.35; }
+svg .row { fill: var(--text); }
 .dot { stroke: var(--page); stroke-width: 2; }
 .dot.series-0 { fill: var(--series-0); }
 .dot.series-1 { fill: var(--series-1); }

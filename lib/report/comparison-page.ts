@@ -1,0 +1,95 @@
+// The page of a comparison: for every table its scores, a plot with dots and intervals for each column, and the tests
+// behind the marks. The section of one table can also stand in a page of its own, such as a replication's.
+import { comparisonGrid, type Grid, scoreGrid } from '../evaluate/tables/grid.ts';
+import { columnName } from '../evaluate/tables/methods.ts';
+import type { Table, TableRow } from '../evaluate/tables/table.ts';
+import { type Html, html } from './html.ts';
+import { intervalPlot } from './interval-plot.ts';
+import { legend } from './line-chart.ts';
+import { style } from './style.ts';
+
+export interface ComparisonPage {
+  readonly title: string;
+  readonly tables: readonly Table[];
+  /** Further sections, such as the examples that one model got right and another wrong. */
+  readonly sections?: readonly Html[];
+}
+
+/** The whole page, well-formed as HTML and as XML, without scripts and without anything from the network. */
+export function comparisonPage({ title, tables, sections = [] }: ComparisonPage): string {
+  return `<!DOCTYPE html>\n${html`<html lang="en" xmlns="http://www.w3.org/1999/xhtml">
+<head>
+<meta charset="utf-8"/>
+<meta name="viewport" content="width=device-width, initial-scale=1"/>
+<title>${title}</title>
+<style>${style}</style>
+</head>
+<body>
+<h1>${title}</h1>
+${tables.map(comparisonSection)}${sections}
+<footer><p>Method and layout of the tables: Ikuya Yamada and Ryokan Ri, <a href="https://arxiv.org/abs/2402.11485">LEIA: Facilitating Cross-lingual Knowledge Transfer in Language Models with Entity-based Data Augmentation</a> (2024).</p></footer>
+</body>
+</html>`}\n`;
+}
+
+/** One table with its plots and tests: an `<h2>`, and figures and tables under it. */
+export function comparisonSection(table: Table): Html {
+  const columns = table.groups.flatMap((group) =>
+    group.columns.map((column) => columnName(group, column)),
+  );
+  const { warnings, comparisons } = table;
+  return html`<h2>${table.title}</h2>
+${gridTable(scoreGrid(table))}
+${warnings.map((warning) => html`<p class="note">Note: ${warning}.</p>\n`)}${columns.map((name, i) => columnFigure(table, name, i))}
+${comparisons.length > 0 ? html`<h3>Comparisons</h3>\n${gridTable(comparisonGrid(table))}` : ''}
+`;
+}
+
+function columnFigure({ rows }: Table, name: string, column: number): Html {
+  const shown = rows.flatMap((row) => plotted(row, column));
+  if (shown.length === 0) return html``;
+  const colors = [
+    { name: 'baseline', color: 0, points: [] },
+    { name: 'candidate', color: 1, points: [] },
+  ].filter(({ color }) => shown.some((row) => row.color === color));
+  return html`<h3>${name}</h3>
+<figure>${legend(colors)}
+${intervalPlot({ description: `Scores of ${shown.length} methods for ${name}, with intervals over seeds`, xLabel: 'per cent', rows: shown })}
+<figcaption>Large dot: mean over runs. Line: its 95 % confidence interval. Small dots: the runs. *: better than all baselines.</figcaption></figure>
+`;
+}
+
+function plotted({ method, role, cells }: TableRow, column: number) {
+  const cell = cells[column];
+  if (cell === undefined) return [];
+  const { mean, halfWidth } = cell.summary;
+  return [
+    {
+      label: method,
+      mean: 100 * mean,
+      ...(halfWidth !== undefined && { halfWidth: 100 * halfWidth }),
+      values: cell.values.map((value) => 100 * value),
+      color: role === 'baseline' ? 0 : 1,
+      marked: cell.marked,
+    },
+  ];
+}
+
+function gridTable({ headings, header, rows, notes }: Grid): Html {
+  const over =
+    headings.length === 0
+      ? ''
+      : html`<tr><th></th>${headings.map(({ text, span }) => html`<th class="number" colspan="${span}">${text}</th>`)}</tr>\n`;
+  return html`<div class="scroll"><table>
+<thead>${over}<tr>${header.map((text, i) => (i === 0 ? html`<th>${text}</th>` : html`<th class="number">${text}</th>`))}</tr></thead>
+<tbody>
+${rows.map(
+  (row) =>
+    html`<tr>${row.map(({ text, bold }, i) => {
+      const content = bold ? html`<b>${text}</b>` : text;
+      return i === 0 ? html`<th>${content}</th>` : html`<td class="number">${content}</td>`;
+    })}</tr>\n`,
+)}</tbody>
+</table></div>
+${notes.map((note) => html`<p class="note">${note}</p>\n`)}`;
+}
