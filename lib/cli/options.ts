@@ -6,6 +6,7 @@ import { parse as parseYaml } from 'yaml';
 import { z } from 'zod';
 import { LeiaError } from '../system/error.ts';
 import { fileError } from '../system/files.ts';
+import { nearest } from '../system/nearest.ts';
 
 type Schema = z.ZodObject;
 type Field = { type: z.ZodType; defaultValue: unknown };
@@ -35,7 +36,8 @@ function optionsFor(name: string, schema: z.ZodType): Option[] {
     (defaultValue === true ? on : off).hideHelp();
     return [on, off];
   }
-  const option = new Option(`--${flag} <${placeholder(type)}>`, about);
+  const many = type instanceof z.ZodArray ? '...' : '';
+  const option = new Option(`--${flag} <${placeholder(type)}${many}>`, about);
   if (type instanceof z.ZodEnum) option.choices(type.options.map(String));
   if (type instanceof z.ZodNumber) option.argParser((text) => parseNumber(`--${flag}`, text));
   if (defaultValue !== undefined) option.default(defaultValue);
@@ -125,28 +127,4 @@ function readConfigFile(path: string, schema: Schema): Record<string, unknown> {
     }
   }
   return { ...content };
-}
-
-/** The candidate with the least edit distance. */
-export function nearest(word: string, candidates: readonly string[]): string | undefined {
-  const distances = candidates.map(
-    (candidate) => [editDistance(word, candidate), candidate] as const,
-  );
-  return distances.sort(([a], [b]) => a - b)[0]?.[1];
-}
-
-/** Levenshtein's distance, ignoring case. */
-function editDistance(a: string, b: string): number {
-  const from = a.toLowerCase();
-  const to = b.toLowerCase();
-  let row = Array.from({ length: to.length + 1 }, (_, j) => j);
-  for (let i = 1; i <= from.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= to.length; j++) {
-      const change = row[j - 1]! + (from[i - 1] === to[j - 1] ? 0 : 1);
-      next.push(Math.min(change, row[j]! + 1, next[j - 1]! + 1));
-    }
-    row = next;
-  }
-  return row[to.length]!;
 }

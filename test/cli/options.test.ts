@@ -5,7 +5,8 @@ import { Command } from 'commander';
 import { expect, test } from 'vitest';
 import { z } from 'zod';
 import { createProgram } from '../../lib/cli/main.ts';
-import { addSettings, nearest, readSettings } from '../../lib/cli/options.ts';
+import { addSettings, readSettings } from '../../lib/cli/options.ts';
+import { nearest } from '../../lib/system/nearest.ts';
 
 const schema = z.strictObject({
   pSkip: z.number().min(0).max(1).default(0.5).describe('probability'),
