@@ -18,7 +18,11 @@ const token = z.union([
   z.looseObject({ content: z.string().min(1) }).transform(({ content }) => content),
 ]);
 
-const namesSchema = z.looseObject({ bos_token: token.nullish(), eos_token: token.nullish() });
+const namesSchema = z.looseObject({
+  bos_token: token.nullish(),
+  eos_token: token.nullish(),
+  add_bos_token: z.boolean().nullish(),
+});
 
 const configSchema = z.looseObject({
   added_tokens_decoder: z.record(z.string(), z.looseObject({ content: z.string() })).optional(),
@@ -29,20 +33,29 @@ const configSchema = z.looseObject({
 
 const configFiles = ['tokenizer_config.json', 'special_tokens_map.json'] as const;
 
+export interface SpecialTokens {
+  readonly bos: string;
+  readonly eos: string;
+  /** Whether BOS comes before every text; undefined where the config leaves it to `tokenizer.json`. */
+  readonly addBos: boolean | undefined;
+}
+
 /**
  * The spelling of BOS and EOS, as `tokenizer_config.json` or else `special_tokens_map.json` says.
  *
  * @throws LeiaError `unsupported` if neither says, `format`, `io`.
  */
-export async function specialTokens(folder: string): Promise<{ bos: string; eos: string }> {
+export async function specialTokens(folder: string): Promise<SpecialTokens> {
   let bos: string | null | undefined;
   let eos: string | null | undefined;
+  let addBos: boolean | undefined;
   for (const name of configFiles) {
     const json = await readOptional(folder, name, namesSchema);
     bos ??= json?.bos_token;
     eos ??= json?.eos_token;
+    addBos ??= json?.add_bos_token ?? undefined;
   }
-  if (bos && eos) return { bos, eos };
+  if (bos && eos) return { bos, eos, addBos };
   throw new LeiaError(
     'unsupported',
     `${folder}: neither tokenizer_config.json nor special_tokens_map.json names ${bos ? 'eos_token' : 'bos_token'}, which LEIA needs`,

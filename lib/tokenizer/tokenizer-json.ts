@@ -109,6 +109,20 @@ const flags = {
   special: true,
 };
 
+const template = z.looseObject({
+  single: z.array(z.looseObject({ SpecialToken: z.looseObject({ id: z.string() }).optional() })),
+});
+
+/** Whether the post-processor of a `tokenizer.json` puts this token before every text. */
+export function templateBegins({ post_processor }: TokenizerJson, token: string): boolean {
+  const sequence = z.looseObject({ processors: z.array(z.unknown()) }).safeParse(post_processor);
+  const processors = sequence.success ? sequence.data.processors : [post_processor];
+  return processors.some((processor) => {
+    const { data } = template.safeParse(processor);
+    return data?.single[0]?.SpecialToken?.id === token;
+  });
+}
+
 /** Adds special tokens; their ids follow the largest one. Returns them. */
 export function addTokens(json: TokenizerJson, tokens: readonly string[]): AddedToken[] {
   const first = idLimit(json);

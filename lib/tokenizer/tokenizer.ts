@@ -11,11 +11,12 @@ import { fileError } from '../system/files.ts';
 import { bpeTables } from './bpe-tables.ts';
 import { type BpeTables, BpeTokenizer, type Encoding } from './bpe-tokenizer.ts';
 import { foreignFolder } from './foreign-folder.ts';
-import { specialTokens } from './special-tokens.ts';
+import { type SpecialTokens, specialTokens } from './special-tokens.ts';
 import {
   idLimit,
   parseTokenizerJson,
   type TokenizerJson,
+  templateBegins,
   textHash,
   textOnly,
   tokenIds,
@@ -30,6 +31,11 @@ export class Tokenizer {
   readonly folder: string;
   readonly bosId: number;
   readonly eosId: number;
+  /** How the two are spelled. */
+  readonly bosToken: string;
+  readonly eosToken: string;
+  /** Whether transformers puts BOS before a text unless told otherwise. This class never does. */
+  readonly addsBos: boolean;
   /** Largest id plus one. A model needs at least as many embedding rows. */
   readonly vocabSize: number;
   /** See `textHash`: tokenizers with equal hashes turn the same text into the same ids. */
@@ -44,7 +50,7 @@ export class Tokenizer {
   readonly #json: string;
   readonly #ids: ReadonlyMap<string, number>;
 
-  private constructor(folder: string, json: TokenizerJson, special: { bos: string; eos: string }) {
+  private constructor(folder: string, json: TokenizerJson, special: SpecialTokens) {
     const path = join(folder, 'tokenizer.json');
     this.folder = folder;
     this.#ids = tokenIds(json);
@@ -64,6 +70,9 @@ export class Tokenizer {
     }
     this.bosId = this.#special('bos_token', special.bos);
     this.eosId = this.#special('eos_token', special.eos);
+    this.bosToken = special.bos;
+    this.eosToken = special.eos;
+    this.addsBos = special.addBos ?? templateBegins(json, special.bos);
   }
 
   /**
