@@ -1,0 +1,130 @@
+// A task with its questions and few-shot examples, ready to be asked of any model.
+import { stat } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { LeiaError } from '../../system/error.ts';
+import type { TaskDefinition } from './definition.ts';
+import { type FileSet, findFile, folderFiles } from './find-files.ts';
+import { hubFiles } from './hub.ts';
+import { type Item, itemsOf } from './items.ts';
+import { readRecords, type SourceRecord } from './readers.ts';
+
+export interface LoadedTask {
+  readonly definition: TaskDefinition;
+  readonly items: readonly Item[];
+  /** What few-shot examples are taken from; the questions themselves where the task says so. */
+  readonly examples: readonly Item[];
+  /** The files they were read from, if any. */
+  readonly files: readonly string[];
+}
+
+export interface LoadOptions {
+  /** A folder, one file of questions, or a dataset on the Hugging Face Hub; the task's own dataset unless given. */
+  readonly data?: string | undefined;
+  /** A file of few-shot examples in place of the task's own. */
+  readonly examples?: string | undefined;
+  /** How many examples a question gets; as the task says unless given. */
+  readonly numFewShot?: number | undefined;
+}
+
+/**
+ * Reads and checks a task's files.
+ *
+ * @throws LeiaError `usage` (no such file, and where it is published), `format` (see {@link readRecords} and
+ *   {@link itemsOf}), `io`, `unavailable` (no network).
+ */
+export async function loadTask(
+  task: TaskDefinition,
+  options: LoadOptions = {},
+): Promise<LoadedTask> {
+  const rule = task.fewShot;
+  const count = countExamples(task, options.numFewShot);
+  const questions = await questionsFile(task, options.data);
+  const items = itemsOf(task, await readRecords(questions, task.data));
+  if (count === 0) return { definition: task, items, examples: [], files: [questions] };
+  if (rule?.from === 'questions' && options.examples === undefined) {
+    return { definition: task, items, examples: items, files: [questions] };
+  }
+  const path = options.examples ?? (await examplesFile(task, options.data));
+  const examples = itemsOf(task, await readRecords(path, task.data));
+  return { definition: task, items, examples, files: [questions, path] };
+}
+
+/** A task whose questions are objects in memory. */
+export function makeTask(
+  definition: TaskDefinition,
+  questions: readonly Readonly<Record<string, unknown>>[],
+  examples: readonly Readonly<Record<string, unknown>>[] = questions,
+): LoadedTask {
+  const records = (docs: typeof questions): SourceRecord[] =>
+    docs.map((doc, i) => ({ doc, where: `${definition.task}: question ${i + 1}` }));
+  const items = itemsOf(definition, records(questions));
+  const pool = examples === questions ? items : itemsOf(definition, records(examples));
+  return { definition, items, examples: pool, files: [] };
+}
+
+/** How many examples each question gets. Throws LeiaError `usage` if the task has no rule for them. */
+export function countExamples(task: TaskDefinition, numFewShot: number | undefined): number {
+  const count = numFewShot ?? task.fewShot?.count ?? 0;
+  if (count === 0 || task.fewShot !== undefined) return count;
+  throw new LeiaError(
+    'usage',
+    `${task.task} has no rule for few-shot examples; leave out --num-fewshot, or the task`,
+  );
+}
+
+async function questionsFile(task: TaskDefinition, data: string | undefined): Promise<string> {
+  if (data !== undefined && (await stat(data).catch(() => undefined))?.isFile()) return data;
+  return await findIn(await fileSets(task, data), task, task.data.files);
+}
+
+async function examplesFile(task: TaskDefinition, data: string | undefined): Promise<string> {
+  const patterns = task.data.examples;
+  if (patterns === undefined) {
+    throw new LeiaError('usage', `${task.task}: its data names no file of few-shot examples`);
+  }
+  if (data !== undefined && (await stat(data).catch(() => undefined))?.isFile()) {
+    throw new LeiaError(
+      'usage',
+      `${task.task}: ${data} is one file; name the file of few-shot examples with --examples, or a folder with both`,
+    );
+  }
+  return await findIn(await fileSets(task, data), task, patterns);
+}
+
+/** Where a task's files are looked for, in this order. */
+async function fileSets(task: TaskDefinition, data: string | undefined): Promise<FileSet[]> {
+  const sets: FileSet[] = [];
+  if (task.folder !== undefined) sets.push(folderFiles(task.folder));
+  if (data !== undefined) sets.push(await given(data));
+  else if (task.data.dataset !== undefined) sets.push(hubFiles(task.data.dataset));
+  if (sets.length > 0) return sets;
+  const { files, published } = task.data;
+  throw new LeiaError(
+    'usage',
+    `${task.task}: --data is missing, a folder with ${files[0]}${published ? `; the set is published at ${published}` : ''}`,
+  );
+}
+
+/** @throws LeiaError `usage` for what is neither a folder nor can be a dataset's id. */
+async function given(data: string): Promise<FileSet> {
+  const there = await stat(data).catch(() => undefined);
+  if (there?.isDirectory()) return folderFiles(data);
+  if (/^[\w.-]+\/[\w.-]+$/.test(data) && there === undefined) return hubFiles(data);
+  throw new LeiaError('usage', `--data: there is no folder or file ${resolve(data)}`);
+}
+
+async function findIn(
+  sets: readonly FileSet[],
+  task: TaskDefinition,
+  patterns: readonly string[],
+): Promise<string> {
+  let refusal: unknown;
+  for (const files of sets) {
+    try {
+      return await findFile(task, patterns, files);
+    } catch (error) {
+      refusal = error;
+    }
+  }
+  throw refusal;
+}
