@@ -13,9 +13,8 @@ import { randomSource } from '../test/ops/case.ts';
 
 /** As in config.json. */
 const shapes: Record<string, Record<string, number>> = {
-  // With LEIA's two tokens.
   'llama-2-7b': {
-    vocab_size: 32002,
+    vocab_size: 32000,
     hidden_size: 4096,
     intermediate_size: 11008,
     num_hidden_layers: 32,

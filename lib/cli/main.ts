@@ -10,6 +10,7 @@ import { LeiaError } from '../system/error.ts';
 import { registerData } from './data.ts';
 import { registerDemo } from './demo.ts';
 import { registerDoctor } from './doctor.ts';
+import { registerEval } from './eval.ts';
 import { registerExport } from './export.ts';
 import { registerExtract } from './extract.ts';
 import { registerGenerate } from './generate.ts';
@@ -26,6 +27,7 @@ const registrations: readonly ((program: Command) => void)[] = [
   registerPreview,
   registerTrain,
   registerScore,
+  registerEval,
   registerGenerate,
   registerExport,
   registerDoctor,

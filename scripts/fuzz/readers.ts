@@ -230,9 +230,9 @@ async function jsonl(): Promise<FuzzedReader> {
       file.read(input, async (path) => {
         for await (const { lines } of lineBatches(path, 0)) {
           for (const line of lines) {
-            const { text, links } = parseAnnotatedLine(line, path);
+            const { text, anchors } = parseAnnotatedLine(line, path);
             const { length } = Array.from(text);
-            for (const { start, end } of links) {
+            for (const { start, end } of anchors) {
               holds(0 <= start && start < end && end <= length, `span [${start}, ${end})`);
             }
           }

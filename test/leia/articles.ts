@@ -30,10 +30,10 @@ export const anyArticle: fc.Arbitrary<TokenizedArticle> = fc
       { maxLength: 10 },
     ),
   )
-  .map(([text, drawn]) => {
+  .map(([text, mentions]) => {
     const entities: [number, number, number[]][] = [];
     let at = 1;
-    for (const [gap, length, nameIds] of drawn) {
+    for (const [gap, length, nameIds] of mentions) {
       const start = at + gap;
       if (start + length > text.length + 1) break;
       entities.push([start, start + length, nameIds]);

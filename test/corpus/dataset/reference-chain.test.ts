@@ -20,8 +20,8 @@ interface Entity {
   nameIds: readonly number[];
 }
 
-/** An entity, and where in its line it stands. */
-interface PlacedEntity {
+/** Where in its line an entity stands. */
+interface Mention {
   line: string;
   at: number;
   surface: string;
@@ -67,11 +67,11 @@ describe.skipIf(llama2Folder === undefined)(
       return join(folder, 'titles.tsv');
     }
 
-    async function placeEntities(
+    async function mentionsOf(
       tokenizer: Tokenizer,
       text: string,
       entities: readonly Entity[],
-    ): Promise<PlacedEntity[]> {
+    ): Promise<Mention[]> {
       const points = Array.from(text);
       const { starts, ends } = await tokenizer.encode(text);
       return entities.map(({ start, end, nameIds }) => ({
@@ -102,7 +102,7 @@ describe.skipIf(llama2Folder === undefined)(
       };
       for (let i = 0; i < dataset.articleCount; i++) {
         const { title, text } = dataset.passage(i);
-        const ours = await placeEntities(
+        const ours = await mentionsOf(
           tokenizer,
           text,
           dataset
@@ -111,7 +111,7 @@ describe.skipIf(llama2Folder === undefined)(
         );
         const { row, i: index } = theirs.get(title)!;
         const reference = texts[index]!;
-        const expected = await placeEntities(
+        const expected = await mentionsOf(
           tokenizer,
           reference.text,
           row.entity_start_positions.map((start, k) => ({
@@ -121,25 +121,25 @@ describe.skipIf(llama2Folder === undefined)(
           })),
         );
         const points = Array.from(reference.text);
-        const links = new Map(
+        const anchors = new Map(
           reference.anchors
             .filter(({ start, end }) => points.slice(start, end).join('').trim() !== '')
-            .map((link) => {
-              const place = placeOf(points, link);
-              return [key(place), { title: link.title, surface: place.surface }];
+            .map((anchor) => {
+              const place = placeOf(points, anchor);
+              return [key(place), { title: anchor.title, surface: place.surface }];
             }),
         );
         const mineToo = linesOf(text);
         const common = new Set([...linesOf(reference.text)].filter((line) => mineToo.has(line)));
         const left = new Map(ours.filter(({ line }) => common.has(line)).map((m) => [key(m), m]));
-        for (const entity of expected) {
-          if (!common.has(entity.line)) continue;
-          const mine = left.get(key(entity));
-          left.delete(key(entity));
-          count(await compare(entity, mine, links.get(key(entity))?.title ?? ''));
+        for (const mention of expected) {
+          if (!common.has(mention.line)) continue;
+          const mine = left.get(key(mention));
+          left.delete(key(mention));
+          count(await compare(mention, mine, anchors.get(key(mention))?.title ?? ''));
         }
-        for (const entity of left.values()) {
-          count(await onlyOurs(entity, links.get(key(entity))));
+        for (const mention of left.values()) {
+          count(await onlyOurs(mention, anchors.get(key(mention))));
         }
       }
       expect(counts).toEqual({
@@ -163,35 +163,35 @@ describe.skipIf(llama2Folder === undefined)(
       });
 
       async function compare(
-        entity: PlacedEntity,
-        mine: PlacedEntity | undefined,
+        mention: Mention,
+        mine: Mention | undefined,
         target: string,
       ): Promise<string> {
-        if (entity.nameIds.length === 0) return mine ? 'a name of ours' : 'empty name';
+        if (mention.nameIds.length === 0) return mine ? 'a name of ours' : 'empty name';
         if (mine === undefined) {
           if (target === 'SS') return 'capital ß';
-          return /^wikt/i.test(target) ? 'link to another site' : `missing: ${entity.surface}`;
+          return /^wikt/i.test(target) ? 'link to another site' : `missing: ${mention.surface}`;
         }
-        if (mine.surface !== entity.surface) {
-          const longer = mine.surface.startsWith(entity.surface);
-          return longer ? 'link trail' : `${entity.surface}: ${mine.surface}`;
+        if (mine.surface !== mention.surface) {
+          const longer = mine.surface.startsWith(mention.surface);
+          return longer ? 'link trail' : `${mention.surface}: ${mine.surface}`;
         }
-        if (entity.nameIds.join() === mine.nameIds.join()) return 'same';
+        if (mention.nameIds.join() === mine.nameIds.join()) return 'same';
         const [theirName, name] = await Promise.all(
-          [entity, mine].map(({ nameIds }) => tokenizer.decode(nameIds)),
+          [mention, mine].map(({ nameIds }) => tokenizer.decode(nameIds)),
         );
         return theirName!.replace(/ +/g, ' ') === name ? 'double space' : `name: ${name}`;
       }
 
       async function onlyOurs(
-        { surface, nameIds }: PlacedEntity,
-        link: { title: string; surface: string } | undefined,
+        { surface, nameIds }: Mention,
+        anchor: { title: string; surface: string } | undefined,
       ): Promise<string> {
         const name = await tokenizer.decode(nameIds);
         if (/^List of\S/.test(name)) return 'a name like "List ofthings"';
-        if (link === undefined) return 'inside <onlyinclude>';
-        if (link.title === '35 mm film') return 'named as 35&nbsp;mm film';
-        const longer = surface.length > link.surface.length && surface.startsWith(link.surface);
+        if (anchor === undefined) return 'inside <onlyinclude>';
+        if (anchor.title === '35 mm film') return 'named as 35&nbsp;mm film';
+        const longer = surface.length > anchor.surface.length && surface.startsWith(anchor.surface);
         return longer ? 'link trail' : `more: ${surface}`;
       }
     });
