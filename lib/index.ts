@@ -1,8 +1,4 @@
 // The whole public API of the package.
-export { Device, type DeviceEvent, type Graph } from './core/device.ts';
-export { ignoredLabel } from './core/ops/cross-entropy.ts';
-export * as ops from './core/ops.ts';
-export { type DType, type HostArray, type Shape, Tensor } from './core/tensor.ts';
 export { englishName } from './corpus/names/english-name.ts';
 export {
   type HeldOutArticle,
@@ -70,7 +66,7 @@ export {
 export type { TrainableParameter } from './llama/parameters.ts';
 export type { RoundingLoss } from './llama/rounding.ts';
 export type { SaveDtype, StoredDtype, StoredValues } from './llama/stored-values.ts';
-export { LeiaError, type LeiaErrorCode } from './system/error.ts';
+export * from './ops.ts';
 export { type Encoding, Tokenizer } from './tokenizer/tokenizer.ts';
 export { AdamW, type AdamWOptions, type AdamWState } from './train/adamw.ts';
 export type { StepMetrics } from './train/metrics.ts';

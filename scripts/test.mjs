@@ -79,6 +79,7 @@ check('build of the native tests', 'cmake', [
   'native/build.cmake',
 ]);
 check('build', bin('tsc'), ['-p', 'tsconfig.build.json']);
+check('what the package says of itself', bin('publint'), ['--strict', '.']);
 runSuite();
 
 if (skipped.length > 0) console.log(`\nSkipped:\n${skipped.map((name) => `  ${name}`).join('\n')}`);

@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { Command, CommanderError } from 'commander';
 import { packageRoot } from '../core/addon.ts';
 import { LeiaError } from '../system/error.ts';
+import { registerBuild } from './build.ts';
 import { registerData } from './data.ts';
 import { registerDemo } from './demo.ts';
 import { registerDoctor } from './doctor.ts';
@@ -31,6 +32,7 @@ const registrations: readonly ((program: Command) => void)[] = [
   registerGenerate,
   registerExport,
   registerDoctor,
+  registerBuild,
   registerDemo,
 ];
 

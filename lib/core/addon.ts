@@ -1,7 +1,8 @@
 // Loads the native addon and describes the core's part of it to TypeScript. node-gyp-build picks the prebuilt binary for
 // this platform or the one built from source; what is missing is said with the way to get it.
+import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { LeiaError } from '../system/error.ts';
 
@@ -87,9 +88,10 @@ function load(): CoreAddon {
     return addon;
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message.split('\n')[0] : String(cause);
+    const build = existsSync(join(packageRoot, 'lib')) ? 'npm run build:native' : 'npx leia build';
     throw new LeiaError(
       'unavailable',
-      `the native core could not be loaded (${reason}); build it with 'npm run build' in ${packageRoot}`,
+      `the native core could not be loaded (${reason}); '${build}' compiles it for this machine`,
       { cause },
     );
   }

@@ -1,28 +1,19 @@
-// The package as its user gets it: prebuilt, packed, and installed where there is no compiler. All of it
-// happens in a copy, so that what lies in this tree's build and prebuilds folders neither helps nor suffers.
-import { execFile } from 'node:child_process';
-import { cp, mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises';
+// The package as its user gets it: prebuilt, packed, and installed where there is no compiler.
+import {
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
-import { promisify } from 'node:util';
+import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { isFull } from '../support/extent.ts';
-
-const run = promisify(execFile);
-const root = resolve(import.meta.dirname, '../..');
-const sources = [
-  'package.json',
-  'package-lock.json',
-  'binding.gyp',
-  'CMakeLists.txt',
-  'native',
-  'lib',
-  'examples',
-  'tsconfig.json',
-  'tsconfig.build.json',
-  'README.md',
-  'LICENSE',
-];
+import { pack, run } from './pack.ts';
 
 let folder: string;
 let copy: string;
@@ -32,32 +23,10 @@ let prebuilt: string;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'leia-package-'));
   copy = join(folder, 'copy');
-  await mkdir(copy);
-  for (const name of sources) {
-    await cp(join(root, name), join(copy, name), { recursive: true }).catch((error) => {
-      if (error.code !== 'ENOENT') throw error;
-    });
-  }
-  await symlink(join(root, 'node_modules'), join(copy, 'node_modules'));
-  await prebuild();
-  await run('npm', ['run', 'build:js'], { cwd: copy });
-  const { stdout } = await run('npm', ['pack', '--json'], { cwd: copy });
-  tarball = join(copy, (JSON.parse(stdout) as [{ filename: string }])[0].filename);
-  prebuilt = join(copy, 'prebuilds/linux-x64', 'leia.node');
+  tarball = await pack(copy, isFull ? 'released' : 'built');
+  prebuilt = join(copy, 'prebuilds/linux-x64/leia.glibc.node');
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
-
-/** In a full run as for a release; otherwise of the addon that is built already, which is what prebuildify would make. */
-async function prebuild(): Promise<void> {
-  if (isFull) {
-    // Through npm, whose settings tell node-gyp where Node's headers are.
-    await run('npm', ['run', 'prebuildify'], { cwd: copy });
-    return;
-  }
-  await mkdir(join(copy, 'prebuilds/linux-x64'), { recursive: true });
-  const built = join(root, 'build/Release/leia.node');
-  await run('strip', ['--strip-all', '-o', join(copy, 'prebuilds/linux-x64/leia.node'), built]);
-}
 
 async function filesIn(path: string): Promise<string[]> {
   const entries = await readdir(path, { recursive: true, withFileTypes: true });
@@ -123,18 +92,25 @@ describe('the prebuilt addon', () => {
   });
 });
 
-describe.each([
-  ['with', []],
-  ['without', ['--ignore-scripts']],
-] as const)('the package installed %s install scripts, without a compiler', (_, flags) => {
+describe('the package installed without a compiler', () => {
   let project: string;
   let env: NodeJS.ProcessEnv;
   beforeAll(async () => {
     project = await mkdtemp(join(folder, 'project-'));
     await writeFile(join(project, 'package.json'), '{ "private": true, "type": "module" }');
     env = { ...process.env, PATH: await pathWithoutCompiler() };
-    const args = ['install', tarball, '--no-audit', '--no-fund', ...flags];
-    await run('npm', args, { cwd: project, env });
+    await run('npm', ['install', tarball, '--no-audit', '--no-fund'], { cwd: project, env });
+  });
+
+  test('runs no script when it is installed', async () => {
+    const installed = join(project, 'node_modules/leia');
+    const manifest = JSON.parse(await readFile(join(installed, 'package.json'), 'utf8'));
+    for (const script of ['preinstall', 'install', 'postinstall', 'prepare']) {
+      expect(manifest.scripts).not.toHaveProperty(script);
+    }
+    // With it, npm would compile by itself; from an old lock file even though `gypfile` is false.
+    expect(manifest.gypfile).toBe(false);
+    expect(await readdir(installed)).not.toContain('binding.gyp');
   });
 
   test('computes', async () => {
@@ -146,13 +122,13 @@ describe.each([
        const { output } = ops.matmul({ a, b: a, transposeB: true });
        console.log([...(await output.read())].join());
        const loaded = process.report.getReport().sharedObjects;
-       console.log(loaded.filter((name) => name.endsWith('leia.node')).join());`,
+       console.log(loaded.filter((name) => name.endsWith('.node') && name.includes('leia')).join());`,
     );
     const { stdout } = await run('node', [script], { cwd: project, env });
     const installed = join(project, 'node_modules/leia');
     expect(stdout.trim().split('\n')).toEqual([
       '5,11,11,25',
-      join(installed, 'prebuilds/linux-x64/leia.node'),
+      join(installed, 'prebuilds/linux-x64/leia.glibc.node'),
     ]);
     const addons = (await filesIn(installed)).filter((name) => name.endsWith('.node'));
     expect(addons).toHaveLength(1);
@@ -169,6 +145,48 @@ describe.each([
     expect(doctor.stdout).toMatch(/compiler +none of/);
   });
 
+  test('says what to do on a system with another C library', async () => {
+    const doctor = run('npx', ['--no-install', 'leia', 'doctor'], {
+      cwd: project,
+      env: { ...env, LIBC: 'musl' },
+    });
+    await expect(doctor).rejects.toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/libc=musl.*'npx leia build' compiles it/),
+    });
+  });
+
+  test('says what compiling it needs', async () => {
+    const build = run('npx', ['--no-install', 'leia', 'build'], { cwd: project, env });
+    await expect(build).rejects.toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/^leia: building needs c\+\+ or .*cmake on PATH/),
+    });
+  });
+
+  test('has operations that need no other package', async () => {
+    const modules = join(project, 'node_modules');
+    const others = (await readdir(modules)).filter(
+      (name) => !['leia', 'node-gyp-build', '.bin'].includes(name),
+    );
+    expect(others).toContain('tokenizers');
+    const away = join(project, 'away');
+    await mkdir(away);
+    for (const name of others) await rename(join(modules, name), join(away, name));
+    try {
+      const script = join(project, 'operations.js');
+      await writeFile(
+        script,
+        `import { ops, Tensor } from 'leia/ops';
+         console.log([...(await ops.fill({ output: Tensor.empty([2]), value: 3 }).output.read())].join());`,
+      );
+      const { stdout } = await run('node', [script], { cwd: project, env });
+      expect(stdout).toBe('3,3\n');
+    } finally {
+      for (const name of others) await rename(join(away, name), join(modules, name));
+    }
+  });
+
   test('holds the sources to build from and the sample, and no tests', async () => {
     const installed = join(project, 'node_modules/leia');
     const names = await readdir(installed);
@@ -182,6 +200,18 @@ describe.each([
 });
 
 if (isFull) {
+  test('leia build compiles the core of an installed package', async () => {
+    const project = await mkdtemp(join(folder, 'build-'));
+    await writeFile(join(project, 'package.json'), '{ "private": true, "type": "module" }');
+    await run('npm', ['install', tarball, '--no-audit', '--no-fund'], { cwd: project });
+    const { stdout } = await run('npx', ['--no-install', 'leia', 'build', '--no-cuda'], {
+      cwd: project,
+    });
+    expect(stdout).toMatch(/\[ *\d+(%|\/\d+)\]/);
+    const doctor = await run('npx', ['--no-install', 'leia', 'doctor'], { cwd: project });
+    expect(doctor.stdout).toMatch(/native core +works: .*built on this machine/);
+  });
+
   test('cmake-js builds from the same description', async () => {
     // Configuring is enough to see that it does: the compilation is the one of above.
     const out = join(folder, 'cmake-js');

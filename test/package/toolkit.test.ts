@@ -1,5 +1,6 @@
 // The build takes one CUDA toolkit, whole: compiler, headers and runtime of the same version. Configuring is enough to see it.
 import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -34,9 +35,13 @@ async function fakeToolkit(name: string, compiler: string, headers: number): Pro
 }
 
 /** What CMake says when it configures with these variables. */
-async function configure(name: string, variables: Record<string, string>): Promise<string> {
+async function configure(
+  name: string,
+  variables: Record<string, string>,
+  settings: readonly string[] = [],
+): Promise<string> {
   const env = { ...process.env, CUDA_HOME: '', CUDA_PATH: '', ...variables };
-  const args = ['-S', root, '-B', join(folder, `${name}-build`)];
+  const args = ['-S', root, '-B', join(folder, `${name}-build`), ...settings];
   const { stdout, stderr } = await new Promise<{ stdout: string; stderr: string }>((done) => {
     execFile('cmake', args, { env }, (_, stdout, stderr) => done({ stdout, stderr }));
   });
@@ -62,4 +67,15 @@ test.each(['CUDA_HOME', 'CUDA_PATH'])('%s without a compiler is an error', async
   const nowhere = join(folder, 'nowhere');
   const said = await configure(variable, { [variable]: nowhere });
   expect(said).toContain(`${variable} is ${nowhere}, where there is no bin/nvcc`);
+});
+
+test('CUDA kernels that are required and cannot be built are an error, otherwise they are left out', async () => {
+  const folders = [...(process.env.PATH ?? '').split(':'), '/usr/local/cuda/bin'];
+  // Folders that CMake must not look into, as if there were no nvcc.
+  const hidden = folders.filter((path) => existsSync(join(path, 'nvcc'))).join(';');
+  const hide = `-DCMAKE_IGNORE_PATH=${hidden}`;
+  const required = await configure('required', {}, [hide, '-DLEIA_CUDA=REQUIRED']);
+  expect(required).toContain('No CUDA compiler: nvcc is neither on PATH nor in /usr/local/cuda');
+  const optional = await configure('optional', {}, [hide]);
+  expect(optional).toContain('the addon gets the CPU kernels only');
 });
