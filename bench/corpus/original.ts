@@ -116,7 +116,16 @@ function runOriginal() {
 function runOurs() {
   rmSync(at('dataset'), { recursive: true, force: true });
   return timed('leia prepare', process.execPath, [
-    ...['--import', 'tsx', join(root, 'lib/cli/main.ts'), 'prepare', '--lists', 'drop'],
+    ...[
+      '--import',
+      'tsx',
+      join(root, 'lib/cli/main.ts'),
+      'prepare',
+      '--lists',
+      'drop',
+      '--scripts',
+      'plain',
+    ],
     ...['--dump', at('wiki.xml.bz2'), '--langlinks', at('names.sql'), '--language', 'xx'],
     ...['--tokenizer', values.tokenizer, '--output', at('dataset')],
   ]);

@@ -2,20 +2,19 @@ import { basename, dirname } from 'node:path';
 import type { Command } from 'commander';
 import { z } from 'zod';
 import { extractText } from '../corpus/dataset/extract-text.ts';
+import { defaultReading } from '../corpus/wikitext/extract.ts';
 import { removeTemporaries, writeFileAtomically } from '../system/files.ts';
 import { lockFile } from '../system/lock.ts';
 import { interruptible } from './interrupt.ts';
 import { addSettings, readSettings } from './options.ts';
 import { formatBytes, warn } from './progress.ts';
+import { readingSettings } from './reading-settings.ts';
 import { StageProgress } from './stage-progress.ts';
 
 const schema = z.strictObject({
   dump: z.string().describe('MediaWiki pages-articles XML: .bz2 (also multistream), .gz or plain'),
   output: z.string().describe('the JSON Lines file; it appears only when it is complete'),
-  lists: z
-    .enum(['keep', 'drop'])
-    .default('keep')
-    .describe('items of lists: keep them as text, or drop them'),
+  ...readingSettings(defaultReading),
   workers: z
     .int()
     .positive()
@@ -27,7 +26,7 @@ const schema = z.strictObject({
 });
 
 const example = `
-Each line is an article, {"title": …, "text": …, "anchors": [{"start": …, "end": …, "target": …}, …]}: offsets in code
+Each line is an article that has text, {"title": …, "text": …, "anchors": [{"start": …, "end": …, "target": …}, …]}: offsets in code
 points, the target is the title that the link names.
 
 Example:

@@ -2,14 +2,16 @@ import type { Command } from 'commander';
 import { z } from 'zod';
 import { prepareText } from '../corpus/dataset/annotated-text.ts';
 import type { PrepareStage } from '../corpus/dataset/make-dataset.ts';
-import { prepare } from '../corpus/dataset/prepare.ts';
+import { prepare, preparedReading } from '../corpus/dataset/prepare.ts';
 import type { NameSource } from '../corpus/names/name-source.ts';
+import { readingOf } from '../corpus/wikitext/extract.ts';
 import { LeiaError } from '../system/error.ts';
 import { Tokenizer } from '../tokenizer/tokenizer.ts';
 import { formatStatistics } from './data.ts';
 import { interruptible } from './interrupt.ts';
 import { addSettings, readSettings } from './options.ts';
 import { warn } from './progress.ts';
+import { readingSettings } from './reading-settings.ts';
 import { StageProgress } from './stage-progress.ts';
 
 const schema = z.strictObject({
@@ -34,10 +36,7 @@ const schema = z.strictObject({
   titles: z.string().optional().describe('English names from a table: title, tab, name'),
   tokenizer: z.string().describe('folder with tokenizer.json, usually that of the model'),
   output: z.string().describe('where the dataset goes'),
-  lists: z
-    .enum(['keep', 'drop'])
-    .default('keep')
-    .describe('items of lists: keep them as text, or drop them as the paper did'),
+  ...readingSettings(preparedReading),
   shardSize: z
     .number()
     .positive()
@@ -84,7 +83,7 @@ export function registerPrepare(program: Command): void {
 }
 
 async function run(settings: Settings): Promise<void> {
-  const { language, output, lists, shardSize, workers } = settings;
+  const { language, output, shardSize, workers } = settings;
   const input = inputOf(settings);
   const tokenizer = await Tokenizer.load(settings.tokenizer);
   const progress = new StageProgress(prepareStages);
@@ -99,7 +98,7 @@ async function run(settings: Settings): Promise<void> {
     const work =
       'text' in input
         ? prepareText({ ...common, ...input })
-        : prepare({ ...common, ...input, lists });
+        : prepare({ ...common, ...input, ...readingOf(settings) });
     return work.finally(() => progress.done());
   });
   console.log(formatStatistics(manifest));

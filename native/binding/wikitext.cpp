@@ -21,8 +21,11 @@ using corpus::JsonLine;
 using corpus::wikitext::ArticleLink;
 using corpus::wikitext::ArticleReader;
 using corpus::wikitext::Characters;
+using corpus::wikitext::Decoding;
 using corpus::wikitext::Lists;
 using corpus::wikitext::Passage;
+using corpus::wikitext::ReadingOptions;
+using corpus::wikitext::Scripts;
 
 // Numbers of a link: start, end, length of its target in UTF-16 units.
 constexpr size_t kLinkNumbers = 3;
@@ -71,7 +74,7 @@ class JsWikitextReader : public Napi::ObjectWrap<JsWikitextReader> {
                         InstanceMethod<&JsWikitextReader::lines_size>("linesSize"),
                         InstanceMethod<&JsWikitextReader::take_lines>("takeLines")});
   }
-  // new NativeWikitextReader(properties: Uint8Array, capitals: Uint32Array, keepLists, resolve)
+  // new NativeWikitextReader(properties: Uint8Array, capitals: Uint32Array, options, resolve)
   explicit JsWikitextReader(const Napi::CallbackInfo& info) : ObjectWrap(info) {
     guarded(info, [&] {
       Arguments arguments(info, "wikitext");
@@ -81,7 +84,7 @@ class JsWikitextReader : public Napi::ObjectWrap<JsWikitextReader> {
           list.IsTypedArray() && list.As<Napi::TypedArray>().TypedArrayType() == napi_uint32_array;
       require(fits, "wikitext: expected the capitals as a Uint32Array");
       Napi::Uint32Array capitals = list.As<Napi::Uint32Array>();
-      const bool keep = arguments.boolean("keepLists");
+      const ReadingOptions options = options_of(arguments.value());
       const Napi::Value resolve = arguments.value();
       require(resolve.IsFunction(), "wikitext: expected a function that resolves targets");
       require(properties.ElementLength() == Characters::kCount, "wikitext: expected properties of ",
@@ -89,14 +92,33 @@ class JsWikitextReader : public Napi::ObjectWrap<JsWikitextReader> {
       resolve_ = Napi::Persistent(resolve.As<Napi::Function>());
       reader_ = std::make_unique<ArticleReader>(
           std::span<const uint8_t>(properties.Data(), properties.ElementLength()),
-          std::span<const uint32_t>(capitals.Data(), capitals.ElementLength()),
-          keep ? Lists::kKeep : Lists::kDrop,
+          std::span<const uint32_t>(capitals.Data(), capitals.ElementLength()), options,
           [this](std::string_view target) { return ask(target); });
       return info.Env().Undefined();
     });
   }
 
  private:
+  // See NativeReadingOptions in lib/corpus/wikitext/native.ts.
+  static ReadingOptions options_of(const Napi::Value& value) {
+    require(value.IsObject(), "wikitext: expected the options as an object");
+    const Napi::Object given = value.As<Napi::Object>();
+    const auto flag = [&given](const char* name) { return given.Get(name).ToBoolean().Value(); };
+    const std::string scripts = given.Get("scripts").ToString().Utf8Value();
+    ReadingOptions options;
+    options.lists = flag("keepLists") ? Lists::kKeep : Lists::kDrop;
+    options.decoding = flag("decodeTwice") ? Decoding::kTwice : Decoding::kOnce;
+    if (scripts == "unicode") {
+      options.scripts = Scripts::kUnicode;
+    } else if (scripts == "signs") {
+      options.scripts = Scripts::kSigns;
+    } else {
+      require(scripts == "plain", "wikitext: expected scripts to be plain, unicode or signs, got ",
+              scripts);
+    }
+    return options;
+  }
+
   std::string ask(std::string_view target) {
     const Napi::HandleScope scope(Env());
     const auto written = Napi::String::New(Env(), target.data(), target.size());
@@ -154,6 +176,7 @@ class JsWikitextReader : public Napi::ObjectWrap<JsWikitextReader> {
       const Passage passage = read(arguments);
       const Napi::Value name = arguments.value();
       require(name.IsString(), "wikitext: expected the title as a string");
+      if (reader_->text().empty()) return number(info.Env(), passage.unclosed);
       const std::u16string title = name.As<Napi::String>().Utf16Value();
       size_t units = title.size() + reader_->text().size();
       for (const ArticleLink& link : reader_->links()) units += link.target.size();
@@ -205,7 +228,8 @@ class JsWikitextReader : public Napi::ObjectWrap<JsWikitextReader> {
 // decodeEntities(text: string): its character references replaced.
 Napi::Value decode_entities(Arguments& arguments) {
   const std::string text = arguments.string("the text");
-  return Napi::String::New(arguments.env(), corpus::wikitext::decode_entities(text));
+  return Napi::String::New(arguments.env(),
+                           corpus::wikitext::decode_entities(text, Decoding::kTwice));
 }
 
 }  // namespace

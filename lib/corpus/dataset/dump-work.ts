@@ -10,7 +10,7 @@ import { normaliseTitle } from '../dump/title.ts';
 import { englishName } from '../names/english-name.ts';
 import { type SharedTitles, TitleIndex } from '../names/title-index.ts';
 import type { Article } from '../wikitext/article.ts';
-import { ArticleExtractor, type Lists } from '../wikitext/extract.ts';
+import { ArticleExtractor, type Reading } from '../wikitext/extract.ts';
 import {
   type ArticleBatch,
   ArticleEncoder,
@@ -33,14 +33,14 @@ export interface TitleJob extends Source {
 
 export interface ArticleJob extends Source {
   kind: 'articles';
-  lists: Lists;
+  reading: Reading;
   titles: SharedTitles;
   tokenizer: SharedTokenizer;
 }
 
 export interface TextJob extends Source {
   kind: 'text';
-  lists: Lists;
+  reading: Reading;
 }
 
 export type DumpJob = TitleJob | ArticleJob | TextJob;
@@ -54,7 +54,7 @@ export interface TitleBatch {
   byPage: [id: number, title: string][];
 }
 
-/** Articles as lines of JSON in UTF-8: title, text, anchors. */
+/** The articles that have text, as lines of JSON in UTF-8: title, text, anchors. */
 export interface TextBatch {
   articles: number;
   lines: Uint8Array<ArrayBuffer>;
@@ -74,7 +74,7 @@ export async function startWork(job: DumpJob, loaded?: Tokenizer): Promise<Work<
       return { result, transfer: [], spent: [batch.bytes.buffer] };
     };
   }
-  const extractor = new ArticleExtractor(siteinfo, { lists: job.lists });
+  const extractor = new ArticleExtractor(siteinfo, job.reading);
   if (job.kind === 'text') return async (batch) => textOf(batch, source, extractor);
   const index = new TitleIndex(job.titles);
   const encoder = new ArticleEncoder(loaded ?? (await openShared(job.tokenizer)));
@@ -106,9 +106,11 @@ function textOf(
   extractor: ArticleExtractor,
 ): Done<TextBatch> {
   const pages = articlePages({ bytes, start }, source);
-  const oddities = pages.flatMap((page) => extractor.writeLine(page) ?? []);
+  const outcomes = pages.map((page) => extractor.writeLine(page));
+  const oddities = outcomes.flatMap(({ oddity }) => oddity ?? []);
   const lines = extractor.takeLines(new Uint8Array(bytes.buffer));
-  const result = { articles: pages.length, lines, oddities };
+  const articles = outcomes.filter(({ written }) => written).length;
+  const result = { articles, lines, oddities };
   const spent = lines.buffer === bytes.buffer ? [] : [bytes.buffer];
   return { result, transfer: [lines.buffer], spent };
 }

@@ -5,15 +5,13 @@ import { basename } from 'node:path';
 import { LeiaError } from '../../system/error.ts';
 import { fileError } from '../../system/files.ts';
 import { openBatches } from '../dump/dump.ts';
-import type { Lists } from '../wikitext/extract.ts';
+import { type ExtractOptions, readingOf } from '../wikitext/extract.ts';
 import { dumpWorkers, type TextBatch, workOn } from './dump-work.ts';
 import type { ByteProgress } from './make-dataset.ts';
 
-export interface ExtractTextOptions {
+export interface ExtractTextOptions extends ExtractOptions {
   /** MediaWiki `pages-articles` XML: .bz2, .gz or plain. */
   dump: string;
-  /** Whether items of lists are text. Default `keep`. */
-  lists?: Lists;
   /** Threads to read pages with; the text does not depend on it. Default: one a core. */
   workers?: number;
   signal?: AbortSignal;
@@ -24,7 +22,7 @@ export interface ExtractTextOptions {
 }
 
 /**
- * The articles of a dump in their order, as lines of JSON in UTF-8: `title`, `text`, and `anchors` with `start` and
+ * The articles of a dump that have text, in their order, as lines of JSON in UTF-8: `title`, `text`, and `anchors` with `start` and
  * `end` in code points and the `target`, a title before redirects are followed. Each piece is valid until the next
  * one is asked for.
  *
@@ -33,7 +31,7 @@ export interface ExtractTextOptions {
 export async function* extractText(
   options: ExtractTextOptions,
 ): AsyncGenerator<Pick<TextBatch, 'articles' | 'lines'>, void, undefined> {
-  const { dump, lists = 'keep', workers = availableParallelism(), signal } = options;
+  const { dump, workers = availableParallelism(), signal } = options;
   const progress: ByteProgress = { done: 0, total: await sizeOf(dump) };
   const onRead = (done: number): void => {
     progress.done = done;
@@ -41,7 +39,8 @@ export async function* extractText(
   const pool = dumpWorkers(workers);
   try {
     const { siteinfo, batches, reclaim } = await openBatches(dump, { onRead });
-    const job = { kind: 'text', file: basename(dump), siteinfo, lists } as const;
+    const reading = readingOf(options);
+    const job = { kind: 'text', file: basename(dump), siteinfo, reading } as const;
     let done = 0;
     for await (const { articles, lines, oddities } of workOn(batches(), job, pool, reclaim)) {
       for (const oddity of oddities) options.onWarning?.(oddity);

@@ -11,7 +11,7 @@ import type { Siteinfo } from '../dump/siteinfo.ts';
 import { type NameSource, readings, readNamesInto } from '../names/name-source.ts';
 import { TitleIndexBuilder } from '../names/title-index.ts';
 import { wikipediaSite } from '../names/wikipedia-site.ts';
-import type { Lists } from '../wikitext/extract.ts';
+import { defaultReading, type ExtractOptions, readingOf } from '../wikitext/extract.ts';
 import { dumpWorkers, workOn } from './dump-work.ts';
 import type { PrepareCounts } from './encode-articles.ts';
 import {
@@ -24,12 +24,14 @@ import {
 } from './make-dataset.ts';
 import { shareTokenizer } from './threads.ts';
 
-export interface PrepareOptions extends DatasetOptions {
+/** The method of the paper decodes character references twice. */
+export const preparedReading = { ...defaultReading, references: 'twice' } as const;
+
+/** How pages are read is `preparedReading`, but for what is said. */
+export interface PrepareOptions extends DatasetOptions, ExtractOptions {
   /** MediaWiki `pages-articles` XML: .bz2, .gz or plain. */
   dump: string;
   names: NameSource;
-  /** Whether items of lists are text; the paper's extraction left them out. Default `keep`. */
-  lists?: Lists;
   /** Threads to read pages with; the result does not depend on it. Default: one a core. */
   workers?: number;
   /** XML that a thread works on at a time, in bytes. Default 1 MiB, less if shards are small. */
@@ -44,11 +46,11 @@ export interface PrepareOptions extends DatasetOptions {
  *   folder holds another dataset), `io`, `interrupted`, `execution` (a thread failed).
  */
 export async function prepare(options: PrepareOptions): Promise<Manifest> {
-  const { dump, names, lists = 'keep' } = options;
+  const { dump, names } = options;
   options.onProgress?.('checksums', 0);
   const source = {
     dump: await describeFile(dump, options),
-    lists,
+    ...readingOf(options, preparedReading),
     names: { kind: names.kind, ...(await describeFile(names.path, options)) },
   };
   const bytes = { dump: source.dump.bytes, names: source.names.bytes };
@@ -66,7 +68,8 @@ async function openArticles(
   bytes: { dump: number; names: number },
   pool: WorkerPool,
 ): Promise<Articles> {
-  const { dump, language, names, lists = 'keep', tokenizer, signal, onProgress } = options;
+  const { dump, language, names, tokenizer, signal, onProgress } = options;
+  const reading = readingOf(options, preparedReading);
   const { batchBytes = batchBytesFor(options) } = options;
   const index = new TitleIndexBuilder();
   const { siteinfo, pages, articles } = await readTitles(options, index, bytes.dump, pool);
@@ -105,7 +108,7 @@ async function openArticles(
     async *batches(position) {
       const { batches, reclaim } = await openBatches(dump, { batchBytes, onRead });
       const shared = shareTokenizer(tokenizer);
-      const job = { kind: 'articles', file, siteinfo, lists, titles, tokenizer: shared } as const;
+      const job = { kind: 'articles', file, siteinfo, reading, titles, tokenizer: shared } as const;
       yield* workOn(batches(position), job, pool, reclaim, tokenizer);
     },
     total: articles,

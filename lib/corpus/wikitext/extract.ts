@@ -12,9 +12,34 @@ import type { NativeWikitextReader, WikitextAddon } from './native.ts';
 /** `*`, `#` and `;` lines: text of their own, or left out as WikiExtractor does. */
 export type Lists = 'keep' | 'drop';
 
-export interface ExtractOptions {
-  /** Default `keep`. */
-  lists?: Lists;
+/**
+ * How often character references are decoded: once, as the wiki does it, or twice, as in the data of LEIA's authors,
+ * where `&amp;nbsp;` is a blank.
+ */
+export type References = 'once' | 'twice';
+
+/** What `10<sup>6</sup>` is: `10⁶`, `10^6`, or `106` as in the data of LEIA's authors. */
+export type Scripts = 'unicode' | 'signs' | 'plain';
+
+/** What of a page becomes text, as far as that is a matter of choice. */
+export interface Reading {
+  lists: Lists;
+  references: References;
+  scripts: Scripts;
+}
+export type ExtractOptions = Partial<Reading>;
+
+/** What is chosen where nothing else is said. */
+export const defaultReading: Reading = { lists: 'keep', references: 'once', scripts: 'unicode' };
+
+/** The choices among further options. */
+export function readingOf(options: ExtractOptions, defaults: Reading = defaultReading): Reading {
+  const { lists, references, scripts } = defaults;
+  return {
+    lists: options.lists ?? lists,
+    references: options.references ?? references,
+    scripts: options.scripts ?? scripts,
+  };
 }
 
 /** More than this are no editor's mistakes. */
@@ -28,10 +53,11 @@ export class ArticleExtractor {
 
   constructor(wiki: Siteinfo, options: ExtractOptions = {}) {
     const resolver = new LinkResolver(wiki);
+    const { lists, references, scripts } = readingOf(options);
     this.#reader = new (addon<WikitextAddon>().NativeWikitextReader)(
       characterProperties(),
       capitalsOf(wiki),
-      options.lists !== 'drop',
+      { keepLists: lists === 'keep', decodeTwice: references === 'twice', scripts },
       (target) => resolver.resolve(target),
     );
   }
@@ -50,10 +76,16 @@ export class ArticleExtractor {
 
   /**
    * Writes the same as a line of JSON in UTF-8, `{"title":…,"text":…,"anchors":[{"start":…,"end":…,"target":…},…]}`,
-   * which `takeLines` gives later. Returns a warning if something about the page is odd.
+   * which `takeLines` gives later, unless the page has no text. Tells whether it did, and with a warning if something
+   * about the page is odd.
    */
-  writeLine({ title, wikitext }: Pick<Page, 'title' | 'wikitext'>): string | undefined {
-    return oddityOf(title, wikitext, this.#reader.writeLine(wikitext, title));
+  writeLine({ title, wikitext }: Pick<Page, 'title' | 'wikitext'>): {
+    written: boolean;
+    oddity: string | undefined;
+  } {
+    const size = this.#reader.linesSize();
+    const oddity = oddityOf(title, wikitext, this.#reader.writeLine(wikitext, title));
+    return { written: this.#reader.linesSize() > size, oddity };
   }
 
   /** All lines written since the last call: in `room` if they fit there, or else in memory of their own. */

@@ -21,12 +21,24 @@ export interface NativeWikitextReader {
     unclosed: number;
     steps: number;
   };
-  /** Adds the bytes of `${JSON.stringify({ title, text, anchors })}\n` of the same to the lines; returns `unclosed`. */
+  /**
+   * Adds the bytes of `${JSON.stringify({ title, text, anchors })}\n` of the same to the lines, or nothing if there
+   * is no text; returns `unclosed`.
+   */
   writeLine(wikitext: Uint8Array, title: string): number;
   /** Bytes of all lines since they were last taken. */
   linesSize(): number;
   /** Takes them; `lines` is as long as they are. */
   takeLines(lines: Uint8Array): void;
+}
+
+/** What of a page becomes text, as far as that is a matter of choice. */
+export interface NativeReadingOptions {
+  keepLists: boolean;
+  /** Whether `&amp;nbsp;` is a blank. */
+  decodeTwice: boolean;
+  /** Superscripts and subscripts of digits: like other text, in Unicode's own characters, or after `^` and `_`. */
+  scripts: 'plain' | 'unicode' | 'signs';
 }
 
 export interface WikitextAddon {
@@ -38,7 +50,7 @@ export interface WikitextAddon {
   NativeWikitextReader: new (
     properties: Uint8Array,
     capitals: Uint32Array,
-    keepLists: boolean,
+    options: NativeReadingOptions,
     resolve: (target: string) => LinkTarget,
   ) => NativeWikitextReader;
 }

@@ -3,11 +3,12 @@
 namespace leia::corpus::wikitext {
 
 ArticleReader::ArticleReader(std::span<const uint8_t> properties,
-                             std::span<const uint32_t> capitals, Lists lists, LinkTargets::Ask ask)
+                             std::span<const uint32_t> capitals, const ReadingOptions& options,
+                             LinkTargets::Ask ask)
     : characters_(properties),
       targets_(characters_, capitals, std::move(ask)),
-      reader_(characters_, targets_),
-      paragraphs_(characters_, lists) {}
+      reader_(characters_, targets_, options.decoding, options.scripts),
+      paragraphs_(characters_, options.lists) {}
 
 Passage ArticleReader::read(std::string_view wikitext) {
   links_.clear();

@@ -20,6 +20,13 @@ struct ArticleLink {
   std::string_view target;
 };
 
+// What of a page becomes text is in part a matter of choice.
+struct ReadingOptions {
+  Lists lists = Lists::kKeep;
+  Decoding decoding = Decoding::kOnce;
+  Scripts scripts = Scripts::kPlain;
+};
+
 class ArticleReader {
  public:
   // Longer texts are not read: offsets are of 32 bits.
@@ -27,7 +34,7 @@ class ArticleReader {
 
   // See Characters and LinkTargets.
   ArticleReader(std::span<const uint8_t> properties, std::span<const uint32_t> capitals,
-                Lists lists, LinkTargets::Ask ask);
+                const ReadingOptions& options, LinkTargets::Ask ask);
   ArticleReader(const ArticleReader&) = delete;
   ArticleReader& operator=(const ArticleReader&) = delete;
 

@@ -1,16 +1,8 @@
 #include "corpus/wikitext/elements.h"
 
-#include <algorithm>
-
-#include "corpus/wikitext/entities.h"
-
 namespace leia::corpus::wikitext {
 
 namespace {
-
-// A tag in text without markup counts as an editor's mistake if its attributes are no longer than
-// this, in UTF-16 units.
-constexpr size_t kLongestAttributes = 60;
 
 std::string_view between(const char* start, const char* end) {
   return {start, static_cast<size_t>(end - start)};
@@ -27,46 +19,6 @@ std::string_view find_end_tag(std::string_view text, std::string_view name,
     if (close < end && *close == '>') return between(start, close + 1);
   }
   return {};
-}
-
-// How much of the beginning of `text` is markup: whole links, templates and tags in nowiki are
-// mostly an editor's mistake.
-size_t accidental_markup(std::string_view text) {
-  const char sign = text.front();
-  if (sign == '[' || sign == ']') return text.substr(1).starts_with(sign) ? 2 : 0;
-  if (sign != '<') {
-    const size_t row = std::min(text.find_first_not_of(sign), text.size());
-    return row >= (sign == '\'' ? 3 : 2) ? row : 0;
-  }
-  const size_t name = text.substr(1).starts_with('/') ? 2 : 1;
-  const auto* attributes =
-      std::find_if_not(text.begin() + std::min(name, text.size()), text.end(), is_ascii_letter);
-  const auto start = static_cast<size_t>(attributes - text.begin());
-  if (start <= name) return 0;
-  const size_t close = text.find_first_of("<>", start);
-  if (close == std::string_view::npos || text[close] == '<') return 0;
-  return utf16_length(text.substr(start, close - start)) <= kLongestAttributes ? close + 1 : 0;
-}
-
-// The content of nowiki as text.
-std::string literal_text(std::string_view content) {
-  std::string text;
-  while (!content.empty()) {
-    const size_t plain = std::min(content.find_first_of("[]{}'<"), content.size());
-    text += content.substr(0, plain);
-    content.remove_prefix(plain);
-    if (content.empty()) break;
-    const size_t markup = accidental_markup(content);
-    if (markup == 0) text += content.front();
-    content.remove_prefix(std::max<size_t>(markup, 1));
-  }
-  std::string quoted;
-  for (size_t i = 0; i < text.size(); ++i) {
-    const bool italic = text[i] == '\'' && i + 1 < text.size() && text[i + 1] == '\'';
-    quoted += italic ? '"' : text[i];
-    i += italic;
-  }
-  return decode_entities(quoted);
 }
 
 }  // namespace
@@ -91,7 +43,7 @@ Elements::Element Elements::read(const Tag& tag, const char* end) {
 std::string_view Elements::text_of(std::string_view content, TagAction action) {
   if (action == TagAction::kDrop) return {};
   if (action == TagAction::kLiteral) {
-    text_ = literal_text(content);
+    text_ = decode_entities(content, decoding_);
     return text_;
   }
   ++formula_count_;

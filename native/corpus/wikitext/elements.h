@@ -9,13 +9,15 @@
 #include <unordered_set>
 
 #include "corpus/wikitext/characters.h"
+#include "corpus/wikitext/entities.h"
 #include "corpus/wikitext/tags.h"
 
 namespace leia::corpus::wikitext {
 
 class Elements {
  public:
-  explicit Elements(const Characters& characters) : characters_(characters) {}
+  Elements(const Characters& characters, Decoding decoding)
+      : characters_(characters), decoding_(decoding) {}
 
   // Begins a page.
   void begin();
@@ -31,6 +33,7 @@ class Elements {
   std::string_view text_of(std::string_view content, TagAction action);
 
   const Characters& characters_;
+  const Decoding decoding_;
   std::unordered_map<std::string, size_t> formulas_;  // their numbers by their content
   size_t formula_count_ = 0;
   std::unordered_set<std::string> endless_;  // names whose last end tag has been passed

@@ -138,14 +138,14 @@ std::optional<Entity> written_twice(std::string_view text) {
 
 }  // namespace
 
-std::optional<Entity> entity_at(std::string_view text) {
+std::optional<Entity> entity_at(std::string_view text, Decoding decoding) {
   const size_t semicolon = text.substr(0, kMostBytes).find(';');
   if (semicolon == std::string_view::npos || semicolon < 2) return std::nullopt;
   const std::string_view body = text.substr(1, semicolon - 1);
   const auto point = body.front() == '#' ? numbered(body) : named(body);
   if (!point) return std::nullopt;
   const size_t size = semicolon + 1;
-  if (*point == '&') {
+  if (*point == '&' && decoding == Decoding::kTwice) {
     const auto inner = written_twice(text.substr(size));
     if (inner) return Entity{inner->point, size + inner->size};
   }
@@ -172,14 +172,14 @@ void append_utf8(uint32_t point, std::string& text) {
   append(0x80 | (point & 0x3f));
 }
 
-std::string decode_entities(std::string_view text) {
+std::string decode_entities(std::string_view text, Decoding decoding) {
   std::string result;
   while (true) {
     const size_t plain = std::min(text.find('&'), text.size());
     result += text.substr(0, plain);
     text.remove_prefix(plain);
     if (text.empty()) return result;
-    const auto entity = entity_at(text);
+    const auto entity = entity_at(text, decoding);
     if (entity) {
       append_utf8(entity->point, result);
     } else {

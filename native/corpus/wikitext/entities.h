@@ -16,12 +16,18 @@ struct Entity {
   size_t size;  // of the reference as it is written, in bytes
 };
 
+// How often references are decoded. Decoded twice, `&amp;nbsp;` is a blank, as in the data of
+// LEIA's authors, whose extraction decodes what WikiExtractor has decoded; once, as on the wiki, it
+// is
+// `&nbsp;`.
+enum class Decoding : bool { kOnce, kTwice };
+
 // The reference that `text` begins with, an '&'.
-std::optional<Entity> entity_at(std::string_view text);
+std::optional<Entity> entity_at(std::string_view text, Decoding decoding);
 
 void append_utf8(uint32_t point, std::string& text);
 
 // All character references of a text replaced, in one pass.
-std::string decode_entities(std::string_view text);
+std::string decode_entities(std::string_view text, Decoding decoding);
 
 }  // namespace leia::corpus::wikitext

@@ -43,6 +43,7 @@ struct OpenLink {
   Target target;
   Name written;
   bool opaque;     // a template stood in the target, so where it leads is unknown
+  bool captioned;  // an image whose parameters are over
   uint32_t links;  // finished before this one began
 };
 
@@ -80,11 +81,19 @@ class OpenFrames {
     return in(FrameKind::kLink) && frames_.back().link.target.kind == TargetKind::kUnread;
   }
 
+  // Whether the innermost frame is an image or a category, past its target.
+  bool in_hidden() const {
+    return in(FrameKind::kLink) && frames_.back().link.target.kind == TargetKind::kHidden;
+  }
+
   // Opens a frame at this place of the pieces.
   Frame& push(FrameKind kind, uint32_t start);
   Frame pop();
-  // Closes the top frame although its end is missing; its content stays as text.
+  // Closes the top frame although its end is missing; its content stays as text, but for the
+  // parameters of an image.
   void abandon();
+  // Whether the pieces from here on are a parameter of an image, `thumb` or `alt=…`.
+  bool is_parameter(uint32_t start) const;
   // Closes what cannot continue in the next line, which begins with this byte, or -1 at the end of
   // the text.
   void end_line(int following);

@@ -19,6 +19,9 @@ constexpr size_t kTailUnits = 20;
 constexpr std::u32string_view kSentenceEnds =
     U".!?\u2026:;\u3002\uff0e\uff01\uff1f\uff1a\uff1b\u061f\u06d4\u0964\u0965\u1362\u0589";
 
+// The end of a table, which text may follow.
+constexpr std::string_view kTableEnd = "|}";
+
 // Signs that are no word at a line's start, beside blanks.
 constexpr std::u32string_view kLineMarks = U"*#:;,\u3001\u060c\uff0c";
 
@@ -60,6 +63,9 @@ void Paragraphs::make(const Passage& passage, const Pieces& pieces) {
   line_links_.clear();
   line_offset_ = 0;
   table_offset_ = std::numeric_limits<size_t>::max();
+  template_offset_ = table_offset_;
+  literal_ = false;
+  after_row_ = false;
   next_link_ = 0;
   open_ = Open::kNone;
 
@@ -67,8 +73,10 @@ void Paragraphs::make(const Passage& passage, const Pieces& pieces) {
   for (uint32_t place = 0; place < pieces.length(); ++place) {
     if (place >= link_place) link_place = pass_links(place);
     if (place == passage.open_table) table_offset_ = line_offset_ + line_.end - line_.start;
+    if (place == passage.open_template) template_offset_ = line_offset_ + line_.end - line_.start;
     const std::string_view piece = pieces.at(place);
     if (piece.empty()) continue;
+    if (line_.end == line_.start) literal_ = pieces.is_foreign(place);
     if (pieces.is_line_break(place)) {
       end_line();
     } else if (pieces.is_foreign(place)) {
@@ -130,15 +138,20 @@ void Paragraphs::end_line() {
   // A link that crosses lines is cut at the end of the first.
   if (open_ == Open::kOpen) cut_link(pieces_->links()[next_link_].target);
   in_table_ = line_offset_ >= table_offset_;
+  in_template_ = line_offset_ >= template_offset_;
   line_offset_ += line_.end - line_.start + 1;
-  if (line_.end > line_.start) line(line_);
+  if (line_.end > line_.start) {
+    line(line_);
+  } else {
+    after_row_ = false;
+  }
   line_ = {next_start(), next_start()};
   line_links_.clear();
   if (open_ == Open::kOpen) link_start_ = line_.end;
 }
 
 void Paragraphs::line(Span line) {
-  if (text_[line.start] != '=') return paragraph(line);
+  if (text_[line.start] != '=' || literal_) return paragraph(line);
   const size_t level = heading_level(line);
   if (level > 0) return heading(level, {line.start + level, trim(line).end - level});
   const Span title = broken_heading(line);
@@ -192,8 +205,9 @@ void Paragraphs::drop_headings(size_t level) {
 }
 
 void Paragraphs::paragraph(Span line) {
-  if (is_of_table(line)) return;
-  const char first = line.start < line.end ? text_[line.start] : ' ';
+  after_row_ = !literal_ && is_of_table(line);
+  if (after_row_) return;
+  const char first = line.start < line.end && !literal_ ? text_[line.start] : ' ';
   const bool listed = first == '*' || first == '#' || first == ';';
   if (listed && lists_ == Lists::kDrop) return;
   const size_t start = text_start(line);
@@ -203,20 +217,36 @@ void Paragraphs::paragraph(Span line) {
   write(part);
 }
 
-// Whether a line is the rest of a table.
+// Whether a line is the rest of a table, or of the list of a template's arguments.
 bool Paragraphs::is_of_table(Span line) const {
   const std::string_view rest = view(trim(line));
   if (rest.starts_with('!')) return in_table_;
-  return rest.starts_with('|') || rest.starts_with("{|");
+  if (rest.starts_with("{|")) return true;
+  if (!rest.starts_with('|')) return false;
+  if (rest.starts_with(kTableEnd)) return rest == kTableEnd;
+  // Tables may begin in a template, so that their first line is not seen.
+  return in_table_ || in_template_ || after_row_ || is_row(rest);
+}
+
+// Whether a line that begins with a '|' is part of a table, whatever stands before.
+bool Paragraphs::is_row(std::string_view line) const {
+  if (line.find("||", 2) != std::string_view::npos || line.starts_with("|+")) return true;
+  if (!line.starts_with("|-")) return false;
+  // Attributes follow, or nothing.
+  const size_t sign = line.find('=');
+  const bool attributes = sign != std::string_view::npos && is_ascii_letter(line[sign - 1]);
+  return attributes || !characters_.contains(line, kWord);
 }
 
 // Indentation, list marks, and the dashes of a rule before text are not words.
 size_t Paragraphs::text_start(Span line) const {
+  if (literal_) return line.start;
   const auto skip = [this, end = line.end](size_t at, std::u32string_view signs) {
     const char* text = text_.data();
     return static_cast<size_t>(characters_.skip(text + at, text + end, kBlank, signs) - text);
   };
   size_t at = skip(line.start, kLineMarks);
+  if (view({at, line.end}).starts_with(kTableEnd)) at += kTableEnd.size();
   if (at < line.end && (text_[at] == '=' || text_[at] == '-')) {
     const size_t after = row_end(at, line.end);
     if (after - at >= (text_[at] == '-' ? kRule : 2)) at = after;
@@ -226,6 +256,7 @@ size_t Paragraphs::text_start(Span line) const {
 
 // So are the signs of a heading that is broken over lines.
 size_t Paragraphs::text_end(Span line) const {
+  if (literal_) return line.end;
   const char* begin = text_.data() + line.start;
   const char* at = text_.data() + line.end;
   size_t units = 0;

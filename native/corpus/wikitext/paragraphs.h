@@ -59,6 +59,7 @@ class Paragraphs {
   void drop_headings(size_t level);
   void paragraph(Span line);
   bool is_of_table(Span line) const;
+  bool is_row(std::string_view line) const;
   size_t text_start(Span line) const;
   size_t text_end(Span line) const;
   bool has_link(Span part) const;
@@ -87,10 +88,16 @@ class Paragraphs {
   // The line being read.
   Span line_ = {};
   std::vector<TextLink> line_links_;
-  // Where it begins in the passage, and where the table begins that never ends.
+  // Where it begins in the passage, and where the table and the template begin that never end.
   size_t line_offset_ = 0;
   size_t table_offset_ = 0;
+  size_t template_offset_ = 0;
   bool in_table_ = false;
+  bool in_template_ = false;
+  // Whether it begins with text that is no markup, whatever its signs; whether it follows a row of
+  // a table.
+  bool literal_ = false;
+  bool after_row_ = false;
 
   size_t next_link_ = 0;
   // Whether a link is open, or was cut at the end of its line; and where the open one begins.

@@ -78,7 +78,7 @@ Pieces::Range Pieces::append(std::string_view text) {
 
 void Pieces::push_line_break() {
   // One mark is enough for several line breaks in a row.
-  if (!quotes_.empty() && quotes_.back().length > 0) mark_quotes(length(), 0, Before::kOther);
+  if (!quotes_.empty() && quotes_.back().length > 0) mark_quotes(length(), 0, Before::kWord);
   push_sign(kNewline);
 }
 
@@ -90,7 +90,7 @@ void Pieces::mark_all_quotes(uint32_t start) {
   for (uint32_t place = start; place < length(); ++place) {
     const std::string_view piece = at(place);
     if (is_apostrophes(piece)) {
-      mark_quotes(place, static_cast<uint32_t>(piece.size()), Before::kOther);
+      mark_quotes(place, static_cast<uint32_t>(piece.size()), Before::kWord);
     }
   }
 }

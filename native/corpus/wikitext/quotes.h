@@ -12,9 +12,9 @@ namespace leia::corpus::wikitext {
 
 // What stands before a run in its line.
 enum class Before : uint8_t {
-  kOther,      // nothing, or a blank
-  kOneLetter,  // a character after a blank, or at the start
-  kWord,       // two that are no blanks
+  kBlank,
+  kOneLetter,  // a character after a blank
+  kWord,       // anything else, or nothing
 };
 
 // A run of two or more apostrophes in a line.

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "corpus/wikitext/entities.h"
 #include "corpus/wikitext/tags.h"
 #include "corpus/wikitext/variants.h"
 
@@ -30,13 +29,24 @@ constexpr std::u32string_view kIndentation = U":*#;";
 // So many times the length of the page may be read as targets of links.
 constexpr size_t kMostReadings = 2;
 
+// A link that is broken by the end of a line ends within so many bytes of the next.
+constexpr ptrdiff_t kLongestRest = 400;
+// Superscripts and subscripts of digits are shorter, as they are written. In bytes.
+constexpr size_t kLongestScript = 60;
+
 // The signs of at most so many closing braces end one template or parameter.
 constexpr uint32_t kMostBraces = 3;
 
 }  // namespace
 
-Reader::Reader(const Characters& characters, LinkTargets& targets)
-    : characters_(characters), targets_(targets), open_(pieces_), elements_(characters) {}
+Reader::Reader(const Characters& characters, LinkTargets& targets, Decoding decoding,
+               Scripts scripts)
+    : characters_(characters),
+      targets_(targets),
+      decoding_(decoding),
+      scripts_(scripts),
+      open_(pieces_),
+      elements_(characters, decoding) {}
 
 Passage Reader::read(std::string_view wikitext) {
   pieces_.begin(wikitext);
@@ -112,7 +122,7 @@ void Reader::special() {
 }
 
 void Reader::entity() {
-  const auto found = entity_at({at_, static_cast<size_t>(end_ - at_)});
+  const auto found = entity_at({at_, static_cast<size_t>(end_ - at_)}, decoding_);
   if (!found) return literal();
   std::string text;
   append_utf8(found->point, text);
@@ -136,6 +146,11 @@ const char* Reader::find(std::string_view sign, const char* from) const {
 // --- lines ---
 
 void Reader::newline() {
+  if (open_.in_target() && target_goes_on(at_ + 1)) {
+    pieces_.push_blank();
+    ++at_;
+    return;
+  }
   const int following = at_ + 1 < end_ ? static_cast<uint8_t>(at_[1]) : -1;
   open_.end_line(following);
   line_break();
@@ -144,9 +159,26 @@ void Reader::newline() {
   heading_ = following == '=';
 }
 
+// Whether a link whose target is broken by the end of a line ends in the next one: the wiki shows
+// its brackets, but what was meant is plain, `[[racial laws⏎|laws]]`.
+bool Reader::target_goes_on(const char* line) const {
+  // Else it is another item of a list, a row of a table …
+  if (line == end_ || std::string_view("*#:;={!").find(*line) != std::string_view::npos)
+    return false;
+  if (*line == '|' && std::string_view("-}+").find(line[1]) != std::string_view::npos) return false;
+  const char* most = std::min(end_, line + kLongestRest);
+  bool labelled = false;
+  for (const char* at = line; at < most && *at != '\n' && *at != '['; ++at) {
+    if (*at == ']') return at[1] == ']';
+    if (*at == '|') labelled = true;
+    if (!labelled && std::string_view("{}<").find(*at) != std::string_view::npos) return false;
+  }
+  return false;
+}
+
 // The end of a line, except in a link's label.
 void Reader::line_break() {
-  if (open_.in(FrameKind::kLink)) {
+  if (open_.in(FrameKind::kLink) && !open_.in_hidden()) {
     pieces_.push_blank();
   } else {
     pieces_.push_line_break();
@@ -156,24 +188,23 @@ void Reader::line_break() {
 void Reader::apostrophes() {
   const char* end = end_of_row(at_);
   if (!open_.in_target()) {
-    pieces_.mark_quotes(pieces_.length(), static_cast<uint32_t>(end - at_), before(at_));
+    pieces_.mark_quotes(pieces_.length(), static_cast<uint32_t>(end - at_),
+                        before(at_, end - at_ == 4));
   }
   pieces_.push(at_, end);
   at_ = end;
   line_start_ = false;
 }
 
-// What stands before `at` in its line, in the two units of UTF-16 before it.
-Before Reader::before(const char* at) const {
-  const char* begin = pieces_.source();
-  if (at == begin || at[-1] == '\n') return Before::kOther;
-  const Character last = decode_before(begin, at);
-  if (characters_.has(last.point, kBlank)) return Before::kOther;
-  if (last.point > 0xffff) return Before::kWord;
-  const char* first = at - last.size;
-  if (first == begin || first[-1] == '\n') return Before::kOneLetter;
-  const bool blank = characters_.has(decode_before(begin, first).point, kBlank);
-  return blank ? Before::kOneLetter : Before::kWord;
+// What stands before `at` in its line. MediaWiki looks at two bytes. Of four apostrophes the first
+// is text, and stands before the others.
+Before Reader::before(const char* at, bool after_apostrophe) const {
+  const auto is_blank = [begin = pieces_.source(), at](int distance) {
+    return at - begin >= distance && at[-distance] == ' ';
+  };
+  if (after_apostrophe) return is_blank(1) ? Before::kOneLetter : Before::kWord;
+  if (is_blank(1)) return Before::kBlank;
+  return is_blank(2) && at[-1] != '\n' ? Before::kOneLetter : Before::kWord;
 }
 
 // --- templates and tables ---
@@ -238,8 +269,10 @@ void Reader::pipe() {
   if (line_start_ && is('}', 1) && end_table()) return;
   Frame& top = open_.top();
   if (top.kind == FrameKind::kLink) {
-    if (open_.in_target()) end_target(top);
-    // Of several parts the last is the label.
+    if (open_.in_hidden()) return image_pipe(top.link, top.start);
+    // What follows the first `|` is the label, further ones included.
+    if (!open_.in_target()) return literal();
+    end_target(top);
     pieces_.cut(top.start);
     ++at_;
   } else if (top.kind == FrameKind::kVariant && !top.variant.flagged) {
@@ -247,6 +280,15 @@ void Reader::pipe() {
   } else {
     literal();
   }
+}
+
+// A '|' in an image: parameters come first, and then a caption, which may contain more of it. All
+// of it is dropped when the image ends; if it never does, the wiki shows it as text.
+void Reader::image_pipe(OpenLink& image, uint32_t start) {
+  if (!image.captioned && !open_.is_parameter(start)) image.captioned = true;
+  if (image.captioned) return literal();
+  pieces_.cut(start);
+  ++at_;
 }
 
 // Whether the `|}` here ended a table.
@@ -272,7 +314,7 @@ void Reader::open_bracket() {
   }
   if (after != nullptr) {
     // Also for `[[http://…]]`: a frequent mistake for a single bracket.
-    at_ = after;
+    at_ = std::find_if(after, end_, [](char sign) { return sign != ' ' && sign != '\t'; });
     if (!open_.in(FrameKind::kExternal)) open_.push(FrameKind::kExternal, pieces_.length());
     line_start_ = false;
     return;
@@ -289,7 +331,7 @@ void Reader::open_bracket() {
   // A target cannot contain a link, so the brackets before were no link.
   if (open_.in_target()) open_.abandon();
   const auto links = static_cast<uint32_t>(pieces_.links().size());
-  open_.push(FrameKind::kLink, pieces_.length()).link = {{}, {}, false, links};
+  open_.push(FrameKind::kLink, pieces_.length()).link = {{}, {}, false, false, links};
   at_ += 2;
   line_start_ = false;
 }
@@ -403,14 +445,14 @@ void Reader::angle() {
   if (!tag) return literal();
   if (!tag->closed) {
     if (tag->name.size() < 3 && tag->name != "br") return literal();
-    // It is never closed by '>': the rest of the line is its attributes.
-    const size_t line = tag->attributes.find('\n');
-    at_ = line == std::string_view::npos ? tag->end : tag->attributes.data() + line;
+    // It is never closed by '>'.
+    at_ = attributes_end(tag->attributes);
     return;
   }
   at_ = tag->end;
   switch (tag->action) {
     case TagAction::kUnwrap:
+      if (scripts_ != Scripts::kPlain && !tag->closing) script(*tag);
       return;
     case TagAction::kBreak:
       return pieces_.push_blank();
@@ -449,6 +491,23 @@ void Reader::element(const Tag& tag) {
   line_start_ = false;
 }
 
+// A superscript or subscript of digits and signs alone, with its end tag. Any other is ordinary
+// text.
+void Reader::script(const Tag& tag) {
+  if (tag.name != "sup" && tag.name != "sub") return;
+  const std::string_view rest(tag.end, static_cast<size_t>(end_ - tag.end));
+  const size_t size = rest.substr(0, kLongestScript).find('<');
+  if (size == std::string_view::npos) return;
+  const auto end_tag = tag_at(tag.end + size, end_, characters_);
+  if (!end_tag || !end_tag->closing || !end_tag->closed || end_tag->name != tag.name) return;
+  const std::string content = decode_entities(rest.substr(0, size), decoding_);
+  const std::string text = script_text(content, tag.name == "sup", scripts_);
+  if (text.empty()) return;
+  pieces_.push_text(text);
+  at_ = end_tag->end;
+  line_start_ = false;
+}
+
 // --- the end ---
 
 Passage Reader::finish() {
@@ -458,6 +517,7 @@ Passage Reader::finish() {
   while (open_.size() > 0) {
     const bool table = open_.in(FrameKind::kTable) || open_.in(FrameKind::kHtmlTable);
     if (table) passage.open_table = open_.top().start;
+    if (open_.in(FrameKind::kBrace)) passage.open_template = open_.top().start;
     open_.abandon();
   }
   pieces_.finish();

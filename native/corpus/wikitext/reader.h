@@ -12,9 +12,11 @@
 
 #include "corpus/wikitext/characters.h"
 #include "corpus/wikitext/elements.h"
+#include "corpus/wikitext/entities.h"
 #include "corpus/wikitext/frames.h"
 #include "corpus/wikitext/markup_map.h"
 #include "corpus/wikitext/pieces.h"
+#include "corpus/wikitext/scripts.h"
 #include "corpus/wikitext/targets.h"
 
 namespace leia::corpus::wikitext {
@@ -22,10 +24,12 @@ namespace leia::corpus::wikitext {
 // Text without inline markup, but still with its line structure: headings, list marks, rests of
 // tables. The text is in the reader's pieces.
 struct Passage {
-  static constexpr uint32_t kNoTable = std::numeric_limits<uint32_t>::max();
+  static constexpr uint32_t kNone = std::numeric_limits<uint32_t>::max();
 
   // From this piece on a table was opened and never closed: its row lines are no text.
-  uint32_t open_table = kNoTable;
+  uint32_t open_table = kNone;
+  // The same of a template.
+  uint32_t open_template = kNone;
   // How many templates, tables and links were open at the end of the page.
   size_t unclosed = 0;
   // Loop turns taken, for tests of linear time.
@@ -34,7 +38,7 @@ struct Passage {
 
 class Reader {
  public:
-  Reader(const Characters& characters, LinkTargets& targets);
+  Reader(const Characters& characters, LinkTargets& targets, Decoding decoding, Scripts scripts);
   Reader(const Reader&) = delete;
   Reader& operator=(const Reader&) = delete;
 
@@ -51,15 +55,17 @@ class Reader {
   void behaviour_switch();
 
   void newline();
+  bool target_goes_on(const char* line) const;
   void line_break();
   void apostrophes();
-  Before before(const char* at) const;
+  Before before(const char* at, bool after_apostrophe) const;
 
   void open_braces();
   void open_table(const char* attributes);
   void close_braces();
   bool ends_variant(const char* end) const;
   void pipe();
+  void image_pipe(OpenLink& image, uint32_t start);
   bool end_table();
 
   void open_bracket();
@@ -76,6 +82,7 @@ class Reader {
   void block_tag();
   void html_table(bool closing);
   void element(const Tag& tag);
+  void script(const Tag& tag);
   Passage finish();
 
   // Whether this byte stands so far from the current place. There are bytes far beyond the end,
@@ -85,6 +92,8 @@ class Reader {
 
   const Characters& characters_;
   LinkTargets& targets_;
+  const Decoding decoding_;
+  const Scripts scripts_;
   Pieces pieces_;
   MarkupMap markup_;
   OpenFrames open_;

@@ -36,20 +36,18 @@ struct TagNames {
 
 constexpr std::array<TagNames, 7> kTags = {{
     {TagAction::kUnwrap, R"(
-        a abbr acronym b bdi bdo big center cite code data del dfn em font i ins kbd label mark meta
-        link nobr noinclude onlyinclude plaintext q rb rbc rp rt rtc ruby s samp section small span
-        strike strong sub sup time translate tvar tt u var wbr thead tbody tfoot col colgroup
-        langconvert poem noexternallanglinks img input form select option textarea button font-face
-        languages)"},
+        a abbr acronym b bdi bdo big center cite code data del dfn em font i ins kbd mark meta link
+        nobr noinclude onlyinclude q rb rbc rp rt rtc ruby s samp section small span strike strong
+        sub sup time translate tvar tt u var wbr thead tbody tfoot col colgroup langconvert poem
+        noexternallanglinks font-face languages)"},
     {TagAction::kBlock, R"(
         blockquote caption dd details dir div dl dt h1 h2 h3 h4 h5 h6 hr li menu ol p summary td th
         tr ul figure figcaption nav header footer article aside main)"},
     {TagAction::kBreak, "br"},
     {TagAction::kDrop, R"(
-        categorytree charinsert dynamicpagelist forum gallery graph hiero html imagemap includeonly
-        indicator inputbox listing mapframe maplink math-block phonos pre quiz ref references rss
-        score script source style syntaxhighlight talkpage templatedata templatestyles thread
-        timeline)"},
+        categorytree charinsert dynamicpagelist forum gallery graph hiero imagemap includeonly
+        indicator inputbox mapframe maplink math-block phonos pre quiz ref references rss score
+        source syntaxhighlight talkpage templatedata templatestyles thread timeline)"},
     {TagAction::kFormula, "math chem ce"},
     {TagAction::kLiteral, "nowiki"},
     {TagAction::kTable, "table"},
@@ -130,6 +128,23 @@ std::optional<Tag> tag_at(const char* at, const char* end, const Characters& cha
   const bool closed = close < end && *close == '>';
   const std::string_view attributes(after, static_cast<size_t>(close - after));
   return Tag{std::move(small), action->second, closing, closed, attributes, close + closed};
+}
+
+const char* attributes_end(std::string_view text) {
+  constexpr std::string_view kBlanks = " \t";
+  while (true) {
+    const size_t name = text.find_first_not_of(kBlanks);
+    if (name == std::string_view::npos || name == 0) return text.data();
+    const std::string_view rest = text.substr(name);
+    const auto* sign = std::find_if_not(rest.begin(), rest.end(), is_name_sign);
+    if (sign == rest.begin() || sign == rest.end() || *sign != '=') return text.data();
+    const std::string_view value = rest.substr(static_cast<size_t>(sign - rest.begin()) + 1);
+    const bool quoted = value.starts_with('"') || value.starts_with('\'');
+    size_t end = quoted ? value.find(value.front(), 1) : value.find_first_of(" \t\n");
+    if (quoted && end != std::string_view::npos) ++end;
+    end = std::min({end, value.find('\n'), value.size()});
+    text = value.substr(end);
+  }
 }
 
 const char* switch_end(const char* at, const char* end, const Characters& characters) {

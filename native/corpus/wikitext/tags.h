@@ -10,8 +10,9 @@
 
 namespace leia::corpus::wikitext {
 
-// What the reader does with each HTML and extension tag that MediaWiki knows
-// (https://www.mediawiki.org/wiki/Help:HTML_in_wikitext).
+// What the reader does with each HTML and extension tag that MediaWiki knows, and with a few more
+// that come with pasted text and say nothing. All others are text, which the wiki shows as it is
+// written, `<html>` and `<script>` too (https://www.mediawiki.org/wiki/Help:HTML_in_wikitext).
 enum class TagAction : uint8_t {
   kUnwrap,   // the tag vanishes, what it encloses is ordinary wikitext
   kBlock,    // like unwrap, and text before and after stands on lines of its own
@@ -35,6 +36,9 @@ struct Tag {
 // The tag that begins at `at`, a '<', if MediaWiki knows it; anything else in angle brackets is
 // text.
 std::optional<Tag> tag_at(const char* at, const char* end, const Characters& characters);
+
+// Where the attributes that `text` begins with end: `name=value`, in their line.
+const char* attributes_end(std::string_view text);
 
 // The end of the behaviour switch that begins at `at`, `__NOTOC__` or `__目次__` in any language,
 // or null. Names like `__init__` are text. `at` is a '_', or a wide one, which the Japanese may

@@ -22,7 +22,7 @@ describe('links', () => {
     ["''[[Faust]]''", '"<Faust:Faust>"'],
     ['[[Recht (Jura)|]]', '<Recht (Jura):Recht>'],
     ['[[Boston, Massachusetts|]]', '<Boston, Massachusetts:Boston>'],
-    ['[[a|b|c]]', '<A:c>'],
+    ['[[a|b|c]]', '<A:b|c>'],
     ['[[IPA|[andora]]]', '<IPA:[andora]>'],
     ['[[a|x [[b]] y]]', 'x <B:b> y'],
     ['[[Commodore 64|{{nowrap|C 64}}]]', '<Commodore 64:Commodore 64>'],
@@ -77,7 +77,8 @@ describe('links', () => {
     ['a b]] c', 'a b c'],
     ['a [[b|c\n\nd [[e]]', 'a c\nd <E:e>'],
     ['a [http://x b\nc', 'a b\nc'],
-    ['x [[Datei:A.jpg|mini|ohne Ende\n\nText [[b]]', 'x\nText <B:b>'],
+    ['x [[Datei:A.jpg|mini|ohne Ende\n\nText [[b]]', 'x ohne Ende\nText <B:b>'],
+    ['x [[Datei:A.jpg|mini|200px\n\nText [[b]]', 'x\nText <B:b>'],
   ])('broken %j', (source, expected) => expect(read(source)).toBe(expected));
 });
 
@@ -116,15 +117,20 @@ describe('what is dropped', () => {
 
   test('nowiki is text without markup', () => {
     expect(read('<nowiki>a &amp; *b</nowiki> [<nowiki/>[c]]')).toBe('a & *b [[c');
-    expect(read('<nowiki>[[a]]</nowiki>b')).toBe('ab');
+    expect(read('<nowiki>[[a]]</nowiki>b')).toBe('[[a]]b');
+    expect(
+      read(
+        "<nowiki>[[ -f x ]]</nowiki>, <nowiki>a[[1]] {{x}} ''i''</nowiki> <nowiki><b></nowiki>.",
+      ),
+    ).toBe("[[ -f x ]], a[[1]] {{x}} ''i'' <b>.");
   });
 });
 
 describe('characters and quotes', () => {
   test.each([
     [
-      'a&nbsp;b &lt;c&gt; &#65;&#x42;&eacute; &unknown; &amp;nbsp; AT&T',
-      'a\u00a0b <c> ABé &unknown; \u00a0 AT&T',
+      'a&nbsp;b &lt;c&gt; &#65;&#x42;&eacute; &unknown; &amp;nbsp; &amp;#65; &amp;lt; AT&T',
+      'a\u00a0b <c> ABé &unknown; &nbsp; &#65; &lt; AT&T',
     ],
     ["'''a''' ''b'' '''''c''''' d", 'a "b" c d'],
     ["'''''a''' b''", '"a b"'],
@@ -164,7 +170,7 @@ describe('lines', () => {
     ['*{{x}}, a', 'a'],
     [' a  b \t c ', 'a b c'],
     ['a\n----\nb\n-----c', 'a\nb\nc'],
-    ['a\n.\n()\n|b\nc', 'a\nc'],
+    ['a\n.\n()\n|b\nc', 'a\n|b\nc'],
     ['概要。\n== 歴史！ ==\nx', '概要。\n歴史！\nx'],
     ['<p>a</p><ul><li>b</li><li>c</li></ul>', 'a\nb\nc'],
   ])('%j', (source, expected) => expect(read(source)).toBe(expected));

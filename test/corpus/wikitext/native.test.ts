@@ -11,9 +11,10 @@ import { extract, marked, wiki } from './wiki.ts';
 
 const { NativeWikitextReader } = addon<WikitextAddon>();
 type Resolve = (target: string) => LinkTarget;
+const options = { keepLists: true, decodeTwice: false, scripts: 'plain' } as const;
 
 const reader = (resolve: Resolve) =>
-  new NativeWikitextReader(characterProperties(), new Uint32Array(0), true, resolve);
+  new NativeWikitextReader(characterProperties(), new Uint32Array(0), options, resolve);
 
 describe('characters', () => {
   const properties = characterProperties();
@@ -223,9 +224,12 @@ test('a line is the JSON of the article', () => {
     fc.property(fc.array(part), fc.string({ unit: 'binary' }), (parts, title) => {
       const page = { id: 1, title, wikitext: Buffer.from(parts.join('')) };
       const { text, anchors } = extractor.extract(page);
-      const line = `${JSON.stringify({ title, text, anchors })}\n`;
+      const written = text !== '';
+      const line = written ? `${JSON.stringify({ title, text, anchors })}\n` : '';
       for (const times of [1, 3]) {
-        for (let i = 0; i < times; i++) expect(extractor.writeLine(page)).toBeUndefined();
+        for (let i = 0; i < times; i++) {
+          expect(extractor.writeLine(page)).toEqual({ written, oddity: undefined });
+        }
         const room = new Uint8Array(200);
         const lines = extractor.takeLines(room);
         expect(Buffer.from(lines).toString()).toBe(line.repeat(times));
@@ -266,12 +270,13 @@ test('character references', () => {
 
 describe('wrong arguments are refused', () => {
   const create = NativeWikitextReader as unknown as new (...args: unknown[]) => unknown;
-  const all: unknown[] = [characterProperties(), new Uint32Array(0), true, () => 'h'];
+  const all: unknown[] = [characterProperties(), new Uint32Array(0), options, () => 'h'];
   test.each([
     [0, new Uint8Array(5), 'expected properties of 1114112 characters, got 5'],
     [0, 'a', 'expected a Uint8Array'],
     [1, new Int32Array(0), 'the capitals as a Uint32Array'],
-    [2, 'keep', 'keepLists'],
+    [2, true, 'the options as an object'],
+    [2, { ...options, scripts: 'small' }, 'scripts to be plain, unicode or signs, got small'],
     [3, undefined, 'a function that resolves targets'],
   ])('argument %i: %s', (place, value, message) => {
     expect(() => new create(...all.with(place, value))).toThrow(message);
