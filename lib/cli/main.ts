@@ -8,6 +8,7 @@ import { Command, CommanderError } from 'commander';
 import { packageRoot } from '../core/addon.ts';
 import { LeiaError } from '../system/error.ts';
 import { registerBuild } from './build.ts';
+import { registerCompare } from './compare.ts';
 import { registerData } from './data.ts';
 import { registerDemo } from './demo.ts';
 import { registerDoctor } from './doctor.ts';
@@ -29,6 +30,7 @@ const registrations: readonly ((program: Command) => void)[] = [
   registerTrain,
   registerScore,
   registerEval,
+  registerCompare,
   registerGenerate,
   registerExport,
   registerDoctor,

@@ -36,6 +36,12 @@ function optionsFor(name: string, schema: z.ZodType): Option[] {
     (defaultValue === true ? on : off).hideHelp();
     return [on, off];
   }
+  if (type instanceof z.ZodRecord) {
+    const named = new Option(`--${flag} <name=value...>`, about);
+    return [
+      named.argParser((text, list) => addNamed(`--${flag}`, text, list as Named | undefined)),
+    ];
+  }
   const many = type instanceof z.ZodArray ? '...' : '';
   const option = new Option(`--${flag} <${placeholder(type)}${many}>`, about);
   if (type instanceof z.ZodEnum) option.choices(type.options.map(String));
@@ -47,6 +53,25 @@ function optionsFor(name: string, schema: z.ZodType): Option[] {
 function placeholder(type: z.ZodType): string {
   if (type instanceof z.ZodNumber) return 'number';
   return type instanceof z.ZodEnum ? 'choice' : 'text';
+}
+
+type Named = Record<string, string[]>;
+
+/**
+ * Adds NAME=VALUE to lists by name. A value without a name belongs to the name before it: what a shell makes of
+ * `--run LEIA= runs/*` and `--run LEIA=a b` are lists of LEIA. A path before `=` is no name.
+ */
+function addNamed(flag: string, text: string, lists: Named = {}): Named {
+  const [, name, value] = /^([^=/]+)=(.*)$/s.exec(text) ?? [
+    undefined,
+    Object.keys(lists).at(-1),
+    text,
+  ];
+  if (name === undefined) {
+    throw new LeiaError('usage', `${flag}: expected NAME=VALUE, got '${text}'`);
+  }
+  const { [name]: list = [], ...others } = lists;
+  return { ...others, [name]: value === '' ? list : [...list, value!] };
 }
 
 /** A finite number, or a `usage` error that names the option. */

@@ -1,5 +1,7 @@
 // The page of a comparison: for every table its scores, a plot with dots and intervals for each column, and the tests
 // behind the marks. The section of one table can also stand in a page of its own, such as a replication's.
+
+import type { ExampleSheet } from '../evaluate/tables/examples.ts';
 import { comparisonGrid, type Grid, scoreGrid } from '../evaluate/tables/grid.ts';
 import { columnName } from '../evaluate/tables/methods.ts';
 import type { Table, TableRow } from '../evaluate/tables/table.ts';
@@ -92,4 +94,19 @@ ${rows.map(
 )}</tbody>
 </table></div>
 ${notes.map((note) => html`<p class="note">${note}</p>\n`)}`;
+}
+
+/** Items that one model got right and another wrong: an `<h2>` and a block for each. */
+export function exampleSection({ task, right, wrong, found, examples }: ExampleSheet): Html {
+  return html`<h2>${task}: ${right} right, ${wrong} wrong</h2>
+<p class="note">${examples.length} of ${found} such items, drawn at random.</p>
+${examples.map(
+  (each) => html`<div class="passage"><dl>
+<dt>question (item ${each.id})</dt><dd>${each.question === '' ? '–' : each.question}</dd>
+${each.choices.map((choice, i) => html`<dt>choice ${i + 1}</dt><dd>${choice}</dd>\n`)}<dt>answer</dt><dd>${each.answer}</dd>
+<dt>${right}</dt><dd>${each.right}</dd>
+<dt>${wrong}</dt><dd>${each.wrong}</dd>
+</dl></div>
+`,
+)}`;
 }

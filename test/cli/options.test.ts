@@ -115,3 +115,16 @@ test('an option out of range names its flag', () => {
 test('nearest finds small slips', () => {
   expect(nearest('maxstep', ['maxSteps', 'batchSize'])).toBe('maxSteps');
 });
+
+test('lists by name grow with every value, named or not', () => {
+  const lists = z.object({ run: z.record(z.string(), z.array(z.string())).describe('runs') });
+  const readLists = (...args: string[]) => {
+    const command = addSettings(new Command('try'), lists).exitOverride();
+    command.parse(args, { from: 'user' });
+    return readSettings(command, lists).run;
+  };
+  expect(
+    readLists('--run', 'A=x', 'y/b=c', '--run', 'B=z=1', 'w', '--run', 'A=v', '--run', 'C=', 'u'),
+  ).toEqual({ A: ['x', 'y/b=c', 'v'], B: ['z=1', 'w'], C: ['u'] });
+  expect(() => readLists('--run', 'x')).toThrow("--run: expected NAME=VALUE, got 'x'");
+});

@@ -6,9 +6,9 @@ import { criticalT, twoSidedT } from './distributions.ts';
 export interface Summary {
   readonly runs: number;
   readonly mean: number;
-  /** Sample standard deviation (n − 1); undefined for a single run. */
+  /** Sample standard deviation (n − 1); undefined for a single run, and where only the mean is known. */
   readonly deviation?: number;
-  /** Half the width of the interval by Student's t; undefined for a single run, which says nothing of the spread. */
+  /** Half the width of the interval by Student's t; undefined where the deviation is. */
   readonly halfWidth?: number;
 }
 
@@ -36,13 +36,20 @@ export function interval(deviation: number, runs: number): number {
   return (criticalT(0.05, runs - 1) * deviation) / Math.sqrt(runs);
 }
 
+/** What was published as mean ± half of its 95 % interval over so many runs. */
+export function meanWithInterval(mean: number, halfWidth: number, runs: number): Summary {
+  return { runs, mean, deviation: halfWidth / interval(1, runs), halfWidth };
+}
+
 /**
  * Tests whether two means differ: Welch's t where both have several runs (Welch 1947, degrees of freedom by
  * Satterthwaite 1946), a one-sample t where one of them is a single model's score, which then counts as exact.
  *
- * @returns undefined where no test can be made: two single runs, or no spread on either side
+ * @returns undefined where no test can be made: two single runs, no spread on either side, or an unknown one
  */
 export function compareMeans(a: Summary, b: Summary): TTest | undefined {
+  const unknown = (side: Summary) => side.runs > 1 && side.deviation === undefined;
+  if (unknown(a) || unknown(b)) return undefined;
   const variance = (side: Summary) => (side.deviation ?? 0) ** 2 / side.runs;
   const [ofA, ofB] = [variance(a), variance(b)];
   const error = Math.sqrt(ofA + ofB);

@@ -82,26 +82,33 @@ function japaneseTasks(tasks: readonly string[]): ColumnGroup[] {
 
 /** Every task is a column; those that differ only in their language form a group with their mean. */
 function everyTask(tasks: readonly string[]): ColumnGroup[] {
-  const families = new Map<string, string[]>();
-  for (const task of tasks) {
-    const family = /^(.+)_[a-z]{2,3}$/.exec(task)?.[1] ?? '';
-    families.set(family, [...(families.get(family) ?? []), task]);
+  const prefixes = [...new Set(tasks.map(prefixOf))].filter((prefix) => prefix !== '');
+  const groups: ColumnGroup[] = [];
+  const grouped = new Set<string>();
+  for (const prefix of prefixes) {
+    const own = tasks.filter((task) => prefixOf(task) === prefix);
+    if (own.length === 1) continue;
+    const columns = own.map((task) => ({ label: task.slice(prefix.length), tasks: [task] }));
+    groups.push({ heading: headingOf(prefix), columns: withMean(columns, own.length) });
+    for (const task of own) grouped.add(task);
   }
-  const single = [...families].filter(([family, own]) => family === '' || own.length === 1);
-  const alone = new Set(single.flatMap(([, own]) => own));
-  const groups: ColumnGroup[] = [...families]
-    .filter(([family, own]) => family !== '' && own.length > 1)
-    .map(([family, own]) => {
-      const columns = own.map((task) => ({ label: task.slice(family.length + 1), tasks: [task] }));
-      const heading = multilingual.find(({ prefix }) => prefix === `${family}_`)?.heading ?? family;
-      return { heading, columns: withMean(columns, own.length) };
-    });
-  const rest = tasks.filter((task) => alone.has(task));
-  if (rest.length === 0) return groups;
+  const alone = tasks.filter((task) => !grouped.has(task));
+  if (alone.length === 0) return groups;
   return [
     ...groups,
-    { heading: '', columns: rest.map((task) => ({ label: task, tasks: [task] })) },
+    { heading: '', columns: alone.map((task) => ({ label: task, tasks: [task] })) },
   ];
+}
+
+/** "xcsqa_" of "xcsqa_ja"; empty for a task without a language. */
+function prefixOf(task: string): string {
+  return /^(.+_)[a-z]{2,3}$/.exec(task)?.[1] ?? '';
+}
+
+function headingOf(prefix: string): string {
+  return (
+    multilingual.find((benchmark) => benchmark.prefix === prefix)?.heading ?? prefix.slice(0, -1)
+  );
 }
 
 /** Adds the mean over the columns, whose label says over how many they are if some are missing. */

@@ -1,6 +1,7 @@
 // What is compared: methods, each with its runs, each with a score per task. A run knows nothing of where it came from:
 // a result file, a list of published numbers, or an evaluation in the same process.
 import { LeiaError } from '../../system/error.ts';
+import type { Summary } from '../statistics/seeds.ts';
 
 /** One evaluated model. */
 export interface Run {
@@ -19,8 +20,10 @@ export interface Method {
   readonly name: string;
   /** A candidate is held against every baseline and gets marks; a baseline is what it must beat. */
   readonly role: 'baseline' | 'candidate';
-  /** At least one. */
+  /** At least one, unless there are means. */
   readonly runs: readonly Run[];
+  /** By task: what was published as a mean over runs, where the runs themselves are not known. */
+  readonly means?: ReadonlyMap<string, Summary>;
 }
 
 /** One column of a table: a task, or the mean over several. */
@@ -42,9 +45,11 @@ export function columnName({ heading }: ColumnGroup, { label }: Column): string 
 
 /** The tasks of all runs, each once, in the order they come. */
 export function tasksOf(methods: readonly Method[]): string[] {
-  return [
-    ...new Set(methods.flatMap(({ runs }) => runs.flatMap(({ scores }) => [...scores.keys()]))),
+  const own = ({ runs, means }: Method) => [
+    ...runs.flatMap(({ scores }) => [...scores.keys()]),
+    ...(means?.keys() ?? []),
   ];
+  return [...new Set(methods.flatMap(own))];
 }
 
 /**
@@ -79,10 +84,11 @@ export function differingConditions(
 export function checkMethods(methods: readonly Method[]): void {
   if (methods.length === 0) throw new LeiaError('usage', 'nothing to compare: no runs were given');
   const names = new Set<string>();
-  for (const { name, runs } of methods) {
+  for (const { name, runs, means } of methods) {
     if (names.has(name)) throw new LeiaError('usage', `two methods are named '${name}'`);
     names.add(name);
-    if (runs.length === 0) throw new LeiaError('usage', `${name} has no runs`);
+    if (runs.length === 0 && means === undefined)
+      throw new LeiaError('usage', `${name} has no runs`);
     for (const run of runs) {
       for (const [task, score] of run.scores) {
         if (!Number.isFinite(score)) {

@@ -83,19 +83,23 @@ function scoreOf(value: unknown, where: string): number {
 }
 
 const samplesCount = z.looseObject({ effective: z.number() });
-const protocolOf = z.looseObject({ protocol: z.string().optional() });
+const protocolOf = z.looseObject({
+  protocol: z.string().optional(),
+  faithful: z.boolean().optional(),
+});
 
 /** What must not differ between runs that are compared. */
 function conditionsOf(results: Results, task: string): Record<string, string> {
   const config = protocolOf.safeParse(results.configs?.[task]).data;
-  const whole = protocolOf.safeParse(results.config).data;
   const count = samplesCount.safeParse(results['n-samples']?.[task]).data;
   const known: Record<string, unknown> = {
-    protocol: config?.protocol ?? whole?.protocol,
+    protocol: config?.protocol,
+    faithful: config?.faithful,
     version: results.versions?.[task],
     'number of few-shot examples': results['n-shot']?.[task],
     'number of items': count?.effective,
     'hash of items and prompts': results.task_hashes?.[task],
+    'hash of the chat template': results.chat_template_sha,
   };
   return Object.fromEntries(
     Object.entries(known)

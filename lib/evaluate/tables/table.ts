@@ -92,15 +92,15 @@ export function buildTable(methods: readonly Method[], options: TableOptions): T
   const values = methods.map((method) =>
     columns.map((column) => valuesOf(method, column, column.name, warnings)),
   );
-  const summaries = values.map((row) =>
-    row.map((cell) => (cell.length === 0 ? undefined : summarize(cell))),
+  const summaries = methods.map((method, i) =>
+    columns.map((column, j) => summaryOf(method, column, values[i]![j]!)),
   );
   const plain = compareAll(methods, columns, summaries, { resamples, seed }, warnings);
   const comparisons = corrected(plain, correction);
-  const rows = methods.map(({ name, role, runs }, i) => ({
+  const rows = methods.map(({ name, role, runs, means }, i) => ({
     method: name,
     role,
-    runs: runs.length,
+    runs: runs.length || Math.max(...[...means!.values()].map((mean) => mean.runs)),
     cells: columns.map((_, j): Cell | undefined => {
       const summary = summaries[i]![j];
       if (summary === undefined) return undefined;
@@ -145,6 +145,20 @@ function valuesOf(method: Method, column: Column, name: string, warnings: Warnin
   return values;
 }
 
+/** Of the runs' values or, where only means are known, of these: then a mean over several tasks has no interval. */
+function summaryOf(
+  { means }: Method,
+  { tasks }: Column,
+  values: readonly number[],
+): Summary | undefined {
+  if (values.length > 0) return summarize(values);
+  const known = tasks.map((task) => means?.get(task));
+  if (!known.every((mean) => mean !== undefined)) return undefined;
+  if (known.length === 1) return known[0];
+  const sum = known.reduce((total, { mean }) => total + mean, 0);
+  return { runs: Math.min(...known.map(({ runs }) => runs)), mean: sum / known.length };
+}
+
 function compareAll(
   methods: readonly Method[],
   columns: readonly (Column & { name: string })[],
@@ -184,10 +198,11 @@ function compareAll(
 }
 
 function withoutTest(a: Method, b: Method, ofA: Summary, ofB: Summary): string {
-  const reason =
-    ofA.runs === 1 && ofB.runs === 1
-      ? 'one run each says nothing of the spread over seeds'
-      : 'the scores of the runs do not differ at all';
+  const unknown = [ofA, ofB].some(({ runs, deviation }) => runs > 1 && deviation === undefined);
+  let reason = 'the scores of the runs do not differ at all';
+  if (unknown) reason = 'only the mean over runs is known, not its spread';
+  if (ofA.runs === 1 && ofB.runs === 1)
+    reason = 'one run each says nothing of the spread over seeds';
   return `no test of ${a.name} against ${b.name} over seeds, as ${reason}`;
 }
 

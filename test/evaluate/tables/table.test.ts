@@ -1,5 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import {
+  meanWithInterval,
+  type Summary,
+  summarize,
+} from '../../../lib/evaluate/statistics/seeds.ts';
+import {
   buildTable,
   comparisonGrid,
   layouts,
@@ -126,6 +131,26 @@ describe('buildTable', () => {
     expect(warnings).toContain(
       'held: the items of LEIA and LLaMA are not the same; no tests over them',
     );
+  });
+
+  it('takes means with intervals where the runs are not known', () => {
+    const { scores } = leia.runs[0]!;
+    const published = { ...leia, runs: [], means: new Map<string, Summary>() };
+    for (const task of scores.keys()) {
+      const { mean, halfWidth, runs } = summarize(leia.runs.map((run) => run.scores.get(task)!));
+      published.means.set(task, meanWithInterval(mean, halfWidth!, runs));
+    }
+    const [known, rebuilt] = [table([untuned, plain, leia]), table([untuned, plain, published])];
+    expect(renderText(scoreGrid(rebuilt))).toBe(renderText(scoreGrid(known)));
+    for (const [i, { seeds }] of rebuilt.comparisons.entries()) {
+      expect(seeds!.p).toBeCloseTo(known.comparisons[i]!.seeds!.p, 10);
+    }
+    const groups = [{ heading: '', columns: [{ label: 'Avg.', tasks: [...scores.keys()] }] }];
+    const average = buildTable([untuned, published], { title: '', groups });
+    expect(average.rows[1]!.cells[0]!.summary).toEqual({ runs: 5, mean: 0.335 });
+    expect(average.warnings).toEqual([
+      'Avg.: no test of LEIA against LLaMA over seeds, as only the mean over runs is known, not its spread',
+    ]);
   });
 
   it('refuses nothing, names twice, no runs, and what is no number', async () => {
