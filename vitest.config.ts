@@ -7,9 +7,11 @@ const onEveryDevice = [
   'test/llama/activations.test.ts',
   'test/llama/generate.test.ts',
   'test/llama/model.test.ts',
+  'test/llama/padding.test.ts',
   'test/ops/attention-fixtures.test.ts',
   'test/ops/attention-views.test.ts',
   'test/ops/matmul-plans.test.ts',
+  'test/ops/moment-rounding.test.ts',
   'test/ops/operations.test.ts',
   'test/ops/properties.test.ts',
 ];

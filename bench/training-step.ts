@@ -13,8 +13,9 @@ import { randomSource } from '../test/ops/case.ts';
 
 /** As in config.json. */
 const shapes: Record<string, Record<string, number>> = {
+  // With LEIA's two tokens.
   'llama-2-7b': {
-    vocab_size: 32000,
+    vocab_size: 32002,
     hidden_size: 4096,
     intermediate_size: 11008,
     num_hidden_layers: 32,

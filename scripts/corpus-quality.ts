@@ -11,9 +11,9 @@ import { openDump } from '../lib/corpus/dump/dump.ts';
 import type { Page, Siteinfo } from '../lib/corpus/dump/siteinfo.ts';
 import { normaliseTitle } from '../lib/corpus/dump/title.ts';
 import { type NameSource, readNames } from '../lib/corpus/names/name-source.ts';
-import { followRedirects } from '../lib/corpus/names/redirects.ts';
 import { ArticleExtractor } from '../lib/corpus/wikitext/extract.ts';
 import { LeiaError } from '../lib/system/error.ts';
+import { followRedirects } from './follow-redirects.ts';
 import { countLinks, linkKey } from './link-count.ts';
 
 /** Markup that has no business in plain text. */

@@ -10,10 +10,10 @@ import { parseArgs } from 'node:util';
 import { openDump } from '../lib/corpus/dump/dump.ts';
 import { normaliseTitle } from '../lib/corpus/dump/title.ts';
 import { englishName } from '../lib/corpus/names/english-name.ts';
-import { followRedirects } from '../lib/corpus/names/redirects.ts';
 import { readTitleTable } from '../lib/corpus/names/title-table.ts';
 import { ArticleExtractor } from '../lib/corpus/wikitext/extract.ts';
 import { writeFileAtomically } from '../lib/system/files.ts';
+import { followRedirects } from './follow-redirects.ts';
 
 export interface BpeOptions {
   /** All ids: three control tokens, 256 bytes, merged pieces, single characters. */

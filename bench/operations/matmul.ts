@@ -1,6 +1,8 @@
 // Matrix products of a linear layer: forward (A Bᵀ), the gradient of its input (A B), and that of its weight
 // (Aᵀ B, added in float32). Large: every shape of LLaMA-7B at 4 x 2048 tokens.
+
 import { type Device, ops } from '../../lib/index.ts';
+import { padVocabulary } from '../../lib/llama/parameters.ts';
 import { matmulReference } from '../../test/ops/cases/matmul.ts';
 import {
   bytesOf,
@@ -94,7 +96,8 @@ export function workloads(sizes: Sizes): Workload[] {
       [4096, 4096],
       [4096, 11008],
       [11008, 4096],
-      [4096, 32000],
+      // LLaMA 2's 32,000 tokens and LEIA's two, padded as in training.
+      [4096, padVocabulary(32_002)],
     ] as const;
     return layers.flatMap(([inputs, outputs]) => linear(8192, inputs, outputs, 'bfloat16'));
   }

@@ -23,6 +23,7 @@ export interface NativeDevice {
   /** Whether nothing was queued since the last of these two. */
   isSynchronized(): boolean;
   liveBytes(): number;
+  peakBytes(): number;
   properties(): { description: string; freeBytes: number; totalBytes: number };
   recordEvent(): NativeEvent;
   beginCapture(): void;

@@ -107,6 +107,15 @@ export class Device {
   get liveBytes(): number {
     return this.handle.liveBytes();
   }
+
+  /**
+   * The most memory that was taken on this device at once until now: tensors, what operations need beside them while
+   * they run, and what is kept for later. What a GPU's driver takes for itself does not count.
+   */
+  get peakBytes(): number {
+    return this.handle.peakBytes();
+  }
+
   /** What it is, in words, and its memory in bytes: what is free now and what there is in all. */
   get properties(): { description: string; freeBytes: number; totalBytes: number } {
     return this.handle.properties();

@@ -7,8 +7,8 @@ import type { Device } from './device.ts';
 import { bytesPerElement, type DType, elementCount, type Shape, Tensor } from './tensor.ts';
 
 /**
- * One tensor of a layout. It owns its memory, or sees that of another one (`viewOf`) in another shape. The same
- * object in two places of a layout is one tensor.
+ * One tensor of a layout. It owns its memory, or sees that of another one (`viewOf`), or the beginning of it, in
+ * another shape. The same object in two places of a layout is one tensor.
  */
 export class TensorLayout {
   readonly shape: Shape;
@@ -21,7 +21,7 @@ export class TensorLayout {
     this.viewOf = viewOf;
   }
 
-  /** The same memory in another shape. */
+  /** The same memory in another shape; its beginning if that is smaller. */
   view(shape: Shape): TensorLayout {
     return new TensorLayout(shape, this.dtype, this.viewOf ?? this);
   }

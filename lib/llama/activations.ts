@@ -5,6 +5,7 @@
 import { type Allocated, TensorLayout } from '../core/layout.ts';
 import { bytesPerElement, type DType } from '../core/tensor.ts';
 import type { LlamaConfig } from './config.ts';
+import { padVocabulary } from './parameters.ts';
 
 /** What one pass computes at once, and in which dtype. */
 export interface PassShape {
@@ -153,10 +154,13 @@ export function lossLayout(
   const losses = new TensorLayout([rows], 'float32');
   const loss = new TensorLayout([1, 1], 'float32');
   return {
-    /** [chunk, vocab]: the logits of some rows at a time, unless all are kept. */
+    /** [chunk, padded vocab]: the logits of some rows at a time, unless all are kept. */
     logitsChunk: keepLogits
       ? undefined
-      : new TensorLayout([logitsChunkRows(rows, vocabSize, dtype), vocabSize], dtype),
+      : new TensorLayout(
+          [logitsChunkRows(rows, vocabSize, dtype), padVocabulary(vocabSize)],
+          dtype,
+        ),
     kept: keepLogits ? keptLogitsLayout(config, shape) : undefined,
     /** [rows], int32: the next token's label, -100 where none is asked for. */
     labels: new TensorLayout([rows], 'int32'),

@@ -133,7 +133,8 @@ export function backwardLoss(
 
 /**
  * {@link forwardLoss} and {@link backwardLoss} in one, for one chunk of rows after the other. The logits are by far
- * the widest activations: they exist for one chunk at a time, and their gradient overwrites them.
+ * the widest activations: they exist for one chunk at a time, and their gradient overwrites them. Nobody else sees
+ * them, so they are as wide as the padded output matrix.
  */
 export function lossWithGradient(
   weights: LlamaWeights,
@@ -146,6 +147,7 @@ export function lossWithGradient(
   const { normOutput } = loss.gradients;
   const rows = loss.labels.shape[0] as number;
   const chunk = logitsChunk.shape[0] as number;
+  const vocabulary = weights.head.shape[0] as number;
   for (let start = 0; start < rows; start += chunk) {
     const end = Math.min(start + chunk, rows);
     using final = activations.final.slice(start, end);
@@ -153,10 +155,10 @@ export function lossWithGradient(
     using losses = loss.losses.slice(start, end);
     using gradFinal = normOutput.slice(start, end);
     using logits = logitsChunk.slice(0, end - start);
-    linear(final, weights.head, logits);
-    ops.crossEntropy({ logits, labels, scale, losses, gradLogits: logits });
-    linearGradWeight(logits, final, gradients.head);
-    linearGradInput(logits, weights.head, gradFinal);
+    linear(final, weights.paddedHead, logits);
+    ops.crossEntropy({ logits, labels, scale, losses, gradLogits: logits, vocabulary });
+    linearGradWeight(logits, final, gradients.paddedHead);
+    linearGradInput(logits, weights.paddedHead, gradFinal);
   }
   ops.matmul({ a: loss.lossRow, b: loss.rowWeights, output: loss.loss });
 }

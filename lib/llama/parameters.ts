@@ -61,13 +61,36 @@ export function llamaParameters(config: LlamaConfig): LlamaParameter[] {
   ];
 }
 
-/** The memory of all parameters, or of their gradients, by Hugging Face name. */
-export type ParameterLayout = Readonly<Record<string, TensorLayout>>;
+/** The memory of all parameters, or of their gradients. */
+export interface ParameterLayout {
+  /** [padded vocab, hidden]: the output matrix with rows of zeros behind the vocabulary's ({@link padVocabulary}). */
+  readonly paddedHead: TensorLayout;
+  /** By Hugging Face name, without padding. */
+  readonly byName: Readonly<Record<string, TensorLayout>>;
+}
 
 export function parameterLayout(config: LlamaConfig, dtype: DType): ParameterLayout {
-  return Object.fromEntries(
-    llamaParameters(config).map(({ name, shape }) => [name, new TensorLayout(shape, dtype)]),
+  const { hiddenSize, vocabSize, tieWordEmbeddings } = config;
+  const paddedHead = new TensorLayout([padVocabulary(vocabSize), hiddenSize], dtype);
+  const headName = tieWordEmbeddings ? 'model.embed_tokens.weight' : 'lm_head.weight';
+  const byName = Object.fromEntries(
+    llamaParameters(config).map(({ name, shape }) => [
+      name,
+      name === headName ? paddedHead.view(shape) : new TensorLayout(shape, dtype),
+    ]),
   );
+  return { paddedHead, byName };
+}
+
+const vocabularyStep = 64;
+
+/**
+ * The vocabulary as training computes it: rounded up to a multiple of 64. With LEIA's two tokens LLaMA 2 has 32,002,
+ * whose rows of logits do not begin where 16-byte accesses can; all that reads or writes logits is slow then. The
+ * columns in between have no token: their weights are zero, they are no part of any sum, and no file has them.
+ */
+export function padVocabulary(vocabSize: number): number {
+  return Math.ceil(vocabSize / vocabularyStep) * vocabularyStep;
 }
 
 /** How many numbers the model has. */

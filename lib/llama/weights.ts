@@ -3,10 +3,11 @@
 // beside `weights.layers[i].gate`.
 import type { Device } from '../core/device.ts';
 import { type Allocation, allocate } from '../core/layout.ts';
+import * as ops from '../core/ops.ts';
 import type { DType, Tensor } from '../core/tensor.ts';
 import { LeiaError } from '../system/error.ts';
 import type { LlamaConfig } from './config.ts';
-import { type ParameterLayout, parameterLayout } from './parameters.ts';
+import { type ParameterLayout, padVocabulary, parameterLayout } from './parameters.ts';
 
 /** One decoder layer. Matrices are [out, in], norms [hidden]. */
 export interface LayerWeights {
@@ -28,13 +29,15 @@ export class LlamaWeights implements Disposable {
   readonly finalNorm: Tensor;
   /** [vocab, hidden]; the embedding itself when they are tied. */
   readonly head: Tensor;
+  /** The same memory as [padded vocab, hidden]: rows of zeros follow those of the vocabulary. */
+  readonly paddedHead: Tensor;
   readonly #memory: Allocation<ParameterLayout>;
   readonly #byName: ReadonlyMap<string, Tensor>;
 
-  /** Allocates every parameter, uninitialised. */
+  /** Allocates every parameter, uninitialised but for the padding of the output matrix. */
   constructor(config: LlamaConfig, options: { dtype: DType; device: Device }) {
     this.#memory = allocate(parameterLayout(config, options.dtype), options.device);
-    this.#byName = new Map(Object.entries(this.#memory.tensors));
+    this.#byName = new Map(Object.entries(this.#memory.tensors.byName));
     this.embedding = this.get('model.embed_tokens.weight');
     this.layers = Array.from({ length: config.numHiddenLayers }, (_, index) => {
       const layer = (name: string) => this.get(`model.layers.${index}.${name}.weight`);
@@ -52,6 +55,9 @@ export class LlamaWeights implements Disposable {
     });
     this.finalNorm = this.get('model.norm.weight');
     this.head = config.tieWordEmbeddings ? this.embedding : this.get('lm_head.weight');
+    this.paddedHead = this.#memory.tensors.paddedHead;
+    using padding = this.paddedHead.slice(config.vocabSize, padVocabulary(config.vocabSize));
+    ops.fill({ output: padding, value: 0 });
   }
 
   /** The tensor of a Hugging Face name; throws `argument` when the model has none of it. */

@@ -34,7 +34,7 @@ export function trainingLayout(config: LlamaConfig, settings: MemorySettings) {
   return {
     parameters,
     gradients: parameterLayout(config, 'float32'),
-    optimizer: { states: adamwLayout(Object.entries(parameters)), clipping: clippingLayout },
+    optimizer: { states: adamwLayout(Object.entries(parameters.byName)), clipping: clippingLayout },
     activations: {
       rope: ropeLayout(config, sequence),
       pass: passLayout(config, { batch, sequence, dtype }, 'step'),

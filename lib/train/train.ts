@@ -126,7 +126,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
     saveDtype,
   });
   await run.finish();
-  const rounding = await run.saveModel(adapted);
+  const rounding = await run.save(adapted);
   await removeResumeStates(output);
   return { trained: true, rounding, skippedBatches: countSkippedBatches(output) };
 }
@@ -192,7 +192,7 @@ class Run {
   }
 
   /** Writes the trained model. If that fails, it saves a state before it throws, so that no step is lost. */
-  async saveModel(adapted: AdaptedCheckpoint): Promise<RoundingLoss | undefined> {
+  async save(adapted: AdaptedCheckpoint): Promise<RoundingLoss | undefined> {
     const { output, settings } = this.#options;
     try {
       return await this.#model.save(output, {
@@ -203,7 +203,7 @@ class Run {
       });
     } catch (error) {
       // Saving the state may fail for the same reason; the first error says more.
-      await this.#save().catch(() => {});
+      await this.#saveState().catch(() => {});
       throw error;
     }
   }
@@ -224,7 +224,7 @@ class Run {
     } catch (error) {
       if (error instanceof LeiaError && error.code === 'interrupted') {
         metrics.flush();
-        await this.#save();
+        await this.#saveState();
       }
       throw error;
     } finally {
@@ -276,10 +276,10 @@ class Run {
     if (saveMinutes === 0 || minutes < saveMinutes || this.#optimizer.stepCount === maxSteps)
       return;
     metrics.flush();
-    await this.#save();
+    await this.#saveState();
   }
 
-  async #save(): Promise<void> {
+  async #saveState(): Promise<void> {
     const { stepCount: step } = this.#optimizer;
     if (step === 0) return;
     const state = { step, source: this.#position };

@@ -40,6 +40,7 @@ Napi::Function JsDevice::define(Napi::Env env) {
        InstanceMethod<&JsDevice::conclude>("conclude"),
        InstanceMethod<&JsDevice::is_synchronized>("isSynchronized"),
        InstanceMethod<&JsDevice::name>("name"), InstanceMethod<&JsDevice::live_bytes>("liveBytes"),
+       InstanceMethod<&JsDevice::peak_bytes>("peakBytes"),
        InstanceMethod<&JsDevice::properties>("properties"),
        InstanceMethod<&JsDevice::record_event>("recordEvent"),
        InstanceMethod<&JsDevice::begin_capture>("beginCapture"),
@@ -90,6 +91,10 @@ Napi::Value JsDevice::name(const Napi::CallbackInfo& info) {
 
 Napi::Value JsDevice::live_bytes(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), static_cast<double>(device_->live_bytes()));
+}
+
+Napi::Value JsDevice::peak_bytes(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), static_cast<double>(device_->peak_bytes()));
 }
 
 Napi::Value JsDevice::properties(const Napi::CallbackInfo& info) {

@@ -24,6 +24,7 @@ class JsDevice : public Napi::ObjectWrap<JsDevice> {
   Napi::Value is_synchronized(const Napi::CallbackInfo& info);
   Napi::Value name(const Napi::CallbackInfo& info);
   Napi::Value live_bytes(const Napi::CallbackInfo& info);
+  Napi::Value peak_bytes(const Napi::CallbackInfo& info);
   Napi::Value properties(const Napi::CallbackInfo& info);
   Napi::Value record_event(const Napi::CallbackInfo& info);
   Napi::Value begin_capture(const Napi::CallbackInfo& info);

@@ -55,7 +55,7 @@ std::shared_ptr<Storage> Device::allocate(size_t bytes) {
          text("out of memory on ", this->name(), ": asked for ", bytes, " bytes, ", live_bytes(),
               " bytes are live, ", own.free_bytes, " of ", own.total_bytes, " bytes are free"));
   }
-  live_bytes_ += static_cast<int64_t>(bytes);
+  peak_live_bytes_.raise(live_bytes_ += static_cast<int64_t>(bytes));
   return std::make_shared<Storage>(shared_from_this(), data, bytes,
                                    std::make_shared<Poison>(failures_.poisoned_storages()));
 }

@@ -41,6 +41,20 @@ class Event {
   virtual double milliseconds_since(const Event& earlier) const = 0;
 };
 
+// The largest of the numbers it was told, from any thread.
+class HighWater {
+ public:
+  void raise(int64_t value) {
+    int64_t before = most_.load();
+    while (before < value && !most_.compare_exchange_weak(before, value)) {
+    }
+  }
+  int64_t value() const { return most_.load(); }
+
+ private:
+  std::atomic<int64_t> most_{0};
+};
+
 struct DeviceProperties {
   std::string description;  // "NVIDIA H200, compute capability 9.0"
   int64_t free_bytes = 0;
@@ -68,6 +82,9 @@ class Device : public std::enable_shared_from_this<Device> {
   // Called by Storage.
   void release(void* data, size_t bytes) noexcept;
   int64_t live_bytes() const { return live_bytes_.load(); }
+  // The most memory that was taken at once until now: tensors, what operations need beside them
+  // while they run, and what was kept for later.
+  virtual int64_t peak_bytes() const = 0;
 
   // Queues the work, or adds it to the graph that is being captured. With LEIA_DEBUG=1 it is done
   // when this returns, and its error is thrown.
@@ -116,6 +133,8 @@ class Device : public std::enable_shared_from_this<Device> {
   // Calls `done`, if there is one, with what went wrong, which no synchronisation tells then.
   static void finish(const Done& done, const FailurePtr& failure);
 
+  int64_t peak_live_bytes() const { return peak_live_bytes_.value(); }
+
   Failures failures_;
 
  private:
@@ -124,6 +143,7 @@ class Device : public std::enable_shared_from_this<Device> {
   void refuse_capture(const char* call) const;
 
   std::atomic<int64_t> live_bytes_{0};
+  HighWater peak_live_bytes_;
   std::unique_ptr<std::vector<WorkPtr>> capture_;
   bool is_synchronized_ = true;
 };

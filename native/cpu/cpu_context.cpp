@@ -1,14 +1,21 @@
 #include "cpu/cpu_context.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cstdlib>
 #include <new>
+
+#include "core/device.h"
 
 namespace leia {
 
 namespace {
 constexpr size_t kAlignment = 64;
 constexpr size_t kFirstBlock = size_t{1} << 20;
+// Of all threads.
+std::atomic<int64_t> held_bytes{0};
+HighWater most_bytes;
+
 constexpr size_t round_up(size_t bytes) {
   return (bytes + kAlignment - 1) / kAlignment * kAlignment;
 }
@@ -16,12 +23,19 @@ constexpr size_t round_up(size_t bytes) {
 
 void Scratch::Free::operator()(std::byte* data) const noexcept {
   std::free(data);
+  held_bytes -= bytes;
+}
+
+int64_t Scratch::peak_bytes() {
+  return most_bytes.value();
 }
 
 Scratch::Block Scratch::make_block(size_t bytes) {
   void* data = std::aligned_alloc(kAlignment, bytes);
   if (data == nullptr) throw std::bad_alloc();
-  return {std::unique_ptr<std::byte, Free>(static_cast<std::byte*>(data)), bytes};
+  const auto size = static_cast<int64_t>(bytes);
+  most_bytes.raise(held_bytes += size);
+  return {std::unique_ptr<std::byte, Free>(static_cast<std::byte*>(data), Free{size}), bytes};
 }
 
 void* Scratch::take_bytes(size_t bytes) {

@@ -21,11 +21,14 @@ class Scratch {
     return static_cast<T*>(take_bytes(static_cast<size_t>(count) * sizeof(T)));
   }
   void reset() noexcept;
+  // The most that this process's threads had at once.
+  static int64_t peak_bytes();
 
  private:
   void* take_bytes(size_t bytes);
 
   struct Free {
+    int64_t bytes;
     void operator()(std::byte* data) const noexcept;
   };
   struct Block {

@@ -45,6 +45,9 @@ class CpuDevice final : public Device {
             free_host_memory_bytes(), host_memory_bytes()};
   }
 
+  // Tensors and scratch may not have been at their most at the same time.
+  int64_t peak_bytes() const override { return peak_live_bytes() + Scratch::peak_bytes(); }
+
   void abandon() override { abandoned_ = true; }
 
  protected:

@@ -1,5 +1,6 @@
 #include "cuda/caching_allocator.h"
 
+#include <algorithm>
 #include <iterator>
 
 #include "cuda/runtime.h"
@@ -63,6 +64,8 @@ CachingAllocator::Blocks::iterator CachingAllocator::add_segment(size_t bytes, b
     data = gpu::allocate(size);
   }
   if (data == nullptr) return blocks_.end();
+  taken_bytes_ += size;
+  peak_bytes_ = std::max(peak_bytes_, taken_bytes_);
   const auto block =
       blocks_.insert({static_cast<std::byte*>(data), {size, is_small, true, false}}).first;
   mark_free(block);
@@ -108,6 +111,11 @@ size_t CachingAllocator::cached_bytes() const {
   return cached_bytes_;
 }
 
+size_t CachingAllocator::peak_bytes() const {
+  std::lock_guard lock(mutex_);
+  return peak_bytes_;
+}
+
 void CachingAllocator::mark_free(Blocks::iterator block) {
   (block->second.is_small ? free_small_ : free_large_).insert({block->second.bytes, block->first});
   block->second.is_free = true;
@@ -131,6 +139,7 @@ void CachingAllocator::give_back_cached() noexcept {
     const auto next = std::next(block);
     if (block->second.is_free && is_whole_segment(block)) {
       unmark_free(block);
+      taken_bytes_ -= block->second.bytes;
       gpu::free(block->first);
       blocks_.erase(block);
     }

@@ -29,6 +29,8 @@ class CachingAllocator {
   void release(void* data) noexcept;
   // Bytes that are kept for later.
   size_t cached_bytes() const;
+  // The most that was taken from the device at once.
+  size_t peak_bytes() const;
 
  private:
   struct Block {
@@ -55,6 +57,7 @@ class CachingAllocator {
   Blocks blocks_;  // all there are, by address
   FreeBlocks free_small_, free_large_;
   size_t cached_bytes_ = 0;
+  size_t taken_bytes_ = 0, peak_bytes_ = 0;  // from the device: now, and at most
 };
 
 }  // namespace leia

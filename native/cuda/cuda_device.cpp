@@ -144,6 +144,8 @@ class CudaDevice final : public Device {
             state.free_bytes + static_cast<int64_t>(allocator_.cached_bytes()), state.total_bytes};
   }
 
+  int64_t peak_bytes() const override { return static_cast<int64_t>(allocator_.peak_bytes()); }
+
   void abandon() override { abandoned_ = true; }
 
  protected:

@@ -231,9 +231,9 @@ async function jsonl(): Promise<FuzzedReader> {
       file.read(input, async (path) => {
         for await (const { lines } of lineBatches(path, 0)) {
           for (const line of lines) {
-            const { text, anchors } = parseAnnotatedLine(line, path);
+            const { text, links } = parseAnnotatedLine(line, path);
             const { length } = Array.from(text);
-            for (const { start, end } of anchors) {
+            for (const { start, end } of links) {
               holds(0 <= start && start < end && end <= length, `span [${start}, ${end})`);
             }
           }

@@ -304,6 +304,40 @@ describe('values that only a kernel sees', () => {
 });
 
 describe('memory', () => {
+  test('knows the most memory that was taken: tensors that are gone, and what operations need beside them', async () => {
+    await device.synchronize();
+    const count = 64 * 2 ** 20;
+    const peak = device.peakBytes;
+    Tensor.empty([count], here).dispose();
+    await device.synchronize();
+    const withTensor = device.peakBytes;
+    expect(withTensor - peak).toBeLessThanOrEqual(4 * count);
+    expect(withTensor).toBeGreaterThanOrEqual(4 * count);
+    expect(device.peakBytes).toBe(withTensor);
+    // What was taken is not taken twice.
+    Tensor.empty([count], here).dispose();
+    expect(device.peakBytes).toBe(withTensor);
+    // The gradient of the weight is first summed up for parts of the rows, in memory of the operation's own.
+    const [rows, hidden] = [300, 50_000];
+    using _ = Tensor.empty([count], here); // all that is kept for later
+    using input = Tensor.zeros([rows, hidden], here);
+    using weight = Tensor.zeros([hidden], here);
+    using gradWeight = Tensor.zeros([hidden], here);
+    using inverseRms = Tensor.zeros([rows], here);
+    await device.synchronize();
+    const before = device.peakBytes;
+    ops.rmsNormBackward({
+      gradOutput: input,
+      input,
+      weight,
+      inverseRms,
+      gradInput: input,
+      gradWeight,
+    });
+    await device.synchronize();
+    expect(device.peakBytes - before).toBeGreaterThanOrEqual(Math.ceil(rows / 16) * hidden * 4);
+  });
+
   test('comes back when it is disposed, also while work uses it', async () => {
     await device.synchronize();
     const before = device.liveBytes;

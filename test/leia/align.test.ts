@@ -137,9 +137,9 @@ describe('ArticleTokenizer', () => {
     const { inputIds, entities } = result!.article;
     expect(inputIds[0]).toBe(tiny.bosId);
     expect(await tiny.decode(inputIds.subarray(1))).toBe(text);
-    const mention = ({ start, end }: { start: number; end: number }) =>
+    const surface = ({ start, end }: { start: number; end: number }) =>
       tiny.decode(inputIds.subarray(start, end));
-    expect(await Promise.all(entities.map(mention))).toEqual(['river Thames', 'London']);
+    expect(await Promise.all(entities.map(surface))).toEqual(['river Thames', 'London']);
     expect(await tiny.decode(entities[1]!.nameIds)).toBe('London');
     expect(result!.misaligned).toEqual([{ span: spans[2], reason: 'overlap' }]);
   });

@@ -30,10 +30,10 @@ export const anyArticle: fc.Arbitrary<TokenizedArticle> = fc
       { maxLength: 10 },
     ),
   )
-  .map(([text, mentions]) => {
+  .map(([text, drawn]) => {
     const entities: [number, number, number[]][] = [];
     let at = 1;
-    for (const [gap, length, nameIds] of mentions) {
+    for (const [gap, length, nameIds] of drawn) {
       const start = at + gap;
       if (start + length > text.length + 1) break;
       entities.push([start, start + length, nameIds]);

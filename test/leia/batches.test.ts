@@ -85,14 +85,14 @@ describe('SequenceSource', () => {
   });
 
   it('draws anew in every epoch', () => {
-    const mentions = Array.from({ length: 30 }, (_, i): [number, number, number[]] => [
+    const entities = Array.from({ length: 30 }, (_, i): [number, number, number[]] => [
       i + 1,
       i + 2,
       [100],
     ]);
     const article = articleOf(
       Array.from({ length: 31 }, (_, i) => i + 1),
-      ...mentions,
+      ...entities,
     );
     const source = new SequenceSource(sourceOf([article]), { ...options, sequenceLength: 31 });
     const stream: number[] = [];

@@ -16,7 +16,7 @@ const never = () => 0;
 describe('insertNames', () => {
   const article = articleOf([1, 10, 11, 12, 13], [1, 3, [100, 101]], [3, 4, [102]]);
 
-  it('puts the name before, after, or in the place of the mention', () => {
+  it('puts the name before, after, or in the place of the entity', () => {
     const ids = (strategy: InsertionOptions['strategy']) => [
       ...insertNames(article, { ...always, strategy }, never).ids,
     ];
@@ -31,7 +31,7 @@ describe('insertNames', () => {
     expect([...kinds]).toEqual([0, 0, 0, 2, 1, 1, 2, 0, 2, 1, 2, 0]);
   });
 
-  it('skips a mention whose draw is below p_skip', () => {
+  it('skips an entity whose draw is below p_skip', () => {
     const options = { ...always, strategy: 'replace', pSkip: 0.5 } as const;
     const draws = [0.5, 0.4999];
     expect([...insertNames(article, options, () => draws.shift()!).ids]).toEqual([
@@ -40,7 +40,7 @@ describe('insertNames', () => {
     expect(draws).toEqual([]);
   });
 
-  it('leaves a mention without name alone, without shifting the draws of others', () => {
+  it('leaves an entity without name alone, without shifting the draws of others', () => {
     const nameless = articleOf([1, 10, 11], [1, 2, []], [2, 3, [100]]);
     const draws = [0.9, 0.1];
     const options = { ...always, strategy: 'left', pSkip: 0.5 } as const;
@@ -84,7 +84,7 @@ describe('insertNames', () => {
               id >= 200 ? tokenKind.special : id >= 100 ? tokenKind.name : tokenKind.text;
             expect(kinds[i]).toBe(kind);
           });
-          // Every name stands where its mention is.
+          // Every name stands where its entity is.
           let at = 0;
           let textBefore = 0;
           for (const { start, end } of chosen) {

@@ -29,12 +29,12 @@ test('pairs and halves of surrogates', () => {
 test('strings of all kinds, and links with a name, null and none', () => {
   const string = fc.string({ unit: 'binary', maxLength: 20 });
   const number = fc.oneof(fc.nat(), fc.constantFrom(0, 9, 10, 99, 100, 2 ** 31 - 1));
-  const anchor = fc.record(
+  const link = fc.record(
     { start: number, end: number, target: string, name: fc.option(string) },
     { requiredKeys: ['start', 'end', 'target'] },
   ) as fc.Arbitrary<PassageLink>;
   fc.assert(
-    fc.property(string, string, fc.array(anchor), (title, text, anchors) => {
+    fc.property(string, string, fc.array(link), (title, text, anchors) => {
       expect(written(title, text, anchors)).toBe(expected(title, text, anchors));
     }),
   );

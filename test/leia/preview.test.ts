@@ -161,8 +161,8 @@ describe('previewArticle', () => {
       }),
     });
     const first = `${'um dois tres '.repeat(6)}casa rio mar fim`;
-    const show = (anchored: Passage) =>
-      previewArticle({ ...dataset, passage: () => anchored }, 0, tokenizer, {
+    const show = (linked: Passage) =>
+      previewArticle({ ...dataset, passage: () => linked }, 0, tokenizer, {
         strategy: 'right',
         pSkip: 0,
         seed: 1,

@@ -1,5 +1,5 @@
 /**
- * The same texts and anchors through this library and through the authors' code: the same token ids, the
+ * The same texts and links through this library and through the authors' code: the same token ids, the
  * same entity spans, the same names, but for the differences listed here, each with its reason and count.
  */
 import { describe, expect, it } from 'vitest';
@@ -10,7 +10,7 @@ import { Tokenizer } from '../../lib/tokenizer/tokenizer.ts';
 import { llama2Folder } from '../tokenizer/llama2.ts';
 import { type ReferenceArticle, readEnglishTitles, readReference } from './reference.ts';
 
-interface Mention {
+interface NamedLink {
   start: number;
   end: number;
   /** Title in English before anything is removed from it. */
@@ -25,7 +25,7 @@ describe.skipIf(llama2Folder === undefined)(
     const expected = readReference('dataset');
     const results = await tokenize(articles);
 
-    function mentions({ anchors }: ReferenceArticle): Mention[] {
+    function namedLinks({ anchors }: ReferenceArticle): NamedLink[] {
       return anchors.flatMap(({ start, end, wikidata_id }) => {
         const title = wikidata_id === null ? undefined : titles.get(wikidata_id);
         return title === undefined ? [] : [{ start, end, title }];
@@ -38,7 +38,7 @@ describe.skipIf(llama2Folder === undefined)(
       return await tokenizer.tokenize(
         articles.map((article) => ({
           text: article.text,
-          spans: mentions(article).flatMap(({ start, end, title }): EntitySpan[] => {
+          spans: namedLinks(article).flatMap(({ start, end, title }): EntitySpan[] => {
             const name = englishName(title);
             return name === null ? [] : [{ start, end, name }];
           }),
@@ -59,7 +59,7 @@ describe.skipIf(llama2Folder === undefined)(
         same: 0,
         /** The original inserts "<translate></translate>" for a title that was all parentheses. */
         emptyName: 0,
-        /** The original inserts the name at an anchor around nothing, where no token lies. */
+        /** The original inserts the name at a link around nothing, where no token lies. */
         emptySpan: 0,
         /** The original leaves a double space where parentheses stood inside a title. */
         doubleSpace: 0,
@@ -118,7 +118,7 @@ describe.skipIf(llama2Folder === undefined)(
       const kept = results.reduce((sum, { article }) => sum + article.entities.length, 0);
       const dropped = [...reasons.values()].reduce((sum, count) => sum + count, 0);
       const named = articles
-        .flatMap(mentions)
+        .flatMap(namedLinks)
         .filter(
           ({ title }) => !excludedNamespaces.has(title.split(':', 1)[0]!) || !title.includes(':'),
         )

@@ -57,7 +57,7 @@ describe('the authors’ sequences', () => {
     expect(pairs).toBe(strategy === 'none' ? 0 : 17);
   });
 
-  it('replace: the same but for empty pairs, where the mention stays', () => {
+  it('replace: the same but for empty pairs, where the entity stays', () => {
     let pairs = 0;
     augmented.forEach((theirs, index) => {
       const expected: number[] = [];

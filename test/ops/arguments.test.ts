@@ -42,7 +42,7 @@ function refusal(name: string, args: Arguments): LeiaError {
   throw new Error(`${name} took what it should refuse`);
 }
 
-/** The message names the wrong argument, or one that is held against it if it is an anchor. */
+/** The message names the wrong argument, or one that is held against it if others take their shape from it. */
 function expectNamed(face: Face, operation: string, name: string, args: Arguments, error: Error) {
   const named = face.anchors.includes(name) ? Object.keys(args) : [name];
   expect(error.message).toMatch(new RegExp(`^${snake(operation)}: `));

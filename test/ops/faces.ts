@@ -49,6 +49,11 @@ const angles = () => ({
   positions: tensor([2, 3], 'int32'),
 });
 
+const vocabularies = [
+  ['vocabulary', 0, 'vocabulary is 0, expected 1 to 4, the logits of a row'],
+  ['vocabulary', 5, 'vocabulary is 5, expected 1 to 4, the logits of a row'],
+] as const;
+
 export const faces: Record<string, Face> = {
   adamw: {
     right: () => ({
@@ -64,9 +69,12 @@ export const faces: Record<string, Face> = {
       epsilon: 1e-6,
       weightDecay: 0.1,
       step: 1,
+      seed: 5,
+      firstParameter: 0,
     }),
     lists: ['parameters', 'masterLowBits', 'gradients', 'firstMoments', 'secondMoments'],
-    anchors: ['parameters'],
+    // The moments' dtype is the first one's.
+    anchors: ['parameters', 'firstMoments'],
     numbers: [
       ['learningRate', -1, 'learning_rate is -1, expected a finite number of 0 or more'],
       ['beta1', 1, 'beta1 is 1, expected 0 or more and less than 1'],
@@ -75,6 +83,8 @@ export const faces: Record<string, Face> = {
       ['weightDecay', Infinity, 'weight_decay is inf, expected a finite number of 0 or more'],
       ['step', 0, 'step is 0, expected 1 or more'],
       ['step', 1.5, 'step is 1.5, expected an integer'],
+      ['seed', -1, 'seed is -1, expected 0 or more'],
+      ['firstParameter', -1, 'first_parameter is -1, expected 0 or more'],
     ],
   },
   cast: {
@@ -92,6 +102,7 @@ export const faces: Record<string, Face> = {
     anchors: ['logits'],
     free: { logits: [1] },
     anyFloat: ['logits'],
+    numbers: vocabularies,
   },
   crossEntropyBackward: {
     right: () => ({
@@ -103,6 +114,7 @@ export const faces: Record<string, Face> = {
     }),
     anchors: ['logits'],
     inPlace: [['gradLogits', 'logits']],
+    numbers: vocabularies,
   },
   crossEntropy: {
     right: () => ({
@@ -114,6 +126,7 @@ export const faces: Record<string, Face> = {
     }),
     anchors: ['logits'],
     inPlace: [['gradLogits', 'logits']],
+    numbers: vocabularies,
   },
   embeddingForward: {
     right: () => ({

@@ -12,9 +12,12 @@ export interface Adamw {
   masterLowBits?: readonly Tensor[];
   /** For each parameter, of its shape, float32. */
   gradients: readonly Tensor[];
-  /** For each parameter, of its shape, float32, zeros before the first step; updated. */
+  /**
+   * For each parameter, of its shape, zeros before the first step; updated. All moments are float32, or all are
+   * bfloat16: then they are rounded at random to one of the two neighbours, so that their mean is kept.
+   */
   firstMoments: readonly Tensor[];
-  /** For each parameter, of its shape, float32, zeros before the first step; updated. */
+  /** The same. */
   secondMoments: readonly Tensor[];
   learningRate: number;
   /** 0 or more and less than 1, like beta2. */
@@ -27,14 +30,22 @@ export interface Adamw {
   step: number;
   /** [1], float32: what the gradient is multiplied by, as `gradientNorm` gives it. */
   gradientScale?: Tensor;
+  /** Of the rounding of bfloat16 moments: a whole number of 0 or more; 0 unless given. */
+  seed?: number;
+  /**
+   * The number of the first parameter among all that are updated with this seed, 0 unless given. With the seed, the
+   * step and the place of an element in its parameter it decides how the element's moments are rounded.
+   */
+  firstParameter?: number;
 }
 
-const nativeAdamw = operation<Adamw>('adamw');
+const nativeAdamw = operation<Adamw, 'seed' | 'firstParameter'>('adamw');
 
 /**
  * One step of AdamW (Loshchilov & Hutter 2019) in the order of torch.optim.AdamW, in float32 and in
  * one pass over memory: on a GPU one launch for all parameters.
  */
 export function adamw(args: Adamw): void {
-  nativeAdamw(args, {});
+  const { seed = 0, firstParameter = 0 } = args;
+  nativeAdamw(args, { seed, firstParameter });
 }

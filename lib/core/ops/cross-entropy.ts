@@ -6,7 +6,7 @@ import { like } from './outputs.ts';
 export const ignoredLabel = -100;
 
 export interface CrossEntropyForward {
-  /** [rows, vocabulary], float32 or bfloat16. */
+  /** [rows, columns], float32 or bfloat16. */
   logits: Tensor;
   /** [rows], int32: 0 to vocabulary - 1, or {@link ignoredLabel}. Nothing is shifted. */
   labels: Tensor;
@@ -14,11 +14,14 @@ export interface CrossEntropyForward {
   losses?: Tensor;
   /** [rows], float32, of every row: saved for backward. */
   logsumexp?: Tensor;
+  /** How many of a row's logits count, all unless given; those behind are neither read nor part of any sum. */
+  vocabulary?: number;
 }
 
-const nativeCrossEntropyForward = operation<CrossEntropyForward, 'losses' | 'logsumexp'>(
-  'crossEntropyForward',
-);
+const nativeCrossEntropyForward = operation<
+  CrossEntropyForward,
+  'losses' | 'logsumexp' | 'vocabulary'
+>('crossEntropyForward');
 
 /**
  * Cross-entropy of each row: `losses[r] = logsumexp[r] - logits[r, labels[r]]`. The logits are read
@@ -33,7 +36,7 @@ export function crossEntropyForward(args: CrossEntropyForward): {
   const shape = [logits.shape[0] ?? 0];
   const losses = args.losses ?? Tensor.empty(shape, { device: logits.device });
   const logsumexp = args.logsumexp ?? Tensor.empty(shape, { device: logits.device });
-  nativeCrossEntropyForward(args, { losses, logsumexp });
+  nativeCrossEntropyForward(args, { losses, logsumexp, vocabulary: vocabularyOf(args) });
   return { losses, logsumexp };
 }
 
@@ -43,11 +46,13 @@ export interface CrossEntropyBackward {
   logsumexp: Tensor;
   /** The derivative of the final loss by each row's loss: 1 / labels for a mean. */
   scale: number;
-  /** Shape and dtype of logits; overwritten; may be logits itself. */
+  /** Shape and dtype of logits; overwritten; may be logits itself. 0 behind the vocabulary. */
   gradLogits?: Tensor;
+  /** How many of a row's logits count; all unless given. */
+  vocabulary?: number;
 }
 
-const nativeCrossEntropyBackward = operation<CrossEntropyBackward, 'gradLogits'>(
+const nativeCrossEntropyBackward = operation<CrossEntropyBackward, 'gradLogits' | 'vocabulary'>(
   'crossEntropyBackward',
 );
 
@@ -57,12 +62,12 @@ const nativeCrossEntropyBackward = operation<CrossEntropyBackward, 'gradLogits'>
  */
 export function crossEntropyBackward(args: CrossEntropyBackward): { gradLogits: Tensor } {
   const gradLogits = args.gradLogits ?? like(args.logits);
-  nativeCrossEntropyBackward(args, { gradLogits });
+  nativeCrossEntropyBackward(args, { gradLogits, vocabulary: vocabularyOf(args) });
   return { gradLogits };
 }
 
 export interface CrossEntropy {
-  /** [rows, vocabulary], float32 or bfloat16. */
+  /** [rows, columns], float32 or bfloat16. */
   logits: Tensor;
   /** [rows], int32: 0 to vocabulary - 1, or {@link ignoredLabel}. Nothing is shifted. */
   labels: Tensor;
@@ -70,11 +75,15 @@ export interface CrossEntropy {
   scale: number;
   /** [rows], float32: 0 where ignored. */
   losses?: Tensor;
-  /** Shape and dtype of logits; overwritten; may be logits itself. */
+  /** Shape and dtype of logits; overwritten; may be logits itself. 0 behind the vocabulary. */
   gradLogits?: Tensor;
+  /** How many of a row's logits count; all unless given. */
+  vocabulary?: number;
 }
 
-const nativeCrossEntropy = operation<CrossEntropy, 'losses' | 'gradLogits'>('crossEntropy');
+const nativeCrossEntropy = operation<CrossEntropy, 'losses' | 'gradLogits' | 'vocabulary'>(
+  'crossEntropy',
+);
 
 /**
  * {@link crossEntropyForward} and {@link crossEntropyBackward} in one, for training: every logit comes from
@@ -84,6 +93,11 @@ export function crossEntropy(args: CrossEntropy): { losses: Tensor; gradLogits: 
   const { logits } = args;
   const losses = args.losses ?? Tensor.empty([logits.shape[0] ?? 0], { device: logits.device });
   const gradLogits = args.gradLogits ?? like(logits);
-  nativeCrossEntropy(args, { losses, gradLogits });
+  nativeCrossEntropy(args, { losses, gradLogits, vocabulary: vocabularyOf(args) });
   return { losses, gradLogits };
+}
+
+/** A row's logits, unless fewer are said to count. */
+function vocabularyOf({ logits, vocabulary }: { logits: Tensor; vocabulary?: number }): number {
+  return vocabulary ?? logits.shape[1] ?? 0;
 }

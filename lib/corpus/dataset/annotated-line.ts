@@ -31,8 +31,12 @@ type AnnotatedLine = z.infer<typeof lineSchema>;
 export function parseAnnotatedLine({ text: line, number }: Line, file: string): LinkedArticle {
   const where = `${file}: line ${number}`;
   const { title, text, spans } = parseLine(line, where);
-  const anchors = toLinks(spans, text, where);
-  return { title: title ?? `line ${number}`, text, anchors, filtered: 0 };
+  return {
+    title: title ?? `line ${number}`,
+    text,
+    links: toLinks(spans, text, where),
+    filtered: 0,
+  };
 }
 
 function parseLine(line: string, where: string): AnnotatedLine {

@@ -131,13 +131,13 @@ function titlesOf(pages: ReturnType<typeof readPages>, { siteinfo, byPage }: Tit
 /** Follows the redirects of an article's links and adds the English names of the pages they lead to. */
 function link({ title, text, anchors }: Article, index: TitleIndex): LinkedArticle {
   let filtered = 0;
-  const linked = anchors.map(({ start, end, target }) => {
+  const links = anchors.map(({ start, end, target }) => {
     const page = index.resolve(target);
     const name = page.name === undefined ? null : englishName(page.name);
     if (page.name !== undefined && name === null) filtered++;
     return { start, end, target: page.title, name };
   });
-  return { title, text, anchors: linked, filtered };
+  return { title, text, links, filtered };
 }
 
 /** Threads for jobs on dumps; they start when there is something to do. */

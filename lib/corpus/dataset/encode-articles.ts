@@ -11,7 +11,7 @@ import type { TextTokenizer } from '../../tokenizer/tokenizer.ts';
 export interface LinkedArticle {
   title: string;
   text: string;
-  anchors: PassageLink[];
+  links: PassageLink[];
   /** How many links lost their name because it is no entity's. */
   filtered: number;
 }
@@ -22,6 +22,7 @@ export type PrepareCounts = {
   articles: number;
   /** Left out: no text remains, or no link. */
   withoutLinks: number;
+  /** Links, by the name that they have in all files. */
   anchors: number;
   /** Links that have a name: their page has an English page. */
   linked: number;
@@ -78,12 +79,12 @@ export class ArticleEncoder {
   ): Promise<ArticleBatch> {
     const counts = noCounts();
     for (const article of articles) count(article, counts);
-    const kept = articles.filter(({ text, anchors }) => text.trim() !== '' && anchors.length > 0);
+    const kept = articles.filter(({ text, links }) => text.trim() !== '' && links.length > 0);
     counts.withoutLinks = articles.length - kept.length;
     const tokenized = await this.#tokenizer.tokenize(
-      kept.map(({ text, anchors }) => ({
+      kept.map(({ text, links }) => ({
         text,
-        spans: anchors.flatMap(({ start, end, name }) =>
+        spans: links.flatMap(({ start, end, name }) =>
           name === null ? [] : [{ start, end, name }],
         ),
       })),
@@ -93,17 +94,17 @@ export class ArticleEncoder {
         counts.misaligned[reason] = (counts.misaligned[reason] ?? 0) + 1;
       }
     }
-    const passages = kept.map(({ title, text, anchors }, i) => {
-      return { title, text, anchors, ...tokenized[i]!.article };
+    const passages = kept.map(({ title, text, links }, i) => {
+      return { title, text, anchors: links, ...tokenized[i]!.article };
     });
     return { encoded: encodeArticles(passages, this.#vocabSize), counts, oddities, position };
   }
 }
 
-function count({ anchors, filtered }: LinkedArticle, counts: PrepareCounts): void {
-  const named = anchors.filter(({ name }) => name !== null).length;
+function count({ links, filtered }: LinkedArticle, counts: PrepareCounts): void {
+  const named = links.filter(({ name }) => name !== null).length;
   counts.articles++;
-  counts.anchors += anchors.length;
+  counts.anchors += links.length;
   counts.linked += named + filtered;
   counts.filtered += filtered;
 }

@@ -19,7 +19,12 @@ void check_numbers(const AdamW& op) {
   fraction("beta2", op.beta2);
   at_least_0("epsilon", op.epsilon);
   at_least_0("weight_decay", op.weight_decay);
-  require(op.step >= 1, op.kName, ": step is ", op.step, ", expected 1 or more");
+  const auto whole = [&](const char* name, int64_t value, int64_t least) {
+    require(value >= least, op.kName, ": ", name, " is ", value, ", expected ", least, " or more");
+  };
+  whole("step", op.step, 1);
+  whole("seed", op.seed, 0);
+  whole("first_parameter", op.first_parameter, 0);
 }
 
 // One tensor of that dtype for every parameter, of its shape.
@@ -51,8 +56,10 @@ void validate(const AdamW& op) {
           ": parameters are bfloat16, expected master_low_bits with their lower 16 bits");
   if (split) check_list(op, "master_low_bits", op.master_low_bits, DType::bfloat16);
   check_list(op, "gradients", op.gradients, DType::float32);
-  check_list(op, "first_moments", op.first_moments, DType::float32);
-  check_list(op, "second_moments", op.second_moments, DType::float32);
+  const bool half = !op.first_moments.empty() && op.first_moments[0].dtype == DType::bfloat16;
+  const DType of_moments = half ? DType::bfloat16 : DType::float32;
+  check_list(op, "first_moments", op.first_moments, of_moments);
+  check_list(op, "second_moments", op.second_moments, of_moments);
   if (op.gradient_scale) {
     check_shape(op.kName, "gradient_scale", op.gradient_scale, {1});
     check_dtype(op.kName, "gradient_scale", op.gradient_scale, DType::float32);

@@ -11,6 +11,13 @@
 // nearest, halves up) is what the model computes with, and master_low_bits holds the lower 16 bits,
 // so that both together give p back exactly. (With ties to even they would not.) The step updates
 // both; a NaN is stored as the quiet NaN 0x7fc0 with low bits 0.
+//
+// Moments in bfloat16 are rounded up or down at random, to either neighbour with the probability
+// that keeps the mean (stochastic rounding), since v changes by less than half a bfloat16 step at
+// beta2 = 0.95 and would stand still otherwise. The step itself uses m and v before they are
+// rounded. Element i of parameters[j] takes word i % 4 of Philox4x32-10 (core/philox.h) with the
+// key `seed` and the counter (i / 4, step + 2^32 * (first_parameter + j)): the lower 16 bits for m,
+// the upper for v. So the result depends on no division of the work.
 #pragma once
 
 #include <vector>
@@ -25,10 +32,12 @@ struct AdamW {
   std::vector<Tensor> parameters;       // at least one; any shapes; all float32 or all bfloat16
   std::vector<Tensor> master_low_bits;  // bfloat16 as 16 bits; none for float32
   std::vector<Tensor> gradients;        // float32
-  std::vector<Tensor> first_moments, second_moments;  // float32
+  std::vector<Tensor> first_moments, second_moments;  // all float32 or all bfloat16
   Tensor gradient_scale;                              // [1], float32; optional: 1
   double learning_rate, beta1, beta2, epsilon, weight_decay;
-  int64_t step;  // 1 for the first
+  int64_t step;             // 1 for the first
+  int64_t seed;             // of the rounding of moments; 0 or more
+  int64_t first_parameter;  // the number of parameters[0] among all that share the seed
 
   template <class Self, class Visit>
   static void arguments(Self& self, Visit&& visit) {
@@ -44,6 +53,8 @@ struct AdamW {
     visit("epsilon", self.epsilon);
     visit("weight_decay", self.weight_decay);
     visit("step", self.step);
+    visit("seed", self.seed);
+    visit("first_parameter", self.first_parameter);
   }
 };
 

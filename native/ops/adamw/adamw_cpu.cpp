@@ -1,4 +1,5 @@
 #include "ops/adamw/adamw_factors.h"
+#include "ops/adamw/adamw_rounding.h"
 
 #define LEIA_KERNELS "ops/adamw/adamw_cpu_kernels.h"
 #include "cpu/each_isa.h"

@@ -3,6 +3,7 @@
 // each read and written 16 bytes at a time.
 #include "cuda/tensor_list.cuh"
 #include "ops/adamw/adamw_factors.h"
+#include "ops/adamw/adamw_rounding.h"
 
 namespace leia {
 
@@ -18,8 +19,9 @@ struct alignas(64) Entry {
   void* parameter;
   uint16_t* low_bits;
   const float* gradient;
-  float *first_moment, *second_moment;
+  void *first_moment, *second_moment;
   int64_t count;
+  uint32_t number;  // of the parameter, for the random bits
   bool aligned;
 };
 
@@ -93,20 +95,82 @@ struct SplitParameters {
   }
 };
 
+// Both moments as they are.
+struct SingleMoments {
+  LEIA_DEVICE SingleMoments(const Entry& entry, int64_t, int64_t)
+      : first(static_cast<float*>(entry.first_moment), entry.count),
+        second(static_cast<float*>(entry.second_moment), entry.count) {}
+
+  Global<float> first, second;
+
+  template <int Width>
+  LEIA_DEVICE void get(float (&m)[Width], float (&v)[Width], int64_t i, int64_t end) const {
+    load_floats(m, first.read_only(), i, end);
+    load_floats(v, second.read_only(), i, end);
+  }
+  template <int Width>
+  LEIA_DEVICE void set(const float (&m)[Width], const float (&v)[Width], int64_t i,
+                       int64_t end) const {
+    store_floats(first, i, end, m);
+    store_floats(second, i, end, v);
+  }
+};
+
+// In bfloat16, rounded at random (adamw.h).
+struct HalfMoments {
+  LEIA_DEVICE HalfMoments(const Entry& entry, int64_t seed, int64_t step)
+      : first(static_cast<bfloat16*>(entry.first_moment), entry.count),
+        second(static_cast<bfloat16*>(entry.second_moment), entry.count),
+        random(seed, step, entry.number) {}
+
+  Global<bfloat16> first, second;
+  RoundingBits random;
+
+  template <int Width>
+  LEIA_DEVICE void get(float (&m)[Width], float (&v)[Width], int64_t i, int64_t end) const {
+    load_floats(m, first.read_only(), i, end);
+    load_floats(v, second.read_only(), i, end);
+  }
+
+  LEIA_DEVICE static float rounded_at_random(float value, uint32_t bits) {
+    const uint32_t own = bits_of(value);
+    const uint32_t stored = (own & 0x7fffffffu) > 0x7f800000u ? 0x7fc00000u : own;
+    return from_bits(upper_half(stored, bits) << 16);
+  }
+
+  template <int Width>
+  LEIA_DEVICE void set(const float (&m)[Width], const float (&v)[Width], int64_t i,
+                       int64_t end) const {
+    static_assert(kElementsPerCall % Width == 0);
+    const PhiloxWords made = random.of(i / kElementsPerCall * kElementsPerCall);
+    float first_half[Width], second_half[Width];
+#pragma unroll
+    for (int j = 0; j < Width; ++j) {
+      uint32_t word = made.words[j];
+      if constexpr (Width == 1) word = made.words[i % kElementsPerCall];
+      first_half[j] = rounded_at_random(m[j], word & 0xffffu);
+      second_half[j] = rounded_at_random(v[j], word >> 16);
+    }
+    store_floats(first, i, end, first_half);
+    store_floats(second, i, end, second_half);
+  }
+};
+
 struct Factors {
   AdamWFactors numbers;
   Global<const float> scale;
   bool scaled;
+  int64_t seed, step;
 };
 
 // Updates the elements of one parameter from begin to end.
-template <class Parameters, int Width>
-LEIA_DEVICE void update(const Entry& entry, const AdamWFactors& f, float scale, int64_t begin,
+template <class Parameters, class Moments, int Width>
+LEIA_DEVICE void update(const Entry& entry, const Factors& factors, float scale, int64_t begin,
                         int64_t end) {
+  const AdamWFactors& f = factors.numbers;
   const Parameters parameters(entry);
+  const Moments moments(entry, factors.seed, factors.step);
   const Global<const float> gradient(entry.gradient, entry.count);
-  const Global<float> first_moment(entry.first_moment, entry.count),
-      second_moment(entry.second_moment, entry.count);
   constexpr int64_t kStride = int64_t{kThreads} * Width;
   for (int64_t i = begin + static_cast<int64_t>(threadIdx.x) * Width; i < end;
        i += kGroups * kStride) {
@@ -115,8 +179,7 @@ LEIA_DEVICE void update(const Entry& entry, const AdamWFactors& f, float scale, 
     for (int group = 0; group < kGroups; ++group) {
       const int64_t at = i + group * kStride;
       load_floats(g[group], gradient, at, end);
-      load_floats(m[group], first_moment.read_only(), at, end);
-      load_floats(v[group], second_moment.read_only(), at, end);
+      moments.get(m[group], v[group], at, end);
       parameters.get(p[group], at, end);
     }
 #pragma unroll
@@ -134,14 +197,13 @@ LEIA_DEVICE void update(const Entry& entry, const AdamWFactors& f, float scale, 
         p[group][j] =
             p[group][j] * f.decay - f.rate * (mean / (sqrtf(square) / f.correction + f.epsilon));
       }
-      store_floats(first_moment, at, end, m[group]);
-      store_floats(second_moment, at, end, v[group]);
+      moments.set(m[group], v[group], at, end);
       parameters.set(p[group], at, end);
     }
   }
 }
 
-template <class Parameters>
+template <class Parameters, class Moments>
 __global__ void __launch_bounds__(kThreads) adamw(TensorList<Entry> list, Factors factors) {
   const Shared<int> found(0, 1);
   const ChunkOfTensor own = chunk_of_block(list, found);
@@ -150,9 +212,9 @@ __global__ void __launch_bounds__(kThreads) adamw(TensorList<Entry> list, Factor
   const int64_t begin = own.chunk * kChunk;
   const int64_t end = begin + kChunk < entry.count ? begin + kChunk : entry.count;
   if (entry.aligned) {
-    update<Parameters, kPack<float>>(entry, factors.numbers, scale, begin, end);
+    update<Parameters, Moments, kPack<float>>(entry, factors, scale, begin, end);
   } else {
-    update<Parameters, 1>(entry, factors.numbers, scale, begin, end);
+    update<Parameters, Moments, 1>(entry, factors, scale, begin, end);
   }
 }
 
@@ -167,9 +229,10 @@ void execute_cuda(const AdamW& op, CudaContext& context) {
              {.parameter = op.parameters[i].data<void>(),
               .low_bits = split ? low_bits.data<uint16_t>() : nullptr,
               .gradient = op.gradients[i].data<float>(),
-              .first_moment = op.first_moments[i].data<float>(),
-              .second_moment = op.second_moments[i].data<float>(),
+              .first_moment = op.first_moments[i].data<void>(),
+              .second_moment = op.second_moments[i].data<void>(),
               .count = op.parameters[i].elements(),
+              .number = static_cast<uint32_t>(op.first_parameter) + static_cast<uint32_t>(i),
               .aligned = aligned(op.parameters[i], low_bits, op.gradients[i], op.first_moments[i],
                                  op.second_moments[i])});
   }
@@ -177,8 +240,14 @@ void execute_cuda(const AdamW& op, CudaContext& context) {
   const bool scaled = static_cast<bool>(op.gradient_scale);
   const Factors factors{AdamWFactors(op),
                         scaled ? input<float>(op.gradient_scale) : Global<const float>(nullptr, 0),
-                        scaled};
-  launch(op.kName, split ? adamw<SplitParameters> : adamw<SingleParameters>,
+                        scaled, op.seed, op.step};
+  const bool half = op.first_moments[0].dtype == DType::bfloat16;
+  const auto with_moments = [&](auto single, auto halved) { return half ? halved : single; };
+  launch(op.kName,
+         split ? with_moments(adamw<SplitParameters, SingleMoments>,
+                              adamw<SplitParameters, HalfMoments>)
+               : with_moments(adamw<SingleParameters, SingleMoments>,
+                              adamw<SingleParameters, HalfMoments>),
          {.blocks = list.chunks(), .threads = kThreads, .shared_bytes = sizeof(int)},
          context.stream, list.on_device(op.kName, context), factors);
 }

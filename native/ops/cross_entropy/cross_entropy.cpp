@@ -4,11 +4,14 @@ namespace leia {
 
 namespace {
 
-void check_logits(const char* operation, const Tensor& logits, const Tensor& labels) {
+void check_logits(const char* operation, const Tensor& logits, const Tensor& labels,
+                  int64_t vocabulary) {
   check_float(operation, "logits", logits);
   check_rank(operation, "logits", logits, 2);
   require(logits.shape[1] > 0, operation, ": logits has shape ", logits.shape.to_string(),
           ", expected at least one logit a row");
+  require(vocabulary >= 1 && vocabulary <= logits.shape[1], operation, ": vocabulary is ",
+          vocabulary, ", expected 1 to ", logits.shape[1], ", the logits of a row");
   check_shape(operation, "labels", labels, {logits.shape[0]});
   check_dtype(operation, "labels", labels, DType::int32);
 }
@@ -34,7 +37,7 @@ std::string bad_label(const Tensor& labels, int64_t element, int32_t value, int6
 }
 
 void validate(const CrossEntropyForward& op) {
-  check_logits(op.kName, op.logits, op.labels);
+  check_logits(op.kName, op.logits, op.labels, op.vocabulary);
   check_rows(op.kName, "logsumexp", op.logsumexp, op.logits);
   check_rows(op.kName, "losses", op.losses, op.logits);
   const auto check_output = [&](const char* name, const Tensor& output) {
@@ -47,14 +50,14 @@ void validate(const CrossEntropyForward& op) {
 }
 
 void validate(const CrossEntropyBackward& op) {
-  check_logits(op.kName, op.logits, op.labels);
+  check_logits(op.kName, op.logits, op.labels, op.vocabulary);
   check_rows(op.kName, "logsumexp", op.logsumexp, op.logits);
   check_gradient(op.kName, op.grad_logits, op.logits, op.labels);
   check_apart(op.kName, "grad_logits", op.grad_logits, "logsumexp", op.logsumexp);
 }
 
 void validate(const CrossEntropy& op) {
-  check_logits(op.kName, op.logits, op.labels);
+  check_logits(op.kName, op.logits, op.labels, op.vocabulary);
   check_rows(op.kName, "losses", op.losses, op.logits);
   check_apart(op.kName, "losses", op.losses, "logits", op.logits);
   check_apart(op.kName, "losses", op.losses, "labels", op.labels);

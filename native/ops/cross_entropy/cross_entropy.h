@@ -1,4 +1,6 @@
 // Cross-entropy of rows of logits x[r, 0..V) against labels y[r]; a label of -100 ignores its row.
+// A row may be longer than the vocabulary V, to begin where 16-byte accesses can: what lies behind
+// is not read, and its gradient is 0.
 //
 //   logsumexp[r] = log(sum_v e^x[r, v])                     (of every row)
 //   losses[r]    = logsumexp[r] - x[r, y[r]], 0 where ignored
@@ -16,10 +18,11 @@ constexpr int32_t kIgnoredLabel = -100;
 
 struct CrossEntropyForward {
   static constexpr const char* kName = "cross_entropy_forward";
-  Tensor logits;     // [rows, V], float32 or bfloat16
-  Tensor labels;     // [rows], int32
-  Tensor losses;     // [rows], float32
-  Tensor logsumexp;  // [rows], float32
+  Tensor logits;       // [rows, V or more], float32 or bfloat16
+  Tensor labels;       // [rows], int32
+  Tensor losses;       // [rows], float32
+  Tensor logsumexp;    // [rows], float32
+  int64_t vocabulary;  // V
 
   template <class Self, class Visit>
   static void arguments(Self& self, Visit&& visit) {
@@ -27,16 +30,18 @@ struct CrossEntropyForward {
     visit("labels", self.labels, Access::read);
     visit("losses", self.losses, Access::write);
     visit("logsumexp", self.logsumexp, Access::write);
+    visit("vocabulary", self.vocabulary);
   }
 };
 
 struct CrossEntropyBackward {
   static constexpr const char* kName = "cross_entropy_backward";
-  Tensor logits;     // [rows, V], float32 or bfloat16
+  Tensor logits;     // [rows, V or more], float32 or bfloat16
   Tensor labels;     // [rows], int32
   Tensor logsumexp;  // [rows], float32
   float scale;
   Tensor grad_logits;  // shape and dtype of logits; overwritten; may be logits
+  int64_t vocabulary;  // V
 
   template <class Self, class Visit>
   static void arguments(Self& self, Visit&& visit) {
@@ -45,17 +50,19 @@ struct CrossEntropyBackward {
     visit("logsumexp", self.logsumexp, Access::read);
     visit("grad_logits", self.grad_logits, Access::write);
     visit("scale", self.scale);
+    visit("vocabulary", self.vocabulary);
   }
 };
 
 // Both in one: each row is read while it is still in the cache from the first look.
 struct CrossEntropy {
   static constexpr const char* kName = "cross_entropy";
-  Tensor logits;  // [rows, V], float32 or bfloat16
+  Tensor logits;  // [rows, V or more], float32 or bfloat16
   Tensor labels;  // [rows], int32
   float scale;
   Tensor losses;       // [rows], float32
   Tensor grad_logits;  // shape and dtype of logits; overwritten; may be logits
+  int64_t vocabulary;  // V
 
   template <class Self, class Visit>
   static void arguments(Self& self, Visit&& visit) {
@@ -64,6 +71,7 @@ struct CrossEntropy {
     visit("losses", self.losses, Access::write);
     visit("grad_logits", self.grad_logits, Access::write);
     visit("scale", self.scale);
+    visit("vocabulary", self.vocabulary);
   }
 };
 

@@ -20,17 +20,17 @@ void check_labels(const Tensor& labels, int64_t vocabulary) {
 }  // namespace
 
 void execute_cpu(const CrossEntropyForward& op, CpuContext& context) {
-  check_labels(op.labels, op.logits.shape[1]);
+  check_labels(op.labels, op.vocabulary);
   LEIA_DISPATCH(cross_entropy_forward)(op, context);
 }
 
 void execute_cpu(const CrossEntropyBackward& op, CpuContext& context) {
-  check_labels(op.labels, op.logits.shape[1]);
+  check_labels(op.labels, op.vocabulary);
   LEIA_DISPATCH(cross_entropy_backward)(op, context);
 }
 
 void execute_cpu(const CrossEntropy& op, CpuContext& context) {
-  check_labels(op.labels, op.logits.shape[1]);
+  check_labels(op.labels, op.vocabulary);
   LEIA_DISPATCH(cross_entropy)(op, context);
 }
 

@@ -40,15 +40,14 @@ ExponentialSum exponential_sum(const T* logits, int64_t vocabulary) {
   return running;
 }
 
-// A row's gradient from its logits, which may be the same memory. The logsumexp is reference +
-// log_sum: large logits take no digits from the exponents.
+// A row's gradient from its logits, which may be the same memory; 0 from `vocabulary` to `columns`.
+// The logsumexp is reference + log_sum: large logits take no digits from the exponents.
 template <class T>
 void gradient_of_row(const T* logits, int32_t label, float reference, float log_sum, float scale,
-                     T* grad_logits, int64_t vocabulary) {
-  if (label == kIgnoredLabel) {
-    std::memset(grad_logits, 0, static_cast<size_t>(vocabulary) * sizeof(T));
-    return;
-  }
+                     T* grad_logits, int64_t vocabulary, int64_t columns) {
+  const int64_t counted = label == kIgnoredLabel ? 0 : vocabulary;
+  std::memset(grad_logits + counted, 0, static_cast<size_t>(columns - counted) * sizeof(T));
+  if (counted == 0) return;
   const double label_exponent = static_cast<double>(to_float(logits[label])) - reference - log_sum;
   for_vectors(vocabulary, [&](int64_t i, int64_t count) {
     const Floats x = load_count(logits + i, count);
@@ -65,13 +64,13 @@ float loss_of_row(const T* logits, int32_t label, double logsumexp) {
 }
 
 inline void cross_entropy_forward(const CrossEntropyForward& op, CpuContext& context) {
-  const int64_t rows = op.logits.shape[0], vocabulary = op.logits.shape[1];
+  const int64_t rows = op.logits.shape[0], columns = op.logits.shape[1];
   const int32_t* labels = op.labels.data<int32_t>();
   dispatch_float(op.logits.dtype, [&](auto type) {
     using T = decltype(type);
     context.parallel_for(rows, [&](int64_t row) {
-      const T* logits = op.logits.data<T>() + row * vocabulary;
-      const double logsumexp = exponential_sum(logits, vocabulary).logarithm();
+      const T* logits = op.logits.data<T>() + row * columns;
+      const double logsumexp = exponential_sum(logits, op.vocabulary).logarithm();
       op.logsumexp.data<float>()[row] = static_cast<float>(logsumexp);
       op.losses.data<float>()[row] = loss_of_row(logits, labels[row], logsumexp);
     });
@@ -79,30 +78,30 @@ inline void cross_entropy_forward(const CrossEntropyForward& op, CpuContext& con
 }
 
 inline void cross_entropy_backward(const CrossEntropyBackward& op, CpuContext& context) {
-  const int64_t rows = op.logits.shape[0], vocabulary = op.logits.shape[1];
+  const int64_t rows = op.logits.shape[0], columns = op.logits.shape[1];
   const int32_t* labels = op.labels.data<int32_t>();
   dispatch_float(op.logits.dtype, [&](auto type) {
     using T = decltype(type);
     context.parallel_for(rows, [&](int64_t row) {
-      gradient_of_row(op.logits.data<T>() + row * vocabulary, labels[row],
+      gradient_of_row(op.logits.data<T>() + row * columns, labels[row],
                       op.logsumexp.data<float>()[row], 0.0f, op.scale,
-                      op.grad_logits.data<T>() + row * vocabulary, vocabulary);
+                      op.grad_logits.data<T>() + row * columns, op.vocabulary, columns);
     });
   });
 }
 
 inline void cross_entropy(const CrossEntropy& op, CpuContext& context) {
-  const int64_t rows = op.logits.shape[0], vocabulary = op.logits.shape[1];
+  const int64_t rows = op.logits.shape[0], columns = op.logits.shape[1];
   const int32_t* labels = op.labels.data<int32_t>();
   dispatch_float(op.logits.dtype, [&](auto type) {
     using T = decltype(type);
     context.parallel_for(rows, [&](int64_t row) {
-      const T* logits = op.logits.data<T>() + row * vocabulary;
-      const ExponentialSum sum = exponential_sum(logits, vocabulary);
+      const T* logits = op.logits.data<T>() + row * columns;
+      const ExponentialSum sum = exponential_sum(logits, op.vocabulary);
       op.losses.data<float>()[row] = loss_of_row(logits, labels[row], sum.logarithm());
       gradient_of_row(logits, labels[row], ExponentialSum::finite(sum.maximum),
                       static_cast<float>(std::log(sum.sum)), op.scale,
-                      op.grad_logits.data<T>() + row * vocabulary, vocabulary);
+                      op.grad_logits.data<T>() + row * columns, op.vocabulary, columns);
     });
   });
 }

@@ -18,10 +18,21 @@ LEIA_DEVICE float finite(float maximum) {
   return maximum == kLowest ? 0.0f : maximum;
 }
 
+// Of the logits in memory, those of the vocabulary end before those of the row.
+struct Extent {
+  int64_t vocabulary, columns;
+};
+
 template <class T>
 struct Row {
   Global<const T> logits;
-  int64_t first, end;
+  int64_t first, end, last;
+
+  LEIA_DEVICE Row(Global<const T> all, int64_t index, Extent extent)
+      : logits(all),
+        first(index * extent.columns),
+        end(first + extent.vocabulary),
+        last(first + extent.columns) {}
 };
 
 // log(sum_v e^x[v]) as reference + log_sum: large logits take no digits from the exponents.
@@ -70,10 +81,11 @@ LEIA_DEVICE bool counts(int32_t label, int64_t vocabulary, Global<uint64_t> erro
   return false;
 }
 
+// 0 where the row does not count, and behind the vocabulary.
 template <class T, int Width>
 LEIA_DEVICE void write_gradient(const Row<T>& row, int32_t label, bool counted, float reference,
                                 float log_sum, float scale, Global<T> grad_logits) {
-  for (int64_t i = row.first + threadIdx.x * Width; i < row.end; i += int64_t{kThreads} * Width) {
+  for (int64_t i = row.first + threadIdx.x * Width; i < row.last; i += int64_t{kThreads} * Width) {
     float x[Width] = {};
     if (counted) {
       load_floats(x, row.logits, i, row.end);
@@ -82,22 +94,23 @@ LEIA_DEVICE void write_gradient(const Row<T>& row, int32_t label, bool counted, 
         const float exponent = x[j] - reference - log_sum;
         // e^x - 1 loses what a label that is nearly sure is about.
         x[j] = scale * (i + j == row.first + label ? expm1f(exponent) : expf(exponent));
+        if (i + j >= row.end) x[j] = 0.0f;
       }
     }
-    store_floats(grad_logits, i, row.end, x);
+    store_floats(grad_logits, i, row.last, x);
   }
 }
 
 template <class T, int Width>
 __global__ void cross_entropy_forward(Global<const T> logits, Global<const int32_t> labels,
-                                      Global<float> losses, Global<float> logsumexp,
-                                      int64_t vocabulary, Global<uint64_t> error_word) {
+                                      Global<float> losses, Global<float> logsumexp, Extent extent,
+                                      Global<uint64_t> error_word) {
   const int64_t index = blockIdx.x;
-  const Row<T> row{logits, index * vocabulary, (index + 1) * vocabulary};
+  const Row<T> row(logits, index, extent);
   const LogSumExp lse = log_sum_exp<Width>(row);
   const double value = static_cast<double>(lse.reference) + lse.log_sum;
   const int32_t label = labels.load(index);
-  const bool counted = counts(label, vocabulary, error_word);
+  const bool counted = counts(label, extent.vocabulary, error_word);
   if (threadIdx.x != 0) return;
   logsumexp.store(index, static_cast<float>(value));
   losses.store(
@@ -107,23 +120,23 @@ __global__ void cross_entropy_forward(Global<const T> logits, Global<const int32
 template <class T, int Width>
 __global__ void cross_entropy_backward(Global<const T> logits, Global<const int32_t> labels,
                                        Global<const float> logsumexp, float scale,
-                                       Global<T> grad_logits, int64_t vocabulary,
+                                       Global<T> grad_logits, Extent extent,
                                        Global<uint64_t> error_word) {
   const int64_t index = blockIdx.x;
-  const Row<T> row{logits, index * vocabulary, (index + 1) * vocabulary};
+  const Row<T> row(logits, index, extent);
   const int32_t label = labels.load(index);
-  const bool counted = counts(label, vocabulary, error_word);
+  const bool counted = counts(label, extent.vocabulary, error_word);
   write_gradient<T, Width>(row, label, counted, logsumexp.load(index), 0.0f, scale, grad_logits);
 }
 
 template <class T, int Width>
 __global__ void cross_entropy(Global<const T> logits, Global<const int32_t> labels, float scale,
-                              Global<float> losses, Global<T> grad_logits, int64_t vocabulary,
+                              Global<float> losses, Global<T> grad_logits, Extent extent,
                               Global<uint64_t> error_word) {
   const int64_t index = blockIdx.x;
-  const Row<T> row{logits, index * vocabulary, (index + 1) * vocabulary};
+  const Row<T> row(logits, index, extent);
   const int32_t label = labels.load(index);
-  const bool counted = counts(label, vocabulary, error_word);
+  const bool counted = counts(label, extent.vocabulary, error_word);
   // Before the gradient takes its place: a barrier within log_sum_exp is between the two.
   const float own = counted ? as_float(logits.load(row.first + label)) : 0.0f;
   const LogSumExp lse = log_sum_exp<Width>(row);
@@ -152,8 +165,13 @@ void with_logits(const Tensor& logits, const Tensor& other, Launch&& launch_with
   });
 }
 
-Global<uint64_t> label_errors(CudaContext& context, const Tensor& labels, const Tensor& logits) {
-  return context.error_word([labels, vocabulary = logits.shape[1]](int64_t element, int32_t value) {
+template <class Operation>
+Extent extent_of(const Operation& op) {
+  return {op.vocabulary, op.logits.shape[1]};
+}
+
+Global<uint64_t> label_errors(CudaContext& context, const Tensor& labels, int64_t vocabulary) {
+  return context.error_word([labels, vocabulary](int64_t element, int32_t value) {
     return bad_label(labels, element, value, vocabulary);
   });
 }
@@ -161,32 +179,32 @@ Global<uint64_t> label_errors(CudaContext& context, const Tensor& labels, const 
 }  // namespace
 
 void execute_cuda(const CrossEntropyForward& op, CudaContext& context) {
-  const Global<uint64_t> errors = label_errors(context, op.labels, op.logits);
+  const Global<uint64_t> errors = label_errors(context, op.labels, op.vocabulary);
   with_logits(op.logits, op.logits, [&](auto type, auto width) {
     using T = decltype(type);
     launch(op.kName, cross_entropy_forward<T, width>, one_block_a_row(op.logits), context.stream,
            input<T>(op.logits), input<int32_t>(op.labels), output<float>(op.losses),
-           output<float>(op.logsumexp), op.logits.shape[1], errors);
+           output<float>(op.logsumexp), extent_of(op), errors);
   });
 }
 
 void execute_cuda(const CrossEntropyBackward& op, CudaContext& context) {
-  const Global<uint64_t> errors = label_errors(context, op.labels, op.logits);
+  const Global<uint64_t> errors = label_errors(context, op.labels, op.vocabulary);
   with_logits(op.logits, op.grad_logits, [&](auto type, auto width) {
     using T = decltype(type);
     launch(op.kName, cross_entropy_backward<T, width>, one_block_a_row(op.logits), context.stream,
            input<T>(op.logits), input<int32_t>(op.labels), input<float>(op.logsumexp), op.scale,
-           output<T>(op.grad_logits), op.logits.shape[1], errors);
+           output<T>(op.grad_logits), extent_of(op), errors);
   });
 }
 
 void execute_cuda(const CrossEntropy& op, CudaContext& context) {
-  const Global<uint64_t> errors = label_errors(context, op.labels, op.logits);
+  const Global<uint64_t> errors = label_errors(context, op.labels, op.vocabulary);
   with_logits(op.logits, op.grad_logits, [&](auto type, auto width) {
     using T = decltype(type);
     launch(op.kName, cross_entropy<T, width>, one_block_a_row(op.logits), context.stream,
            input<T>(op.logits), input<int32_t>(op.labels), op.scale, output<float>(op.losses),
-           output<T>(op.grad_logits), op.logits.shape[1], errors);
+           output<T>(op.grad_logits), extent_of(op), errors);
   });
 }
 

@@ -2,8 +2,7 @@
 // float64 with only + - * / and sqrt, each rounded by itself. Compile what includes this file
 // without contraction to fused multiply-add (-ffp-contract=off; for CUDA -fmad=false).
 //
-//   bits:     Philox4x32-10 (Salmon et al. 2011), key = seed (low word, high word), counter =
-//             (low word, high word of index / 4, 0, 0), word index % 4 of the result
+//   bits:     Philox4x32-10 (core/philox.h), key = seed, counter = (index / 4, 0), word index % 4
 //   uniform:  u = (bits + 0.5) / 2^32, between 2^-33 and 1 - 2^-33
 //   normal:   the inverse of the normal distribution at u by Wichura's algorithm AS 241 (PPND16,
 //   1988),
@@ -13,11 +12,7 @@
 #include <bit>
 #include <cstdint>
 
-#if defined(__CUDACC__)
-#define LEIA_EVERYWHERE __host__ __device__
-#else
-#define LEIA_EVERYWHERE
-#endif
+#include "core/philox.h"
 
 namespace leia {
 
@@ -44,19 +39,7 @@ inline double square_root_of(double x) {
 #endif
 
 LEIA_EVERYWHERE inline uint32_t random_bits(uint64_t seed, uint64_t index) {
-  const uint64_t block = index >> 2;
-  uint32_t c[4] = {static_cast<uint32_t>(block), static_cast<uint32_t>(block >> 32), 0, 0};
-  uint32_t key0 = static_cast<uint32_t>(seed), key1 = static_cast<uint32_t>(seed >> 32);
-  for (int round = 0; round < 10; ++round) {
-    const uint64_t a = uint64_t{0xd2511f53u} * c[0], b = uint64_t{0xcd9e8d57u} * c[2];
-    const uint32_t next[4] = {
-        static_cast<uint32_t>(b >> 32) ^ c[1] ^ key0, static_cast<uint32_t>(b),
-        static_cast<uint32_t>(a >> 32) ^ c[3] ^ key1, static_cast<uint32_t>(a)};
-    for (int i = 0; i < 4; ++i) c[i] = next[i];
-    key0 += 0x9e3779b9u;
-    key1 += 0xbb67ae85u;
-  }
-  return c[index & 3];
+  return PhiloxWords(seed, index >> 2, 0).words[index & 3];
 }
 
 // log(x) of a positive, normal x: x = 2^e * m with m in [1, 2), halved above 1.4375 to be near 1,

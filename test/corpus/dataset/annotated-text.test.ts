@@ -62,7 +62,7 @@ test('spans become links, in order, with tidy names', async () => {
     {
       title: 'Um',
       text: TEXT,
-      anchors: [
+      links: [
         { start: 2, end: 6, target: 'house', name: 'house' },
         { start: 2, end: 8, target: 'house with a face', name: 'house with a face' },
         { start: 9, end: 10, target: '', name: null },
@@ -70,8 +70,8 @@ test('spans become links, in order, with tidy names', async () => {
       ],
       filtered: 0,
     },
-    { title: 'line 2', text: 'sem nada', anchors: [], filtered: 0 },
-    { title: 'line 3', text: '', anchors: [], filtered: 0 },
+    { title: 'line 2', text: 'sem nada', links: [], filtered: 0 },
+    { title: 'line 3', text: '', links: [], filtered: 0 },
   ];
   const text = lines(LINES);
   expect(await read(text)).toEqual(expected);
@@ -212,9 +212,9 @@ describe('refused', () => {
         const changed = Buffer.from(bytes);
         changed[at] = byte;
         try {
-          for (const { text, anchors } of await read(changed.subarray(0, cut))) {
+          for (const { text, links } of await read(changed.subarray(0, cut))) {
             const { length } = Array.from(text);
-            for (const { start, end } of anchors) expect(start < end && end <= length).toBe(true);
+            for (const { start, end } of links) expect(start < end && end <= length).toBe(true);
           }
         } catch (error) {
           expect(error).toMatchObject({ code: 'format' });

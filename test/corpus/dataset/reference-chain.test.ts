@@ -20,8 +20,8 @@ interface Entity {
   nameIds: readonly number[];
 }
 
-/** Where in its line an entity stands. */
-interface Mention {
+/** An entity, and where in its line it stands. */
+interface PlacedEntity {
   line: string;
   at: number;
   surface: string;
@@ -67,11 +67,11 @@ describe.skipIf(llama2Folder === undefined)(
       return join(folder, 'titles.tsv');
     }
 
-    async function mentionsOf(
+    async function placeEntities(
       tokenizer: Tokenizer,
       text: string,
       entities: readonly Entity[],
-    ): Promise<Mention[]> {
+    ): Promise<PlacedEntity[]> {
       const points = Array.from(text);
       const { starts, ends } = await tokenizer.encode(text);
       return entities.map(({ start, end, nameIds }) => ({
@@ -103,7 +103,7 @@ describe.skipIf(llama2Folder === undefined)(
       };
       for (let i = 0; i < dataset.articleCount; i++) {
         const { title, text } = dataset.passage(i);
-        const ours = await mentionsOf(
+        const ours = await placeEntities(
           tokenizer,
           text,
           dataset
@@ -112,7 +112,7 @@ describe.skipIf(llama2Folder === undefined)(
         );
         const { row, i: index } = theirs.get(title)!;
         const reference = texts[index]!;
-        const expected = await mentionsOf(
+        const expected = await placeEntities(
           tokenizer,
           reference.text,
           row.entity_start_positions.map((start, k) => ({
@@ -122,25 +122,25 @@ describe.skipIf(llama2Folder === undefined)(
           })),
         );
         const points = Array.from(reference.text);
-        const anchors = new Map(
+        const links = new Map(
           reference.anchors
             .filter(({ start, end }) => points.slice(start, end).join('').trim() !== '')
-            .map((anchor) => {
-              const place = placeOf(points, anchor);
-              return [key(place), { title: anchor.title, surface: place.surface }];
+            .map((link) => {
+              const place = placeOf(points, link);
+              return [key(place), { title: link.title, surface: place.surface }];
             }),
         );
         const mineToo = linesOf(text);
         const common = new Set([...linesOf(reference.text)].filter((line) => mineToo.has(line)));
         const left = new Map(ours.filter(({ line }) => common.has(line)).map((m) => [key(m), m]));
-        for (const mention of expected) {
-          if (!common.has(mention.line)) continue;
-          const mine = left.get(key(mention));
-          left.delete(key(mention));
-          count(await compare(mention, mine, anchors.get(key(mention))?.title ?? ''));
+        for (const entity of expected) {
+          if (!common.has(entity.line)) continue;
+          const mine = left.get(key(entity));
+          left.delete(key(entity));
+          count(await compare(entity, mine, links.get(key(entity))?.title ?? ''));
         }
-        for (const mention of left.values()) {
-          count(await onlyOurs(mention, anchors.get(key(mention))));
+        for (const entity of left.values()) {
+          count(await onlyOurs(entity, links.get(key(entity))));
         }
       }
       expect(counts).toEqual({
@@ -164,35 +164,35 @@ describe.skipIf(llama2Folder === undefined)(
       });
 
       async function compare(
-        mention: Mention,
-        mine: Mention | undefined,
+        entity: PlacedEntity,
+        mine: PlacedEntity | undefined,
         target: string,
       ): Promise<string> {
-        if (mention.nameIds.length === 0) return mine ? 'a name of ours' : 'empty name';
+        if (entity.nameIds.length === 0) return mine ? 'a name of ours' : 'empty name';
         if (mine === undefined) {
           if (target === 'SS') return 'capital ß';
-          return /^wikt/i.test(target) ? 'link to another site' : `missing: ${mention.surface}`;
+          return /^wikt/i.test(target) ? 'link to another site' : `missing: ${entity.surface}`;
         }
-        if (mine.surface !== mention.surface) {
-          const longer = mine.surface.startsWith(mention.surface);
-          return longer ? 'link trail' : `${mention.surface}: ${mine.surface}`;
+        if (mine.surface !== entity.surface) {
+          const longer = mine.surface.startsWith(entity.surface);
+          return longer ? 'link trail' : `${entity.surface}: ${mine.surface}`;
         }
-        if (mention.nameIds.join() === mine.nameIds.join()) return 'same';
+        if (entity.nameIds.join() === mine.nameIds.join()) return 'same';
         const [theirName, name] = await Promise.all(
-          [mention, mine].map(({ nameIds }) => tokenizer.decode(nameIds)),
+          [entity, mine].map(({ nameIds }) => tokenizer.decode(nameIds)),
         );
         return theirName!.replace(/ +/g, ' ') === name ? 'double space' : `name: ${name}`;
       }
 
       async function onlyOurs(
-        { surface, nameIds }: Mention,
-        anchor: { title: string; surface: string } | undefined,
+        { surface, nameIds }: PlacedEntity,
+        link: { title: string; surface: string } | undefined,
       ): Promise<string> {
         const name = await tokenizer.decode(nameIds);
         if (/^List of\S/.test(name)) return 'a name like "List ofthings"';
-        if (anchor === undefined) return 'inside <onlyinclude>';
-        if (anchor.title === '35 mm film') return 'named as 35&nbsp;mm film';
-        const longer = surface.length > anchor.surface.length && surface.startsWith(anchor.surface);
+        if (link === undefined) return 'inside <onlyinclude>';
+        if (link.title === '35 mm film') return 'named as 35&nbsp;mm film';
+        const longer = surface.length > link.surface.length && surface.startsWith(link.surface);
         return longer ? 'link trail' : `more: ${surface}`;
       }
     });

@@ -1,9 +1,9 @@
 // The compact tables of titles against Maps of strings, and redirects against following them one by one.
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { followRedirects } from '../../../lib/corpus/names/redirects.ts';
 import { StringTable, StringTableBuilder } from '../../../lib/corpus/names/string-table.ts';
 import { TitleIndex, TitleIndexBuilder } from '../../../lib/corpus/names/title-index.ts';
+import { followRedirects } from '../../../scripts/follow-redirects.ts';
 
 const text = fc.string({ unit: fc.constantFrom(...'aé東𝄞 :#Z'), maxLength: 6 });
 

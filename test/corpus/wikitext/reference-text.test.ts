@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { openDump } from '../../../lib/corpus/dump/dump.ts';
 import { normaliseTitle } from '../../../lib/corpus/dump/title.ts';
-import { followRedirects } from '../../../lib/corpus/names/redirects.ts';
 import { ArticleExtractor } from '../../../lib/corpus/wikitext/extract.ts';
+import { followRedirects } from '../../../scripts/follow-redirects.ts';
 import { readReference } from '../../leia/reference.ts';
 import { fixtures } from '../../llama/fixtures.ts';
 

@@ -55,14 +55,48 @@ interface Problem {
   vocabulary: number;
   scale: number;
   dtype: 'float32' | 'bfloat16';
+  /** Columns behind those of the vocabulary. */
+  padding?: number;
 }
 
-function forwardCase({ rows, vocabulary, scale, dtype }: Problem): OperationCase {
+/** Behind the vocabulary lies what must not be read: NaN. */
+function randomLogits(problem: Problem, random: () => number): Values {
+  const { rows, vocabulary, scale, dtype, padding = 0 } = problem;
+  const { data } = randomValues([rows, vocabulary], dtype, random, scale);
+  const columns = vocabulary + padding;
+  const padded = new Float64Array(rows * columns).fill(Number.NaN);
+  for (let row = 0; row < rows; row++) {
+    padded.set(data.subarray(row * vocabulary, (row + 1) * vocabulary), row * columns);
+  }
+  return { shape: [rows, columns], dtype, data: padded };
+}
+
+/** The logits of the vocabulary alone, as the references take them. */
+function withoutPadding({ shape, data }: Values, padding = 0): Float64Array {
+  const columns = shape[1]!;
+  return data.filter((_, i) => i % columns < columns - padding);
+}
+
+/** A gradient with zeros behind the vocabulary, as it lies in memory. */
+function withPadding(gradient: Float64Array, vocabulary: number, padding = 0): Float64Array {
+  const columns = vocabulary + padding;
+  return new Float64Array((gradient.length / vocabulary) * columns).map((_, i) =>
+    i % columns < vocabulary ? gradient[Math.floor(i / columns) * vocabulary + (i % columns)]! : 0,
+  );
+}
+
+/** The argument for a vocabulary that is not the whole row, and its part of a case's name. */
+const vocabularyOf = ({ vocabulary, padding }: Problem) => (padding ? { vocabulary } : {});
+const nameOf = ({ rows, vocabulary, scale, dtype, padding }: Problem) =>
+  `${rows}x${vocabulary}${padding ? ` padded by ${padding}` : ''} ${dtype} scale ${scale}`;
+
+function forwardCase(problem: Problem): OperationCase {
+  const { rows, vocabulary, dtype, padding } = problem;
   const random = randomSource(rows * 31 + vocabulary);
   return {
-    name: `crossEntropyForward ${rows}x${vocabulary} ${dtype} scale ${scale}`,
+    name: `crossEntropyForward ${nameOf(problem)}`,
     inputs: {
-      logits: randomValues([rows, vocabulary], dtype, random, scale),
+      logits: randomLogits(problem, random),
       labels: randomLabels(rows, vocabulary, random),
     },
     run: ({ logits, labels }, output) =>
@@ -71,30 +105,28 @@ function forwardCase({ rows, vocabulary, scale, dtype }: Problem): OperationCase
         labels: labels!,
         losses: output([rows]),
         logsumexp: output([rows]),
+        ...vocabularyOf(problem),
       }),
-    reference: ({ logits, labels }) => crossEntropyReference(logits!.data, labels!.data),
+    reference: ({ logits, labels }) =>
+      crossEntropyReference(withoutPadding(logits!, padding), labels!.data),
     tolerance: { losses: 6e-8, logsumexp: 5e-8 },
     bytes: rows * vocabulary * size(dtype),
     flops: 4 * rows * vocabulary,
   };
 }
 
-function backwardCase(
-  { rows, vocabulary, scale, dtype }: Problem,
-  inPlace: boolean,
-): OperationCase {
+function backwardCase(problem: Problem, inPlace: boolean): OperationCase {
+  const { rows, vocabulary, dtype, padding } = problem;
   const random = randomSource(rows * 37 + vocabulary);
-  const logits = randomValues([rows, vocabulary], dtype, random, scale);
+  const logits = randomLogits(problem, random);
   const labels = randomLabels(rows, vocabulary, random);
   const logsumexp = rounded({
     shape: [rows],
     dtype: 'float32',
-    data: crossEntropyReference(logits.data, labels.data).logsumexp,
+    data: crossEntropyReference(withoutPadding(logits, padding), labels.data).logsumexp,
   });
   return {
-    name: `crossEntropyBackward ${rows}x${vocabulary} ${dtype} scale ${scale}${
-      inPlace ? ' in place' : ''
-    }`,
+    name: `crossEntropyBackward ${nameOf(problem)}${inPlace ? ' in place' : ''}`,
     inputs: { logits, labels, logsumexp },
     run: (tensors, output) =>
       ops.crossEntropyBackward({
@@ -102,22 +134,31 @@ function backwardCase(
         labels: tensors.labels!,
         logsumexp: tensors.logsumexp!,
         scale: 0.25,
-        gradLogits: inPlace ? tensors.logits! : output([rows, vocabulary], dtype),
+        gradLogits: inPlace ? tensors.logits! : output(logits.shape, dtype),
+        ...vocabularyOf(problem),
       }),
-    reference: ({ logits, labels, logsumexp }) =>
-      crossEntropyBackwardReference(logits!.data, labels!.data, logsumexp!.data, 0.25),
+    reference: ({ logits, labels, logsumexp }) => {
+      const { gradLogits } = crossEntropyBackwardReference(
+        withoutPadding(logits!, padding),
+        labels!.data,
+        logsumexp!.data,
+        0.25,
+      );
+      return { gradLogits: withPadding(gradLogits, vocabulary, padding) };
+    },
     tolerance: { gradLogits: dtype === 'float32' ? 1e-7 : 3e-3 },
     bytes: 2 * rows * vocabulary * size(dtype),
     flops: 3 * rows * vocabulary,
   };
 }
 
-function bothCase({ rows, vocabulary, scale, dtype }: Problem, inPlace: boolean): OperationCase {
+function bothCase(problem: Problem, inPlace: boolean): OperationCase {
+  const { rows, vocabulary, dtype, padding } = problem;
   const random = randomSource(rows * 41 + vocabulary);
   return {
-    name: `crossEntropy ${rows}x${vocabulary} ${dtype} scale ${scale}${inPlace ? ' in place' : ''}`,
+    name: `crossEntropy ${nameOf(problem)}${inPlace ? ' in place' : ''}`,
     inputs: {
-      logits: randomValues([rows, vocabulary], dtype, random, scale),
+      logits: randomLogits(problem, random),
       labels: randomLabels(rows, vocabulary, random),
     },
     run: ({ logits, labels }, output) =>
@@ -126,12 +167,14 @@ function bothCase({ rows, vocabulary, scale, dtype }: Problem, inPlace: boolean)
         labels: labels!,
         scale: 0.25,
         losses: output([rows]),
-        gradLogits: inPlace ? logits! : output([rows, vocabulary], dtype),
+        gradLogits: inPlace ? logits! : output(logits!.shape, dtype),
+        ...vocabularyOf(problem),
       }),
     reference: ({ logits, labels }) => {
-      const { losses, logsumexp } = crossEntropyReference(logits!.data, labels!.data);
-      const gradient = crossEntropyBackwardReference(logits!.data, labels!.data, logsumexp, 0.25);
-      return { losses, ...gradient };
+      const counted = withoutPadding(logits!, padding);
+      const { losses, logsumexp } = crossEntropyReference(counted, labels!.data);
+      const { gradLogits } = crossEntropyBackwardReference(counted, labels!.data, logsumexp, 0.25);
+      return { losses, gradLogits: withPadding(gradLogits, vocabulary, padding) };
     },
     tolerance: { losses: 6e-8, gradLogits: dtype === 'float32' ? 3e-7 : 3e-3 },
     bytes: 2 * rows * vocabulary * size(dtype),
@@ -146,6 +189,10 @@ const problems = [
   { rows: 4, vocabulary: 1048, scale: 3 },
   { rows: 6, vocabulary: 2500, scale: 40 },
   { rows: 0, vocabulary: 5, scale: 1 },
+  // Rows that begin where 16-byte accesses can, of a vocabulary that does not fill them; and one that does not at all.
+  { rows: 5, vocabulary: 1030, scale: 2, padding: 58 },
+  { rows: 9, vocabulary: 70, scale: 1, padding: 58 },
+  { rows: 4, vocabulary: 33, scale: 1, padding: 2 },
 ].flatMap((problem) => (['float32', 'bfloat16'] as const).map((dtype) => ({ ...problem, dtype })));
 
 export const cases: OperationCase[] = problems.flatMap((problem) => [
@@ -163,6 +210,7 @@ export function randomCase(seed: number): OperationCase {
     vocabulary: randomInteger(random, 5, 1500),
     scale: random() < 0.5 ? 1 : 20,
     dtype: randomFloatType(random),
+    padding: random() < 0.5 ? 0 : randomInteger(random, 1, 70),
   };
   const inPlace = random() < 0.5;
   const which = random();

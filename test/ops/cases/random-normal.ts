@@ -12,10 +12,15 @@ import {
 
 const word = 0x100000000n;
 
-/** Word index % 4 of Philox4x32-10 with key = seed and counter = index / 4 (Salmon et al. 2011). */
-export function philox(seed: bigint, index: bigint): number {
+/** Word index % 4 of Philox4x32-10 with key = seed and counter = (index / 4, high) (Salmon et al. 2011). */
+export function philox(seed: bigint, index: bigint, high = 0n): number {
   const block = index / 4n;
-  let counter = [block % word, block / word, 0n, 0n] as [bigint, bigint, bigint, bigint];
+  let counter = [block % word, block / word, high % word, high / word] as [
+    bigint,
+    bigint,
+    bigint,
+    bigint,
+  ];
   let key = [seed % word, seed / word] as [bigint, bigint];
   for (let round = 0; round < 10; round++) {
     const a = 0xd2511f53n * counter[0];

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { followRedirects } from '../../../lib/corpus/names/redirects.ts';
+import { followRedirects } from '../../scripts/follow-redirects.ts';
 
 test('chains are followed to their end', () => {
   const redirects = new Map([
