@@ -8,6 +8,7 @@ const onEveryDevice = [
   'test/llama/generate.test.ts',
   'test/llama/model.test.ts',
   'test/llama/padding.test.ts',
+  'test/llama/recompute.test.ts',
   'test/ops/attention-fixtures.test.ts',
   'test/ops/attention-views.test.ts',
   'test/ops/matmul-plans.test.ts',

@@ -4,8 +4,9 @@ import { parseArgs } from 'node:util';
 import { formatBytes } from '../lib/cli/progress.ts';
 import { Device, LeiaError, LlamaModel, parseLlamaConfig } from '../lib/index.ts';
 import type { Sequence } from '../lib/leia/packing.ts';
+import { recomputations } from '../lib/llama/activations.ts';
 import { countParameters } from '../lib/llama/parameters.ts';
-import { AdamW } from '../lib/train/adamw.ts';
+import { AdamW, momentDtypes } from '../lib/train/adamw.ts';
 import { planMemory } from '../lib/train/memory.ts';
 import { trainSettings } from '../lib/train/settings.ts';
 import { TrainingStep } from '../lib/train/training-step.ts';
@@ -42,6 +43,8 @@ const help = `Usage: npm run bench:training -- [options]
   --shape NAME        ${Object.keys(shapes).join(', ')} (default: tiny)
   --device NAME       cpu (default), cuda, or emulated
   --dtype NAME        bfloat16 (default) or float32
+  --recompute NAME    ${recomputations.join(', ')} (default: none)
+  --moments NAME      ${momentDtypes.join(', ')} (default: float32)
   --micro-batch N     sequences computed at once (default 1)
   --micro-batches N   of them in a step (default 2)
   --sequence N        tokens of a sequence (default 2048)
@@ -56,6 +59,8 @@ function readOptions() {
         shape: text('tiny'),
         device: text('cpu'),
         dtype: text('bfloat16'),
+        recompute: text('none'),
+        moments: text('float32'),
         'micro-batch': text('1'),
         'micro-batches': text('2'),
         sequence: text('2048'),
@@ -79,6 +84,14 @@ function wholeNumber(name: 'micro-batch' | 'micro-batches' | 'sequence' | 'steps
   return refuse(`--${name} ${values[name]}, expected a whole number of 1 or more`);
 }
 
+function oneOf<Choice extends string>(
+  name: 'dtype' | 'recompute' | 'moments',
+  choices: readonly Choice[],
+): Choice {
+  const found = choices.find((choice) => choice === values[name]);
+  return found ?? refuse(`--${name} ${values[name]}, expected ${choices.join(' or ')}`);
+}
+
 const values = readOptions();
 if (values.help) {
   console.log(help);
@@ -88,10 +101,9 @@ const shape = shapes[values.shape];
 if (shape === undefined) {
   refuse(`--shape ${values.shape}, expected ${Object.keys(shapes).join(', ')}`);
 }
-const dtype =
-  values.dtype === 'bfloat16' || values.dtype === 'float32'
-    ? values.dtype
-    : refuse(`--dtype ${values.dtype}, expected bfloat16 or float32`);
+const dtype = oneOf('dtype', ['bfloat16', 'float32']);
+const recompute = oneOf('recompute', recomputations);
+const moments = oneOf('moments', momentDtypes);
 const micro = wholeNumber('micro-batch');
 const microBatches = wholeNumber('micro-batches');
 const sequence = wholeNumber('sequence');
@@ -111,6 +123,8 @@ const settings = {
     dtype,
   }),
   microBatchSize: micro,
+  recompute,
+  moments,
 };
 
 /** Floating-point operations of a token, forward and backward: products, and the visible half of attention. */

@@ -13,7 +13,21 @@ export interface PassShape {
   readonly sequence: number;
   /** Of activations; inverse norms, logsumexp and losses are float32 always. */
   readonly dtype: DType;
+  /** Only for a pass that backward follows; nothing unless given. */
+  readonly recompute?: Recompute | undefined;
 }
+
+/**
+ * What backward computes again instead of keeping it, so that it takes memory in one layer at a time:
+ *
+ * - `norms`: the outputs of norms and SwiGLU, which cost next to nothing;
+ * - `layer-except-attention`: all of a layer but its input, attention's output and its logsumexp;
+ * - `layer`: all of a layer but its input.
+ *
+ * Computed again are the same operations on the same inputs, so that every choice gives the same bits.
+ */
+export const recomputations = ['none', 'norms', 'layer-except-attention', 'layer'] as const;
+export type Recompute = (typeof recomputations)[number];
 
 /** What memory is planned for: logits alone, `forward` and then `backward`, or both in one. */
 export type Purpose = 'logits' | 'forward' | 'step';
@@ -70,21 +84,38 @@ function layerLayout(config: LlamaConfig, shape: PassShape) {
   };
 }
 
+type LayerLayout = ReturnType<typeof layerLayout>;
+
+/** What a layer keeps for its backward in memory of its own. */
+function keptOf(layer: LayerLayout, recompute: Recompute): Partial<LayerLayout> {
+  const { attentionInput: _, mlpInput: __, activated: ___, ...withoutNorms } = layer;
+  const { input, attention, logsumexp } = layer;
+  return {
+    none: layer,
+    norms: withoutNorms,
+    'layer-except-attention': { input, attention, logsumexp },
+    layer: { input },
+  }[recompute];
+}
+
 /** The activations of a forward pass; with `training`, of one that a backward pass can follow. */
 export function activationLayout(
   config: LlamaConfig,
   shape: PassShape & { readonly training: boolean },
 ) {
-  const { batch, sequence, dtype, training } = shape;
+  const { batch, sequence, dtype, training, recompute = 'none' } = shape;
   const { hiddenSize, numHiddenLayers } = config;
   const rows = batch * sequence;
   const hidden = () => new TensorLayout([rows, hiddenSize], dtype);
   const first = layerLayout(config, shape);
+  // What a layer does not keep lies in the first one's memory.
   const layers = Array.from({ length: numHiddenLayers }, (_, index) =>
-    index > 0 && training ? layerLayout(config, shape) : first,
+    index > 0 && training ? { ...first, ...keptOf(layerLayout(config, shape), recompute) } : first,
   );
   return {
     layers,
+    /** What of the layers lies in memory that all of them use. */
+    recompute,
     /** [batch, sequence, hidden]: the first layer's input, as the embedding writes it. */
     embedded: first.input.view([batch, sequence, hiddenSize]),
     /** [rows, hidden]: what attention or the MLP gives, before it is added to the residual stream. */

@@ -11,6 +11,7 @@ import {
   type PassLayout,
   type Purpose,
   passLayout,
+  type Recompute,
 } from './activations.ts';
 import {
   countLabelTokens,
@@ -47,6 +48,8 @@ export interface ModelOptions {
   readonly device?: Device | string;
   /** What weights and activations are stored in. Gradients, norms, softmax and losses are float32 always. */
   readonly dtype?: ModelDtype;
+  /** What backward computes again, to take less memory: the gradients stay the same, bit for bit. Nothing by default. */
+  readonly recompute?: Recompute;
 }
 
 export interface SaveModelOptions {
@@ -92,6 +95,7 @@ export class LlamaModel implements Disposable {
   readonly config: LlamaConfig;
   readonly device: Device;
   readonly dtype: ModelDtype;
+  readonly recompute: Recompute;
   readonly weights: LlamaWeights;
   /** The dtype of the checkpoint that this was loaded from; the model's own dtype if it was not loaded. */
   readonly storedDtype: StoredDtype;
@@ -105,12 +109,19 @@ export class LlamaModel implements Disposable {
   private constructor(
     config: LlamaConfig,
     weights: LlamaWeights,
-    options: { device: Device; dtype: ModelDtype; storedDtype?: StoredDtype; folder?: string },
+    options: {
+      device: Device;
+      dtype: ModelDtype;
+      recompute?: Recompute | undefined;
+      storedDtype?: StoredDtype;
+      folder?: string;
+    },
   ) {
     this.config = config;
     this.weights = weights;
     this.device = options.device;
     this.dtype = options.dtype;
+    this.recompute = options.recompute ?? 'none';
     this.storedDtype = options.storedDtype ?? options.dtype;
     this.folder = options.folder;
   }
@@ -147,7 +158,8 @@ export class LlamaModel implements Disposable {
     const device = openDevice(options.device);
     const dtype = options.dtype ?? (storedDtype === 'bfloat16' ? 'bfloat16' : 'float32');
     const weights = new LlamaWeights(config, { dtype, device });
-    return new LlamaModel(config, weights, { device, dtype, storedDtype, folder });
+    const { recompute } = options;
+    return new LlamaModel(config, weights, { device, dtype, recompute, storedDtype, folder });
   }
 
   /** A model with random weights; see {@link initializeWeights}. */
@@ -156,9 +168,9 @@ export class LlamaModel implements Disposable {
     options: ModelOptions & { readonly seed: number },
   ): LlamaModel {
     const device = openDevice(options.device);
-    const { dtype = 'float32', seed } = options;
+    const { dtype = 'float32', seed, recompute } = options;
     const weights = initializeWeights(config, { dtype, device, seed });
-    return new LlamaModel(config, weights, { device, dtype });
+    return new LlamaModel(config, weights, { device, dtype, recompute });
   }
 
   /** One parameter by its Hugging Face name: [out, in] or [hidden], dtype of the model. */
@@ -409,7 +421,8 @@ export class LlamaModel implements Disposable {
       return this.#pass.tensors;
     }
     this.#freePlan();
-    const layout = passLayout(this.config, { batch, sequence, dtype: this.dtype }, purpose);
+    const { dtype, recompute } = this;
+    const layout = passLayout(this.config, { batch, sequence, dtype, recompute }, purpose);
     this.#pass = { ...allocate(layout, this.device), purpose };
     return this.#pass.tensors;
   }

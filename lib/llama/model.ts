@@ -68,16 +68,30 @@ export function forwardTrunk(
  * mlp(norm(afterAttention)), which this leaves in `sublayerOutput`.
  */
 function forwardLayer(
-  { config, cos, sin, documentStarts }: PassContext,
+  context: PassContext,
   weights: LayerWeights,
   own: LayerActivations,
   sublayerOutput: Tensor,
+): void {
+  forwardQueryKeyValue(context, weights, own);
+  forwardAttention(context, own);
+  forwardMlp(context, weights, own, sublayerOutput);
+  linear(own.activated, weights.down, sublayerOutput);
+}
+
+function forwardQueryKeyValue(
+  { cos, sin }: PassContext,
+  weights: LayerWeights,
+  own: LayerActivations,
 ): void {
   linear(own.attentionInput, weights.query, own.query.rows);
   linear(own.attentionInput, weights.key, own.key.rows);
   linear(own.attentionInput, weights.value, own.value.rows);
   ops.ropeForward({ input: own.query.heads, cos, sin, output: own.query.heads });
   ops.ropeForward({ input: own.key.heads, cos, sin, output: own.key.heads });
+}
+
+function forwardAttention({ documentStarts }: PassContext, own: LayerActivations): void {
   ops.flashAttentionForward({
     query: own.query.heads,
     key: own.keyContext,
@@ -87,8 +101,16 @@ function forwardLayer(
     output: own.attention.heads,
     logsumexp: own.logsumexp,
   });
-  linear(own.attention.rows, weights.attentionOutput, sublayerOutput);
+}
 
+/** From attention's output to SwiGLU's. */
+function forwardMlp(
+  { config }: PassContext,
+  weights: LayerWeights,
+  own: LayerActivations,
+  sublayerOutput: Tensor,
+): void {
+  linear(own.attention.rows, weights.attentionOutput, sublayerOutput);
   ops.rmsNormForward({
     input: sublayerOutput,
     residual: own.input,
@@ -101,7 +123,41 @@ function forwardLayer(
   linear(own.mlpInput, weights.gate, own.gate);
   linear(own.mlpInput, weights.up, own.up);
   ops.swigluForward({ gate: own.gate, up: own.up, output: own.activated });
-  linear(own.activated, weights.down, sublayerOutput);
+}
+
+/**
+ * Brings back what later layers have overwritten since `forwardLayer`, by the same operations on the same inputs. The
+ * first norm's input is the sum that it wrote then, rounded as it was.
+ */
+function recomputeLayer(
+  context: PassContext,
+  weights: LayerWeights,
+  own: LayerActivations,
+  { recompute, sublayerOutput }: Activations,
+): void {
+  if (recompute === 'none') return;
+  const epsilon = context.config.rmsNormEps;
+  ops.rmsNormForward({
+    input: own.input,
+    weight: weights.attentionNorm,
+    epsilon,
+    output: own.attentionInput,
+    inverseRms: own.attentionInverseRms,
+  });
+  if (recompute === 'norms') {
+    ops.rmsNormForward({
+      input: own.afterAttention,
+      weight: weights.mlpNorm,
+      epsilon,
+      output: own.mlpInput,
+      inverseRms: own.mlpInverseRms,
+    });
+    ops.swigluForward({ gate: own.gate, up: own.up, output: own.activated });
+    return;
+  }
+  forwardQueryKeyValue(context, weights, own);
+  if (recompute === 'layer') forwardAttention(context, own);
+  forwardMlp(context, weights, own, sublayerOutput);
 }
 
 /** Logits of every position and the weighted sum of their losses: `loss = sum(rowWeights * losses)`. */
@@ -182,14 +238,13 @@ export function backwardTrunk(
     gradInput: work.residual,
     gradWeight: gradients.finalNorm,
   });
-  for (let index = weights.layers.length - 1; index >= 0; index--) {
-    backwardLayer(
-      context,
-      weights.layers[index] as LayerWeights,
-      gradients.layers[index] as LayerWeights,
-      activations.layers[index] as LayerActivations,
-      work,
-    );
+  const last = weights.layers.length - 1;
+  for (let index = last; index >= 0; index--) {
+    const layer = weights.layers[index] as LayerWeights;
+    const own = activations.layers[index] as LayerActivations;
+    // The last layer's activations are still there.
+    if (index < last) recomputeLayer(context, layer, own, activations);
+    backwardLayer(context, layer, gradients.layers[index] as LayerWeights, own, work);
   }
   ops.embeddingBackward({
     gradOutput: work.embedded,

@@ -1,6 +1,7 @@
-// AdamW with decoupled weight decay over any set of parameters. The moments are float32. A bfloat16 parameter is
-// the upper half of a float32 master, whose lower 16 bits are kept here, so that rounding loses nothing between
-// steps. State is allocated when the optimiser is made, never in a step.
+// AdamW with decoupled weight decay over any set of parameters. The moments are float32, or bfloat16 rounded at random
+// so that they are right on average. A bfloat16 parameter is the upper half of a float32 master, whose lower 16 bits are
+// kept here, so that rounding loses nothing between steps. State is allocated when the optimiser is made, never in a
+// step.
 //
 // Source: Loshchilov & Hutter 2019, "Decoupled Weight Decay Regularization", algorithm 2, in the order of
 // operations of torch.optim.AdamW.
@@ -18,15 +19,23 @@ export interface AdamWOptions {
   /** Added to the square root of the second moment. */
   readonly epsilon?: number;
   readonly weightDecay?: number;
+  /** What the moments are kept in; float32 unless given. */
+  readonly moments?: MomentDtype;
+  /** Of the rounding of bfloat16 moments: a whole number; 0 unless given. */
+  readonly seed?: number;
 }
 
+export const momentDtypes = ['float32', 'bfloat16'] as const;
+export type MomentDtype = (typeof momentDtypes)[number];
+
 /** What the optimiser keeps for one parameter, each of the parameter's shape. */
-function stateLayout({ shape, dtype }: { readonly shape: Shape; readonly dtype: DType }) {
+function stateLayout(
+  { shape, dtype }: { readonly shape: Shape; readonly dtype: DType },
+  moments: MomentDtype,
+) {
   return {
-    /** float32. */
-    firstMoment: new TensorLayout(shape, 'float32'),
-    /** float32. */
-    secondMoment: new TensorLayout(shape, 'float32'),
+    firstMoment: new TensorLayout(shape, moments),
+    secondMoment: new TensorLayout(shape, moments),
     /** The lower 16 bits of the float32 masters of bfloat16 parameters, in a bfloat16 tensor. */
     masterLowBits: dtype === 'bfloat16' ? new TensorLayout(shape, dtype) : undefined,
   };
@@ -37,9 +46,10 @@ export type AdamWState = Allocated<ReturnType<typeof stateLayout>>;
 /** The optimiser's memory, by the parameters' names. */
 export function adamwLayout(
   parameters: Iterable<readonly [string, { readonly shape: Shape; readonly dtype: DType }]>,
+  moments: MomentDtype = 'float32',
 ) {
   return Object.fromEntries(
-    [...parameters].map(([name, parameter]) => [name, stateLayout(parameter)]),
+    [...parameters].map(([name, parameter]) => [name, stateLayout(parameter, moments)]),
   );
 }
 
@@ -47,17 +57,22 @@ export function adamwLayout(
 interface Group {
   readonly decay: boolean;
   readonly parameters: readonly TrainableParameter[];
+  /** How many parameters the groups before have. */
+  readonly first: number;
 }
 
 function groupsOf(parameters: readonly TrainableParameter[]): Group[] {
+  let first = 0;
   return (['float32', 'bfloat16'] as const)
     .flatMap((dtype) => [true, false].map((decay) => ({ dtype, decay })))
-    .map(({ dtype, decay }) => ({
-      decay,
-      parameters: parameters.filter(
+    .map(({ dtype, decay }) => {
+      const own = parameters.filter(
         (item) => item.parameter.dtype === dtype && item.decay === decay,
-      ),
-    }))
+      );
+      const group = { decay, parameters: own, first };
+      first += own.length;
+      return group;
+    })
     .filter((group) => group.parameters.length > 0);
 }
 
@@ -71,7 +86,7 @@ export class AdamW implements Disposable {
   /** Steps taken so far; set it together with the state's tensors to resume. */
   stepCount = 0;
   readonly parameters: readonly TrainableParameter[];
-  readonly #options: Required<AdamWOptions>;
+  readonly #options: Required<Omit<AdamWOptions, 'moments'>>;
   readonly #memory: Allocation<ReturnType<typeof adamwLayout>>;
   readonly #states: ReadonlyMap<string, AdamWState>;
   readonly #groups: readonly Group[];
@@ -83,10 +98,14 @@ export class AdamW implements Disposable {
    */
   constructor(parameters: readonly TrainableParameter[], options: AdamWOptions = {}) {
     const { beta1 = 0.9, beta2 = 0.95, epsilon = 1e-6, weightDecay = 0.1 } = options;
-    this.#options = { beta1, beta2, epsilon, weightDecay };
+    const { moments = 'float32', seed = 0 } = options;
+    this.#options = { beta1, beta2, epsilon, weightDecay, seed };
     this.parameters = parameters;
     this.#groups = groupsOf(parameters);
-    const layout = adamwLayout(parameters.map(({ name, parameter }) => [name, parameter]));
+    const layout = adamwLayout(
+      parameters.map(({ name, parameter }) => [name, parameter]),
+      moments,
+    );
     this.#memory = allocate(layout, deviceOf(parameters));
     this.#states = new Map(Object.entries(this.#memory.tensors));
     for (const state of this.#states.values()) {
@@ -102,8 +121,8 @@ export class AdamW implements Disposable {
    */
   step(args: { readonly learningRate: number; readonly gradientScale?: Tensor }): void {
     this.stepCount++;
-    const { weightDecay, ...moments } = this.#options;
-    for (const { decay, parameters } of this.#groups) {
+    const { weightDecay, ...options } = this.#options;
+    for (const { decay, parameters, first } of this.#groups) {
       const states = parameters.map(({ name }) => this.state(name));
       const masterLowBits = states.flatMap((state) => state.masterLowBits ?? []);
       ops.adamw({
@@ -112,8 +131,9 @@ export class AdamW implements Disposable {
         firstMoments: states.map(({ firstMoment }) => firstMoment),
         secondMoments: states.map(({ secondMoment }) => secondMoment),
         ...(masterLowBits.length > 0 && { masterLowBits }),
-        ...moments,
+        ...options,
         ...args,
+        firstParameter: first,
         weightDecay: decay ? weightDecay : 0,
         step: this.stepCount,
       });

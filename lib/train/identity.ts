@@ -1,5 +1,5 @@
-// What makes two runs the same: all that decides their result. Where it is computed, how often and in which dtype it is
-// saved does not.
+// What makes two runs the same: all that decides their result. Where it is computed, what is computed again to save
+// memory, how often and in which dtype it is saved does not.
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -26,7 +26,7 @@ export async function identifyRun(
   data: string,
   articles?: readonly number[],
 ): Promise<RunIdentity> {
-  const { device: _, saveMinutes: __, saveDtype: ___, ...decisive } = settings;
+  const { device: _, saveMinutes: __, saveDtype: ___, recompute: ____, ...decisive } = settings;
   return {
     ...decisive,
     model: await hashFile(join(base.folder, configFile)),

@@ -9,7 +9,7 @@ import { parameterLayout } from '../llama/parameters.ts';
 import { ropeLayout } from '../llama/rope.ts';
 import { LeiaError } from '../system/error.ts';
 import { adamwLayout } from './adamw.ts';
-import type { CompleteSettings } from './settings.ts';
+import type { CompleteSettings, TrainSettings } from './settings.ts';
 import { clippingLayout } from './training-step.ts';
 
 /** In bytes. */
@@ -25,19 +25,23 @@ export interface MemoryPlan {
   readonly total: number;
 }
 
-type MemorySettings = Pick<CompleteSettings, 'dtype' | 'microBatchSize' | 'sequenceLength'>;
+type MemorySettings = Pick<CompleteSettings, 'dtype' | 'microBatchSize' | 'sequenceLength'> &
+  Pick<TrainSettings, 'recompute' | 'moments'>;
 
 /** Every tensor that a run keeps on its device, by the parts of a {@link MemoryPlan}. */
 export function trainingLayout(config: LlamaConfig, settings: MemorySettings) {
-  const { dtype, microBatchSize: batch, sequenceLength: sequence } = settings;
+  const { dtype, microBatchSize: batch, sequenceLength: sequence, recompute, moments } = settings;
   const parameters = parameterLayout(config, dtype);
   return {
     parameters,
     gradients: parameterLayout(config, 'float32'),
-    optimizer: { states: adamwLayout(Object.entries(parameters.byName)), clipping: clippingLayout },
+    optimizer: {
+      states: adamwLayout(Object.entries(parameters.byName), moments),
+      clipping: clippingLayout,
+    },
     activations: {
       rope: ropeLayout(config, sequence),
-      pass: passLayout(config, { batch, sequence, dtype }, 'step'),
+      pass: passLayout(config, { batch, sequence, dtype, recompute }, 'step'),
     },
   };
 }

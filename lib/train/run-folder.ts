@@ -18,6 +18,8 @@ import { hasResumeState, removeUnusedStates } from './resume.ts';
 
 const identitySchema = z.record(z.string(), z.union([z.string(), z.number(), z.boolean()]));
 const runFile = 'run.json';
+/** What runs did before there was a setting for it. */
+const beforeThereWasASetting = { moments: 'float32' };
 
 /**
  * Assigns the folder to this run if it holds no other, and says whether the run is finished. The caller must have locked
@@ -78,7 +80,7 @@ async function readRun(path: string): Promise<RunIdentity> {
     throw fileError('read', path, error);
   }
   try {
-    return identitySchema.parse(JSON.parse(text));
+    return { ...beforeThereWasASetting, ...identitySchema.parse(JSON.parse(text)) };
   } catch {
     throw new LeiaError('format', `${path} is damaged; choose another --output`);
   }

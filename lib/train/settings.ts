@@ -1,8 +1,10 @@
 // The settings of a training run. The defaults are the paper's (Yamada & Ri 2024, Table 6), except for
 // sizes that depend on the machine. A run is resumed only with the settings that it began with.
 import { z } from 'zod';
+import { type Recompute, recomputations } from '../llama/activations.ts';
 import { saveDtypes } from '../llama/stored-values.ts';
 import { LeiaError } from '../system/error.ts';
+import { type MomentDtype, momentDtypes } from './adamw.ts';
 
 const count = z.int().min(1);
 
@@ -28,6 +30,18 @@ export const trainSettings = z.strictObject({
     .optional()
     .describe(
       'sequences computed at once: more is faster and needs more memory; as many as fit unless given',
+    ),
+  recompute: z
+    .enum(recomputations)
+    .optional()
+    .describe(
+      'what the backward pass computes again to take less memory, with the same result; none unless given',
+    ),
+  moments: z
+    .enum(momentDtypes)
+    .optional()
+    .describe(
+      "of AdamW's moments: bfloat16 is rounded at random and takes 4 bytes a parameter less; float32 unless given",
     ),
   sequenceLength: z.int().min(2).default(2048).describe('tokens per sequence'),
   learningRate: z.number().positive().default(5e-6).describe('peak learning rate'),
@@ -71,7 +85,11 @@ export const trainSettings = z.strictObject({
 
 export type TrainSettings = z.infer<typeof trainSettings>;
 /** Settings in which every choice that the user left open has been made. */
-export type CompleteSettings = TrainSettings & { readonly microBatchSize: number };
+export type CompleteSettings = TrainSettings & {
+  readonly microBatchSize: number;
+  readonly recompute: Recompute;
+  readonly moments: MomentDtype;
+};
 export type TrainSettingsInput = z.input<typeof trainSettings>;
 
 /** @throws LeiaError `usage` for settings that are each valid but do not fit together. */

@@ -107,9 +107,9 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   const plan = planMemory(adapted.config, settings);
   checkMemory(plan, settings.device);
   await checkDisk(output, plan);
-  const { device, dtype, microBatchSize: batch, sequenceLength: sequence } = settings;
+  const { device, dtype, recompute, microBatchSize: batch, sequenceLength: sequence } = settings;
   const available = availableMemory(device);
-  using model = LlamaModel.allocate(adapted, { device, dtype });
+  using model = LlamaModel.allocate(adapted, { device, dtype, recompute });
   model.reserve({ batch, sequence });
   using optimizer = new AdamW(model.trainableParameters(), settings);
   const run = new Run({ ...options, settings }, model, optimizer, source);
@@ -152,9 +152,14 @@ async function completeSettings(
   config: LlamaConfig,
 ): Promise<CompleteSettings> {
   const recorded = settings.microBatchSize ?? (await recordedRun(output))?.microBatchSize;
+  const chosen = {
+    ...settings,
+    recompute: settings.recompute ?? 'none',
+    moments: settings.moments ?? 'float32',
+  };
   const microBatchSize =
-    typeof recorded === 'number' ? recorded : chooseMicroBatchSize(config, settings);
-  return { ...settings, microBatchSize };
+    typeof recorded === 'number' ? recorded : chooseMicroBatchSize(config, chosen);
+  return { ...chosen, microBatchSize };
 }
 
 /** A run's moving parts between its first step and its last. */

@@ -13,8 +13,8 @@
 // both; a NaN is stored as the quiet NaN 0x7fc0 with low bits 0.
 //
 // Moments in bfloat16 are rounded up or down at random, to either neighbour with the probability
-// that keeps the mean (stochastic rounding), since v changes by less than half a bfloat16 step at
-// beta2 = 0.95 and would stand still otherwise. The step itself uses m and v before they are
+// that keeps the mean (stochastic rounding), since a v that changes by less than half a bfloat16
+// step would stand still otherwise. The step itself uses m and v before they are
 // rounded. Element i of parameters[j] takes word i % 4 of Philox4x32-10 (core/philox.h) with the
 // key `seed` and the counter (i / 4, step + 2^32 * (first_parameter + j)): the lower 16 bits for m,
 // the upper for v. So the result depends on no division of the work.
