@@ -1,5 +1,6 @@
 // The whole public API of the package.
 export { englishName } from './corpus/names/english-name.ts';
+export { type EvaluateOptions, type Evaluation, evaluateTasks } from './evaluate/evaluate.ts';
 export {
   type HeldOutArticle,
   type HeldOutLoss,
@@ -8,12 +9,17 @@ export {
   heldOutLoss,
 } from './evaluate/held-out-loss.ts';
 export { type Split, splitHeldOut } from './evaluate/held-out-split.ts';
+export type { Results, Sample } from './evaluate/results.ts';
 export {
   type Score,
   type ScoreOptions,
   type ScoreRequest,
   scoreRequests,
 } from './evaluate/score.ts';
+export { characterF } from './evaluate/tasks/character-f.ts';
+export { findTasks, type TaskDefinition } from './evaluate/tasks/definition.ts';
+export { type LoadedTask, type LoadOptions, loadTask } from './evaluate/tasks/load-task.ts';
+export type { ProtocolName } from './evaluate/tasks/protocol.ts';
 export {
   type AdaptedCheckpoint,
   adaptCheckpoint,

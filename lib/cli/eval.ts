@@ -277,7 +277,7 @@ function describe(
 ): string {
   const { item, examples, losses } = question;
   const lines = [
-    `${definition.task}, question ${item.id}, ${examples.length - losses.examples} examples, protocol ${protocol}, ${folder}`,
+    `${definition.task}, question ${item.id}, ${examples.length - losses.examples} examples, protocol ${protocol}, model ${basename(resolve(folder))}`,
   ];
   if (losses.examples > 0) lines.push(`too long: ${losses.examples} examples left out`);
   if (losses.tokens > 0) lines.push(`too long: ${losses.tokens} tokens cut on the left`);

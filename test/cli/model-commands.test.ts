@@ -1,33 +1,10 @@
 import { copyFile, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expect, test, vi } from 'vitest';
-import { main } from '../../lib/cli/main.ts';
+import { expect, test } from 'vitest';
 import { fixtures, readJson, temporaryFolder } from '../llama/fixtures.ts';
+import { run } from './in-process.ts';
 
 const tiny = join(fixtures, 'tiny-llama');
-
-async function run(...args: string[]) {
-  let [output, error] = ['', ''];
-  const spies = [
-    vi.spyOn(process.stdout, 'write').mockImplementation((chunk) => {
-      output += chunk;
-      return true;
-    }),
-    vi.spyOn(process.stderr, 'write').mockImplementation((chunk) => {
-      error += chunk;
-      return true;
-    }),
-    vi.spyOn(console, 'error').mockImplementation((line) => {
-      error += `${line}\n`;
-    }),
-  ];
-  try {
-    const code = await main(args);
-    return { code, output, error };
-  } finally {
-    for (const spy of spies) spy.mockRestore();
-  }
-}
 
 /** tiny-llama with a tokenizer of the same vocabulary. */
 async function withTokenizer(name = 'tiny-llama'): Promise<string> {

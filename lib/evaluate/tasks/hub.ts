@@ -22,9 +22,20 @@ export function hubFiles(dataset: string): FileSet {
     fetch: (path) =>
       reach(dataset, async () => {
         const { downloadFileToCacheDir } = await import('@huggingface/hub');
-        return await downloadFileToCacheDir({ ...options, path });
+        return await quietly(() => downloadFileToCacheDir({ ...options, path }));
       }),
   };
+}
+
+/** The client says what it downloads on standard output, which is left to results here. */
+async function quietly<T>(action: () => Promise<T>): Promise<T> {
+  const { debug } = console;
+  console.debug = () => {};
+  try {
+    return await action();
+  } finally {
+    console.debug = debug;
+  }
 }
 
 /** The user's token, for sets that are not open to all. */
@@ -42,7 +53,7 @@ async function reach<T>(dataset: string, action: () => Promise<T>): Promise<T> {
     const reason = below instanceof Error && below.message ? below.message : message;
     throw new LeiaError(
       'unavailable',
-      `the dataset ${dataset} could not be read from the Hugging Face Hub (${reason.split('\n')[0]}); download it and name its folder with --data`,
+      `the dataset ${dataset} could not be read from the Hugging Face Hub (${reason.split('\n')[0]})`,
       { cause },
     );
   }

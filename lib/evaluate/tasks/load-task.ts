@@ -123,8 +123,19 @@ async function findIn(
     try {
       return await findFile(task, patterns, files);
     } catch (error) {
-      refusal = error;
+      refusal = withAdvice(error, task, patterns);
     }
   }
   throw refusal;
+}
+
+/** A Hub that cannot be reached is no reason to stop: the file can be had in another way. */
+function withAdvice(error: unknown, { task, data }: TaskDefinition, patterns: readonly string[]) {
+  if (!(error instanceof LeiaError) || error.code !== 'unavailable') return error;
+  const published = data.published === undefined ? '' : `, published at ${data.published},`;
+  return new LeiaError(
+    'unavailable',
+    `${task}: ${error.message}; name a folder with ${patterns[0]}${published} with --data`,
+    { cause: error },
+  );
 }
