@@ -34,7 +34,12 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: 'cpu', include: ['test/**/*.test.ts'], exclude: onlyInFull },
+        test: {
+          name: 'cpu',
+          include: ['test/**/*.test.ts'],
+          exclude: onlyInFull,
+          globalSetup: 'test/support/build-commands.ts',
+        },
       },
       {
         extends: true,

@@ -11,8 +11,8 @@ export interface Finished {
 
 /** Where `leia` runs. */
 export const root = resolve(import.meta.dirname, '../..');
-/** How node is told to run it. */
-export const command = ['--import', 'tsx', resolve(root, 'lib/cli/main.ts')];
+/** What node runs; `test/support/build-commands.ts` has made it of the sources before the tests. */
+export const command = [resolve(root, 'dist/cli/main.js')];
 
 export interface ChildOptions {
   /** Largest file it may write, in blocks of 1024 bytes: a full disk that needs no disk. */

@@ -60,7 +60,7 @@ describe('leia demo', () => {
     }
     expect(run.stdout).toContain(join(output, 'report.html'));
     expect(run.stdout).toContain('It does not show what LEIA is good for.');
-    const next = /leia -- (generate --model \S+ --max-new-tokens \d+) --prompt '?([^'\n]+)/;
+    const next = /npx leia (generate --model \S+ --max-new-tokens \d+) --prompt '?([^'\n]+)/;
     const [, command = '', prompt = ''] = next.exec(run.stdout) ?? [];
     const generated = await leia([...command.split(' '), '--prompt', prompt]);
     expect(generated.stdout.length).toBeGreaterThan(10);
