@@ -3,6 +3,7 @@
 // it happened in a child process whose end the test expects to be bad.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
 
 const root = resolve(import.meta.dirname, '..');
@@ -54,8 +55,10 @@ const options = [
   `-DLEIA_OUTPUT=${output}`,
 ];
 run('cmake', ['-S', root, '-B', build, ...options]);
-run('cmake', ['--build', build, '--parallel']);
-run('cmake', ['--build', build, '--target', 'tests', '--parallel']);
+// Without a number make starts one compiler for each file, at once.
+const jobs = String(availableParallelism());
+run('cmake', ['--build', build, '--parallel', jobs]);
+run('cmake', ['--build', build, '--target', 'tests', '--parallel', jobs]);
 
 rmSync(reports, { recursive: true, force: true });
 mkdirSync(reports, { recursive: true });
