@@ -9,9 +9,9 @@ import { createProgram } from '../lib/cli/main.ts';
 import { runChild } from './support/child.ts';
 
 const root = resolve(import.meta.dirname, '..');
-const pages = ['README.md', 'CONTRIBUTING.md', 'docs/log.md', 'docs/add-an-op.md'].filter((name) =>
-  existsSync(join(root, name)),
-);
+const pages = [
+  ...['README.md', 'CONTRIBUTING.md', 'docs/log.md', 'docs/add-an-op.md', 'docs/compare.md'],
+].filter((name) => existsSync(join(root, name)));
 const readme = readFileSync(join(root, 'README.md'), 'utf8');
 
 test('the example learns', async () => {
@@ -71,6 +71,9 @@ test('its commands exist with their options', () => {
   const lines = commandLines(readme);
   expect(lines.length).toBeGreaterThan(3);
   expect(lines.flatMap(unknownFlags)).toEqual([]);
+  const rules = commandLines(readFileSync(join(root, 'docs/compare.md'), 'utf8'));
+  expect(rules).not.toEqual([]);
+  expect(rules.flatMap(unknownFlags)).toEqual([]);
 });
 
 function allCommands(command: Command): Command[] {

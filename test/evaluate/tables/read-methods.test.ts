@@ -1,11 +1,14 @@
-import { cp, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { drawExamples, renderExamples } from '../../../lib/evaluate/tables/examples.ts';
 import { expand } from '../../../lib/evaluate/tables/find-files.ts';
-import { differingConditions } from '../../../lib/evaluate/tables/methods.ts';
+import { scoreGrid } from '../../../lib/evaluate/tables/grid.ts';
+import { layouts } from '../../../lib/evaluate/tables/layouts.ts';
+import { differingConditions, tasksOf } from '../../../lib/evaluate/tables/methods.ts';
 import { MethodReader, readLines } from '../../../lib/evaluate/tables/read-methods.ts';
+import { buildTable } from '../../../lib/evaluate/tables/table.ts';
 import { expectError } from '../../llama/fixtures.ts';
 import { writeResults } from './result-folders.ts';
 
@@ -168,6 +171,31 @@ describe('lists of numbers', () => {
     // 2.776 is the critical t of five runs
     expect(means!.get('a')).toMatchObject({ runs: 5, mean: 0.4, halfWidth: 0.01 });
     expect(means!.get('a')!.deviation).toBeCloseTo((0.01 * Math.sqrt(5)) / 2.776445, 8);
+  });
+
+  it.each([
+    ['7B', [true, true, true, true, true, true]],
+    ['13B', [true, true, false, true, false, true]],
+  ])('the authors’ table of their %s models comes out as they print it', async (size, bold) => {
+    const path = resolve(import.meta.dirname, '../../fixtures/published/leia-swallow.csv');
+    const reader = new MethodReader();
+    const methods = [
+      await reader.read(`Swallow ${size}`, 'baseline', [path]),
+      await reader.read(`LEIA ${size}`, 'candidate', [path]),
+    ];
+    const { title, columns } = layouts['table-3'];
+    const table = buildTable(methods, { title, groups: columns(tasksOf(methods)) });
+    const { header, rows } = scoreGrid(table);
+    expect(header.slice(1)).toEqual([
+      ...['X-CODAH', 'X-CSQA', 'JCommonsenseQA', 'NIILC', 'JEMHopQA', 'JAQKET'],
+    ]);
+    const printed = (await readFile(path, 'utf8'))
+      .split('\n')
+      .filter((line) => line.includes(size));
+    const scores = rows.flatMap((row) => row.slice(1).map(({ text }) => text));
+    expect(scores).toEqual(printed.map((line) => line.split(',')[2]));
+    // Bold is what is better than the other; in a tie both are the best.
+    expect(rows[1]!.slice(1).map((cell, i) => cell.bold && !rows[0]![i + 1]!.bold)).toEqual(bold);
   });
 
   it.each([
