@@ -183,7 +183,7 @@ async function writeAll(
       .map((grid, i) => renderLatex(grid, i === 0 ? 'tab:scores' : 'tab:comparisons'))
       .join('\n'),
     'report.html': comparisonPage({
-      title: table.title,
+      title: 'Comparison of models',
       tables: [table],
       sections: sheets.map(exampleSection),
     }),

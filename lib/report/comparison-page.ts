@@ -6,7 +6,7 @@ import { comparisonGrid, type Grid, scoreGrid } from '../evaluate/tables/grid.ts
 import { columnName } from '../evaluate/tables/methods.ts';
 import type { Table, TableRow } from '../evaluate/tables/table.ts';
 import { type Html, html } from './html.ts';
-import { intervalPlot } from './interval-plot.ts';
+import { type IntervalRow, intervalPlot } from './interval-plot.ts';
 import { legend } from './line-chart.ts';
 import { style } from './style.ts';
 
@@ -42,36 +42,43 @@ export function comparisonSection(table: Table): Html {
   const { warnings, comparisons } = table;
   return html`<h2>${table.title}</h2>
 ${gridTable(scoreGrid(table))}
-${warnings.map((warning) => html`<p class="note">Note: ${warning}.</p>\n`)}${columns.map((name, i) => columnFigure(table, name, i))}
+${warnings.map((warning) => html`<p class="note">Note: ${warning}.</p>\n`)}<h3>Scores and their spread</h3>
+${legend(colors.filter(({ color }) => table.rows.some((row) => colorOf(row) === color)))}
+<p class="note">Large dot: mean over runs. Line: its 95 % confidence interval. Small dots: the runs. *: better than all baselines.</p>
+${columns.map((name, i) => columnFigure(table, name, i))}
 ${comparisons.length > 0 ? html`<h3>Comparisons</h3>\n${gridTable(comparisonGrid(table))}` : ''}
 `;
+}
+
+const colors = [
+  { name: 'baseline', color: 0, points: [] },
+  { name: 'candidate', color: 1, points: [] },
+];
+
+function colorOf({ role }: TableRow): number {
+  return role === 'baseline' ? 0 : 1;
 }
 
 function columnFigure({ rows }: Table, name: string, column: number): Html {
   const shown = rows.flatMap((row) => plotted(row, column));
   if (shown.length === 0) return html``;
-  const colors = [
-    { name: 'baseline', color: 0, points: [] },
-    { name: 'candidate', color: 1, points: [] },
-  ].filter(({ color }) => shown.some((row) => row.color === color));
-  return html`<h3>${name}</h3>
-<figure>${legend(colors)}
-${intervalPlot({ description: `Scores of ${shown.length} methods for ${name}, with intervals over seeds`, xLabel: 'per cent', rows: shown })}
-<figcaption>Large dot: mean over runs. Line: its 95 % confidence interval. Small dots: the runs. *: better than all baselines.</figcaption></figure>
+  const description = `Scores of ${shown.length} methods for ${name}, with intervals over seeds`;
+  return html`<figure><figcaption>${name}</figcaption>
+${intervalPlot({ description, xLabel: 'per cent', rows: shown })}</figure>
 `;
 }
 
-function plotted({ method, role, cells }: TableRow, column: number) {
-  const cell = cells[column];
+function plotted(row: TableRow, column: number): IntervalRow[] {
+  const cell = row.cells[column];
   if (cell === undefined) return [];
   const { mean, halfWidth } = cell.summary;
   return [
     {
-      label: method,
+      label: row.method,
       mean: 100 * mean,
       ...(halfWidth !== undefined && { halfWidth: 100 * halfWidth }),
       values: cell.values.map((value) => 100 * value),
-      color: role === 'baseline' ? 0 : 1,
+      color: colorOf(row),
       marked: cell.marked,
     },
   ];
@@ -89,7 +96,9 @@ ${rows.map(
   (row) =>
     html`<tr>${row.map(({ text, bold }, i) => {
       const content = bold ? html`<b>${text}</b>` : text;
-      return i === 0 ? html`<th>${content}</th>` : html`<td class="number">${content}</td>`;
+      return i === 0
+        ? html`<th class="label">${content}</th>`
+        : html`<td class="number">${content}</td>`;
     })}</tr>\n`,
 )}</tbody>
 </table></div>

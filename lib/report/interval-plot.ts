@@ -25,8 +25,10 @@ export interface IntervalPlot {
 }
 
 const width = 720;
-const margin = { top: 8, right: 72, bottom: 44, left: 190 };
-const rowHeight = 26;
+const margin = { top: 8, right: 84, bottom: 44, left: 190 };
+const rowHeight = 28;
+/** How far the runs are drawn under their mean, so that its line does not hide them. */
+const runsBelow = 8;
 /** Characters of a label that fit on the left. */
 const longestLabel = 28;
 
@@ -64,7 +66,7 @@ ${
     ? ''
     : html`<path class="whisker" d="M${place(mean - halfWidth)} ${y}H${place(mean + halfWidth)}M${place(mean - halfWidth)} ${y - 5}v10M${place(mean + halfWidth)} ${y - 5}v10"/>`
 }
-${values.length > 1 ? values.map((value) => html`<circle class="run" cx="${place(value)}" cy="${y}" r="3"/>`) : ''}
+${values.length > 1 ? values.map((value) => html`<circle class="run" cx="${place(value)}" cy="${y + runsBelow}" r="2.5"/>`) : ''}
 <circle class="dot ${series}" cx="${place(mean)}" cy="${y}" r="5"/>
 <text class="value" x="${width - margin.right + 8}" y="${y}" dy="0.32em">${said}${marked ? '*' : ''}</text></g>
 `;

@@ -40,7 +40,7 @@ svg text { font-family: inherit; fill: var(--soft); font-size: 12px; }
 .interval.series-0 { color: var(--series-0); }
 .interval.series-1 { color: var(--series-1); }
 .whisker { fill: none; stroke: currentColor; stroke-width: 2; }
-.run { fill: currentColor; opacity: 0.35; }
+.run { fill: currentColor; opacity: 0.6; }
 svg .row { fill: var(--text); }
 .dot { stroke: var(--page); stroke-width: 2; }
 .dot.series-0 { fill: var(--series-0); }
@@ -60,6 +60,7 @@ svg .row { fill: var(--text); }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
 th, td { text-align: left; font-weight: normal; padding: 0.3rem 1rem 0.3rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
 thead th { color: var(--soft); font-size: 0.85rem; }
+tbody th.label { white-space: nowrap; }
 .number { text-align: right; padding-right: 0; padding-left: 1rem; white-space: nowrap; }
 footer { margin-top: 3rem; padding-top: 1rem; border-top: 1px solid var(--line); color: var(--soft); font-size: 0.9rem; }
 `);

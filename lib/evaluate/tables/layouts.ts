@@ -96,7 +96,7 @@ function everyTask(tasks: readonly string[]): ColumnGroup[] {
   if (alone.length === 0) return groups;
   return [
     ...groups,
-    { heading: '', columns: alone.map((task) => ({ label: task, tasks: [task] })) },
+    { heading: '', columns: alone.map((task) => ({ label: labelOf(task), tasks: [task] })) },
   ];
 }
 
@@ -109,6 +109,12 @@ function headingOf(prefix: string): string {
   return (
     multilingual.find((benchmark) => benchmark.prefix === prefix)?.heading ?? prefix.slice(0, -1)
   );
+}
+
+/** "X-CSQA ja" for xcsqa_ja alone; a task's own name for any other. */
+function labelOf(task: string): string {
+  const known = multilingual.find(({ prefix }) => prefix === prefixOf(task));
+  return known === undefined ? task : `${known.heading} ${task.slice(known.prefix.length)}`;
 }
 
 /** Adds the mean over the columns, whose label says over how many they are if some are missing. */

@@ -79,13 +79,13 @@ describe('buildTable', () => {
     const once = method('LEIA', 'candidate', { xcodah_ja: [0.5], xcsqa_ja: [0.5] });
     const { warnings, rows, comparisons } = table([untuned, once]);
     expect(warnings).toEqual([
-      'xcodah_ja, xcsqa_ja: no test of LEIA against LLaMA over seeds, as one run each says nothing of the spread over seeds',
+      'X-CODAH ja, X-CSQA ja: no test of LEIA against LLaMA over seeds, as one run each says nothing of the spread over seeds',
     ]);
     expect(comparisons.every(({ seeds }) => seeds === undefined)).toBe(true);
     expect(rows[1]!.cells[0]!.marked).toBe(false);
     const still = method('LEIA', 'candidate', { xcodah_ja: [0.5, 0.5, 0.5] });
     expect(table([untuned, still]).warnings).toEqual([
-      'xcodah_ja: no test of LEIA against LLaMA over seeds, as the scores of the runs do not differ at all',
+      'X-CODAH ja: no test of LEIA against LLaMA over seeds, as the scores of the runs do not differ at all',
     ]);
   });
 
@@ -167,10 +167,10 @@ describe('renderers', () => {
   it('text has aligned columns, and notes that say how it came about', () => {
     expect(renderText(scoreGrid(table()))).toBe(`Scores
 
-       xcodah_ja  xcsqa_ja
-LLaMA      30.0       25.0
-plain  31.8±1.0   26.2±1.0
-LEIA   40.8±1.0*  26.2±1.0
+       X-CODAH ja  X-CSQA ja
+LLaMA       30.0        25.0
+plain   31.8±1.0    26.2±1.0
+LEIA    40.8±1.0*   26.2±1.0
 
 Per cent. Runs: LLaMA 1, plain 5, LEIA 5.
 ± is half of the 95 % confidence interval of the mean over seeds (Student's t).
@@ -213,8 +213,8 @@ No interval for LLaMA: one run says nothing of the spread over seeds.
 
   it('lists every comparison with its numbers', () => {
     const text = renderText(comparisonGrid(table()));
-    expect(text).toMatch(/xcodah_ja: LEIA − plain +\+9\.0 +17\.01 +8\.0 +< 0\.001 +< 0\.001/);
-    expect(text).toMatch(/xcsqa_ja: LEIA − plain +0\.0 +0\.00 +8\.0 +1\.000 +1\.000/);
+    expect(text).toMatch(/X-CODAH ja: LEIA − plain +\+9\.0 +17\.01 +8\.0 +< 0\.001 +< 0\.001/);
+    expect(text).toMatch(/X-CSQA ja: LEIA − plain +0\.0 +0\.00 +8\.0 +1\.000 +1\.000/);
     expect(text).toContain("over seeds, Holm's correction over 4 comparisons.");
     expect(renderText(comparisonGrid(table(methods, { correction: 'none' })))).toContain(
       'not corrected for 4 comparisons',
