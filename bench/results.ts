@@ -6,7 +6,7 @@ import { mkdir } from 'node:fs/promises';
 import { cpus, loadavg, release, totalmem } from 'node:os';
 import { dirname, join } from 'node:path';
 import { addon, packageRoot } from '../lib/core/addon.ts';
-import { writeFileAtomically } from '../lib/system/files.ts';
+import { writeOutput } from '../lib/system/output.ts';
 import type { HostCost } from './host-costs.ts';
 import type { Timing } from './timer.ts';
 
@@ -130,6 +130,6 @@ export async function writeResults(results: Results, path: string): Promise<stri
   const isFolder = path.endsWith('/') || (existsSync(path) && statSync(path).isDirectory());
   const file = isFolder ? join(path, `${deviceSlug(results.environment)}.json`) : path;
   await mkdir(dirname(file), { recursive: true });
-  await writeFileAtomically(file, `${JSON.stringify(results, null, 2)}\n`);
+  await writeOutput(file, [Buffer.from(`${JSON.stringify(results, null, 2)}\n`)]);
   return file;
 }

@@ -1,10 +1,8 @@
-import { basename, dirname } from 'node:path';
 import type { Command } from 'commander';
 import { z } from 'zod';
 import { extractText } from '../corpus/dataset/extract-text.ts';
 import { defaultReading } from '../corpus/wikitext/extract.ts';
-import { removeTemporaries, writeFileAtomically } from '../system/files.ts';
-import { lockFile } from '../system/lock.ts';
+import { isStandardOutput, writeOutput } from '../system/output.ts';
 import { interruptible } from './interrupt.ts';
 import { addSettings, readSettings } from './options.ts';
 import { formatBytes, warn } from './progress.ts';
@@ -12,8 +10,16 @@ import { readingSettings } from './reading-settings.ts';
 import { StageProgress } from './stage-progress.ts';
 
 const schema = z.strictObject({
-  dump: z.string().describe('MediaWiki pages-articles XML: .bz2 (also multistream), .gz or plain'),
-  output: z.string().describe('the JSON Lines file; it appears only when it is complete'),
+  dump: z
+    .string()
+    .describe(
+      'MediaWiki pages-articles XML: .bz2 (also multistream), .gz or plain; - is standard input',
+    ),
+  output: z
+    .string()
+    .describe(
+      'the JSON Lines file, .gz or plain; it appears only when it is complete. A device or pipe is written to, - is standard output',
+    ),
   ...readingSettings(defaultReading),
   workers: z
     .int()
@@ -48,8 +54,6 @@ export function registerExtract(program: Command): void {
 async function run({ output, workers, ...input }: z.output<typeof schema>): Promise<void> {
   const progress = new StageProgress({ text: 'articles' });
   let [articles, bytes] = [0, 0];
-  await using _ = await lockFile(output, { onWarning: warn });
-  await removeTemporaries(dirname(output), (name) => name === basename(output));
   await interruptible(async (signal) => {
     const pieces = extractText({
       ...input,
@@ -58,14 +62,17 @@ async function run({ output, workers, ...input }: z.output<typeof schema>): Prom
       onProgress: (done, of) => progress.update('text', done, undefined, of),
       onWarning: warn,
     });
-    const writing = writeFileAtomically(output, async (handle) => {
+    const lines = async function* () {
       for await (const piece of pieces) {
-        await handle.writeFile(piece.lines);
+        yield piece.lines;
         articles += piece.articles;
         bytes += piece.lines.length;
       }
-    });
-    await writing.finally(() => progress.done());
+    };
+    const options = { inputs: [input.dump], onWarning: warn };
+    await writeOutput(output, lines(), options).finally(() => progress.done());
   });
-  console.log(`${articles} articles, ${formatBytes(bytes)}: ${output}`);
+  const summary = `${articles} articles, ${formatBytes(bytes)}`;
+  if (await isStandardOutput(output)) console.error(summary);
+  else console.log(`${summary}: ${output}`);
 }

@@ -4,7 +4,7 @@
 import { readFileSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, type Option } from 'commander';
 import { packageRoot } from '../core/addon.ts';
 import { LeiaError } from '../system/error.ts';
 import { registerBuild } from './build.ts';
@@ -49,14 +49,36 @@ export function createProgram(): Command {
     .addHelpText('after', '\nEach command explains itself: leia train --help')
     .showHelpAfterError('(see --help)');
   for (const register of registrations) register(program);
-  exitOverride(program);
+  for (const command of commandsOf(program)) {
+    command.exitOverride();
+    for (const option of command.options) takeOnce(option);
+  }
   return program;
 }
 
-/** Errors of the command line are thrown, from subcommands too, so that one place decides. */
-function exitOverride(command: Command): void {
-  command.exitOverride();
-  for (const child of command.commands) exitOverride(child);
+/** A command and all below it. What is set for a command is not set for those below. */
+function commandsOf(command: Command): Command[] {
+  return [command, ...command.commands.flatMap(commandsOf)];
+}
+
+/**
+ * Refuses a file or text that is given twice, since the first would be ignored without a word. Of numbers and choices,
+ * which have parsers of their own, the last one counts: scripts add them to a command that has them.
+ */
+function takeOnce(option: Option): void {
+  const takesText = option.required && !option.variadic;
+  if (!takesText || option.parseArg !== undefined) return;
+  let first: string | undefined;
+  option.argParser((text) => {
+    if (first !== undefined) {
+      throw new LeiaError(
+        'usage',
+        `${option.long} is given twice, '${first}' and '${text}'; expected one`,
+      );
+    }
+    first = text;
+    return text;
+  });
 }
 
 /** Runs one command line and returns the exit code. */

@@ -87,7 +87,7 @@ async function run(settings: Settings): Promise<void> {
   const input = inputOf(settings);
   const tokenizer = await Tokenizer.load(settings.tokenizer);
   const progress = new StageProgress(prepareStages);
-  const manifest = await interruptible((signal) => {
+  const { manifest, made } = await interruptible((signal) => {
     const common = {
       ...{ language, tokenizer, output, signal },
       ...(workers ? { workers } : {}),
@@ -101,6 +101,7 @@ async function run(settings: Settings): Promise<void> {
         : prepare({ ...common, ...input, ...readingOf(settings) });
     return work.finally(() => progress.done());
   });
+  if (!made) console.log(`${output} already holds this dataset; nothing was done.`);
   console.log(formatStatistics(manifest));
   console.log(`\nNext: leia preview --data ${output} --tokenizer ${settings.tokenizer}`);
 }

@@ -4,18 +4,22 @@ import type { Command } from 'commander';
 import { z } from 'zod';
 import { encodeRequests, needsTokenizer, readRequests } from '../evaluate/requests.ts';
 import { scoreRequests } from '../evaluate/score.ts';
-import { checkWritable, writeFileAtomically } from '../system/files.ts';
+import { checkOutput, writeOutput } from '../system/output.ts';
 import { Tokenizer } from '../tokenizer/tokenizer.ts';
 import { modelOptions, openModel } from './model-options.ts';
 import { addSettings, readSettings } from './options.ts';
-import { Progress } from './progress.ts';
+import { Progress, warn } from './progress.ts';
 
 const schema = z.object({
   ...modelOptions,
   requests: z
     .string()
     .describe('JSON Lines: context and continuation, each a text or an array of token ids'),
-  output: z.string().describe('JSON Lines in the same order: logLikelihood, isGreedy, tokens'),
+  output: z
+    .string()
+    .describe(
+      'JSON Lines in the same order: logLikelihood, isGreedy, tokens; .gz or plain, - is standard output',
+    ),
   maxLength: z
     .int()
     .positive()
@@ -42,7 +46,8 @@ export function registerScore(program: Command): void {
 async function run(settings: z.output<typeof schema>): Promise<void> {
   const { model: folder, batchTokens, maxLength } = settings;
   const raw = await readRequests(settings.requests);
-  await checkWritable(settings.output);
+  const inputs = [settings.requests];
+  await checkOutput(settings.output, inputs);
   const tokenizer = needsTokenizer(raw) ? await Tokenizer.load(folder) : undefined;
   using model = await openModel(settings);
   tokenizer?.checkVocabulary(model.config.vocabSize, folder);
@@ -55,6 +60,6 @@ async function run(settings: z.output<typeof schema>): Promise<void> {
     onProgress: (done) => progress.update(`scored ${done} of ${requests.length}`),
   });
   const lines = scores.map((score) => `${JSON.stringify(score)}\n`);
-  await writeFileAtomically(settings.output, lines.join(''));
+  await writeOutput(settings.output, [Buffer.from(lines.join(''))], { inputs, onWarning: warn });
   progress.done(`scored ${requests.length} requests into ${settings.output}`);
 }

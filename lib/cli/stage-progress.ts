@@ -31,13 +31,14 @@ export class StageProgress<Stage extends string> {
       done > 0 ? `${total === undefined ? done : `${done}/${total}`} ${label}` : label,
     ];
     if (rate > 0 && Number.isFinite(rate)) parts.push(`${Math.round(rate)}/s`);
-    if (bytes) parts.push(`${formatBytes(bytes.done)} of ${formatBytes(bytes.total)}`);
+    const whole = bytes && bytes.total > 0 ? ` of ${formatBytes(bytes.total)}` : '';
+    if (bytes) parts.push(`${formatBytes(bytes.done)}${whole}`);
     if (byteRate > 0 && Number.isFinite(byteRate)) parts.push(`${formatBytes(byteRate)}/s`);
     // The count is the better measure: bytes are counted when they are read, before their articles are done.
     const left =
       total !== undefined && rate > 0
         ? (total - done) / rate
-        : bytes && byteRate > 0
+        : bytes && bytes.total > 0 && byteRate > 0
           ? (bytes.total - bytes.done) / byteRate
           : undefined;
     if (left !== undefined && Number.isFinite(left)) parts.push(`${formatDuration(left)} left`);

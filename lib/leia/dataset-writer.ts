@@ -3,8 +3,8 @@
  * next one begins. A progress file says which shards are complete and how far the writer's input had been read by
  * then: when the program is killed, the same command resumes from there. The manifest comes last.
  */
-import { readFile, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { readFile, realpath, rm } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { LeiaError } from '../system/error.ts';
 import { fileError, removeTemporaries, writeFileAtomically } from '../system/files.ts';
@@ -28,6 +28,13 @@ import { ShardWriter } from './shard-writer.ts';
 
 /** About 30 million tokens: the most that is done again after an interruption. */
 const defaultShardBytes = 128 * 1024 * 1024;
+
+export interface DatasetWriterOptions extends LockOptions {
+  /** Size of the files. Default 128 MiB. */
+  readonly shardBytes?: number;
+  /** Files that the articles come from: none of them may be a file of the dataset. */
+  readonly inputs?: readonly string[];
+}
 
 export class DatasetWriter {
   readonly folder: string;
@@ -76,10 +83,11 @@ export class DatasetWriter {
   static async create(
     folder: string,
     meta: DatasetMeta,
-    { shardBytes = defaultShardBytes, ...options }: { shardBytes?: number } & LockOptions = {},
+    { shardBytes = defaultShardBytes, inputs = [], ...options }: DatasetWriterOptions = {},
   ): Promise<DatasetWriter> {
     const lock = await lockFolder(folder, options);
     try {
+      for (const input of inputs) await refuseInput(folder, input);
       return await DatasetWriter.#begin(folder, lock, meta, shardBytes);
     } catch (error) {
       await lock.release();
@@ -286,6 +294,17 @@ function isObject(value: Json | undefined): value is { [key: string]: Json } {
 /** Whether a file of this name belongs to a dataset. */
 function isPart(name: string): boolean {
   return /^(?:(?:articles|passages|index)-\d{5}\.\w+|progress\.json|manifest\.json)$/.test(name);
+}
+
+/** Throws `usage` if the dataset would replace this file. */
+async function refuseInput(folder: string, input: string): Promise<void> {
+  if (!isPart(basename(input))) return;
+  const there = await realpath(dirname(input)).catch(() => undefined);
+  if (there !== (await realpath(folder))) return;
+  throw new LeiaError(
+    'usage',
+    `${input} is read as input and has the name of a file of the dataset that goes to ${folder}; write to another folder`,
+  );
 }
 
 async function readOptional(path: string): Promise<string | undefined> {

@@ -31,16 +31,24 @@ const reasons: Readonly<Record<string, string>> = {
   EMFILE: 'too many open files',
   EFBIG: 'the file would be larger than allowed',
   EIO: 'the device reported an error',
+  EPIPE: 'its reader has closed it',
+  ENXIO: 'it is no file, and nothing takes what is written to it',
+  ELOOP: 'its links lead in a circle',
 };
+
+/** What people give for a file, as they would to a browser. */
+const address = /^[a-z][a-z0-9+.-]*:\/\//i;
 
 /** The {@link LeiaError} (code `io`) for a failed file operation; a `LeiaError` passes unchanged. */
 export function fileError(action: string, path: string, error: unknown): LeiaError {
   if (error instanceof LeiaError) return error;
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
   const message = error instanceof Error ? error.message : String(error);
-  return new LeiaError('io', `cannot ${action} ${path}: ${reasons[code] ?? message}`, {
-    cause: error,
-  });
+  const reason =
+    code === 'ENOENT' && address.test(path)
+      ? 'it is an address; download it, and give the file'
+      : (reasons[code] ?? message);
+  return new LeiaError('io', `cannot ${action} ${path}: ${reason}`, { cause: error });
 }
 
 /** A file's text, or undefined if there is no such file. Throws `io` for any other failure. */

@@ -71,11 +71,17 @@ export class Lock implements AsyncDisposable {
 }
 
 /**
- * Makes the folder, if need be, and takes the right to write in it.
+ * Makes the folder, if need be, and takes the right to write in it. `-`, which elsewhere is standard output, is refused.
  *
  * @throws LeiaError `usage` if another process writes there, or may do so; `io`; `format` for a damaged lock.
  */
 export async function lockFolder(folder: string, options: LockOptions = {}): Promise<Lock> {
+  if (folder === '-') {
+    throw new LeiaError(
+      'usage',
+      'expected a folder for the output, got - (standard output); a folder of that name is ./-',
+    );
+  }
   await makeFolder(folder);
   return await lock(resolve(folder, folderLock), folder, options);
 }

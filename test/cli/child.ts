@@ -18,13 +18,15 @@ export interface ChildOptions {
   /** Largest file it may write, in blocks of 1024 bytes: a full disk that needs no disk. */
   readonly fileBlocks?: number;
   readonly env?: Readonly<Record<string, string>>;
+  /** What it reads from standard input; nothing unless given. */
+  readonly stdin?: string | Uint8Array;
   /** Gets the process when it has started, to send it signals. */
   readonly onStart?: (child: ChildProcess) => void;
 }
 
 /** Runs `leia` with these arguments. */
 export function leia(args: readonly string[], options: ChildOptions = {}): Promise<Finished> {
-  const { fileBlocks, env, onStart } = options;
+  const { fileBlocks, env, stdin, onStart } = options;
   const [program, argv] =
     fileBlocks === undefined
       ? [process.execPath, [...command, ...args]]
@@ -35,6 +37,7 @@ export function leia(args: readonly string[], options: ChildOptions = {}): Promi
         ];
   const child = spawn(program, argv, { cwd: root, env: { ...plainEnvironment, ...env } });
   onStart?.(child);
+  child.stdin.on('error', () => {}).end(stdin); // a program that does not read it closes it
   let [stdout, stderr] = ['', ''];
   child.stdout.setEncoding('utf8').on('data', (text) => {
     stdout += text;

@@ -1,12 +1,21 @@
 // `leia prepare` and `leia data` as their user meets them: every run is a process of its own.
-import { appendFile, copyFile, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { appendFile, copyFile, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { beforeAll, describe, expect, test, vi } from 'vitest';
 import { Tokenizer } from '../../lib/tokenizer/tokenizer.ts';
 import { dumpXml, EXPECTED, flagOf, KINDS, PAGES, writeNames } from '../corpus/small-wiki.ts';
 import { fixtures, temporaryFolder } from '../llama/fixtures.ts';
-import { leia } from './child.ts';
-import { contents, errorLine, expectNoDataset, keep, smallWiki, tiny } from './small-datasets.ts';
+import { leia, root } from './child.ts';
+import {
+  contents,
+  errorLine,
+  expectNoDataset,
+  keep,
+  smallWiki,
+  tiny,
+  withOptions,
+} from './small-datasets.ts';
 
 const demo = resolve(import.meta.dirname, '../../examples/demo');
 
@@ -139,7 +148,7 @@ test('leia prepare --text: spans that came with the text', async () => {
     [['--dump', text], /expected either --dump or --text, got both/],
     [['--text', join(folder, 'none')], /none: no such file/],
   ] as const) {
-    const { code, stderr } = await leia([...common, '--output', output, ...args]);
+    const { code, stderr } = await leia(withOptions([...common, '--output', output], args));
     expect(code).toBe(message.source.includes('no such') ? 1 : 2);
     expect(errorLine(stderr)).toMatch(message);
   }
@@ -275,11 +284,31 @@ describe('bad input ends in one line and no dataset', () => {
       [join(folder, 'file', 'data'), /cannot create .*: a part of the path is not a folder/],
       [join(folder, 'file'), /cannot create .*file/],
       ['/dev/null/data', /cannot create .*: a part of the path is not a folder/],
+      ['/dev/null', /cannot create \/dev\/null: a file of that name is there/],
     ] as const) {
       const { code, stderr } = await prepare(['--output', output]);
       expect(code).toBe(1);
       expect(errorLine(stderr)).toMatch(message);
     }
+    expect((await stat('/dev/null')).isCharacterDevice()).toBe(true);
+    const { code, stderr } = await prepare(['--output', '-']);
+    expect(code).toBe(2);
+    expect(errorLine(stderr)).toMatch(
+      /expected a folder for the output, got - \(standard output\)/,
+    );
+    expect(existsSync(join(root, '-'))).toBe(false);
+  });
+
+  test('a dataset that is there already', async () => {
+    const { output, prepare } = await smallWiki();
+    const { stdout } = await prepare();
+    const made = await contents(output);
+    const again = await prepare();
+    expect(again).toMatchObject({
+      code: 0,
+      stdout: `${output} already holds this dataset; nothing was done.\n${stdout}`,
+    });
+    expect(await contents(output)).toEqual(made);
   });
 
   test('a disk that fills up, and then has room', async () => {

@@ -1,6 +1,7 @@
 // `leia extract` as its user meets it.
-import { readdir, readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { readdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { gunzipSync, gzipSync } from 'node:zlib';
 import { expect, test, vi } from 'vitest';
 import { dumpXml, PAGES, writeDump } from '../corpus/small-wiki.ts';
 import { temporaryFolder } from '../llama/fixtures.ts';
@@ -44,8 +45,58 @@ test('of a damaged dump, or on a full disk, nothing is left that looks whole', a
   expect(await readdir(folder)).toEqual(['cut.xml']);
 });
 
+test('a dump through a pipe, the articles through another', async () => {
+  const folder = await temporaryFolder();
+  const dump = await writeDump(folder);
+  const output = join(folder, 'pt.jsonl');
+  await leia(['extract', '--dump', dump, '--output', output]);
+  const expected = await readFile(output, 'utf8');
+  const xml = await readFile(dump);
+  for (const stdin of [xml, gzipSync(xml)]) {
+    const piped = await leia(['extract', '--dump', '-', '--output', '-'], { stdin });
+    expect(piped).toEqual({ code: 0, stdout: expected, stderr: expect.any(String) });
+    expect(piped.stderr).toMatch(/^4 articles, \d+ B$/m);
+  }
+  const packed = `${output}.gz`;
+  expect(await leia(['extract', '--dump', dump, '--output', packed])).toMatchObject({ code: 0 });
+  expect(gunzipSync(await readFile(packed)).toString()).toBe(expected);
+});
+
+test('the dump is never the output', async () => {
+  const folder = await temporaryFolder();
+  const dump = await writeDump(folder);
+  const before = await readFile(dump);
+  await symlink(dump, join(folder, 'link'));
+  for (const output of [dump, join(folder, 'link')]) {
+    const { code, stderr } = await leia(['extract', '--dump', dump, '--output', output]);
+    expect({ code, stderr }).toEqual({
+      code: 2,
+      stderr: expect.stringContaining(`${output} is read as input (${dump})`),
+    });
+    expect(await readFile(dump)).toEqual(before);
+  }
+});
+
+test.each<[what: string, dump: string, stdin: string, message: RegExp]>([
+  ['an address', 'https://example.org/x.xml.bz2', '', /it is an address; download it/],
+  ['nothing', '-', '', /standard input: expected the XML .* got nothing: the command before the/],
+  ['a piece', '-', '<page><title>A</title></page>', /pages without the head of a dump/],
+  ['no article', '-', dumpXml([PAGES[2]!, PAGES[4]!]), /none of its 2 pages is an article/],
+])('%s instead of a dump is told', async (_, dump, stdin, message) => {
+  const output = join(await temporaryFolder(), 'pt.jsonl');
+  const { code, stderr } = await leia(['extract', '--dump', dump, '--output', output], { stdin });
+  const line = stderr.trimEnd().split('\n').at(-1); // there may be progress before
+  expect({ code, line }).toEqual({ code: 1, line: expect.stringMatching(message) });
+  expect(await readdir(dirname(output))).toEqual([]);
+});
+
 test('wrong use is told', async () => {
   const { code, stderr } = await leia(['extract', '--dump', 'a.xml']);
   expect(code).toBe(2);
   expect(stderr).toContain('--output');
+  const twice = await leia(['extract', '--dump', 'a.xml', '--output', 'a', '--output', 'b']);
+  expect(twice).toMatchObject({
+    code: 2,
+    stderr: "leia: --output is given twice, 'a' and 'b'; expected one\n",
+  });
 });

@@ -16,6 +16,7 @@ import {
   keep,
   type Small,
   smallWiki,
+  withOptions,
 } from './small-datasets.ts';
 
 // Processes that flush files to the disk: seconds on an idle machine, much more on a busy one.
@@ -122,7 +123,7 @@ describe('an interrupted run', () => {
       const disk = join(folder, 'disk');
       await mkdir(disk);
       const here = ['--dump', dump, ...shards, '--output', join(disk, 'data')];
-      const line = [process.execPath, ...command, ...args, ...here];
+      const line = [process.execPath, ...command, ...withOptions(args, here)];
       const { status, stderr } = spawnSync(
         'unshare',
         [...namespace, 'bash', '-c', script, 'bash', ...line],

@@ -14,7 +14,7 @@ import { dumpXml, PAGES, writeDump } from '../corpus/small-wiki.ts';
 import { temporaryFolder } from '../llama/fixtures.ts';
 import { makeDataset, makeModel, metricsOf } from '../train/runs.ts';
 import { leia } from './child.ts';
-import { errorLine, smallWiki } from './small-datasets.ts';
+import { errorLine, smallWiki, withOptions } from './small-datasets.ts';
 
 /** Where each command writes, with arguments that would do so. */
 const commands = {
@@ -125,7 +125,7 @@ test('extract that is killed leaves a part that the next one removes', async () 
     (await readdir(dirname(output))).filter(
       (name) => name.startsWith('.pt.jsonl.') && name.endsWith('.tmp'),
     );
-  const killed = await leia([...args, '--dump', long], {
+  const killed = await leia(withOptions(args, ['--dump', long]), {
     onStart: async (child) => {
       while ((await temporary()).length === 0) await setTimeout(1);
       child.kill('SIGKILL');

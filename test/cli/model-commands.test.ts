@@ -2,6 +2,7 @@ import { copyFile, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { fixtures, readJson, temporaryFolder } from '../llama/fixtures.ts';
+import { leia } from './child.ts';
 import { run } from './in-process.ts';
 
 const tiny = join(fixtures, 'tiny-llama');
@@ -130,6 +131,22 @@ test('generate ends before the end tokens, unless told not to', async () => {
     1,
     `leia: ${generationConfig}: eos_token_id: expected a token id or a list of them\n`,
   ]);
+});
+
+test('score writes to standard output, but never over its requests', async () => {
+  const line = '{"context": [1], "continuation": [5]}';
+  const { requests, scores } = await scoreLines(tiny, [line]);
+  const score = ['score', '--model', tiny, '--requests', requests, '--output'];
+  const piped = await leia([...score, '-']);
+  expect(
+    piped.stdout
+      .trimEnd()
+      .split('\n')
+      .map((text) => JSON.parse(text)),
+  ).toEqual(scores);
+  const refused = await leia([...score, requests]);
+  expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining('is read as input') });
+  expect(await readFile(requests, 'utf8')).toBe(line);
 });
 
 test('score needs to know what begins a text', async () => {

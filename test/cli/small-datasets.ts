@@ -12,7 +12,7 @@ export const tiny = join(fixtures, 'tokenizer-tiny');
 export interface Small {
   folder: string;
   output: string;
-  /** `leia prepare` of the small wiki; later options win. */
+  /** `leia prepare` of the small wiki; options given here take the place of its own. */
   prepare(more?: readonly string[], options?: ChildOptions): ReturnType<typeof leia>;
   /** Its arguments, but for the source of names that `prepare` chooses. */
   args: readonly string[];
@@ -30,9 +30,16 @@ export async function smallWiki(makeFolder = temporaryFolder): Promise<Small> {
     args: [...args, ...titles],
     prepare: (more = [], options = {}) => {
       const named = more.some((arg) => KINDS.map(flagOf).includes(arg));
-      return leia([...args, ...(named ? [] : titles), ...more], options);
+      const own = named ? args : [...args, ...titles];
+      return leia(withOptions(own, more), options);
     },
   };
+}
+
+/** A command with further options, which take the place of those it has. Each option has one value. */
+export function withOptions(args: readonly string[], more: readonly string[]): string[] {
+  const others = args.filter((arg, i) => !more.includes(arg.startsWith('--') ? arg : args[i - 1]!));
+  return [...others, ...more];
 }
 
 const kept: string[] = [];

@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { fixtures, temporaryFolder } from '../llama/fixtures.ts';
 import { makeDataset, makeModel, metricsOf, withoutSpeed } from '../train/runs.ts';
 import { leia } from './child.ts';
+import { withOptions } from './small-datasets.ts';
 
 async function makeArguments(...more: string[]): Promise<{ args: string[]; output: string }> {
   const output = join(await temporaryFolder(), 'run');
@@ -133,7 +134,7 @@ describe('leia train', () => {
     const finished = await leia(args);
     expect(finished.stderr).toMatch(/resuming after step \d+ of 40/);
     const whole = `${output}-whole`;
-    expect((await leia([...args, '--output', whole])).code).toBe(0);
+    expect((await leia(withOptions(args, ['--output', whole]))).code).toBe(0);
     expect(withoutSpeed(await metricsOf(output))).toEqual(withoutSpeed(await metricsOf(whole)));
     for (const file of ['model.safetensors', 'config.json', 'tokenizer.json']) {
       expect(await readFile(join(output, file))).toEqual(await readFile(join(whole, file)));
@@ -177,7 +178,7 @@ describe('leia train', () => {
   test('an output that cannot be written', async () => {
     const { args } = await makeArguments('--max-steps', '1');
     // Nobody may create folders there, root included; Node's own mkdir would hang in /proc.
-    const { code, stderr } = await leia([...args, '--output', '/proc/leia/run']);
+    const { code, stderr } = await leia(withOptions(args, ['--output', '/proc/leia/run']));
     expect(code).toBe(1);
     expect(stderr).toMatch(/^leia: cannot create \/proc\/leia\/run: [^\n]+\n$/);
   });

@@ -1,7 +1,6 @@
 // Makes a dataset of text whose entities are known already, JSON Lines (see `annotated-line.ts`). LEIA then needs no
 // Wikipedia, as the paper's outlook proposes (Yamada & Ri 2024, section 6).
 import { availableParallelism } from 'node:os';
-import type { Manifest } from '../../leia/dataset-format.ts';
 import { example } from './annotated-line.ts';
 import type { PrepareCounts } from './encode-articles.ts';
 import {
@@ -9,6 +8,7 @@ import {
   type DatasetOptions,
   describeFile,
   makeDataset,
+  type Prepared,
 } from './make-dataset.ts';
 import { lineBatches, textWorkers, workOnText } from './text-work.ts';
 import { shareTokenizer } from './threads.ts';
@@ -27,7 +27,7 @@ export interface PrepareTextOptions extends DatasetOptions {
  *   `mismatch` (no span in it at all), `usage` (the folder holds another dataset), `io`, `interrupted`,
  *   `execution` (a thread failed).
  */
-export async function prepareText(options: PrepareTextOptions): Promise<Manifest> {
+export async function prepareText(options: PrepareTextOptions): Promise<Prepared> {
   const { text, tokenizer, workers = availableParallelism(), onProgress } = options;
   onProgress?.('checksums', 0);
   const source = { text: await describeFile(text, options) };
@@ -37,7 +37,7 @@ export async function prepareText(options: PrepareTextOptions): Promise<Manifest
   };
   const pool = textWorkers(workers, text);
   try {
-    return await makeDataset(options, source, async () => ({
+    return await makeDataset(options, source, [text], async () => ({
       batches: (done) => {
         const job = { file: text, tokenizer: shareTokenizer(tokenizer) };
         return workOnText(lineBatches(text, done, onRead), job, pool, tokenizer);

@@ -56,6 +56,8 @@ export interface TitleBatch {
 
 /** The articles that have text, as lines of JSON in UTF-8: title, text, anchors. */
 export interface TextBatch {
+  /** All of the piece, articles or not. */
+  pages: number;
   articles: number;
   lines: Uint8Array<ArrayBuffer>;
   /** What is odd about some of them, for a warning. */
@@ -82,7 +84,7 @@ export async function startWork(job: DumpJob, loaded?: Tokenizer): Promise<Work<
     const end = batch.start + batch.bytes.length;
     const oddities: string[] = [];
     const articles: LinkedArticle[] = [];
-    for (const page of articlePages(batch, source)) {
+    for (const page of readPages(batch, source).filter(isArticle)) {
       const article = extractor.extract(page);
       if (article.oddity) oddities.push(article.oddity);
       articles.push(link(article, index));
@@ -92,11 +94,8 @@ export async function startWork(job: DumpJob, loaded?: Tokenizer): Promise<Work<
   };
 }
 
-/** The pages that are articles. */
-function articlePages(batch: PageBatch, source: PageSource): Page[] {
-  return readPages(batch, source).filter(
-    ({ namespace, redirect }) => namespace === 0 && redirect === undefined,
-  );
+function isArticle({ namespace, redirect }: Page): boolean {
+  return namespace === 0 && redirect === undefined;
 }
 
 /** The text of a piece, in the piece's own memory if it has room. */
@@ -105,14 +104,19 @@ function textOf(
   source: PageSource,
   extractor: ArticleExtractor,
 ): Done<TextBatch> {
-  const pages = articlePages({ bytes, start }, source);
-  const outcomes = pages.map((page) => extractor.writeLine(page));
+  const pages = readPages({ bytes, start }, source);
+  const outcomes = pages.filter(isArticle).map((page) => extractor.writeLine(page));
   const oddities = outcomes.flatMap(({ oddity }) => oddity ?? []);
   const lines = extractor.takeLines(new Uint8Array(bytes.buffer));
   const articles = outcomes.filter(({ written }) => written).length;
-  const result = { articles, lines, oddities };
+  const result = { pages: pages.length, articles, lines, oddities };
   const spent = lines.buffer === bytes.buffer ? [] : [bytes.buffer];
   return { result, transfer: [lines.buffer], spent };
+}
+
+/** What to say of a dump whose pages are all something else than articles. */
+export function noArticleIn(dump: string, pages: number): string {
+  return `${dump}: none of its ${pages} pages is an article with text; redirects and pages of other namespaces, such as templates, are none`;
 }
 
 function titlesOf(pages: ReturnType<typeof readPages>, { siteinfo, byPage }: TitleJob): TitleBatch {

@@ -1,16 +1,16 @@
 // Gives a dump's articles as plain text with links, without names or tokens.
 import { stat } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
-import { basename } from 'node:path';
 import { LeiaError } from '../../system/error.ts';
 import { fileError } from '../../system/files.ts';
 import { openBatches } from '../dump/dump.ts';
+import { inputName, standardInput } from '../dump/input-bytes.ts';
 import { type ExtractOptions, readingOf } from '../wikitext/extract.ts';
-import { dumpWorkers, type TextBatch, workOn } from './dump-work.ts';
+import { dumpWorkers, noArticleIn, type TextBatch, workOn } from './dump-work.ts';
 import type { ByteProgress } from './make-dataset.ts';
 
 export interface ExtractTextOptions extends ExtractOptions {
-  /** MediaWiki `pages-articles` XML: .bz2, .gz or plain. */
+  /** MediaWiki `pages-articles` XML: .bz2, .gz or plain; `-` is standard input. */
   dump: string;
   /** Threads to read pages with; the text does not depend on it. Default: one a core. */
   workers?: number;
@@ -26,7 +26,8 @@ export interface ExtractTextOptions extends ExtractOptions {
  * `end` in code points and the `target`, a title before redirects are followed. Each piece is valid until the next
  * one is asked for.
  *
- * @throws LeiaError `format` (damaged or wrong input), `io`, `interrupted`, `execution` (a thread failed).
+ * @throws LeiaError `format` (damaged or wrong input), `mismatch` (no article in it), `io`, `interrupted`, `execution`
+ *   (a thread failed).
  */
 export async function* extractText(
   options: ExtractTextOptions,
@@ -40,22 +41,27 @@ export async function* extractText(
   try {
     const { siteinfo, batches, reclaim } = await openBatches(dump, { onRead });
     const reading = readingOf(options);
-    const job = { kind: 'text', file: basename(dump), siteinfo, reading } as const;
-    let done = 0;
-    for await (const { articles, lines, oddities } of workOn(batches(), job, pool, reclaim)) {
+    const job = { kind: 'text', file: inputName(dump), siteinfo, reading } as const;
+    let [pages, done] = [0, 0];
+    for await (const batch of workOn(batches(), job, pool, reclaim)) {
+      const { articles, lines, oddities } = batch;
       for (const oddity of oddities) options.onWarning?.(oddity);
+      pages += batch.pages;
       done += articles;
       options.onProgress?.(done, progress);
       if (signal?.aborted) throw new LeiaError('interrupted', 'interrupted');
       yield { articles, lines };
       reclaim([lines.buffer]);
     }
+    if (done === 0) throw new LeiaError('mismatch', noArticleIn(inputName(dump), pages));
   } finally {
     await pool.close();
   }
 }
 
+/** In bytes; 0 if that is not known, as of a pipe. */
 async function sizeOf(path: string): Promise<number> {
+  if (path === standardInput) return 0;
   try {
     return (await stat(path)).size;
   } catch (error) {

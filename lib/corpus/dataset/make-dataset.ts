@@ -12,6 +12,7 @@ import { DatasetWriter } from '../../leia/dataset-writer.ts';
 import { LeiaError } from '../../system/error.ts';
 import { fileError } from '../../system/files.ts';
 import type { Tokenizer } from '../../tokenizer/tokenizer.ts';
+import { standardInput } from '../dump/input-bytes.ts';
 import { type ArticleBatch, addCounts, noCounts, type PrepareCounts } from './encode-articles.ts';
 
 export type PrepareStage = 'checksums' | 'titles' | 'names' | 'articles';
@@ -19,6 +20,7 @@ export type PrepareStage = 'checksums' | 'titles' | 'names' | 'articles';
 /** How far a file is read. */
 export interface ByteProgress {
   done: number;
+  /** 0 if that is not known, as of a pipe. */
   total: number;
 }
 
@@ -36,6 +38,13 @@ export interface DatasetOptions {
   onProgress?: (stage: PrepareStage, done: number, total?: number, bytes?: ByteProgress) => void;
   /** Called with what looks wrong but does not stop the work. */
   onWarning?: (message: string) => void;
+}
+
+/** A dataset that is complete. */
+export interface Prepared {
+  manifest: Manifest;
+  /** False if it was there already, made of the same input. */
+  made: boolean;
 }
 
 /** Articles to make a dataset of. */
@@ -64,7 +73,7 @@ const cursorSchema = z.strictObject({ position: z.int(), counts: countsSchema })
 
 /**
  * Makes a dataset, or resumes one that was interrupted. A dataset that is already there and was made
- * of the same input is left as it is. `source` says what the input is and what was asked of it.
+ * of the same input is left as it is. `source` says what the input is and what was asked of it; `inputs` are its files.
  *
  * @throws LeiaError `format` (damaged or wrong input), `mismatch` (nothing to learn from), `usage` (the
  *   folder holds another dataset), `io`, `interrupted`.
@@ -72,15 +81,19 @@ const cursorSchema = z.strictObject({ position: z.int(), counts: countsSchema })
 export async function makeDataset(
   options: DatasetOptions,
   source: DatasetMeta['source'],
+  inputs: readonly string[],
   open: () => Promise<Articles>,
-): Promise<Manifest> {
+): Promise<Prepared> {
   const { language, tokenizer, output, shardBytes, signal, onProgress } = options;
   const { hash, vocabSize, bosId } = tokenizer;
   const meta: DatasetMeta = { language, tokenizer: { hash, vocabSize, bosId }, source };
   const present = await finished(output);
-  if (present !== undefined && isDeepStrictEqual(present.meta, meta)) return present;
+  if (present !== undefined && isDeepStrictEqual(present.meta, meta)) {
+    return { manifest: present, made: false };
+  }
   await using writer = await DatasetWriter.create(output, meta, {
     ...(shardBytes ? { shardBytes } : {}),
+    inputs,
     onWarning: options.onWarning,
   });
   const articles = await open();
@@ -103,7 +116,7 @@ export async function makeDataset(
     await writer.discard();
     throw new LeiaError('mismatch', useless);
   }
-  return await writer.finish({ ...articles.report, ...counts });
+  return { manifest: await writer.finish({ ...articles.report, ...counts }), made: true };
 }
 
 /** The manifest of a finished dataset in the folder, if there is one. */
@@ -122,8 +135,11 @@ export async function describeFile(
   path: string,
   { signal, onProgress }: Pick<DatasetOptions, 'signal' | 'onProgress'>,
 ): Promise<{ file: string; bytes: number; sha256: string }> {
+  if (path === standardInput) throw mustBeFile('standard input');
   try {
-    const { size } = await stat(path);
+    const found = await stat(path);
+    if (!found.isFile() && !found.isDirectory()) throw mustBeFile(path);
+    const { size } = found;
     const hash = createHash('sha256');
     let done = 0;
     for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) {
@@ -136,6 +152,14 @@ export async function describeFile(
   } catch (error) {
     throw fileError('read', path, error);
   }
+}
+
+/** For what gives its bytes only once. */
+function mustBeFile(name: string): LeiaError {
+  return new LeiaError(
+    'usage',
+    `${name} is read more than once, so it must be a file; save it, and give the file`,
+  );
 }
 
 /** @throws LeiaError `interrupted`. */

@@ -3,7 +3,7 @@
 // readings use all cores. The dataset is written shard by shard, and a killed run resumes after the last whole shard.
 import { availableParallelism } from 'node:os';
 import { basename } from 'node:path';
-import type { Manifest } from '../../leia/dataset-format.ts';
+import { LeiaError } from '../../system/error.ts';
 import type { WorkerPool } from '../../system/worker-pool.ts';
 import { openBatches } from '../dump/dump.ts';
 import { defaultBatchBytes } from '../dump/page-batches.ts';
@@ -12,7 +12,7 @@ import { type NameSource, readings, readNamesInto } from '../names/name-source.t
 import { TitleIndexBuilder } from '../names/title-index.ts';
 import { wikipediaSite } from '../names/wikipedia-site.ts';
 import { defaultReading, type ExtractOptions, readingOf } from '../wikitext/extract.ts';
-import { dumpWorkers, workOn } from './dump-work.ts';
+import { dumpWorkers, noArticleIn, workOn } from './dump-work.ts';
 import type { PrepareCounts } from './encode-articles.ts';
 import {
   type Articles,
@@ -21,6 +21,7 @@ import {
   type DatasetOptions,
   describeFile,
   makeDataset,
+  type Prepared,
 } from './make-dataset.ts';
 import { shareTokenizer } from './threads.ts';
 
@@ -45,7 +46,7 @@ export interface PrepareOptions extends DatasetOptions, ExtractOptions {
  * @throws LeiaError `format` (damaged or wrong input), `mismatch` (nothing could be linked), `usage` (the
  *   folder holds another dataset), `io`, `interrupted`, `execution` (a thread failed).
  */
-export async function prepare(options: PrepareOptions): Promise<Manifest> {
+export async function prepare(options: PrepareOptions): Promise<Prepared> {
   const { dump, names } = options;
   options.onProgress?.('checksums', 0);
   const source = {
@@ -56,7 +57,9 @@ export async function prepare(options: PrepareOptions): Promise<Manifest> {
   const bytes = { dump: source.dump.bytes, names: source.names.bytes };
   const pool = dumpWorkers(options.workers ?? availableParallelism());
   try {
-    return await makeDataset(options, source, () => openArticles(options, bytes, pool));
+    return await makeDataset(options, source, [dump, names.path], () =>
+      openArticles(options, bytes, pool),
+    );
   } finally {
     await pool.close();
   }
@@ -73,10 +76,10 @@ async function openArticles(
   const { batchBytes = batchBytesFor(options) } = options;
   const index = new TitleIndexBuilder();
   const { siteinfo, pages, articles } = await readTitles(options, index, bytes.dump, pool);
-  // The text may have another language code than the edition: `nb` in the edition `no`.
-  const written = siteinfo.language;
-  if (written !== '' && wikipediaSite(written) !== wikipediaSite(language)) {
-    options.onWarning?.(`${dump} says that its language is '${written}', not '${language}'`);
+  if (isOfAnother(siteinfo, language)) {
+    options.onWarning?.(
+      `${dump} says that its language is '${siteinfo.language}', not '${language}'`,
+    );
   }
   const table: ByteProgress = { done: 0, total: bytes.names * readings(names.kind) };
   let entries = 0;
@@ -84,19 +87,19 @@ async function openArticles(
     onProgress?.('names', entries, undefined, table);
     checkInterrupted(signal);
   };
-  await readNamesInto(
-    index,
-    names,
-    { language, siteinfo },
-    (done) => {
-      entries = done;
-      if (entries % 1000 === 0) nameProgress();
-    },
-    (done) => {
-      table.done = done;
-      nameProgress();
-    },
-  );
+  const onName = (done: number): void => {
+    entries = done;
+    if (entries % 1000 === 0) nameProgress();
+  };
+  const onNameBytes = (done: number): void => {
+    table.done = done;
+    nameProgress();
+  };
+  try {
+    await readNamesInto(index, names, { language, siteinfo }, onName, onNameBytes);
+  } catch (error) {
+    throw mismatchOf(error, options, siteinfo);
+  }
   nameProgress();
   const titles = index.share();
   const file = basename(dump);
@@ -114,8 +117,28 @@ async function openArticles(
     total: articles,
     progress: () => progress,
     report: { pages, redirects: index.redirects, names: index.names.size },
-    whyUseless: (counts) => whyUseless(counts, options),
+    whyUseless: (counts) => whyUseless(counts, pages, options),
   };
+}
+
+/** Whether a dump says that it is of another edition. Its text may have another code than that: `nb` in the edition `no`. */
+function isOfAnother({ language: written }: Siteinfo, language: string): boolean {
+  return written !== '' && wikipediaSite(written) !== wikipediaSite(language);
+}
+
+/** Names that do not fit the language may fit the dump: then the language is wrong. */
+function mismatchOf(
+  error: unknown,
+  { dump, language, names }: PrepareOptions,
+  siteinfo: Siteinfo,
+): unknown {
+  const isMismatch = error instanceof LeiaError && error.code === 'mismatch';
+  if (!isMismatch || !isOfAnother(siteinfo, language)) return error;
+  return new LeiaError(
+    'mismatch',
+    `--language is '${language}', but ${dump} says that it is in '${siteinfo.language}', and ${names.path} does not fit '${language}' either; give the language of the edition that both are of`,
+    { cause: error },
+  );
 }
 
 /** A shard ends where a piece does, so it should have several. */
@@ -126,8 +149,10 @@ function batchBytesFor({ shardBytes = Number.POSITIVE_INFINITY }: PrepareOptions
 /** Says why the dataset is useless, if it is. */
 function whyUseless(
   { articles, withoutLinks, linked, anchors }: PrepareCounts,
+  pages: number,
   { dump, names }: PrepareOptions,
 ): string | undefined {
+  if (articles === 0) return noArticleIn(dump, pages);
   if (articles === withoutLinks) return `${dump}: no article with text and links in it`;
   if (linked > 0) return undefined;
   return `none of the ${anchors} links of ${dump} has an English name in ${names.path}; is it of this language's edition?`;

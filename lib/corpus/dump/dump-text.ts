@@ -1,6 +1,7 @@
 // Decodes the bytes of an XML file, in the encoding that the file declares. Bytes that are no character are an error: a
 // replacement character would end up in someone's training data.
 import { LeiaError } from '../../system/error.ts';
+import { inputName, standardInput } from './input-bytes.ts';
 import { encodingHead, encodingOf, type XmlDecoder, xmlDecoder } from './xml-encoding.ts';
 
 /** What people give in place of a dump, by how such a file begins. */
@@ -26,10 +27,14 @@ function decoderFor(head: Uint8Array, file: string): XmlDecoder {
   const encoding = encodingOf(head);
   const xml = kind === undefined && (encoding !== 'utf-8' || /^(?:\xef\xbb\xbf)?\s*</.test(start));
   if (!xml) {
+    const nothing =
+      file === inputName(standardInput)
+        ? 'nothing: the command before the pipe wrote nothing'
+        : 'an empty file';
     const what = kind ?? `'${start.slice(0, 12).replace(/[^\x20-\x7e]/g, '?')}…'`;
     throw new LeiaError(
       'format',
-      `${file}: expected the XML of a MediaWiki dump (.xml, .xml.bz2 or .xml.gz), got ${head.length === 0 ? 'an empty file' : what}`,
+      `${file}: expected the XML of a MediaWiki dump (.xml, .xml.bz2 or .xml.gz), got ${head.length === 0 ? nothing : what}`,
     );
   }
   try {

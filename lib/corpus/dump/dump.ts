@@ -1,8 +1,7 @@
 // Reads a MediaWiki XML dump (`pages-articles*.xml`, plain, bzip2 or gzip) page by page, in memory that does
 // not grow with the file. A dump that is cut off, damaged, or of another kind is an error that names
 // the file and the place; nothing is skipped silently.
-import { basename } from 'node:path';
-import { inputBytes } from './input-bytes.ts';
+import { inputBytes, inputName } from './input-bytes.ts';
 import { type DumpBatches, readBatches } from './page-batches.ts';
 import { readPages } from './page-reader.ts';
 import type { Page, Siteinfo } from './siteinfo.ts';
@@ -27,7 +26,7 @@ export async function readDump(bytes: AsyncIterable<Uint8Array>, file: string): 
 
 /** Opens `…-pages-articles.xml`, plain, bzip2 (single or multistream) or gzip. Throws `io` or `format`. */
 export function openDump(path: string): Promise<Dump> {
-  return readDump(inputBytes(path), basename(path));
+  return readDump(inputBytes(path), inputName(path));
 }
 
 /**
@@ -37,5 +36,5 @@ export function openBatches(
   path: string,
   options: { batchBytes?: number | undefined; onRead?: (bytes: number) => void } = {},
 ): Promise<DumpBatches> {
-  return readBatches(inputBytes(path, options.onRead), basename(path), options.batchBytes);
+  return readBatches(inputBytes(path, options.onRead), inputName(path), options.batchBytes);
 }

@@ -1,6 +1,6 @@
 // Gives the bytes of a dump, decompressed if the file begins like bzip2 or gzip (whatever its name). While the caller
-// works on a piece of bzip2, other threads decode the next ones.
-import { type FileHandle, open } from 'node:fs/promises';
+// works on a piece of bzip2, other threads decode the next ones. `-` is standard input.
+import { open } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { basename } from 'node:path';
 import { pipeline } from 'node:stream';
@@ -16,14 +16,49 @@ const PIECE_SIZE = 1 << 20;
 
 const NO_BYTES = new Uint8Array(0);
 
+/** What stands for standard input where a file is expected. */
+export const standardInput = '-';
+
+/** What an input is called in messages: the file's name without its folder. */
+export function inputName(path: string): string {
+  return path === standardInput ? 'standard input' : basename(path);
+}
+
+/** Where bytes come from: fills a part of a buffer, and says how much of it; nothing at the end. */
+interface ByteReader {
+  read(buffer: Uint8Array, offset: number, length: number): Promise<{ bytesRead: number }>;
+  close(): Promise<void>;
+}
+
+/** Standard input, which may be a file, a pipe, a terminal or a socket. */
+class StandardInput implements ByteReader {
+  readonly #chunks = process.stdin[Symbol.asyncIterator]() as AsyncIterator<Uint8Array>;
+  #rest: Uint8Array = NO_BYTES;
+
+  async read(buffer: Uint8Array, offset: number, length: number): Promise<{ bytesRead: number }> {
+    if (this.#rest.length === 0) {
+      const { value, done } = await this.#chunks.next();
+      if (!done) this.#rest = value;
+    }
+    const taken = this.#rest.subarray(0, length);
+    buffer.set(taken, offset);
+    this.#rest = this.#rest.subarray(taken.length);
+    return { bytesRead: taken.length };
+  }
+
+  async close(): Promise<void> {
+    await this.#chunks.return?.();
+  }
+}
+
 /** A file read from its beginning, piece by piece. */
 class Source {
   readonly path: string;
-  readonly #file: FileHandle;
+  readonly #file: ByteReader;
   readonly #onRead: ((bytes: number) => void) | undefined;
   #position = 0;
 
-  constructor(path: string, file: FileHandle, onRead: ((bytes: number) => void) | undefined) {
+  constructor(path: string, file: ByteReader, onRead: ((bytes: number) => void) | undefined) {
     this.path = path;
     this.#file = file;
     this.#onRead = onRead;
@@ -89,7 +124,7 @@ async function* decodeBzip2(
       return undefined;
     } catch (cause) {
       if (!(cause instanceof LeiaError) || cause.code === 'io') throw cause;
-      throw new LeiaError(cause.code, `${basename(source.path)}: ${cause.message}`, { cause });
+      throw new LeiaError(cause.code, `${inputName(source.path)}: ${cause.message}`, { cause });
     }
   };
   const start = (): ReturnType<typeof next> => {
@@ -125,7 +160,7 @@ async function* decodeGzip(
       code === 'Z_BUF_ERROR'
         ? `the gzip data is cut off at byte ${source.position}; download it again`
         : `damaged gzip after byte ${gunzip.bytesWritten}: ${(cause as Error).message}`;
-    throw new LeiaError('format', `${basename(source.path)}: ${what}`, { cause });
+    throw new LeiaError('format', `${inputName(source.path)}: ${what}`, { cause });
   }
 }
 
@@ -138,9 +173,9 @@ export async function* inputBytes(
   path: string,
   onRead?: (bytes: number) => void,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  let file: FileHandle;
+  let file: ByteReader;
   try {
-    file = await open(path);
+    file = path === standardInput ? new StandardInput() : await open(path);
   } catch (error) {
     throw fileError('open', path, error);
   }

@@ -65,8 +65,14 @@ export class XmlPages {
     this.#guard(() => this.#parser.close());
   }
 
-  /** The head of the dump, complete or not, when the first page comes. */
+  /** The head of the dump, complete or not, when the first page comes. Throws `format` if there is none. */
   endHead(): Siteinfo {
+    if (this.#path.length === 0) {
+      throw new LeiaError(
+        'format',
+        `${this.#file}: pages without the head of a dump, so this is a piece from the middle of one; give the whole file, or put all that stands before its first <page> in front of the piece and </mediawiki> behind it`,
+      );
+    }
     this.#head();
     return this.siteinfo!;
   }

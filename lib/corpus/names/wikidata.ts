@@ -1,5 +1,5 @@
-// English titles from Wikidata's entity dump (`all.json`, .bz2 or .gz): a JSON array with one entity a
-// line. Only the sitelinks of the two editions are kept
+// English titles from Wikidata's entity dump (`all.json`, .bz2 or .gz): a JSON array with one entity a line, or the
+// entities alone, one a line, as filters of such dumps write them. Only the sitelinks of the two editions are kept
 // (https://www.mediawiki.org/wiki/Wikibase/DataModel/JSON).
 import { z } from 'zod';
 import { excerpt, LeiaError } from '../../system/error.ts';
@@ -31,16 +31,19 @@ export async function readWikidata<Into extends Names<string> = Map<string, stri
 ): Promise<Into> {
   const site = wikipediaSite(language);
   let entities = 0;
-  let closed = false;
+  /** Whether more has to follow: in an array, and behind a comma. */
+  let open = false;
   let last = 0;
   for await (const { text, number } of readLines(path, onRead)) {
     last = number;
-    const line = text.trim().replace(/,$/, '');
-    if (line === '' || line === '[') continue;
-    if (line === ']') {
-      closed = true;
+    const trimmed = text.trim();
+    const line = trimmed.replace(/,$/, '');
+    if (line === '') continue;
+    if (line === '[' || line === ']') {
+      open = line === '[';
       continue;
     }
+    if (trimmed !== line) open = true;
     const where = `${path}: line ${number}`;
     onEntity(++entities);
     // Most of the hundred million entities have no page in both editions: not worth parsing.
@@ -57,7 +60,7 @@ export async function readWikidata<Into extends Names<string> = Map<string, stri
     }
   }
   if (entities === 0) throw new LeiaError('format', `${path}: no Wikidata entity in it`);
-  if (!closed) {
+  if (open) {
     throw new LeiaError(
       'format',
       `${path}: it ends with line ${last}, before the closing "]": cut off?`,

@@ -1,6 +1,7 @@
 // From a dump to a dataset: what it holds for each kind of English names, and that an interruption at any
 // place changes nothing.
-import { cp, readdir, readFile, writeFile } from 'node:fs/promises';
+import { execFileSync } from 'node:child_process';
+import { cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { type PrepareOptions, prepare } from '../../../lib/corpus/dataset/prepare.ts';
@@ -41,7 +42,7 @@ async function passages(folder: string): Promise<Passage[]> {
 describe('a dataset', () => {
   test.each(KINDS)('with names from %s', async (kind) => {
     const options = await makeOptions(kind);
-    const manifest = await prepare(options);
+    const { manifest } = await prepare(options);
     expect(await passages(options.output)).toEqual(EXPECTED);
     expect(manifest.report).toEqual({
       pages: PAGES.length,
@@ -93,11 +94,12 @@ describe('a dataset', () => {
 
   test('made before of the same input is left as it is', async () => {
     const options = await makeOptions();
-    const manifest = await prepare(options);
+    const { manifest } = await prepare(options);
     const stages: string[] = [];
-    expect(await prepare({ ...options, onProgress: (stage) => stages.push(stage) })).toEqual(
+    expect(await prepare({ ...options, onProgress: (stage) => stages.push(stage) })).toEqual({
       manifest,
-    );
+      made: false,
+    });
     expect(new Set(stages)).toEqual(new Set(['checksums']));
   });
 
@@ -248,7 +250,8 @@ describe('an interruption', () => {
 describe('nothing to learn from', () => {
   test.each([
     ['no links', [{ title: 'A', text: 'Texto.' }], 'no article with text and links in it'],
-    ['only redirects', [PAGES[2]!], 'no article with text and links in it'],
+    ['only redirects', [PAGES[2]!], 'none of its 1 pages is an article'],
+    ['only templates', [PAGES[4]!, PAGES[2]!], 'none of its 2 pages is an article'],
     ['no known link', [{ title: 'A', text: '[[B]]' }], 'none of the 1 links of'],
   ])('%s: no dataset, and the folder is free for another', async (_, pages, message) => {
     const options = await makeOptions('titles', pages);
@@ -270,10 +273,52 @@ describe('nothing to learn from', () => {
     expect(await passages(options.output)).toEqual(EXPECTED);
   });
 
+  test('a table that fits the dump while the language does not: the language is named', async () => {
+    const options = await makeOptions('langlinks');
+    const rows = Array.from({ length: 20 }, (_, i) => `(${i + 1},'gl','X'),(${i + 1},'en','X')`);
+    await writeFile(options.names.path, `INSERT INTO \`langlinks\` VALUES ${rows.join(',')};\n`);
+    await expect(prepare({ ...options, language: 'gl' })).rejects.toMatchObject({
+      code: 'mismatch',
+      message: expect.stringMatching(/^--language is 'gl', but .* says that it is in 'pt', and /),
+    });
+    await prepare(options);
+  });
+
+  test('a pipe, which can be read only once', async () => {
+    const options = await makeOptions();
+    await expect(prepare({ ...options, dump: '-' })).rejects.toMatchObject({
+      code: 'usage',
+      message:
+        'standard input is read more than once, so it must be a file; save it, and give the file',
+    });
+    const pipe = join(options.output, '..', 'pipe');
+    execFileSync('mkfifo', [pipe]);
+    await expect(prepare({ ...options, dump: pipe })).rejects.toThrow(/pipe is read more than/);
+  });
+
+  test('an input that the dataset would replace', async () => {
+    const options = await makeOptions();
+    await mkdir(options.output);
+    for (const name of ['passages-00000.jsonl', 'progress.json']) {
+      const dump = join(options.output, name);
+      await cp(options.dump, dump);
+      await expect(prepare({ ...options, dump })).rejects.toMatchObject({
+        code: 'usage',
+        message: expect.stringContaining(`${dump} is read as input and has the name of a file`),
+      });
+      expect(await readFile(dump)).toEqual(await readFile(options.dump));
+      await rm(dump);
+    }
+  });
+
   test('names of another edition', async () => {
     const options = await makeOptions('wikidata');
     await expect(prepare({ ...options, language: 'sw' })).rejects.toThrow(
-      /gives no English name for any page in 'sw'; is it of this language's edition\?/,
+      /^--language is 'sw', but .* says that it is in 'pt', and .* does not fit 'sw' either/,
+    );
+    await writeFile(options.names.path, '{"id":"Q1","sitelinks":{"swwiki":{"title":"A"}}}\n');
+    await expect(prepare(options)).rejects.toThrow(
+      /gives no English name for any page in 'pt'; is it of this language's edition\?/,
     );
   });
 });

@@ -83,7 +83,7 @@ describe.skipIf(llama2Folder === undefined)(
     test('the same entities in the same lines, but for the listed differences', async () => {
       const folder = await temporaryFolder();
       const tokenizer = await Tokenizer.load(llama2Folder!);
-      const manifest = await prepare({
+      const { manifest } = await prepare({
         dump: join(fixtures, 'dumps', 'enwiki-shortened-pages-articles.xml.bz2'),
         language: 'en',
         names: { kind: 'titles', path: await writeTitles(folder) },

@@ -116,6 +116,23 @@ describe('wikidata', () => {
     expect([...(await readWikidata(path, 'xx', wiki))]).toEqual([['Eins', 'One']]);
   });
 
+  test('items alone, one a line, are as good as an array of them', async () => {
+    const items = [
+      item('Q1', { xxwiki: { title: 'eins' }, enwiki: { title: 'One' } }),
+      item('Q2', { xxwiki: { title: 'Zwei' }, enwiki: { title: 'Two' } }),
+    ];
+    const names = [
+      ['Eins', 'One'],
+      ['Zwei', 'Two'],
+    ];
+    for (const text of [items.join('\n'), `${items.join('\n')}\n`]) {
+      expect([...(await readWikidata(file(text), 'xx', wiki))]).toEqual(names);
+    }
+    await expectFormatError(readWikidata(file(`${items.join(',\n')},\n`), 'xx', wiki), 'cut off');
+    const half = items.join('\n').slice(0, -9);
+    await expectFormatError(readWikidata(file(half), 'xx', wiki), 'line 2 is not JSON');
+  });
+
   test.each([
     ['ja', 'jawiki'],
     ['zh-min-nan', 'zh_min_nanwiki'],
