@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { LeiaError } from '../system/error.ts';
 import { addon, type DType, type HostArray, type NativeTensor } from './addon.ts';
 import { bfloat16ToFloat32, float32ToBfloat16 } from './bfloat16.ts';
@@ -103,12 +104,42 @@ export class Tensor implements Disposable {
   }
 
   /**
+   * The value of a tensor with one element, such as a loss, once all work queued before is done; see {@link read}.
+   * @throws LeiaError `argument` if it has more elements or none.
+   */
+  async item(): Promise<number> {
+    if (elementCount(this.shape) !== 1) {
+      throw new LeiaError('argument', `item: expected one element, got ${this.toString()}`);
+    }
+    const [value] = await this.read();
+    return value as number;
+  }
+
+  /**
    * Another shape over the same memory, from `elementOffset` on. Disposing a view or its origin
    * leaves the other usable.
+   *
+   * @param shape one size may be -1: it becomes what all elements from `elementOffset` on make of it.
+   * @throws LeiaError `argument` if the elements do not suffice, or make no whole number of such rows.
    */
   view(shape: Shape, elementOffset = 0): Tensor {
-    const handle = this.handle.view(elementOffset, shape);
-    return new Tensor(this.device, this.dtype, Object.freeze([...shape]), handle);
+    const sizes = shape.includes(-1) ? this.#inferSize(shape, elementOffset) : [...shape];
+    const handle = this.handle.view(elementOffset, sizes);
+    return new Tensor(this.device, this.dtype, Object.freeze(sizes), handle);
+  }
+
+  #inferSize(shape: Shape, elementOffset: number): number[] {
+    const known = elementCount(shape.filter((size) => size !== -1));
+    const inferred = (elementCount(this.shape) - elementOffset) / known;
+    const isOne = shape.indexOf(-1) === shape.lastIndexOf(-1);
+    if (!(isOne && Number.isInteger(inferred) && inferred >= 0)) {
+      const offset = elementOffset === 0 ? '' : ` from element ${elementOffset} on`;
+      throw new LeiaError(
+        'argument',
+        `view: [${shape.join(', ')}] of ${this.toString()}${offset}, expected one -1 at most, and sizes that divide the number of elements`,
+      );
+    }
+    return shape.map((size) => (size === -1 ? inferred : size));
   }
 
   /** Rows `[start, end)` of the outermost dimension, over the same memory. */
@@ -131,6 +162,16 @@ export class Tensor implements Disposable {
 
   [Symbol.dispose](): void {
     this.dispose();
+  }
+
+  /** What it is, without its values, which only waiting gives: `Tensor(float32 [2, 3] on cpu)`. */
+  toString(): string {
+    return `Tensor(${this.dtype} [${this.shape.join(', ')}] on ${this.device.name})`;
+  }
+
+  /** `console.log` shows the same. */
+  [inspect.custom](): string {
+    return this.toString();
   }
 }
 

@@ -1,4 +1,5 @@
 // Tensors: values in and out, views, and memory that is freed when it should be and not before.
+import { inspect } from 'node:util';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { Device, type DType, LeiaError, ops, Tensor } from '../../lib/index.ts';
@@ -65,6 +66,23 @@ describe('values', () => {
     using none = Tensor.zeros([3, 0, 2]);
     expect(await scalar.read()).toEqual(Float32Array.of(7));
     expect(await none.read()).toEqual(Float32Array.of());
+  });
+
+  test('item is the value of one element, whatever the shape', async () => {
+    using float = Tensor.from([2.5], [1, 1]);
+    using integer = Tensor.from(Int32Array.of(-7), []);
+    using rounded = Tensor.from([3], [1], { dtype: 'bfloat16' });
+    expect(await Promise.all([float.item(), integer.item(), rounded.item()])).toEqual([2.5, -7, 3]);
+    using several = Tensor.zeros([2, 3]);
+    await expect(several.item()).rejects.toThrow(
+      'item: expected one element, got Tensor(float32 [2, 3] on cpu)',
+    );
+  });
+
+  test('shows what it is', () => {
+    using tensor = Tensor.empty([2, 3], { dtype: 'bfloat16' });
+    expect(`${tensor}`).toBe('Tensor(bfloat16 [2, 3] on cpu)');
+    expect(inspect({ tensor })).toBe('{ tensor: Tensor(bfloat16 [2, 3] on cpu) }');
   });
 
   test('readFloats refuses int32', async () => {
@@ -138,6 +156,30 @@ describe('views', () => {
     expect(await last.read()).toEqual(Float32Array.of(9, 9));
     last.dispose();
     expect(device.liveBytes).toBe(before - 24);
+  });
+
+  test('have one size that follows from the others', () => {
+    using tensor = Tensor.zeros([2, 3, 4]);
+    const shapeOf = (shape: number[], offset?: number) => {
+      using view = tensor.view(shape, offset);
+      return view.shape;
+    };
+    expect(shapeOf([-1])).toEqual([24]);
+    expect(shapeOf([6, -1])).toEqual([6, 4]);
+    expect(shapeOf([2, -1, 2, 1])).toEqual([2, 6, 2, 1]);
+    expect(shapeOf([-1, 4], 8)).toEqual([4, 4]);
+    expect(shapeOf([-1, 4], 24)).toEqual([0, 4]);
+    for (const [shape, offset] of [
+      [[-1, 5], 0],
+      [[-1, -1], 0],
+      [[-1, 0], 0],
+      [[-1, 2], 26],
+      [[-1, 4], 2],
+    ] as const) {
+      expect(() => tensor.view(shape, offset)).toThrow(
+        /^view: \[.*\] of Tensor\(float32 \[2, 3, 4\]/,
+      );
+    }
   });
 
   test('stay inside', () => {
