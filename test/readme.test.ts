@@ -10,7 +10,8 @@ import { runChild } from './support/child.ts';
 
 const root = resolve(import.meta.dirname, '..');
 const pages = [
-  ...['README.md', 'CONTRIBUTING.md', 'docs/log.md', 'docs/add-an-op.md', 'docs/compare.md'],
+  ...['README.md', 'CONTRIBUTING.md', 'docs/log.md', 'docs/add-an-op.md'],
+  ...['docs/compare.md', 'docs/evaluate.md'],
 ].filter((name) => existsSync(join(root, name)));
 const readme = readFileSync(join(root, 'README.md'), 'utf8');
 

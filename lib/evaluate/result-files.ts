@@ -58,6 +58,8 @@ function about({ folder, began, tokenizer }: EvaluationRun): Record<string, unkn
   };
   const seconds = (Date.now() - began) / 1000;
   return {
+    git_hash: null,
+    upper_git_hash: null,
     date: began / 1000,
     leia_version: version,
     tokenizer_bos_token: [tokenizer.bosToken, String(tokenizer.bosId)],

@@ -80,7 +80,7 @@ export function resultsOf(outcomes: readonly TaskOutcome[], protocol: ProtocolNa
     Object.fromEntries(outcomes.map((outcome) => [outcome.definition.task, value(outcome)]));
   return {
     results: byTask(scoresOf),
-    group_subtasks: byTask(() => []),
+    group_subtasks: {},
     configs: byTask((outcome) => configOf(outcome, protocol)),
     versions: byTask(({ definition }) => definition.version),
     'n-shot': byTask(({ numFewShot }) => numFewShot),

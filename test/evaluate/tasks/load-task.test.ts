@@ -8,7 +8,7 @@ import { expect, onTestFinished, test, vi } from 'vitest';
 import { findTasks, readTaskFile } from '../../../lib/evaluate/tasks/definition.ts';
 import { askedQuestions } from '../../../lib/evaluate/tasks/few-shots.ts';
 import { loadTask } from '../../../lib/evaluate/tasks/load-task.ts';
-import { expectError, temporaryFolder } from '../../llama/fixtures.ts';
+import { expectError, fixtures, temporaryFolder } from '../../llama/fixtures.ts';
 import { builtin, sets } from './support.ts';
 
 const own = `
@@ -33,6 +33,16 @@ test('a task of one’s own finds its data beside it', async () => {
   const [definition] = findTasks([path]);
   const { items } = await loadTask(definition!);
   expect(items[0]).toMatchObject({ choices: ['a', 'b'], answer: 1 });
+});
+
+test('the tasks that the documentation shows are tasks', async () => {
+  const page = await readFile(join(fixtures, '..', '..', 'docs', 'evaluate.md'), 'utf8');
+  const blocks = [...page.matchAll(/```yaml\n(.*?)```/gs)].map(([, text]) => text!);
+  expect(blocks).toHaveLength(2);
+  for (const text of blocks) {
+    const { path } = await ownTask(text);
+    expect(findTasks([path])[0]!.task).toContain('capitals');
+  }
 });
 
 const badTasks: [name: string, change: [string, string], text: string][] = [
