@@ -1,18 +1,21 @@
 // The README is held to its word: its example runs as it stands, its links lead somewhere, its commands
 // exist with the options it shows.
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { expect, test } from 'vitest';
 import { createProgram } from '../lib/cli/main.ts';
+import { AdamW, ops } from '../lib/index.ts';
 import { runChild } from './support/child.ts';
 
 const root = resolve(import.meta.dirname, '..');
 const pages = [
-  ...['README.md', 'CONTRIBUTING.md', 'docs/log.md', 'docs/add-an-op.md'],
-  ...['docs/compare.md', 'docs/evaluate.md'],
-].filter((name) => existsSync(join(root, name)));
+  ...['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md'],
+  ...readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => join('docs', name)),
+];
 const readme = readFileSync(join(root, 'README.md'), 'utf8');
 
 test('the example learns', async () => {
@@ -75,6 +78,17 @@ test('its commands exist with their options', () => {
   const rules = commandLines(readFileSync(join(root, 'docs/compare.md'), 'utf8'));
   expect(rules).not.toEqual([]);
   expect(rules.flatMap(unknownFlags)).toEqual([]);
+});
+
+test('docs/coming-from-pytorch.md names what there is', () => {
+  const page = readFileSync(join(root, 'docs/coming-from-pytorch.md'), 'utf8');
+  const [, operations, settings] = page.split(/^## /m).slice(1);
+  const called = [...operations!.matchAll(/^\|[^|]*\| `(\w+)\b(?!\.)/gm)].map(([, name]) => name!);
+  expect(called).toContain('matmul');
+  expect(called.filter((name) => !(name in { ...ops, AdamW }))).toEqual([]);
+  const flags = [...settings!.matchAll(/`(--[a-z0-9-]+)/g)].map(([, flag]) => flag!);
+  expect(flags).toContain('--weight-decay');
+  expect(unknownFlags(`leia train ${flags.join(' ')}`)).toEqual([]);
 });
 
 function allCommands(command: Command): Command[] {
