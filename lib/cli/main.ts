@@ -123,4 +123,6 @@ const invoked = process.argv[1];
 if (invoked !== undefined && realpathSync(invoked) === fileURLToPath(import.meta.url)) {
   allowClosedOutput();
   process.exitCode = await main(process.argv.slice(2));
+  // After a failure, nobody waits for the rest of the input.
+  if (process.exitCode !== 0) process.stdin.destroy();
 }

@@ -1,5 +1,5 @@
 // Work for several threads: tasks go out in order and their results come back in order, with a bounded
-// number under way. A thread that fails or runs out of memory is one error, never a hang.
+// number under way. A thread that fails or runs out of memory is one error, never a hang: it ends the work of all.
 import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';
 import { parentPort, type Transferable, Worker } from 'node:worker_threads';
@@ -57,6 +57,10 @@ export class WorkerPool {
   readonly #options: PoolOptions;
   #job: Job | undefined;
   readonly #threads: Thread[] = [];
+  /** Why a thread has died. */
+  #death: LeiaError | undefined;
+  /** Ends the wait for the next task. */
+  #stopWaiting: ((error: LeiaError) => void) | undefined;
 
   constructor(options: PoolOptions) {
     this.#options = options;
@@ -64,7 +68,7 @@ export class WorkerPool {
 
   /**
    * The results of all tasks of a job, in their order. Every worker gets the job's data once. Throws what a task
-   * threw, when its turn comes. One job at a time.
+   * threw, when its turn comes; that a thread has died, at once, whatever else is waited for. One job at a time.
    */
   async *map<Task, Result>(
     job: unknown,
@@ -74,13 +78,13 @@ export class WorkerPool {
     const source = tasks[Symbol.asyncIterator]();
     const underWay: Promise<Result>[] = [];
     const limit = this.#options.workers * tasksPerWorker + 1;
-    let ended = false;
+    let isLast = false;
     this.#job = { number: (this.#job?.number ?? 0) + 1, data: job };
     try {
       for (;;) {
-        while (!ended && underWay.length < limit) {
-          const next = await source.next();
-          if (next.done) ended = true;
+        while (!isLast && underWay.length < limit) {
+          const next = await this.#unlessDead(source.next());
+          if (next.done) isLast = true;
           else {
             const thread = this.#thread();
             thread.begin(this.#job);
@@ -96,8 +100,27 @@ export class WorkerPool {
         yield await first;
       }
     } finally {
-      await source.return?.();
+      const ended = source.return?.();
+      // A source that waits for its next task, which may never come, ends only when it has given that.
+      if (this.#death === undefined) await ended;
+      else ended?.catch(() => {});
     }
+  }
+
+  /** What is awaited, or the error that a thread has died, whichever comes first. */
+  #unlessDead<T>(awaited: Promise<T>): Promise<T> {
+    // Promise.race would keep every result alive until a thread dies.
+    return new Promise((resolve, reject) => {
+      this.#stopWaiting = reject;
+      if (this.#death !== undefined) reject(this.#death);
+      awaited.then(resolve, reject);
+    });
+  }
+
+  #die(error: LeiaError): void {
+    this.#death ??= error;
+    this.#stopWaiting?.(error);
+    for (const thread of this.#threads) thread.fail(error);
   }
 
   /** Ends the threads; what they were doing is lost. */
@@ -110,7 +133,7 @@ export class WorkerPool {
     let least: Thread | undefined;
     for (const thread of this.#threads) if (!least || thread.load < least.load) least = thread;
     if (least && (least.load === 0 || this.#threads.length >= this.#options.workers)) return least;
-    const thread = new Thread(this.#options);
+    const thread = new Thread(this.#options, (error) => this.#die(error));
     this.#threads.push(thread);
     return thread;
   }
@@ -124,9 +147,14 @@ class Thread {
   #failure: LeiaError | undefined;
 
   readonly #where: PoolOptions['where'];
+  readonly #onDeath: (error: LeiaError) => void;
 
-  constructor({ script, workers, where, heapMiB = 768 }: PoolOptions) {
+  constructor(
+    { script, workers, where, heapMiB = 768 }: PoolOptions,
+    onDeath: (error: LeiaError) => void,
+  ) {
     this.#where = where;
+    this.#onDeath = onDeath;
     this.#worker = startWorker(script, heapMiB, workers);
     this.#worker.on('message', ({ id, result, error, spent }: Message) => {
       const task = this.#pending.get(id);
@@ -136,7 +164,7 @@ class Thread {
       else task?.resolve(result);
     });
     this.#worker.on('error', (error: Error & { code?: string }) => {
-      this.#fail(
+      this.#died(
         error.code === 'ERR_WORKER_OUT_OF_MEMORY'
           ? `a worker thread needed more than ${heapMiB} MiB of memory`
           : `a worker thread failed: ${error.message.replace(/\s+/g, ' ')}`,
@@ -144,7 +172,7 @@ class Thread {
       );
     });
     this.#worker.on('exit', (code) => {
-      this.#fail(`a worker thread ended before its work was done (exit code ${code})`);
+      this.#died(`a worker thread ended before its work was done (exit code ${code})`);
     });
   }
 
@@ -169,15 +197,23 @@ class Thread {
   }
 
   async stop(): Promise<void> {
+    this.#worker.removeAllListeners('exit');
     await this.#worker.terminate();
   }
 
-  #fail(message: string, cause?: Error): void {
-    const [first] = this.#pending.values();
-    const place = first && this.#where ? ` in ${this.#where(first.task)}` : '';
-    this.#failure ??= new LeiaError('execution', `${message}${place}`, { cause });
+  /** Gives up all tasks. */
+  fail(error: LeiaError): void {
+    this.#failure ??= error;
     for (const task of this.#pending.values()) task.reject(this.#failure);
     this.#pending.clear();
+  }
+
+  /** The worker has ended, for this reason. */
+  #died(message: string, cause?: Error): void {
+    if (this.#failure !== undefined) return;
+    const [first] = this.#pending.values();
+    const place = first && this.#where ? ` in ${this.#where(first.task)}` : '';
+    this.#onDeath(new LeiaError('execution', `${message}${place}`, { cause }));
   }
 }
 

@@ -88,4 +88,38 @@ describe('a pool of threads', () => {
       message,
     });
   });
+
+  test.each(['exit', 'fill memory'] as const)(
+    'a thread that must %s ends the work, whatever else is waited for',
+    async (fate) => {
+      const forever = 2 ** 31 - 1;
+      const message = /^a worker thread (ended before|needed more).* in task 2$/;
+      const failure = { code: 'execution', message: expect.stringMatching(message) };
+      // The task before is never done.
+      const tasks = [
+        { value: 1, wait: forever },
+        { value: 2, fate },
+      ];
+      await expect(run(tasks, 2, 30)).rejects.toMatchObject(failure);
+
+      // The next task never comes.
+      const pool = new WorkerPool({
+        script,
+        workers: 2,
+        heapMiB: 30,
+        where: (task) => `task ${(task as Task).value}`,
+      });
+      const source = async function* (): AsyncGenerator<Task> {
+        yield { value: 2, fate };
+        await new Promise(() => {});
+      };
+      const work = async () => {
+        for await (const _ of pool.map<Task, number>(0, source()));
+      };
+      await expect(work()).rejects.toMatchObject(failure);
+      // A dead pool does no more work.
+      await expect(work()).rejects.toMatchObject(failure);
+      await pool.close();
+    },
+  );
 });
