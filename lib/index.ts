@@ -16,6 +16,23 @@ export {
   type ScoreRequest,
   scoreRequests,
 } from './evaluate/score.ts';
+export {
+  buildTable,
+  type ColumnGroup,
+  comparisonGrid,
+  layouts,
+  type Method,
+  type Run,
+  renderCsv,
+  renderLatex,
+  renderMarkdown,
+  renderText,
+  runOfResults,
+  scoreGrid,
+  type Table,
+  type TableOptions,
+  tasksOf,
+} from './evaluate/tables/tables.ts';
 export { characterF } from './evaluate/tasks/character-f.ts';
 export { findTasks, type TaskDefinition } from './evaluate/tasks/definition.ts';
 export { type LoadedTask, type LoadOptions, loadTask } from './evaluate/tasks/load-task.ts';

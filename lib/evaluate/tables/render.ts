@@ -166,6 +166,7 @@ const latexCharacters: Readonly<Record<string, string>> = {
   '±': '$\\pm$',
   '−': '$-$',
   '–': '--',
+  '|': '\\textbar{}',
   '<': '$<$',
   '>': '$>$',
 };
@@ -173,7 +174,7 @@ const latexCharacters: Readonly<Record<string, string>> = {
 function latex(text: string): string {
   return text
     .replaceAll(/\s+/g, ' ')
-    .replaceAll(/[\\{}~^&%$#_±−–<>]/g, (character) => latexCharacters[character]!);
+    .replaceAll(/[\\{}~^&%$#_|±−–<>]/g, (character) => latexCharacters[character]!);
 }
 
 /**

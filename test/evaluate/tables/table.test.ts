@@ -54,6 +54,21 @@ describe('buildTable', () => {
     ]);
   });
 
+  it('marks nothing that beats one baseline and not the other, whichever comes first', () => {
+    for (const list of [methods, [plain, untuned, leia]]) {
+      const { rows, comparisons } = table(list, { correction: 'none' });
+      const second = comparisons.filter(({ column }) => column === 1);
+      expect(second.map(({ seeds }) => seeds!.adjusted < 0.05).sort()).toEqual([false, true]);
+      expect(rows[2]!.cells[1]!.marked).toBe(false);
+    }
+  });
+
+  it('holds a cell against the baselines that have a score in its column', () => {
+    const other = method('other', 'baseline', { niilc: [0.9, 0.91] });
+    const { rows } = table([untuned, other, leia]);
+    expect(rows[2]!.cells.map((cell) => cell?.marked)).toEqual([true, true, undefined]);
+  });
+
   it('takes p after the correction for a mark', () => {
     // 0.25 against 0.27, 0.26, 0.26, 0.27, 0.25 has p 0.033; four times that is above 0.05
     const pair = [untuned, leia];
@@ -198,7 +213,9 @@ No interval for LLaMA: one run says nothing of the spread over seeds.
       new Set([5]),
     );
     const tex = renderLatex(scoreGrid(odd));
-    expect(tex).toContain('a|b\\_\\{c\\}\\&\\%\\$\\#\\textbackslash{} "d", e* & 30.0 & 25.0 \\\\');
+    expect(tex).toContain(
+      'a\\textbar{}b\\_\\{c\\}\\&\\%\\$\\#\\textbackslash{} "d", e* & 30.0 & 25.0 \\\\',
+    );
     expect(tex).toContain('\\textbf{40.8$\\pm$1.0\\textsuperscript{*}}');
     expect(renderCsv(odd)).toContain('"a|b_{c}&%$#\\ ""d"",\ne*",baseline,0.3,,1,,0.25,,1,\r\n');
   });
