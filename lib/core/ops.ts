@@ -16,3 +16,4 @@ export * from './ops/rms-norm.ts';
 export * from './ops/rope.ts';
 export * from './ops/sample-token.ts';
 export * from './ops/swiglu.ts';
+export * from './ops/write-rows.ts';

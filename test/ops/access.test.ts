@@ -4,7 +4,7 @@
 import { describe, expect, test } from 'vitest';
 import { Device, ops, Tensor } from '../../lib/index.ts';
 import { elements } from './case.ts';
-import { type Arguments, call, faces, tensorsOf } from './faces.ts';
+import { type Arguments, attentionWithKeyLengths, call, faces, tensorsOf } from './faces.ts';
 
 type Bits = Map<string, string>;
 
@@ -19,7 +19,9 @@ async function bitsOf(args: Arguments): Promise<Bits> {
 /** Gives one argument other values, which the operation takes as well. */
 async function change(tensor: Tensor): Promise<void> {
   const values = await tensor.read();
-  const other = values instanceof Int32Array ? values.map(() => 0) : values.map((x) => x / 2 + 3);
+  const least = Math.min(...values);
+  const other =
+    values instanceof Int32Array ? values.map(() => least) : values.map((x) => x / 2 + 3);
   tensor.write(other);
 }
 
@@ -84,6 +86,7 @@ variants.push({
   operation: 'matmul',
   right: () => ({ ...faces.matmul!.right(), accumulate: true }),
 });
+variants.push({ operation: 'flashAttentionForward', right: attentionWithKeyLengths });
 
 describe.each(variants)('$operation', ({ operation, right }) => {
   test('passes poison on, and ends it, as it reads and writes', async () => {

@@ -4,7 +4,16 @@
 import { describe, expect, test } from 'vitest';
 import { Device, type DType, LeiaError, ops, type Tensor } from '../../lib/index.ts';
 import { elements } from './case.ts';
-import { type Arguments, attention, call, type Face, faces, tensor, tensorsOf } from './faces.ts';
+import {
+  type Arguments,
+  attention,
+  attentionWithKeyLengths,
+  call,
+  type Face,
+  faces,
+  tensor,
+  tensorsOf,
+} from './faces.ts';
 
 /** Arguments that are written to. */
 const outputs = new Set([
@@ -20,6 +29,7 @@ const outputs = new Set([
   'masterLowBits',
   'firstMoments',
   'secondMoments',
+  'table',
 ]);
 
 function isOutput(operation: string, name: string): boolean {
@@ -212,6 +222,20 @@ test.each([
   const { [name]: _, ...args } = faces[operation]!.right();
   const error = refusal(operation, { ...args, ...(value && { [name]: value }) });
   expect(error.message).toBe(`${snake(operation)}: ${message}`);
+});
+
+test('attention takes key lengths or documents, and one length for each row', () => {
+  const args = attentionWithKeyLengths();
+  const both = { ...attention(), keyLengths: args.keyLengths! };
+  expect(refusal('flashAttentionForward', both).message).toBe(
+    'flash_attention_forward: key_lengths and document_starts, expected at most one of them',
+  );
+  const longer = { ...args, keyLengths: tensor([3], 'int32') };
+  expect(refusal('flashAttentionForward', longer).message).toBe(
+    'flash_attention_forward: key_lengths has shape [3], expected [2]',
+  );
+  const floats = { ...args, keyLengths: tensor([2]) };
+  expect(refusal('flashAttentionForward', floats).message).toContain('key_lengths');
 });
 
 test('causal attention needs as many keys as queries', () => {

@@ -77,4 +77,22 @@ describe(deviceName, () => {
     });
     await expect(output.read()).rejects.toThrow(message);
   });
+
+  test.each([
+    [[4, 1], true, 'key_lengths[1] is 1, expected 2 to 5'],
+    [[6, 5], true, 'key_lengths[0] is 6, expected 2 to 5'],
+    [[1, 0], false, 'key_lengths[1] is 0, expected 1 to 5'],
+    [[-1, 5], false, 'key_lengths[0] is -1, expected 1 to 5'],
+  ])('key lengths %j are refused (causal: %s)', async (lengths, causal, message) => {
+    const heads = (positions: number) =>
+      Tensor.from(new Float32Array(2 * positions * 8), [2, positions, 1, 8], { device });
+    const { output } = ops.flashAttentionForward({
+      query: heads(2),
+      key: heads(5),
+      value: heads(5),
+      causal,
+      keyLengths: Tensor.from(Int32Array.from(lengths), [2], { device }),
+    });
+    await expect(output.read()).rejects.toThrow(message);
+  });
 });

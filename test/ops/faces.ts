@@ -313,6 +313,23 @@ export const faces: Record<string, Face> = {
       ['gradGate', 'gradUp'].map((output) => [output, input] as const),
     ),
   },
+  writeRows: {
+    right: () => ({
+      rows: Tensor.from(Int32Array.of(5, 0, 2, 1, 4, 3), [2, 3]),
+      input: tensor([2, 3, 4]),
+      table: tensor([8, 4]),
+    }),
+    anchors: ['rows', 'table'],
+    free: { table: [0] },
+  },
+};
+
+/** Right arguments of attention where the rows of a batch have keys of their own number. */
+export const attentionWithKeyLengths = (): Arguments => {
+  const { documentStarts: _, ...args } = attention();
+  const key = tensor([2, 6, 2, 8]);
+  const value = tensor([2, 6, 2, 8]);
+  return { ...args, key, value, keyLengths: Tensor.from(Int32Array.of(4, 3), [2]) };
 };
 
 /** Calls an operation. */

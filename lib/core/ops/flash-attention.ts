@@ -21,6 +21,11 @@ interface Attention {
 }
 
 export interface FlashAttentionForward extends Attention {
+  /**
+   * [batch], int32: how many of its keys each row has, as in a cache that is not full; what is behind them is not
+   * looked at. Causal queries are the last of the row's own keys, so it has at least as many. Not with documents.
+   */
+  keyLengths?: Tensor;
   /** Shape and dtype of query. */
   output?: Tensor;
   /** [batch, heads, queries], float32: saved for backward. */

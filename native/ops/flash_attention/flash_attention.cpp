@@ -52,6 +52,12 @@ void check_output(const Operation& op, const char* name, const Tensor& output) {
 
 void validate(const FlashAttentionForward& op) {
   check_inputs(op);
+  if (op.key_lengths) {
+    check_dtype(op.kName, "key_lengths", op.key_lengths, DType::int32);
+    check_shape(op.kName, "key_lengths", op.key_lengths, {op.query.shape[0]});
+    require(!op.document_starts, op.kName,
+            ": key_lengths and document_starts, expected at most one of them");
+  }
   check_output(op, "output", op.output);
   check_output(op, "logsumexp", op.logsumexp);
 }

@@ -16,7 +16,8 @@
 //
 // Visible to query i are the keys [first, last): with documents, first is the start of i's document
 // and last its end, else 0 and the number of keys; with causal, last is at most
-// i + (keys - queries) + 1. All sums are float32.
+// i + (keys - queries) + 1. Where rows of a batch have key lengths, as in a cache that is not full,
+// the number of keys is the row's own. All sums are float32.
 #pragma once
 
 #include "core/tensor.h"
@@ -34,6 +35,7 @@ struct FlashAttentionForward {
   Tensor key;              // [batch, keys, kv_heads, D], dtype of query; kv_heads divides heads
   Tensor value;            // shape and dtype of key
   Tensor document_starts;  // optional: [batch, queries], int32, start of each position's document
+  Tensor key_lengths;      // optional: [batch], int32, how many keys of each row there are
   Tensor output;           // shape and dtype of query
   Tensor logsumexp;        // [batch, heads, queries], float32, natural logarithm
   AttentionOptions options;
@@ -44,6 +46,7 @@ struct FlashAttentionForward {
     visit("key", self.key, Access::read);
     visit("value", self.value, Access::read);
     visit("document_starts", self.document_starts, Access::read, kOptional);
+    visit("key_lengths", self.key_lengths, Access::read, kOptional);
     visit("output", self.output, Access::write);
     visit("logsumexp", self.logsumexp, Access::write);
     visit("causal", self.options.causal);

@@ -35,6 +35,13 @@ Head<T> head_of(const Tensor& tensor, int64_t batch, int64_t head) {
           shape[2] * shape[3], shape[3]};
 }
 
+// Its first positions.
+template <class T>
+Head<T> first_of(Head<T> head, int64_t positions) {
+  head.positions = positions;
+  return head;
+}
+
 template <class T>
 void pack_rows(const Head<T>& head, float* to) {
   for (int64_t position = 0; position < padded(head.positions); ++position) {
@@ -159,11 +166,13 @@ inline Floats online_softmax(float* tile, int64_t rows, Floats& maximum_so_far, 
   return shrink;
 }
 
+// `keys` is how many the row has, and the stride of value_dims.
 template <class T>
 void forward_block(const FlashAttentionForward& op, const VisibleKeys& visible, int64_t batch,
-                   int64_t head, int64_t first, const float* key_rows, const float* value_dims) {
+                   int64_t head, int64_t first, int64_t keys, const float* key_rows,
+                   const float* value_dims) {
   const Head<T> query = head_of<T>(op.query, batch, head);
-  const int64_t dims = query.dims, keys = op.key.shape[1];
+  const int64_t dims = query.dims;
   const int64_t count = query.positions - first < kBlock ? query.positions - first : kBlock;
   float* scratch = thread_scratch<float, 2>((2 * padded(dims) + kTile) * kBlock);
   float *lanes = scratch, *sums = lanes + padded(dims) * kBlock,
@@ -225,30 +234,114 @@ inline int64_t blocks_of(int64_t positions) {
 template <class T>
 void forward_typed(const FlashAttentionForward& op, CpuContext& context) {
   const int64_t queries = op.query.shape[1], heads = op.query.shape[2];
-  const int64_t keys = op.key.shape[1], kv_heads = op.key.shape[2], group = heads / kv_heads;
+  const int64_t kv_heads = op.key.shape[2], group = heads / kv_heads;
   const Panels key_rows = take_rows(op.key, context), value_dims = take_dims(op.value, context);
   for (int64_t batch = 0; batch < op.query.shape[0]; ++batch) {
+    const int64_t keys = keys_of_row(op, batch);
     const VisibleKeys visible(op.document_starts, batch, queries, keys, op.options.causal);
     context.parallel_for(2 * kv_heads, [&](int64_t task) {
       const int64_t head = task / 2;
       if (task % 2 == 0) {
-        pack_rows(head_of<T>(op.key, batch, head), key_rows.head(head));
+        pack_rows(first_of(head_of<T>(op.key, batch, head), keys), key_rows.head(head));
       } else {
-        pack_dims(head_of<T>(op.value, batch, head), value_dims.head(head));
+        pack_dims(first_of(head_of<T>(op.value, batch, head), keys), value_dims.head(head));
       }
     });
     const int64_t blocks = blocks_of(queries);
     // The longest causal blocks first, so that the threads end together.
     context.parallel_for(heads * blocks, [&](int64_t task) {
       const int64_t block = blocks - 1 - task / heads, head = task % heads;
-      forward_block<T>(op, visible, batch, head, block * kBlock, key_rows.head(head / group),
+      forward_block<T>(op, visible, batch, head, block * kBlock, keys, key_rows.head(head / group),
                        value_dims.head(head / group));
     });
   }
 }
 
+// Few queries, as when tokens are generated one by one: a block of lanes would be mostly empty, and
+// packing the keys would cost more than what they are packed for. Rows of keys and values are read
+// as they lie.
+constexpr int64_t kFewQueries = 8;
+
+// scores[key] = scale * query . key for keys [first, last); returns their maximum.
+template <class T>
+float few_scores(const T* query, const Head<const T>& keys, int64_t first, int64_t last,
+                 float scale, float* scores) {
+  float top = -__builtin_inff();
+  for (int64_t key = first; key < last; ++key) {
+    const T* row = keys.row(key);
+    Floats sum{};
+    for_vectors(keys.dims, [&](int64_t i, int64_t count) {
+      sum += load_count(query + i, count) * load_count(row + i, count);
+    });
+    const float score = reduce_sum(sum) * scale;
+    scores[key - first] = score;
+    top = score > top ? score : top;
+  }
+  return top;
+}
+
+// output = factor * sum_key weights[key] * value[key] over keys [first, last).
+template <class T>
+void few_outputs(const float* weights, const Head<const T>& values, int64_t first, int64_t last,
+                 float factor, T* output) {
+  for_vectors(values.dims, [&](int64_t i, int64_t count) {
+    Floats sum{};
+    for (int64_t key = first; key < last; ++key) {
+      sum += load_count(values.row(key) + i, count) * weights[key - first];
+    }
+    store_count(output + i, sum * factor, count);
+  });
+}
+
+// One query of one head.
+template <class T>
+void few_row(const FlashAttentionForward& op, const VisibleKeys& visible, int64_t batch,
+             int64_t head, int64_t query) {
+  const int64_t queries = op.query.shape[1], heads = op.query.shape[2];
+  const int64_t kv_head = head / (heads / op.key.shape[2]);
+  const int64_t first = visible.first[static_cast<size_t>(query)];
+  const int64_t last = visible.last[static_cast<size_t>(query)];
+  float* scores = thread_scratch<float, 2>(last - first);
+  const float top = few_scores<T>(head_of<T>(op.query, batch, head).row(query),
+                                  head_of<const T>(op.key, batch, kv_head), first, last,
+                                  op.options.scale, scores);
+  Floats sums{};
+  for_vectors(last - first, [&](int64_t i, int64_t count) {
+    const Floats weights =
+        exponential(load_count(scores + i, count, -__builtin_inff()) - splat(top));
+    store_count(scores + i, weights, count);
+    sums += weights;
+  });
+  const float sum = reduce_sum(sums);
+  few_outputs<T>(scores, head_of<const T>(op.value, batch, kv_head), first, last, 1.0f / sum,
+                 head_of<T>(op.output, batch, head).row(query));
+  op.logsumexp.data<float>()[(batch * heads + head) * queries + query] = top + __builtin_logf(sum);
+}
+
+template <class T>
+void forward_few(const FlashAttentionForward& op, CpuContext& context) {
+  const int64_t batches = op.query.shape[0], queries = op.query.shape[1];
+  const int64_t heads = op.query.shape[2];
+  std::vector<VisibleKeys> visible;
+  for (int64_t batch = 0; batch < batches; ++batch) {
+    visible.emplace_back(op.document_starts, batch, queries, keys_of_row(op, batch),
+                         op.options.causal);
+  }
+  context.parallel_for(batches * heads, [&](int64_t task) {
+    const int64_t batch = task / heads;
+    for (int64_t query = 0; query < queries; ++query) {
+      few_row<T>(op, visible[static_cast<size_t>(batch)], batch, task % heads, query);
+    }
+  });
+}
+
 inline void flash_attention_forward(const FlashAttentionForward& op, CpuContext& context) {
-  dispatch_float(op.query.dtype, [&](auto type) { forward_typed<decltype(type)>(op, context); });
+  const bool few = op.query.shape[1] <= kFewQueries;
+  dispatch_float(op.query.dtype, [&](auto type) {
+    using T = decltype(type);
+    if (few) return forward_few<T>(op, context);
+    forward_typed<T>(op, context);
+  });
 }
 
 // Everything backward packs of one batch entry.

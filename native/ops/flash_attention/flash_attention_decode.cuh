@@ -59,8 +59,11 @@ __global__ void __launch_bounds__(DecodeTiles<T, Dims>::kWarps* kWarpSize, 1)
   const int32_t queries = visibility.queries, heads = arguments.heads;
   const int32_t kv_heads = arguments.kv_heads, kv_head = static_cast<int32_t>(blockIdx.y);
   const int32_t group = heads / kv_heads, rows = queries * group;
-  const HeadRows<const T> key(arguments.key, batch, visibility.keys, kv_heads, kv_head, Dims);
-  const HeadRows<const T> value(arguments.value, batch, visibility.keys, kv_heads, kv_head, Dims);
+  const int32_t keys = visibility.keys, key_count = visibility.key_count(batch);
+  const auto key =
+      HeadRows<const T>(arguments.key, batch, keys, kv_heads, kv_head, Dims).until(key_count);
+  const auto value =
+      HeadRows<const T>(arguments.value, batch, keys, kv_heads, kv_head, Dims).until(key_count);
   // Which of the output's rows a row of the tile is.
   const auto output_row = [&](int32_t row) {
     return (batch * queries + row / group) * heads + kv_head * group + row % group;

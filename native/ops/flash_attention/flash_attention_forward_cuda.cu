@@ -39,8 +39,11 @@ __global__ void __launch_bounds__(ForwardTiles<T, Dims>::kWarps* kWarpSize)
   // The longest causal blocks first, so that the multiprocessors end together.
   const int32_t first = static_cast<int32_t>(gridDim.x - 1 - blockIdx.x) * kRows;
   const HeadRows<const T> query(arguments.query, batch, visibility.queries, heads, head, Dims);
-  const HeadRows<const T> key(arguments.key, batch, visibility.keys, kv_heads, kv_head, Dims);
-  const HeadRows<const T> value(arguments.value, batch, visibility.keys, kv_heads, kv_head, Dims);
+  const int32_t keys = visibility.keys, key_count = visibility.key_count(batch);
+  const auto key =
+      HeadRows<const T>(arguments.key, batch, keys, kv_heads, kv_head, Dims).until(key_count);
+  const auto value =
+      HeadRows<const T>(arguments.value, batch, keys, kv_heads, kv_head, Dims).until(key_count);
 
   const typename Memory::Query query_tile(0);
   const typename Memory::Key key_tile(Memory::kKey), value_tile(Memory::kValue);
@@ -128,6 +131,8 @@ void execute_cuda(const FlashAttentionForward& op, CudaContext& context) {
   if (op.query.elements() == 0) return;
   const Shape& shape = op.query.shape;
   const PositiveScale scale(op.options.scale);
+  Visibility visibility = visibility_of(op, context);
+  add_key_lengths(op, context, visibility);
   dispatch_attention(op.query, [&](auto type, auto dims) {
     using T = decltype(type);
     constexpr int kDims = decltype(dims)::value;
@@ -138,7 +143,7 @@ void execute_cuda(const FlashAttentionForward& op, CudaContext& context) {
         rows_in<T, kDims>(op.kName, context, op.value),
         rows_out.rows(),
         output<float>(op.logsumexp),
-        visibility_of(op, context),
+        visibility,
         static_cast<int32_t>(shape[2]),
         static_cast<int32_t>(op.key.shape[2]),
         scale.scale};

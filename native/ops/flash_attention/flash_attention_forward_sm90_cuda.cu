@@ -82,8 +82,11 @@ __global__ void __launch_bounds__(kThreads, 1)
   // The longest causal blocks first, so that the multiprocessors end together.
   const int32_t first = static_cast<int32_t>(gridDim.x - 1 - blockIdx.x) * kRows;
   const HeadRows<const T> query(arguments.query, batch, visibility.queries, heads, head, Dims);
-  const HeadRows<const T> key(arguments.key, batch, visibility.keys, kv_heads, kv_head, Dims);
-  const HeadRows<const T> value(arguments.value, batch, visibility.keys, kv_heads, kv_head, Dims);
+  const int32_t keys = visibility.keys, key_count = visibility.key_count(batch);
+  const auto key =
+      HeadRows<const T>(arguments.key, batch, keys, kv_heads, kv_head, Dims).until(key_count);
+  const auto value =
+      HeadRows<const T>(arguments.value, batch, keys, kv_heads, kv_head, Dims).until(key_count);
 
   const typename Memory::Query query_tile(0);
   const typename Memory::QuerySpans spans(Memory::kSpans);

@@ -25,6 +25,12 @@ struct HeadRows {
         stride(heads * dims),
         count(positions) {}
   LEIA_DEVICE int64_t at(int32_t position) const { return first + int64_t{position} * stride; }
+  // Without the positions from `end` on: what lies there is never read.
+  LEIA_DEVICE HeadRows until(int32_t end) const {
+    HeadRows part = *this;
+    part.count = end;
+    return part;
+  }
 };
 
 // Rows rows of Dims numbers in chunks of 16 bytes. A chunk's place within its row is twisted by the

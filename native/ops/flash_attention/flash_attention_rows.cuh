@@ -118,6 +118,32 @@ __global__ void check_document_starts(Global<const int32_t> starts, int64_t coun
   if (start != position && !continues) report_bad_input(error_word, i, start);
 }
 
+// A thread a row.
+__global__ void check_key_lengths(Global<const int32_t> lengths, int64_t rows, int32_t least,
+                                  int32_t keys, Global<uint64_t> error_word) {
+  const int64_t i = first_element(1);
+  if (i >= rows) return;
+  const int32_t length = lengths.load(i);
+  if (length < least || length > keys) report_bad_input(error_word, i, length);
+}
+
+// What a row of the batch has of the keys; queues a check of the lengths.
+[[maybe_unused]] inline void add_key_lengths(const FlashAttentionForward& op, CudaContext& context,
+                                             Visibility& visibility) {
+  const Tensor& lengths = op.key_lengths;
+  if (!lengths) return;
+  const int64_t least = least_keys(op), keys = op.key.shape[1];
+  const Global<uint64_t> error_word =
+      context.error_word([least, keys](int64_t element, int32_t value) {
+        return bad_key_length(least, keys, element, value);
+      });
+  launch(op.kName, check_key_lengths, over_elements(lengths.elements(), 1), context.stream,
+         input<int32_t>(lengths), lengths.elements(), static_cast<int32_t>(least),
+         static_cast<int32_t>(keys), error_word);
+  visibility.key_lengths = input<int32_t>(lengths);
+  visibility.partial = true;
+}
+
 // Queues a check of the document starts, if there are any, as part of what they mean.
 template <class Operation>
 Visibility visibility_of(const Operation& op, CudaContext& context) {

@@ -20,20 +20,29 @@ struct Span {
 };
 
 // Both kinds are intervals whose ends never decrease from one position to the next. Document starts
-// that make no sense give intervals that make none, but within bounds.
+// or key lengths that make no sense give intervals that make none, but within bounds.
 struct Visibility {
   Global<const int32_t> document_starts;  // [batch, queries] if packed
   int32_t queries, keys;
   bool packed, causal;
   Global<const uint64_t> error_word;  // says where packed document starts were found to be wrong
+  // [batch] if `partial`, how many of the keys each row has. Only forward knows them.
+  Global<const int32_t> key_lengths{nullptr, 0};
+  bool partial = false;
+
+  // How many of the keys a row of the batch has.
+  LEIA_DEVICE int32_t key_count(int64_t batch) const {
+    return partial ? larger(0, smaller(keys, key_lengths.load(batch))) : keys;
+  }
 
   LEIA_DEVICE Span keys_of(int64_t batch, int32_t query) const {
-    Span span{0, keys};
+    const int32_t count = key_count(batch);
+    Span span{0, count};
     if (packed) {
       span.first = start_of(batch, query);
       if (!causal) span.last = end_of(batch, query);
     }
-    if (causal) span.last = smaller(span.last, query + keys - queries + 1);
+    if (causal) span.last = smaller(span.last, query + count - queries + 1);
     return span;
   }
 

@@ -9,6 +9,25 @@ std::string bad_document_start(int64_t positions, int64_t element, int32_t value
               ", expected the start of the document before or ", element % positions);
 }
 
+std::string bad_key_length(int64_t least, int64_t keys, int64_t row, int32_t value) {
+  return text("key_lengths[", row, "] is ", value, ", expected ", least, " to ", keys);
+}
+
+int64_t least_keys(const FlashAttentionForward& op) {
+  return op.options.causal ? std::max<int64_t>(op.query.shape[1], 1) : 1;
+}
+
+int64_t keys_of_row(const FlashAttentionForward& op, int64_t batch) {
+  const int64_t keys = op.key.shape[1];
+  if (!op.key_lengths) return keys;
+  const int32_t length = op.key_lengths.data<int32_t>()[batch];
+  const int64_t least = least_keys(op);
+  if (length < least || length > keys) {
+    fail("execution", bad_key_length(least, keys, batch, length));
+  }
+  return length;
+}
+
 VisibleKeys::VisibleKeys(const Tensor& document_starts, int64_t batch, int64_t queries,
                          int64_t keys, bool causal)
     : first(static_cast<size_t>(queries), 0),

@@ -23,6 +23,8 @@ export interface AttentionShape {
   scale: number;
   /** Start of each position's document, [batch, queries]. */
   starts?: ArrayLike<number>;
+  /** How many keys each row of the batch has, [batch]; forward only. */
+  lengths?: readonly number[];
 }
 
 /** Calls visit with offsets of every visible (query, key) pair's rows, head by head. */
@@ -30,14 +32,15 @@ function forEachQuery(
   shape: AttentionShape,
   visit: (at: { query: number; lse: number; keys: number[]; key: (j: number) => number }) => void,
 ): void {
-  const { batch, heads, kvHeads, queries, keys, headDim, causal, starts } = shape;
+  const { batch, heads, kvHeads, queries, keys, headDim, causal, starts, lengths } = shape;
   for (let b = 0; b < batch; b++) {
     for (let h = 0; h < heads; h++) {
       const kv = Math.floor(h / (heads / kvHeads));
       for (let i = 0; i < queries; i++) {
-        const seen = Array.from({ length: keys }, (_, j) => j).filter(
+        const count = lengths?.[b] ?? keys;
+        const seen = Array.from({ length: count }, (_, j) => j).filter(
           (j) =>
-            (!causal || j <= i + keys - queries) &&
+            (!causal || j <= i + count - queries) &&
             (!starts || starts[b * queries + i] === starts[b * queries + j]),
         );
         visit({
@@ -128,22 +131,29 @@ function inputs(shape: AttentionShape, dtype: 'float32' | 'bfloat16', size: numb
   const key = randomValues([batch, keys, kvHeads, headDim], dtype, random, size);
   const value = randomValues([batch, keys, kvHeads, headDim], dtype, random);
   const gradOutput = randomValues([batch, queries, heads, headDim], dtype, random);
-  const documents: Record<string, Values> = shape.starts
-    ? {
-        documentStarts: {
-          shape: [batch, queries],
-          dtype: 'int32',
-          data: Float64Array.from(shape.starts),
-        },
-      }
-    : {};
+  // Memory that was never written lies behind a row's own keys.
+  shape.lengths?.forEach((length, b) => {
+    const row = keys * kvHeads * headDim;
+    for (const { data } of [key, value]) {
+      data.fill(Number.NaN, b * row + length * kvHeads * headDim, (b + 1) * row);
+    }
+  });
+  const integers = (shape: readonly number[], data: ArrayLike<number>): Values => ({
+    shape,
+    dtype: 'int32',
+    data: Float64Array.from(data),
+  });
+  const documents = {
+    ...(shape.starts && { documentStarts: integers([batch, queries], shape.starts) }),
+    ...(shape.lengths && { keyLengths: integers([batch], shape.lengths) }),
+  };
   return { query, key, value, gradOutput, documents };
 }
 
 function nameOf(shape: AttentionShape, dtype: string): string {
-  const { batch, heads, kvHeads, queries, keys, headDim, causal, scale, starts } = shape;
+  const { batch, heads, kvHeads, queries, keys, headDim, causal, scale, starts, lengths } = shape;
   const own = scale === 1 / Math.sqrt(headDim) ? '' : ` scale ${scale}`;
-  const kind = `${causal ? ' causal' : ''}${starts ? ' packed' : ''}${own}`;
+  const kind = `${causal ? ' causal' : ''}${starts ? ' packed' : ''}${lengths ? ' lengths' : ''}${own}`;
   return `b${batch} h${heads}/${kvHeads} ${queries}x${keys} d${headDim}${kind} ${dtype}`;
 }
 
@@ -157,7 +167,7 @@ export function forwardCase(
   return {
     name: `flashAttentionForward ${nameOf(shape, dtype)} size ${scoreSize}`,
     inputs: { query, key, value, ...documents },
-    run: ({ query, key, value, documentStarts }, output) =>
+    run: ({ query, key, value, documentStarts, keyLengths }, output) =>
       ops.flashAttentionForward({
         query: query!,
         key: key!,
@@ -165,6 +175,7 @@ export function forwardCase(
         causal,
         scale,
         ...(documentStarts && { documentStarts }),
+        ...(keyLengths && { keyLengths }),
         output: output(query!.shape, dtype),
         logsumexp: output([batch, heads, queries]),
       }),
@@ -287,6 +298,17 @@ const manyTiles: AttentionShape[] = [
   shapeOf([1, 2, 1, 19, 520, 64], false),
 ];
 
+/** Rows of a batch that have keys of their own number. */
+const partlyFilled: AttentionShape[] = [
+  { ...shapeOf([3, 4, 2, 1, 70, 16], true), lengths: [1, 70, 33] },
+  { ...shapeOf([2, 3, 1, 5, 97, 64], true), lengths: [5, 64] },
+  { ...shapeOf([3, 2, 1, 20, 140, 32], true), lengths: [20, 139, 65] },
+  { ...shapeOf([2, 1, 1, 70, 200, 64], true), lengths: [199, 71] },
+  { ...shapeOf([2, 2, 2, 9, 130, 40], false), lengths: [1, 129] },
+  { ...shapeOf([2, 2, 1, 2, 530, 128], true), lengths: [3, 400] },
+  { ...shapeOf([2, 1, 1, 130, 300, 128], true), lengths: [130, 261] },
+];
+
 export const cases: OperationCase[] = [
   ...shapes.flatMap((shape) =>
     (['float32', 'bfloat16'] as const).flatMap((dtype) => [
@@ -295,6 +317,9 @@ export const cases: OperationCase[] = [
       // With one query, the error of a single large score is all there is: a matter of luck, for naive code too.
       ...(shape.queries > 1 ? [forwardCase(shape, dtype, 4)] : []),
     ]),
+  ),
+  ...partlyFilled.flatMap((shape) =>
+    (['float32', 'bfloat16'] as const).map((dtype) => forwardCase(shape, dtype, 1)),
   ),
   ...manyTiles.map((shape) => forwardCase(shape, 'bfloat16', 1)),
 ];
@@ -325,6 +350,11 @@ export function randomCase(seed: number): OperationCase {
     : undefined;
   const shape = shapeOf([batch, heads, kvHeads, queries, keys, headDim], causal, starts);
   const dtype = randomFloatType(random);
+  if (!packed && random() < 0.4) {
+    const least = causal ? queries : 1;
+    const lengths = Array.from({ length: batch }, () => randomInteger(random, least, keys));
+    return forwardCase({ ...shape, lengths }, dtype, 1);
+  }
   if (random() < 0.5) return forwardCase(shape, dtype, random() < 0.5 ? 1 : 4);
   return backwardCase(shape, dtype, 1);
 }
