@@ -1,5 +1,15 @@
 // The whole public API of the package.
 export { englishName } from './corpus/names/english-name.ts';
+export { generateBatch } from './evaluate/engine/generate-batch.ts';
+export { KeptResults, type ResultOrigin } from './evaluate/engine/kept-results.ts';
+export { logLikelihoods } from './evaluate/engine/log-likelihoods.ts';
+export type {
+  EngineOptions,
+  Generation,
+  GenerationRequest,
+  LogLikelihood,
+  LogLikelihoodRequest,
+} from './evaluate/engine/requests.ts';
 export { type EvaluateOptions, type Evaluation, evaluateTasks } from './evaluate/evaluate.ts';
 export {
   type HeldOutArticle,
@@ -10,12 +20,6 @@ export {
 } from './evaluate/held-out-loss.ts';
 export { type Split, splitHeldOut } from './evaluate/held-out-split.ts';
 export type { Results, Sample } from './evaluate/results.ts';
-export {
-  type Score,
-  type ScoreOptions,
-  type ScoreRequest,
-  scoreRequests,
-} from './evaluate/score.ts';
 export {
   buildTable,
   type ColumnGroup,

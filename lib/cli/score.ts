@@ -2,8 +2,8 @@
 // language models are built.
 import type { Command } from 'commander';
 import { z } from 'zod';
-import { encodeRequests, needsTokenizer, readRequests } from '../evaluate/requests.ts';
-import { scoreRequests } from '../evaluate/score.ts';
+import { logLikelihoods } from '../evaluate/engine/log-likelihoods.ts';
+import { encodeRequests, fitRequests, needsTokenizer, readRequests } from '../evaluate/requests.ts';
 import { checkOutput, writeOutput } from '../system/output.ts';
 import { Tokenizer } from '../tokenizer/tokenizer.ts';
 import { modelOptions, openModel } from './model-options.ts';
@@ -25,7 +25,10 @@ const schema = z.object({
     .positive()
     .optional()
     .describe("longest input in tokens, cut on the left (the model's own unless given)"),
-  batchTokens: z.int().positive().default(4096).describe('tokens computed at once'),
+  batchTokens: z
+    .union([z.literal('auto'), z.int().positive()])
+    .default('auto')
+    .describe('tokens computed at once; auto: as many as there is memory for, within reason'),
 });
 
 const example = `
@@ -51,13 +54,15 @@ async function run(settings: z.output<typeof schema>): Promise<void> {
   const tokenizer = needsTokenizer(raw) ? await Tokenizer.load(folder) : undefined;
   using model = await openModel(settings);
   tokenizer?.checkVocabulary(model.config.vocabSize, folder);
-  const requests = await encodeRequests(raw, tokenizer);
+  const { bosTokenId, eosTokenIds, maxPositionEmbeddings } = model.config;
+  const requests = fitRequests(await encodeRequests(raw, tokenizer), {
+    maxLength: Math.min(maxLength ?? maxPositionEmbeddings, maxPositionEmbeddings),
+    emptyContext: bosTokenId ?? tokenizer?.bosId ?? eosTokenIds[0],
+  });
   const progress = new Progress();
-  const scores = await scoreRequests(model, requests, {
+  const scores = await logLikelihoods(model, requests, {
     batchTokens,
-    ...(maxLength !== undefined && { maxLength }),
-    emptyContext: model.config.bosTokenId ?? tokenizer?.bosId,
-    onProgress: (done) => progress.update(`scored ${done} of ${requests.length}`),
+    onProgress: (done, total) => progress.update(`scored ${done} of ${total}`),
   });
   const lines = scores.map((score) => `${JSON.stringify(score)}\n`);
   await writeOutput(settings.output, [Buffer.from(lines.join(''))], { inputs, onWarning: warn });

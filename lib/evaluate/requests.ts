@@ -1,6 +1,6 @@
 // Scoring requests as JSON Lines: one object a line with `context` and `continuation`, each a text or an
 // array of token ids. Texts are tokenised as lm-evaluation-harness does it: context and continuation as one
-// text, so that no token boundary is forced between them, and without BOS.
+// text, so that no token boundary is forced between them, and without BOS. What is too long is cut on the left.
 import { createReadStream } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { z } from 'zod';
@@ -8,7 +8,7 @@ import { LeiaError } from '../system/error.ts';
 import { fileError } from '../system/files.ts';
 import { parseChecked } from '../system/json.ts';
 import type { Tokenizer } from '../tokenizer/tokenizer.ts';
-import type { ScoreRequest } from './score.ts';
+import type { LogLikelihoodRequest } from './engine/requests.ts';
 
 const part = z.union([z.string(), z.array(z.int().nonnegative())], {
   error: 'expected a text or an array of token ids',
@@ -45,12 +45,12 @@ export function needsTokenizer(requests: readonly RawRequest[]): boolean {
 export async function encodeRequests(
   requests: readonly RawRequest[],
   tokenizer: Tokenizer | undefined,
-): Promise<ScoreRequest[]> {
+): Promise<LogLikelihoodRequest[]> {
   const encode = async (text: string) => {
     if (tokenizer === undefined) throw new LeiaError('argument', 'a text needs a tokenizer');
     return [...(await tokenizer.encode(text)).ids];
   };
-  const result: ScoreRequest[] = [];
+  const result: LogLikelihoodRequest[] = [];
   for (const { context, continuation } of requests) {
     if (typeof context === 'string' && typeof continuation === 'string' && context !== '') {
       // Spaces at the end of the context belong to the first word that follows.
@@ -66,4 +66,30 @@ export async function encodeRequests(
     }
   }
   return result;
+}
+
+/**
+ * Requests as a model takes them: of context and continuation together as many tokens as it can score, from the right;
+ * in place of an empty context a token, so that the continuation's first has something before it.
+ *
+ * @throws LeiaError `argument` for a continuation that is empty or longer than the model takes, or an empty context
+ *   that nothing stands for.
+ */
+export function fitRequests(
+  requests: readonly LogLikelihoodRequest[],
+  { maxLength, emptyContext }: { maxLength: number; emptyContext: number | undefined },
+): LogLikelihoodRequest[] {
+  return requests.map(({ context, continuation }, index) => {
+    const refuse = (what: string): never => {
+      throw new LeiaError('argument', `request ${index + 1}: ${what}`);
+    };
+    const { length } = continuation;
+    if (length === 0) refuse('the continuation is empty');
+    if (length > maxLength) {
+      refuse(`the continuation has ${length} tokens, the model takes ${maxLength}`);
+    }
+    if (context.length > 0) return { context: context.slice(length - maxLength - 1), continuation };
+    if (emptyContext !== undefined) return { context: [emptyContext], continuation };
+    return refuse('the context is empty and the model has neither BOS nor EOS to stand for it');
+  });
 }

@@ -51,8 +51,6 @@ function layerLayout(config: LlamaConfig, shape: PassShape) {
   const hidden = () => new TensorLayout([rows, hiddenSize], dtype);
   const intermediate = () => new TensorLayout([rows, intermediateSize], dtype);
   const perRow = () => new TensorLayout([rows], 'float32');
-  const key = headsLayout(shape, numKeyValueHeads, headDim);
-  const value = headsLayout(shape, numKeyValueHeads, headDim);
   return {
     /** [rows, hidden]: the residual stream before the layer. */
     input: hidden(),
@@ -63,11 +61,8 @@ function layerLayout(config: LlamaConfig, shape: PassShape) {
     /** After the rotary embedding. */
     query: headsLayout(shape, numAttentionHeads, headDim),
     /** After the rotary embedding. */
-    key,
-    value,
-    /** [batch, keys, keyValueHeads, headDim]: what queries attend to, `key.heads` or a cache that ends with it. */
-    keyContext: key.heads,
-    valueContext: value.heads,
+    key: headsLayout(shape, numKeyValueHeads, headDim),
+    value: headsLayout(shape, numKeyValueHeads, headDim),
     attention: headsLayout(shape, numAttentionHeads, headDim),
     /** [batch, heads, sequence], float32. */
     logsumexp: new TensorLayout([batch, numAttentionHeads, sequence], 'float32'),

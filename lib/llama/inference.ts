@@ -1,159 +1,198 @@
-// Passes without gradients: logits of chosen positions for scoring, and token-by-token decoding with a cache
-// of keys and values. The output matrix, which costs the most with a large vocabulary, is applied only to the
-// positions that are asked for.
+// Passes without gradients over a batch of sequences, with a cache of keys and values or without. Rows of a batch may
+// differ in length: they are padded at the end, where causal attention keeps padding out of what comes before it, and
+// each row sees as many keys of its cache as it has tokens. So what a row gives does not depend on the others.
+//
+// The output matrix, which costs the most with a large vocabulary, is applied only to the positions that are asked for.
 import { type Allocation, allocate } from '../core/layout.ts';
 import * as ops from '../core/ops.ts';
 import { Tensor } from '../core/tensor.ts';
 import { LeiaError } from '../system/error.ts';
-import { type Activations, activationLayout, type Heads } from './activations.ts';
-import { packIds, type TokenRows } from './batch.ts';
+import { type Activations, activationLayout } from './activations.ts';
+import { packIds } from './batch.ts';
+import { KeyValueCache } from './key-value-cache.ts';
 import type { LlamaModel } from './llama-model.ts';
-import { forwardTrunk, linear } from './model.ts';
+import { type CachedLayer, forwardTrunk, linear } from './model.ts';
 
-type ActivationMemory = Allocation<ReturnType<typeof activationLayout>>;
+type TokenRow = readonly number[];
 
-/** Memory for a pass of this shape without gradients: what is `there` if it fits exactly, otherwise new. */
-function activationMemory(
-  { config, dtype, device }: LlamaModel,
-  { batch, sequence }: { batch: number; sequence: number },
-  there: ActivationMemory | undefined,
-): ActivationMemory {
-  const [heldBatch, heldSequence] = there?.tensors.embedded.shape ?? [];
-  if (there && heldBatch === batch && heldSequence === sequence) return there;
-  there?.[Symbol.dispose]();
-  const layout = activationLayout(config, { batch, sequence, dtype, training: false });
-  return allocate(layout, device);
+/** What a pass computed, in memory that the next pass overwrites. */
+export interface PassOutput {
+  /** [rows * sequence, hidden]: normalised, what the output matrix sees. */
+  readonly final: Tensor;
+  /** Tokens of a row, padding included. */
+  readonly sequence: number;
 }
 
-/** Computes logits of some positions of a batch. Memory is kept for the next batch of the same shape. */
-export class LogitsReader implements Disposable {
-  readonly #model: LlamaModel;
-  #memory: ActivationMemory | undefined;
+/** Runs passes of a model; memory is kept for the next pass of the same shape. */
+export class Inference implements Disposable {
+  readonly model: LlamaModel;
+  #memory: Allocation<ReturnType<typeof activationLayout>> | undefined;
 
   constructor(model: LlamaModel) {
-    this.#model = model;
+    this.model = model;
   }
 
   /**
-   * @param ids rows of equal length; pad them at the end, where padding changes no position before it.
-   * @param positions row-major places `row * sequence + position`, in any order.
-   * @returns float32 [positions, vocab], row-major.
+   * Computes rows from their first token on. With `cache`, of exactly as many rows, and room for exactly the longest of
+   * them, their keys and values are left there.
+   *
+   * @throws LeiaError `argument` for ids outside the vocabulary, or more tokens than the model has positions.
    */
-  async read(ids: TokenRows, positions: readonly number[]): Promise<Float32Array> {
-    const { config, weights, device, dtype } = this.#model;
-    const packed = packIds(ids, config.vocabSize);
-    const { batch, sequence } = packed;
-    this.#model.checkLength(sequence);
-    this.#memory = activationMemory(this.#model, { batch, sequence }, this.#memory);
-    const activations = this.#memory.tensors;
-    using idTensor = Tensor.from(packed.values, [batch, sequence], { device });
-    const { cos, sin } = this.#model.ropeTables(sequence);
-    forwardTrunk({ config, ids: idTensor, cos, sin }, weights, activations);
+  begin(rows: readonly TokenRow[], cache?: KeyValueCache): PassOutput {
+    const { config, device } = this.model;
+    const { batch, sequence, values } = packIds(padded(rows), config.vocabSize);
+    this.model.checkLength(sequence);
+    const activations = this.#activations(batch, sequence);
+    using ids = Tensor.from(values, [batch, sequence], { device });
+    const layers = activations.layers.map((own, index) => ({ ...own, ...cache?.layers[index] }));
+    const { cos, sin } = this.model.ropeTables(sequence);
+    forwardTrunk({ config, ids, cos, sin }, this.model.weights, { ...activations, layers });
+    return { final: activations.final, sequence };
+  }
+
+  /**
+   * Computes tokens that continue rows of a cache, from row `first` on, and adds their keys and values. `lengths` says
+   * how many tokens each of these rows has so far.
+   *
+   * @throws LeiaError `argument` for ids outside the vocabulary, or more tokens than the cache has room for, padding
+   *   included.
+   */
+  extend(
+    cache: KeyValueCache,
+    rows: readonly TokenRow[],
+    lengths: readonly number[],
+    first = 0,
+  ): PassOutput {
+    const { config, device, weights } = this.model;
+    const { batch, sequence, values } = packIds(padded(rows), config.vocabSize);
+    const longest = Math.max(...lengths) + sequence;
+    if (longest > cache.capacity) {
+      throw new LeiaError(
+        'argument',
+        `${longest} tokens, the cache has room for ${cache.capacity}`,
+      );
+    }
+    const positions = Int32Array.from(
+      values,
+      (_, i) => (lengths[Math.floor(i / sequence)] as number) + (i % sequence),
+    );
+    const places = positions.map(
+      (position, i) => Math.floor(i / sequence) * cache.capacity + position,
+    );
+    const activations = this.#activations(batch, sequence);
+    const layers = cache.slice(first, first + batch);
+    using ids = Tensor.from(values, [batch, sequence], { device });
+    using positionTensor = Tensor.from(positions, [batch, sequence], { device });
+    using placeTensor = Tensor.from(places, [batch * sequence], { device });
+    using lengthTensor = Tensor.from(
+      Int32Array.from(lengths, (length) => length + sequence),
+      [batch],
+      { device },
+    );
+    const context = {
+      config,
+      ids,
+      ...this.model.ropeTables(cache.capacity),
+      cache: { positions: positionTensor, rows: placeTensor, lengths: lengthTensor, layers },
+    };
+    forwardTrunk(context, weights, activations);
+    disposeLayers(layers);
+    return { final: activations.final, sequence };
+  }
+
+  /**
+   * The logits of some rows of a pass: [places, vocab], float32 also where the model is bfloat16, to be disposed of.
+   *
+   * @param places `row * sequence + position`, in any order.
+   */
+  logits({ final }: PassOutput, places: readonly number[]): Tensor {
+    const { config, device, weights } = this.model;
+    const count = places.length;
+    using rows = Tensor.from(Int32Array.from(places), [count], { device });
     // The embedding's operation picks rows of any matrix.
-    using rows = Tensor.from(Int32Array.from(positions), [positions.length], { device });
-    using chosen = ops.embeddingForward({ ids: rows, weight: activations.final }).output;
-    using logits = Tensor.empty([positions.length, config.vocabSize], { dtype, device });
+    using chosen = ops.embeddingForward({ ids: rows, weight: final }).output;
+    const logits = Tensor.empty([count, config.vocabSize], { device });
     linear(chosen, weights.head, logits);
-    return await logits.readFloats();
+    return logits;
+  }
+
+  /** Memory for a pass of this shape: what is there if it fits exactly, otherwise new. */
+  #activations(batch: number, sequence: number): Activations {
+    const { config, dtype, device } = this.model;
+    const [heldBatch, heldSequence] = this.#memory?.tensors.embedded.shape ?? [];
+    if (this.#memory === undefined || heldBatch !== batch || heldSequence !== sequence) {
+      this.#memory?.[Symbol.dispose]();
+      this.#memory = undefined;
+      const layout = activationLayout(config, { batch, sequence, dtype, training: false });
+      this.#memory = allocate(layout, device);
+    }
+    return this.#memory.tensors;
   }
 
   [Symbol.dispose](): void {
     this.#memory?.[Symbol.dispose]();
+    this.#memory = undefined;
+  }
+}
+
+/** Rows as long as the longest, with a token at their end that nothing depends on. */
+function padded(rows: readonly TokenRow[]): Int32Array[] {
+  const sequence = Math.max(...rows.map(({ length }) => length));
+  return rows.map((row) => {
+    const whole = new Int32Array(sequence);
+    whole.set(row);
+    return whole;
+  });
+}
+
+function disposeLayers(layers: readonly CachedLayer[]): void {
+  for (const { key, value } of layers) {
+    for (const { rows, heads } of [key, value]) {
+      rows.dispose();
+      heads.dispose();
+    }
   }
 }
 
 /** One sequence that grows: each call feeds further tokens and costs only those. */
 export class Decoder implements Disposable {
-  /** Tokens the cache has room for. */
-  readonly capacity: number;
   /** Tokens fed so far. */
   length = 0;
-  readonly #model: LlamaModel;
-  readonly #keys: readonly Tensor[];
-  readonly #values: readonly Tensor[];
-  readonly #logits: Tensor;
-  readonly #token: Tensor;
-  #memory: ActivationMemory | undefined;
+  readonly #inference: Inference;
+  readonly #cache: KeyValueCache;
 
-  /** @throws LeiaError `argument` when the capacity is beyond the model's positions. */
+  /**
+   * @param capacity tokens there is room for.
+   * @throws LeiaError `argument` when the capacity is beyond the model's positions.
+   */
   constructor(model: LlamaModel, capacity: number) {
     model.checkLength(capacity);
-    const { config, device, dtype } = model;
-    const cache = () =>
-      Array.from({ length: config.numHiddenLayers }, () =>
-        Tensor.empty([capacity, config.numKeyValueHeads * config.headDim], { device, dtype }),
-      );
-    this.capacity = capacity;
-    this.#model = model;
-    this.#keys = cache();
-    this.#values = cache();
-    this.#logits = Tensor.empty([1, config.vocabSize], { device, dtype });
-    this.#token = Tensor.empty([1], { device, dtype: 'int32' });
+    this.#inference = new Inference(model);
+    this.#cache = new KeyValueCache(model, { rows: 1, capacity });
   }
 
   /** Feeds tokens and returns the logits [vocab] of the one that comes next. */
-  async feed(ids: readonly number[]): Promise<Float32Array> {
-    this.#advance(ids);
-    return await this.#logits.readFloats();
+  async feed(ids: TokenRow): Promise<Float32Array> {
+    using logits = this.#advance(ids);
+    return await logits.readFloats();
   }
 
   /** Feeds tokens and chooses the one that comes next on the device: one number is read, no logits. */
-  async next(ids: readonly number[], choice: Omit<ops.SampleToken, 'logits'>): Promise<number> {
-    this.#advance(ids);
-    ops.sampleToken({ ...choice, logits: this.#logits, tokens: this.#token });
-    const [token] = await this.#token.read();
+  async next(ids: TokenRow, choice: Omit<ops.SampleToken, 'logits'>): Promise<number> {
+    using logits = this.#advance(ids);
+    using tokens = ops.sampleToken({ ...choice, logits }).tokens;
+    const [token] = await tokens.read();
     return token as number;
   }
 
-  #advance(ids: readonly number[]): void {
-    const { config, weights, device } = this.#model;
-    const { values, sequence: count } = packIds(ids, config.vocabSize);
-    const start = this.length;
-    const end = start + count;
-    if (end > this.capacity) {
-      throw new LeiaError('argument', `Decoder: ${end} tokens, there is room for ${this.capacity}`);
-    }
-    this.#memory = activationMemory(this.#model, { batch: 1, sequence: count }, this.#memory);
-    const own = this.#memory.tensors;
-    const tables = this.#model.ropeTables(this.capacity);
-    const views: Tensor[] = [];
-    const keep = (tensor: Tensor) => {
-      views.push(tensor);
-      return tensor;
-    };
-    const heads = (tensor: Tensor, rows: number) =>
-      keep(tensor.view([1, rows, config.numKeyValueHeads, config.headDim]));
-    /** The rows of a cache that this call fills. */
-    const added = (cache: Tensor): Heads => {
-      const rows = keep(cache.slice(start, end));
-      return { rows, heads: heads(rows, count) };
-    };
-    const context = (cache: Tensor) => heads(keep(cache.slice(0, end)), end);
-    const activations: Activations = {
-      ...own,
-      layers: own.layers.map((layer, index) => {
-        const [keys, cached] = [this.#keys[index] as Tensor, this.#values[index] as Tensor];
-        return {
-          ...layer,
-          key: added(keys),
-          value: added(cached),
-          keyContext: context(keys),
-          valueContext: context(cached),
-        };
-      }),
-    };
-    const ids32 = keep(Tensor.from(values, [1, count], { device }));
-    const cos = keep(tables.cos.slice(start, end));
-    const sin = keep(tables.sin.slice(start, end));
-    forwardTrunk({ config, ids: ids32, cos, sin }, weights, activations);
-    linear(keep(activations.final.slice(count - 1, count)), weights.head, this.#logits);
-    for (const view of views) view.dispose();
-    this.length = end;
+  #advance(ids: TokenRow): Tensor {
+    const output = this.#inference.extend(this.#cache, [ids], [this.length]);
+    this.length += ids.length;
+    return this.#inference.logits(output, [ids.length - 1]);
   }
 
   [Symbol.dispose](): void {
-    this.#memory?.[Symbol.dispose]();
-    for (const tensor of [...this.#keys, ...this.#values, this.#logits, this.#token])
-      tensor.dispose();
+    this.#inference[Symbol.dispose]();
+    this.#cache[Symbol.dispose]();
   }
 }

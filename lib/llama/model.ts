@@ -8,6 +8,7 @@ import type { Tensor } from '../core/tensor.ts';
 import type {
   Activations,
   GradientWorkspace,
+  Heads,
   KeptLogits,
   LayerActivations,
   LossWorkspace,
@@ -25,6 +26,24 @@ export interface PassContext {
   readonly sin: Tensor;
   /** [batch, sequence], int32: where each position's document starts; whole rows if absent. */
   readonly documentStarts?: Tensor | undefined;
+  /** Keys and values of earlier tokens, to which these are added; only where no backward follows. */
+  readonly cache?: CachedContext | undefined;
+}
+
+/** Where tokens that continue sequences find the keys and values of those before them, and put their own. */
+export interface CachedContext {
+  /** [batch, sequence], int32: each token's position in its sequence, which is its row of `cos` and `sin`. */
+  readonly positions: Tensor;
+  /** [batch * sequence], int32: each token's row of the caches. */
+  readonly rows: Tensor;
+  /** [batch], int32: the tokens of each sequence with these. */
+  readonly lengths: Tensor;
+  readonly layers: readonly CachedLayer[];
+}
+
+export interface CachedLayer {
+  readonly key: Heads;
+  readonly value: Heads;
 }
 
 /** From token ids to `activations.final`, the normalised output of the last layer. */
@@ -49,7 +68,7 @@ export function forwardTrunk(
       output: own.attentionInput,
       inverseRms: own.attentionInverseRms,
     });
-    forwardLayer(context, layer, own, sublayerOutput);
+    forwardLayer(context, layer, own, sublayerOutput, context.cache?.layers[index]);
   }
   ops.rmsNormForward({
     input: sublayerOutput,
@@ -72,32 +91,44 @@ function forwardLayer(
   weights: LayerWeights,
   own: LayerActivations,
   sublayerOutput: Tensor,
+  cached: CachedLayer | undefined,
 ): void {
   forwardQueryKeyValue(context, weights, own);
-  forwardAttention(context, own);
+  forwardAttention(context, own, cached);
   forwardMlp(context, weights, own, sublayerOutput);
   linear(own.activated, weights.down, sublayerOutput);
 }
 
 function forwardQueryKeyValue(
-  { cos, sin }: PassContext,
+  { cos, sin, cache }: PassContext,
   weights: LayerWeights,
   own: LayerActivations,
 ): void {
+  const angles = { cos, sin, ...(cache && { positions: cache.positions }) };
   linear(own.attentionInput, weights.query, own.query.rows);
   linear(own.attentionInput, weights.key, own.key.rows);
   linear(own.attentionInput, weights.value, own.value.rows);
-  ops.ropeForward({ input: own.query.heads, cos, sin, output: own.query.heads });
-  ops.ropeForward({ input: own.key.heads, cos, sin, output: own.key.heads });
+  ops.ropeForward({ input: own.query.heads, ...angles, output: own.query.heads });
+  ops.ropeForward({ input: own.key.heads, ...angles, output: own.key.heads });
 }
 
-function forwardAttention({ documentStarts }: PassContext, own: LayerActivations): void {
+function forwardAttention(
+  { documentStarts, cache }: PassContext,
+  own: LayerActivations,
+  cached?: CachedLayer,
+): void {
+  if (cache && cached) {
+    ops.writeRows({ rows: cache.rows, input: own.key.rows, table: cached.key.rows });
+    ops.writeRows({ rows: cache.rows, input: own.value.rows, table: cached.value.rows });
+  }
+  const { key, value } = cached ?? own;
   ops.flashAttentionForward({
     query: own.query.heads,
-    key: own.keyContext,
-    value: own.valueContext,
+    key: key.heads,
+    value: value.heads,
     causal: true,
     ...(documentStarts && { documentStarts }),
+    ...(cache && { keyLengths: cache.lengths }),
     output: own.attention.heads,
     logsumexp: own.logsumexp,
   });
@@ -292,8 +323,8 @@ function backwardLayer(
   ops.flashAttentionBackward({
     gradOutput: attention.heads,
     query: own.query.heads,
-    key: own.keyContext,
-    value: own.valueContext,
+    key: own.key.heads,
+    value: own.value.heads,
     output: own.attention.heads,
     logsumexp: own.logsumexp,
     causal: true,

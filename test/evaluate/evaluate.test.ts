@@ -1,6 +1,5 @@
 import { expect, test } from 'vitest';
 import { evaluateTasks, prepareQuestions } from '../../lib/evaluate/evaluate.ts';
-import { scoreRequests } from '../../lib/evaluate/score.ts';
 import { characterF } from '../../lib/evaluate/tasks/character-f.ts';
 import { expand, findTasks, parseTask } from '../../lib/evaluate/tasks/definition.ts';
 import { makeTask } from '../../lib/evaluate/tasks/load-task.ts';
@@ -10,6 +9,7 @@ import { generate } from '../../lib/llama/generate.ts';
 import { LlamaModel } from '../../lib/llama/llama-model.ts';
 import { Tokenizer } from '../../lib/tokenizer/tokenizer.ts';
 import { expectError } from '../llama/fixtures.ts';
+import { plainLogLikelihood } from './engine/plain.ts';
 import { builtin, modelFolder } from './tasks/support.ts';
 
 const choiceTasks = ['xcodah_ja', 'xcsqa_en', 'jcommonsenseqa', 'jaqket'];
@@ -33,8 +33,7 @@ test.each(
   for (const { item, ...question } of asked) {
     if (question.continuations === undefined) throw new Error('expected choices');
     const scores = [];
-    for (const request of question.requests)
-      scores.push(...(await scoreRequests(model, [request])));
+    for (const request of question.requests) scores.push(await plainLogLikelihood(model, request));
     const sums = scores.map(({ logLikelihood }) => logLikelihood);
     const prediction = sums.indexOf(Math.max(...sums));
     const sample = samples[name]!.find(({ doc_id }) => doc_id === item.index)!;

@@ -91,7 +91,6 @@ test('the list says what shares memory with what', () => {
   expect(training).toMatchObject({
     embedded: 'layers.0.input',
     'layers.2.key.heads': 'layers.2.key.rows',
-    'layers.2.keyContext': 'layers.2.key.rows',
   });
   expect(training).not.toHaveProperty(['layers.2.input']);
   const inference = shared(activationLayout(config, { ...shape, training: false }));

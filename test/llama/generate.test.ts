@@ -3,7 +3,8 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import * as ops from '../../lib/core/ops.ts';
 import { Tensor } from '../../lib/core/tensor.ts';
 import { type GenerateOptions, generate, type SamplingOptions } from '../../lib/llama/generate.ts';
-import { Decoder, LogitsReader } from '../../lib/llama/inference.ts';
+import { Decoder, Inference, type PassOutput } from '../../lib/llama/inference.ts';
+import { KeyValueCache } from '../../lib/llama/key-value-cache.ts';
 import { LlamaModel } from '../../lib/llama/llama-model.ts';
 import { deviceName } from '../ops/case.ts';
 import { expectError, fixtures, readJson, relativeError } from './fixtures.ts';
@@ -50,25 +51,68 @@ test("the decoder's cache gives the logits of the whole sequence", async () => {
     const logits = await decoder.feed(ids.slice(start, end));
     expect(relativeError(logits, row(end - 1))).toBeLessThan(1e-5);
   }
-  await expectError(() => decoder.feed([1]), 'argument', '10 tokens, there is room for 9');
+  await expectError(() => decoder.feed([1]), 'argument', '10 tokens, the cache has room for 9');
 });
 
-test('LogitsReader gives the chosen rows, padding or not', async () => {
-  const ids = [1, 447, 452, 45];
-  const whole = await model.forward(ids).logits.readFloats();
+/** Logits of a sequence alone, [sequence, vocab], in one pass without a cache. */
+async function logitsAlone(ids: readonly number[]): Promise<Float32Array[]> {
+  const logits = await model.forward(ids).logits.readFloats();
   const { vocabSize } = model.config;
-  using reader = new LogitsReader(model);
-  const rows = await reader.read(
-    [
-      [1, 9, 9, 9, 9],
-      [...ids, 0],
-    ],
-    [8, 6, 0],
-  );
-  const expected = [3, 1, 0].flatMap((at) => [
-    ...whole.slice(at * vocabSize, (at + 1) * vocabSize),
-  ]);
+  return ids.map((_, at) => logits.slice(at * vocabSize, (at + 1) * vocabSize));
+}
+
+test('rows of a batch are what they are alone, padding or not', async () => {
+  const ids = [1, 447, 452, 45];
+  using inference = new Inference(model);
+  const output = inference.begin([[1, 9, 9, 9, 9], ids]);
+  using logits = inference.logits(output, [8, 6, 0]);
+  const rows = await logits.readFloats();
+  const alone = await logitsAlone(ids);
+  const expected = [3, 1, 0].flatMap((at) => [...(alone[at] as Float32Array)]);
   expect(relativeError(rows, Float32Array.from(expected))).toBeLessThan(1e-5);
+});
+
+test('rows of a cache go on from beginnings of different lengths', async () => {
+  const beginnings = [
+    [1, 447, 452, 45],
+    [1, 9],
+    [1, 204, 192, 507, 361, 384, 12, 13, 14, 15, 16],
+  ];
+  const endings = [[5, 6, 7], [8, 9, 10, 11, 12, 13, 14, 15, 16, 17], [3]];
+  using inference = new Inference(model);
+  using first = new KeyValueCache(model, { rows: 3, capacity: 11 });
+  inference.begin(beginnings, first);
+  // The second beginning twice, and in another order; with room to spare.
+  const from = [1, 0, 2, 1];
+  using cache = KeyValueCache.copy(first, from, 30);
+  const rows = from.map((row, i) => endings[(i + row) % 3]!);
+  const lengths = from.map((row) => beginnings[row]!.length);
+  const { vocabSize } = model.config;
+  const check = async (output: PassOutput, done: readonly number[][], added: number[][]) => {
+    const places = added.map(({ length }, row) => row * output.sequence + length - 1);
+    using logits = inference.logits(output, places);
+    const values = await logits.readFloats();
+    for (const [row, ids] of done.entries()) {
+      const own = values.subarray(row * vocabSize, (row + 1) * vocabSize);
+      expect(relativeError(own, (await logitsAlone(ids)).at(-1)!)).toBeLessThan(1e-5);
+    }
+  };
+  const whole = from.map((row, i) => [...beginnings[row]!, ...rows[i]!]);
+  await check(inference.extend(cache, rows, lengths), whole, rows);
+  // The last row takes the place of the first, and goes on alone with the second.
+  cache.moveRow(3, 0, whole[3]!.length);
+  const rest = [whole[3]!, whole[1]!];
+  const more = [[21, 22], [23]];
+  const output = inference.extend(
+    cache,
+    more,
+    rest.map(({ length }) => length),
+  );
+  await check(
+    output,
+    rest.map((ids, i) => [...ids, ...more[i]!]),
+    more,
+  );
 });
 
 describe('sampling', () => {

@@ -1,6 +1,7 @@
 // What the engine is asked for: log-likelihoods of continuations and greedy continuations of prompts, both over token
 // ids. How a text becomes ids, and what a too long one loses, is decided before, by the evaluation's protocol: the
 // engine refuses what does not fit into the model.
+import { z } from 'zod';
 import type { LlamaModel } from '../../llama/llama-model.ts';
 import { LeiaError } from '../../system/error.ts';
 import type { KeptResults } from './kept-results.ts';
@@ -11,6 +12,13 @@ export interface LogLikelihoodRequest {
   /** Token ids, at least one. */
   readonly continuation: readonly number[];
 }
+
+/** A kept {@link LogLikelihood}. */
+export const logLikelihoodSchema = z.object({
+  logLikelihood: z.number(),
+  isGreedy: z.boolean(),
+  tokens: z.int().positive(),
+});
 
 export interface LogLikelihood {
   /** Natural logarithm, summed over the continuation. */
@@ -35,6 +43,12 @@ export interface Generation {
   /** Their text up to the first stop, without control tokens. */
   readonly text: string;
 }
+
+/** A kept {@link Generation}. */
+export const generationSchema = z.object({
+  ids: z.array(z.int().nonnegative()),
+  text: z.string(),
+});
 
 export interface EngineOptions {
   /** Tokens computed at once, padding included. `auto`: as many as the device has memory for, within reason. */
