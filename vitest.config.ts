@@ -4,7 +4,6 @@ import { defineConfig } from 'vitest/config';
 /** What is tested on every device: a run of its own for each, with CUDA kernels on the emulator or on a GPU. */
 const onEveryDevice = [
   'test/core/stream.test.ts',
-  'test/evaluate/engine/engine.test.ts',
   'test/llama/activations.test.ts',
   'test/llama/generate.test.ts',
   'test/llama/model.test.ts',
