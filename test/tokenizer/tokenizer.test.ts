@@ -86,6 +86,36 @@ describe('Tokenizer', () => {
   });
 });
 
+describe('whether transformers puts BOS before a text', () => {
+  const begin = { SpecialToken: { id: '<s>', type_id: 0 } };
+  const sequence = { Sequence: { id: 'A', type_id: 0 } };
+  const template = (...single: object[]) => ({ type: 'TemplateProcessing', single });
+  const cases: [name: string, config: object, processor: object | null, adds: boolean][] = [
+    ['the config says so', { add_bos_token: true }, null, true],
+    ['the config says no', { add_bos_token: false }, template(begin, sequence), false],
+    ['the template has it', {}, template(begin, sequence), true],
+    ['the template has EOS only', {}, template(sequence, { SpecialToken: { id: '</s>' } }), false],
+    [
+      'the template is one of several',
+      { add_bos_token: null },
+      { type: 'Sequence', processors: [{ type: 'ByteLevel' }, template(begin, sequence)] },
+      true,
+    ],
+    ['nothing says', {}, null, false],
+  ];
+  it.each(cases)('%s', async (_, config, processor, adds) => {
+    const folder = await mkdtemp(join(tmpdir(), 'leia-tokenizer-'));
+    await cp(tiny, folder, { recursive: true });
+    const json = JSON.parse(await readFile(join(tiny, 'tokenizer.json'), 'utf8')) as object;
+    const changed = JSON.stringify({ ...json, post_processor: processor });
+    await writeFile(join(folder, 'tokenizer.json'), changed);
+    const names = { bos_token: '<s>', eos_token: '</s>', ...config };
+    await writeFile(join(folder, 'tokenizer_config.json'), JSON.stringify(names));
+    expect((await Tokenizer.load(folder)).addsBos).toBe(adds);
+    await rm(folder, { recursive: true });
+  });
+});
+
 describe('a tokenizer folder that is not as it should be', () => {
   let folder: string;
   beforeEach(async () => {

@@ -1,6 +1,6 @@
 // Passages of a question are cut to so many tokens of the model's own tokenizer, as the Japanese harness does it: more
 // in a question than in a few-shot example.
-import type { Tokenizer } from '../../tokenizer/tokenizer.ts';
+import type { Encoding, Tokenizer } from '../../tokenizer/tokenizer.ts';
 import type { ListRule } from './definition.ts';
 import type { Item } from './items.ts';
 import type { LoadedTask } from './load-task.ts';
@@ -40,19 +40,16 @@ async function cutField(
     }
     const texts = [value].flat();
     const encodings = await tokenizer.encodeBatch(texts);
-    const cut = texts.map((text, i) => text.slice(0, endOf(encodings[i]!, limit, text.length)));
+    const cut = texts.map((text, i) => cutText(text, encodings[i]!, limit));
     result.push({ ...item, fields: { ...item.fields, [name]: cut } });
   }
   return result;
 }
 
-/** Where the text of the first `limit` tokens ends. A character that they spell in part only is left out. */
-function endOf(
-  { ids, starts, ends }: { ids: ArrayLike<number>; starts: Int32Array; ends: Int32Array },
-  limit: number,
-  length: number,
-): number {
-  if (ids.length <= limit) return length;
-  const next = starts[limit] as number;
-  return Math.min(ends[limit - 1] as number, next);
+/** The text of the first `limit` tokens. A character that they spell in part only is left out. */
+function cutText(text: string, { ids, starts, ends }: Encoding, limit: number): string {
+  if (ids.length <= limit) return text;
+  // Offsets count code points.
+  const end = Math.min(ends[limit - 1] as number, starts[limit] as number);
+  return Array.from(text).slice(0, end).join('');
 }

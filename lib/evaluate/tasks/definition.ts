@@ -54,7 +54,7 @@ const shape = {
   languageNames: z.record(z.string(), texts).default({}),
   data: z.strictObject({
     /** By the file's ending unless given; `json` is an array or one object a line. */
-    format: z.enum(['json', 'xml', 'tsv']).optional(),
+    format: z.enum(['json', 'xml', 'tsv', 'parquet']).optional(),
     /** The file of questions: the first of these patterns that a folder has; `*` stands for any part of a name. */
     files: texts,
     /** The file of few-shot examples. */

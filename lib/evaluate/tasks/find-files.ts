@@ -1,7 +1,7 @@
 // Where a task's files are: in a folder of the user's, somewhere below it, by the names under which they are
 // published; or in a dataset on the Hugging Face Hub.
 import { readdir, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { LeiaError } from '../../system/error.ts';
 import { fileError } from '../../system/files.ts';
 import type { TaskDefinition } from './definition.ts';
@@ -14,6 +14,8 @@ const mostFiles = 50_000;
 export interface FileSet {
   /** For messages. */
   readonly name: string;
+  /** What stands before the paths. A pattern may match it too: users name folders further up or further down. */
+  readonly root: string;
   /** Paths from the set's root, with `/`. */
   list(): Promise<readonly string[]>;
   /** Where a file is on this machine. */
@@ -25,6 +27,7 @@ export function folderFiles(folder: string): FileSet {
   let listed: Promise<string[]> | undefined;
   return {
     name: folder,
+    root: resolve(folder).replaceAll('\\', '/'),
     list: () => {
       listed ??= listFolder(folder);
       return listed;
@@ -84,7 +87,8 @@ export async function findFile(
 ): Promise<string> {
   const all = await files.list();
   for (const pattern of patterns) {
-    const matches = all.filter(matcher(pattern));
+    const isLike = matcher(pattern);
+    const matches = all.filter((path) => isLike(`${files.root}/${path}`));
     if (matches.length === 1) return await files.fetch(matches[0] as string);
     if (matches.length > 1) {
       throw new LeiaError(

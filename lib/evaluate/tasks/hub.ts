@@ -10,6 +10,7 @@ export function hubFiles(dataset: string): FileSet {
   const options = { repo, ...(hubUrl && { hubUrl }), ...token() };
   return {
     name: `the dataset ${dataset}`,
+    root: dataset,
     list: () =>
       reach(dataset, async () => {
         const { listFiles } = await import('@huggingface/hub');

@@ -1,13 +1,14 @@
-// Question sets as they are published: JSON (an array, or one object a line), XML, and tab-separated values. All
-// become records, plain objects of texts, numbers, lists and objects, each with the place where it stands in its file.
+// Question sets as they are published: JSON (an array, or one object a line), XML, tab-separated values, and Parquet on
+// the Hugging Face Hub. All become records, plain objects of texts, numbers, lists and objects, each with the place where it stands in its file.
 // The files are foreign bytes: whatever is wrong becomes one line that names file and line.
 import { open } from 'node:fs/promises';
 import { type SaxesAttributePlain, SaxesParser, type SaxesTagPlain } from 'saxes';
 import { excerpt, LeiaError } from '../../system/error.ts';
 import { fileError } from '../../system/files.ts';
 import { parseJson } from '../../system/json.ts';
+import { parquetRows } from './parquet.ts';
 
-export type RecordFormat = 'json' | 'xml' | 'tsv';
+export type RecordFormat = 'json' | 'xml' | 'tsv' | 'parquet';
 
 export interface SourceRecord {
   /** The question as it was read. */
@@ -40,30 +41,35 @@ export async function readRecords(
   options: ReadOptions = {},
 ): Promise<SourceRecord[]> {
   const format = options.format ?? formatOf(path);
-  const text = await readText(path);
-  const records =
-    format === 'xml'
-      ? parseXml(text, path, options.element)
-      : format === 'tsv'
-        ? parseTsv(text, path, options.columns)
-        : parseJsonRecords(text, path);
+  const bytes = await readBytes(path);
+  const records = await parse(bytes, format, path, options);
   if (records.length === 0) throw new LeiaError('format', `${path} is empty, expected questions`);
   return records;
+}
+
+async function parse(
+  bytes: Uint8Array,
+  format: RecordFormat,
+  path: string,
+  { element, columns }: ReadOptions,
+): Promise<SourceRecord[]> {
+  if (format === 'parquet') return objectsIn(await parquetRows(bytes, path), path);
+  const text = decode(bytes, path);
+  if (format === 'xml') return parseXml(text, path, element);
+  return format === 'tsv' ? parseTsv(text, path, columns) : parseJsonRecords(text, path);
 }
 
 function formatOf(path: string): RecordFormat {
   const ending = /\.(\w+)$/.exec(path)?.[1]?.toLowerCase();
   if (ending === 'json' || ending === 'jsonl') return 'json';
-  if (ending === 'xml' || ending === 'tsv') return ending;
+  if (ending === 'xml' || ending === 'tsv' || ending === 'parquet') return ending;
   throw new LeiaError(
     'format',
-    `${path}: expected a file that ends in .jsonl, .json, .xml or .tsv, or a format in the task's data`,
+    `${path}: expected a file that ends in .jsonl, .json, .xml, .tsv or .parquet, or a format in the task's data`,
   );
 }
 
-/** The text of a UTF-8 file, without a byte-order mark. */
-async function readText(path: string): Promise<string> {
-  let bytes: Buffer;
+async function readBytes(path: string): Promise<Uint8Array> {
   try {
     await using file = await open(path);
     const { size } = await file.stat();
@@ -73,10 +79,14 @@ async function readText(path: string): Promise<string> {
         `${path} has ${size} bytes, expected a question set of at most ${largestFile}`,
       );
     }
-    bytes = await file.readFile();
+    return await file.readFile();
   } catch (error) {
     throw fileError('read', path, error);
   }
+}
+
+/** The text of UTF-8 bytes, without a byte-order mark. */
+function decode(bytes: Uint8Array, path: string): string {
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch (cause) {
@@ -90,7 +100,10 @@ function isObject(value: unknown): value is Record<string, unknown> {
 
 function parseJsonRecords(text: string, path: string): SourceRecord[] {
   if (!text.trimStart().startsWith('[')) return parseJsonLines(text, path);
-  const list = parseJson(text, path) as unknown[];
+  return objectsIn(parseJson(text, path) as unknown[], path);
+}
+
+function objectsIn(list: readonly unknown[], path: string): SourceRecord[] {
   return list.map((doc, i) => {
     const where = `${path}: question ${i + 1}`;
     if (isObject(doc)) return { doc, where };

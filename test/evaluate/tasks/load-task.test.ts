@@ -84,6 +84,22 @@ test('the built-in tasks are found under every name of their language', async ()
   }
 });
 
+test('the Hub’s form of a set, Parquet, gives the same questions', async () => {
+  const folder = join(sets, 'X-CODAH-ja');
+  const [json, parquet] = [
+    await builtin('xcodah_ja'),
+    await builtin('xcodah_ja', { data: folder }),
+  ];
+  const shown = ({ items }: typeof json) =>
+    items.map(({ id, choices, answer }) => [id, choices, answer]);
+  expect(shown(parquet)).toEqual(shown(json));
+});
+
+test.each(['', 'X-CSQA', 'X-CSQA/en'])('a folder may be named at any level: %s', async (below) => {
+  const task = await builtin('xcsqa_en', { data: join(sets, below) });
+  expect(task.items).toHaveLength(12);
+});
+
 test('a missing set is named with where it is published', async () => {
   const folder = await temporaryFolder();
   await expectError(

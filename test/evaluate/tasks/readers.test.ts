@@ -87,12 +87,8 @@ const damaged: [name: string, file: string, content: string | Uint8Array, text: 
   ['a question without content', 'x.xml', '<qs><q>text</q></qs>', 'has no content'],
   ['text after the end', 'x.xml', '<qs><q><t>1</t></q></qs>x', 'x.xml:1'],
   ['deep JSON', 'x.jsonl', `{"a":${'['.repeat(1e5)}`, 'is not JSON'],
-  [
-    'another ending',
-    'x.parquet',
-    'PAR1',
-    'expected a file that ends in .jsonl, .json, .xml or .tsv',
-  ],
+  ['another ending', 'x.csv', 'a,b', 'ends in .jsonl, .json, .xml, .tsv or .parquet'],
+  ['a cut Parquet file', 'x.parquet', 'PAR1', 'is no Parquet file'],
 ];
 
 test.each(damaged)('refuses %s in one line', async (_, file, content, text) => {
@@ -124,6 +120,7 @@ const files: [path: string, options: ReadOptions][] = [
   ['jemhopqa/dev_ver1.1.json', {}],
   ['niilc/NIILC-ECQA2015_test.xml', { element: 'question' }],
   ['jaqket/aio_02_dev.tsv', {}],
+  ['X-CODAH-ja/validation-00000-of-00001.parquet', {}],
 ];
 
 test.each(files)('%s, damaged anywhere, is read or refused', async (path, options) => {
