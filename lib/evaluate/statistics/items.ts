@@ -14,47 +14,69 @@ export interface BootstrapResult {
   readonly p: number;
 }
 
+/** The scores of the same items in the same order. */
+export type ScorePair = readonly [first: readonly number[], second: readonly number[]];
+
 /**
  * Paired bootstrap over items (Efron & Tibshirani 1993, chapters 13 and 16): items are drawn again with replacement, both
  * scores of an item together. p counts the draws whose difference is at least as far from the observed one as that is
  * from 0, itself included, so it is never 0.
  *
- * @param first, second the scores of the same items in the same order
+ * Takes many pairs at once: those of as many items share their draws, which cost more than adding up scores. A pair's
+ * result depends on nothing but its scores and the options.
+ *
  * @param resamples how many draws; more make p finer
  * @param seed the same seed gives the same result
  * @throws LeiaError `argument` if the items are none, or not as many on both sides
  */
 export function pairedBootstrap(
-  first: readonly number[],
-  second: readonly number[],
+  pairs: readonly ScorePair[],
   { resamples, seed }: { resamples: number; seed: number },
-): BootstrapResult {
-  const count = first.length;
-  if (count !== second.length || count === 0) {
+): BootstrapResult[] {
+  const differences = pairs.map(differencesOf);
+  const means = pairs.map(() => new Float64Array(resamples));
+  for (const count of new Set(differences.map(({ length }) => length))) {
+    const random = RandomStream.of(seed);
+    const drawn = new Uint32Array(count);
+    for (let draw = 0; draw < resamples; draw++) {
+      for (let i = 0; i < count; i++) drawn[i] = Math.floor(random.next() * count);
+      for (const [pair, values] of differences.entries()) {
+        if (values.length === count) means[pair]![draw] = meanOf(values, drawn);
+      }
+    }
+  }
+  return differences.map((values, pair) => bootstrapResult(values, means[pair]!));
+}
+
+function differencesOf([first, second]: ScorePair): Float64Array {
+  if (first.length !== second.length || first.length === 0) {
     throw new LeiaError(
       'argument',
-      `paired bootstrap: expected scores of the same items, got ${count} and ${second.length}`,
+      `paired bootstrap: expected scores of the same items, got ${first.length} and ${second.length}`,
     );
   }
-  const differences = Float64Array.from(first, (value, i) => value - second[i]!);
-  const difference = differences.reduce((sum, value) => sum + value, 0) / count;
-  const random = RandomStream.of(seed);
-  const means = Float64Array.from({ length: resamples }, () => {
-    let sum = 0;
-    for (let i = 0; i < count; i++) sum += differences[Math.floor(random.next() * count)]!;
-    return sum / count;
-  });
+  return Float64Array.from(first, (value, i) => value - second[i]!);
+}
+
+function meanOf(values: Float64Array, drawn: Uint32Array): number {
+  let sum = 0;
+  for (let i = 0; i < drawn.length; i++) sum += values[drawn[i]!]!;
+  return sum / drawn.length;
+}
+
+function bootstrapResult(differences: Float64Array, means: Float64Array): BootstrapResult {
+  const difference = differences.reduce((sum, value) => sum + value, 0) / differences.length;
   means.sort();
   const slack = 1e-12; // sums of the same items in another order
   const extreme = means.filter(
     (mean) => Math.abs(mean - difference) >= Math.abs(difference) - slack,
   ).length;
-  const at = (share: number) => means[Math.round(share * (resamples - 1))]!;
+  const at = (share: number) => means[Math.round(share * (means.length - 1))]!;
   return {
     difference,
     low: at(0.025),
     high: at(0.975),
-    p: (extreme + 1) / (resamples + 1),
+    p: (extreme + 1) / (means.length + 1),
   };
 }
 

@@ -1,6 +1,7 @@
 // A table as text in rows and columns, on the way to a terminal, Markdown, LaTeX or HTML: what a cell says is decided
 // here once, how it looks there.
-import type { Cell, Comparison, Table } from './table.ts';
+import type { Comparison } from './comparisons.ts';
+import type { Cell, Table } from './table.ts';
 
 export interface GridCell {
   readonly text: string;

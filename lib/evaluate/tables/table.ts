@@ -1,8 +1,8 @@
 // From methods and columns to a table: the mean of every cell with its interval over seeds, every candidate tested
 // against every baseline, and marks by the paper's rule. What is shown, and how, is the renderers' business.
-import { adjust, type Correction } from '../statistics/corrections.ts';
-import { compareMeans, type Summary, summarize, type TTest } from '../statistics/seeds.ts';
-import { compareItems, type ItemComparison } from './compare-items.ts';
+import type { Correction } from '../statistics/corrections.ts';
+import { type Summary, summarize } from '../statistics/seeds.ts';
+import { type Comparison, compareMethods } from './comparisons.ts';
 import { type Column, type ColumnGroup, checkMethods, columnName, type Method } from './methods.ts';
 import { Warnings } from './warnings.ts';
 
@@ -37,22 +37,6 @@ export interface TableRow {
   readonly cells: readonly (Cell | undefined)[];
 }
 
-/** A candidate against a baseline in one column. */
-export interface Comparison {
-  readonly candidate: string;
-  readonly baseline: string;
-  /** Index over the columns of all groups. */
-  readonly column: number;
-  /** Its name with its heading. */
-  readonly columnName: string;
-  /** Candidate's mean − baseline's mean. */
-  readonly difference: number;
-  /** Over seeds; undefined where no test can be made. `adjusted` is p after the correction. */
-  readonly seeds?: TTest & { readonly adjusted: number };
-  /** Over the items that both answered, where they are kept and the column is one task. */
-  readonly items?: ItemComparison;
-}
-
 export interface Table {
   readonly title: string;
   readonly groups: readonly ColumnGroup[];
@@ -75,7 +59,7 @@ export interface Table {
  *
  * @throws LeiaError `usage` for no methods, two of one name, or one without runs; `format` for a score that is no number
  */
-export function buildTable(methods: readonly Method[], options: TableOptions): Table {
+export function buildTable(methods: readonly Method[], settings: TableOptions): Table {
   checkMethods(methods);
   const {
     title,
@@ -84,7 +68,7 @@ export function buildTable(methods: readonly Method[], options: TableOptions): T
     level = 0.05,
     resamples = 10_000,
     seed = 0,
-  } = options;
+  } = settings;
   const columns = groups.flatMap((group) =>
     group.columns.map((column) => ({ ...column, name: columnName(group, column) })),
   );
@@ -95,8 +79,8 @@ export function buildTable(methods: readonly Method[], options: TableOptions): T
   const summaries = methods.map((method, i) =>
     columns.map((column, j) => summaryOf(method, column, values[i]![j]!)),
   );
-  const plain = compareAll(methods, columns, summaries, { resamples, seed }, warnings);
-  const comparisons = corrected(plain, correction);
+  const options = { correction, resamples, seed };
+  const comparisons = compareMethods(methods, columns, summaries, options, warnings);
   const rows = methods.map(({ name, role, runs, means }, i) => ({
     method: name,
     role,
@@ -157,79 +141,4 @@ function summaryOf(
   if (known.length === 1) return known[0];
   const sum = known.reduce((total, { mean }) => total + mean, 0);
   return { runs: Math.min(...known.map(({ runs }) => runs)), mean: sum / known.length };
-}
-
-function compareAll(
-  methods: readonly Method[],
-  columns: readonly (Column & { name: string })[],
-  summaries: readonly (readonly (Summary | undefined)[])[],
-  bootstrap: { resamples: number; seed: number },
-  warnings: Warnings,
-): Comparison[] {
-  const comparisons: Comparison[] = [];
-  for (const [i, candidate] of methods.entries()) {
-    if (candidate.role !== 'candidate') continue;
-    for (const [k, baseline] of methods.entries()) {
-      if (baseline.role !== 'baseline') continue;
-      for (const [column, { name, tasks }] of columns.entries()) {
-        const [a, b] = [summaries[i]![column], summaries[k]![column]];
-        if (a === undefined || b === undefined) continue;
-        const test = compareMeans(a, b);
-        if (test === undefined) warnings.add(name, withoutTest(candidate, baseline, a, b));
-        const items =
-          tasks.length === 1
-            ? compareItems(candidate, baseline, tasks[0]!, bootstrap, (text) =>
-                warnings.add(name, text),
-              )
-            : undefined;
-        comparisons.push({
-          candidate: candidate.name,
-          baseline: baseline.name,
-          column,
-          columnName: name,
-          difference: a.mean - b.mean,
-          ...(test !== undefined && { seeds: { ...test, adjusted: test.p } }),
-          ...(items !== undefined && { items }),
-        });
-      }
-    }
-  }
-  return comparisons;
-}
-
-function withoutTest(a: Method, b: Method, ofA: Summary, ofB: Summary): string {
-  const unknown = [ofA, ofB].some(({ runs, deviation }) => runs > 1 && deviation === undefined);
-  let reason = 'the scores of the runs do not differ at all';
-  if (unknown) reason = 'only the mean over runs is known, not its spread';
-  if (ofA.runs === 1 && ofB.runs === 1)
-    reason = 'one run each says nothing of the spread over seeds';
-  return `no test of ${a.name} against ${b.name} over seeds, as ${reason}`;
-}
-
-/** Each kind of test is corrected over all comparisons in which it was made. */
-function corrected(comparisons: readonly Comparison[], correction: Correction): Comparison[] {
-  const adjustedBy = (p: (each: Comparison) => number | undefined) => {
-    const tested = comparisons.filter((each) => p(each) !== undefined);
-    const adjusted = adjust(
-      tested.map((each) => p(each)!),
-      correction,
-    );
-    return new Map(tested.map((each, i) => [each, adjusted[i]!]));
-  };
-  const seeds = adjustedBy((each) => each.seeds?.p);
-  const bootstrap = adjustedBy((each) => each.items?.bootstrap.p);
-  const mcnemar = adjustedBy((each) => each.items?.mcnemar?.p);
-  return comparisons.map((each) => ({
-    ...each,
-    ...(each.seeds && { seeds: { ...each.seeds, adjusted: seeds.get(each)! } }),
-    ...(each.items && {
-      items: {
-        ...each.items,
-        bootstrap: { ...each.items.bootstrap, adjusted: bootstrap.get(each)! },
-        ...(each.items.mcnemar && {
-          mcnemar: { ...each.items.mcnemar, adjusted: mcnemar.get(each)! },
-        }),
-      },
-    }),
-  }));
 }

@@ -10,6 +10,7 @@
 //
 // A run's `items` make the tests over items possible. `runOfResults` makes runs of evaluation results, `layouts` has the
 // columns of the paper's tables. `comparisonSection` of lib/report makes HTML of a table, with plots.
+export type { Comparison } from './comparisons.ts';
 export { comparisonGrid, type Grid, percent, scoreGrid, scoreNotes } from './grid.ts';
 export { type Layout, type LayoutName, layoutNames, layouts } from './layouts.ts';
 export {
@@ -26,7 +27,6 @@ export { runOfResults } from './results.ts';
 export {
   buildTable,
   type Cell,
-  type Comparison,
   type Table,
   type TableOptions,
   type TableRow,

@@ -35,17 +35,19 @@ describe('mcnemar', () => {
 });
 
 describe('pairedBootstrap', () => {
+  const of = (a: number[], b: number[], options: { resamples: number; seed: number }) =>
+    pairedBootstrap([[a, b]], options)[0]!;
   const { first, second } = pairs(40, 25, 10, 25);
 
   it('gives the same for the same seed, and another for another', () => {
     const options = { resamples: 500, seed: 3 };
-    const one = pairedBootstrap(first, second, options);
-    expect(pairedBootstrap(first, second, options)).toEqual(one);
-    expect(pairedBootstrap(first, second, { ...options, seed: 4 })).not.toEqual(one);
+    const one = of(first, second, options);
+    expect(of(first, second, options)).toEqual(one);
+    expect(of(first, second, { ...options, seed: 4 })).not.toEqual(one);
   });
 
   it('approaches the normal distribution that many items have', () => {
-    const result = pairedBootstrap(first, second, { resamples: 20000, seed: 1 });
+    const result = of(first, second, { resamples: 20000, seed: 1 });
     const n = first.length;
     const deviation = Math.sqrt((35 / n - 0.15 ** 2) / n);
     expect(result.difference).toBeCloseTo(0.15, 10);
@@ -58,22 +60,38 @@ describe('pairedBootstrap', () => {
 
   it('is what counting all resamples of three items gives', () => {
     // differences 1, 0, 0: the mean is 1/3; of 27 resamples 8 have mean 0, 12 have 1/3, 6 have 2/3, 1 has 1
-    const result = pairedBootstrap([1, 1, 0], [0, 1, 0], { resamples: 50000, seed: 5 });
+    const result = of([1, 1, 0], [0, 1, 0], { resamples: 50000, seed: 5 });
     expect(result.p).toBeCloseTo((8 + 6 + 1) / 27, 1.7);
     expect([result.low, result.high]).toEqual([0, 1]);
   });
 
   it('finds nothing where there is nothing, and never says that p is 0', () => {
-    expect(pairedBootstrap([1, 0], [1, 0], { resamples: 100, seed: 0 })).toEqual({
+    expect(of([1, 0], [1, 0], { resamples: 100, seed: 0 })).toEqual({
       ...{ difference: 0, low: 0, high: 0, p: 1 },
     });
     const all = Array.from({ length: 50 }, () => 1);
     const none = all.map(() => 0);
-    expect(pairedBootstrap(all, none, { resamples: 99, seed: 0 }).p).toBe(0.01);
+    expect(of(all, none, { resamples: 99, seed: 0 }).p).toBe(0.01);
+  });
+
+  it('gives a pair the same among others as alone', () => {
+    const options = { resamples: 200, seed: 2 };
+    const pairs = [
+      [first, second] as const,
+      [
+        [1, 0, 0],
+        [0, 1, 0],
+      ] as const,
+      [second, first] as const,
+    ];
+    expect(pairedBootstrap(pairs, options)).toEqual(
+      pairs.map((pair) => pairedBootstrap([pair], options)[0]),
+    );
+    expect(pairedBootstrap([], options)).toEqual([]);
   });
 
   it('refuses other items', async () => {
-    const run = () => pairedBootstrap([1], [1, 0], { resamples: 9, seed: 0 });
+    const run = () => of([1], [1, 0], { resamples: 9, seed: 0 });
     await expectError(run, 'argument', 'same items, got 1 and 2');
   });
 });

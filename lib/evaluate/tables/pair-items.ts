@@ -1,39 +1,33 @@
-// Two methods on the items of one task. The bootstrap looks at each item's mean over a method's runs. McNemar's test is
-// between two models: runs are paired in their order, and the tests of all pairs combined.
-import {
-  type BootstrapResult,
-  combineDependent,
-  mcnemar,
-  pairedBootstrap,
-} from '../statistics/items.ts';
+// Two methods on the items of one task, made ready for tests. The bootstrap looks at each item's mean over a method's runs.
+// McNemar's test is between two models: runs are paired in their order, and the tests of all pairs combined.
+import { combineDependent, mcnemar, type ScorePair } from '../statistics/items.ts';
 import type { Method } from './methods.ts';
 
-export interface ItemComparison {
-  /** How many items both methods answered. */
-  readonly count: number;
-  readonly bootstrap: BootstrapResult & { readonly adjusted: number };
+export interface PairedMcNemar {
+  /** Pairs of runs, and the items that only one of a pair got right, summed over the pairs. */
+  readonly pairs: number;
+  readonly onlyCandidate: number;
+  readonly onlyBaseline: number;
+  /** Of the pairs' tests by Rüger's rule, valid although they share items. */
+  readonly p: number;
+}
+
+export interface PairedItems {
+  /** Each item's mean over the runs of either method. */
+  readonly scores: ScorePair;
   /** Only where every item's score is 0 or 1. */
-  readonly mcnemar?: {
-    /** Pairs of runs, and the items that only one of a pair got right, summed over the pairs. */
-    readonly pairs: number;
-    readonly onlyCandidate: number;
-    readonly onlyBaseline: number;
-    /** Of the pairs' tests by Rüger's rule, valid although they share items. */
-    readonly p: number;
-    readonly adjusted: number;
-  };
+  readonly mcnemar?: PairedMcNemar;
 }
 
 type Scores = ReadonlyMap<string, number>;
 
 /** @returns undefined where items are not kept for every run, or are not the same; the latter is warned of */
-export function compareItems(
+export function pairItems(
   candidate: Method,
   baseline: Method,
   task: string,
-  bootstrap: { resamples: number; seed: number },
   warn: (text: string) => void,
-): ItemComparison | undefined {
+): PairedItems | undefined {
   const [ours, theirs] = [candidate, baseline].map(({ runs }) =>
     runs.filter(({ scores }) => scores.has(task)).map(({ items }) => items?.get(task)),
   ) as [(Scores | undefined)[], (Scores | undefined)[]];
@@ -48,11 +42,9 @@ export function compareItems(
   }
   const listed = (scores: Scores) => ids.map((id) => scores.get(id)!);
   const [first, second] = [ours.map(listed), theirs.map(listed)];
-  const result = pairedBootstrap(meanByItem(first), meanByItem(second), bootstrap);
   const binary = [...first, ...second].every((scores) => scores.every((s) => s === 0 || s === 1));
   return {
-    count: ids.length,
-    bootstrap: { ...result, adjusted: result.p },
+    scores: [meanByItem(first), meanByItem(second)],
     ...(binary && { mcnemar: pairedMcNemar(first, second) }),
   };
 }
@@ -66,7 +58,7 @@ function meanByItem(runs: readonly (readonly number[])[]): number[] {
 }
 
 /** First with first, second with second …; a single model is paired with every run of the other side. */
-function pairedMcNemar(first: readonly number[][], second: readonly number[][]) {
+function pairedMcNemar(first: readonly number[][], second: readonly number[][]): PairedMcNemar {
   const pairs =
     first.length === 1 || second.length === 1
       ? Math.max(first.length, second.length)
@@ -74,12 +66,10 @@ function pairedMcNemar(first: readonly number[][], second: readonly number[][]) 
   const results = Array.from({ length: pairs }, (_, i) =>
     mcnemar(first[first.length === 1 ? 0 : i]!, second[second.length === 1 ? 0 : i]!),
   );
-  const p = combineDependent(results.map((result) => result.p));
   return {
     pairs,
     onlyCandidate: results.reduce((sum, { onlyFirst }) => sum + onlyFirst, 0),
     onlyBaseline: results.reduce((sum, { onlySecond }) => sum + onlySecond, 0),
-    p,
-    adjusted: p,
+    p: combineDependent(results.map(({ p }) => p)),
   };
 }
