@@ -18,6 +18,7 @@ import { registerExtract } from './extract.ts';
 import { registerGenerate } from './generate.ts';
 import { registerPrepare } from './prepare.ts';
 import { registerPreview } from './preview.ts';
+import { registerReplicate } from './replicate.ts';
 import { registerScore } from './score.ts';
 import { registerTrain } from './train.ts';
 
@@ -33,6 +34,7 @@ const registrations: readonly ((program: Command) => void)[] = [
   registerCompare,
   registerGenerate,
   registerExport,
+  registerReplicate,
   registerDoctor,
   registerBuild,
   registerDemo,

@@ -59,13 +59,18 @@ function colorOf({ role }: TableRow): number {
   return role === 'baseline' ? 0 : 1;
 }
 
-function columnFigure({ rows }: Table, name: string, column: number): Html {
-  const shown = rows.flatMap((row) => plotted(row, column));
+function columnFigure(table: Table, name: string, column: number): Html {
+  const shown = columnRows(table, column);
   if (shown.length === 0) return html``;
   const description = `Scores of ${shown.length} methods for ${name}, with intervals over seeds`;
   return html`<figure><figcaption>${name}</figcaption>
 ${intervalPlot({ description, xLabel: 'per cent', rows: shown })}</figure>
 `;
+}
+
+/** A column's scores as rows of a plot; the columns are counted over all groups. */
+export function columnRows({ rows }: Table, column: number): IntervalRow[] {
+  return rows.flatMap((row) => plotted(row, column));
 }
 
 function plotted(row: TableRow, column: number): IntervalRow[] {

@@ -1,0 +1,4 @@
+// A process of `runs.ts`.
+import { serveRun } from './runs.ts';
+
+serveRun();
