@@ -25,9 +25,15 @@ import { warn } from './progress.ts';
 
 const lists = z.record(
   z.string(),
-  z.union([z.string().transform((place) => [place]), z.array(z.string()).min(1)], {
-    error: 'expected NAME=RESULTS: folders, files or patterns of them',
-  }),
+  z.union(
+    [
+      z.string().transform((place) => [place]),
+      z.array(z.string()).min(1, 'a method without results'),
+    ],
+    {
+      error: 'expected NAME=RESULTS: folders, files or patterns of them',
+    },
+  ),
 );
 
 const schema = z.object({

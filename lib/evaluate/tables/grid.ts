@@ -78,80 +78,70 @@ export function correctionText({ correction }: Table, comparisons: number): stri
   return `${correctionNames[correction]} over ${many}`;
 }
 
+/** A kind of test in the list of comparisons: its columns, and what a comparison has in them. */
+interface TestColumns {
+  readonly header: readonly string[];
+  /** undefined where this test was not made. */
+  cells(comparison: Comparison): string[] | undefined;
+  note(table: Table, made: number): string;
+}
+
+const overSeeds: TestColumns = {
+  header: ['t', 'df', 'p', 'adjusted'],
+  cells: ({ seeds }) =>
+    seeds && [
+      ...[seeds.t.toFixed(2), seeds.degrees.toFixed(1)],
+      ...[formatP(seeds.p), formatP(seeds.adjusted)],
+    ],
+  note: (table, made) => `t, df, p, adjusted: over seeds, ${correctionText(table, made)}.`,
+};
+
+const bootstrap: TestColumns = {
+  header: ['items', '95 % over items', 'p', 'adjusted'],
+  cells: ({ items }) =>
+    items && [
+      ...[String(items.count), `${signed(items.bootstrap.low)} … ${signed(items.bootstrap.high)}`],
+      ...[formatP(items.bootstrap.p), formatP(items.bootstrap.adjusted)],
+    ],
+  note: (table, made) =>
+    `items: paired bootstrap over items, ${table.resamples} draws, seed ${table.seed}, ${correctionText(table, made)}.`,
+};
+
+const mcnemar: TestColumns = {
+  header: ['only candidate : baseline', 'McNemar p', 'adjusted'],
+  cells: ({ items }) =>
+    items?.mcnemar && [
+      `${items.mcnemar.onlyCandidate} : ${items.mcnemar.onlyBaseline}`,
+      ...[formatP(items.mcnemar.p), formatP(items.mcnemar.adjusted)],
+    ],
+  note: (table, made) =>
+    `McNemar's exact test over items, ${correctionText(table, made)}; pairs of runs are combined by Rüger's rule.`,
+};
+
 /** One row for each comparison, with every test that could be made. */
 export function comparisonGrid(table: Table): Grid {
-  const { comparisons, resamples, seed } = table;
-  const items = comparisons.some((each) => each.items !== undefined);
-  const mcnemar = comparisons.some((each) => each.items?.mcnemar !== undefined);
-  const count = (has: (each: Comparison) => unknown) =>
-    comparisons.filter((each) => has(each) !== undefined).length;
+  const { comparisons } = table;
+  const tests = [overSeeds, bootstrap, mcnemar].map((test) => ({
+    ...test,
+    made: comparisons.filter((each) => test.cells(each) !== undefined).length,
+  }));
+  const shown = tests.filter(({ made }) => made > 0);
+  const rows = comparisons.map((each) => [
+    `${each.columnName}: ${each.candidate} − ${each.baseline}`,
+    signed(each.difference),
+    ...shown.flatMap(({ cells, header }) => cells(each) ?? header.map(() => '–')),
+  ]);
   return {
     title: 'Comparisons',
     headings: [],
     header: [
       'column, candidate − baseline',
-      ...['difference', 't', 'df', 'p', 'adjusted'],
-      ...(items ? ['items', '95 % over items', 'p', 'adjusted'] : []),
-      ...(mcnemar ? ['only candidate : baseline', 'McNemar p', 'adjusted'] : []),
+      'difference',
+      ...shown.flatMap(({ header }) => header),
     ],
-    rows: comparisons.map((each) => comparisonRow(each, items, mcnemar)),
-    notes: [
-      'difference: points of per cent.',
-      `t, df, p, adjusted: over seeds, ${correctionText(
-        table,
-        count((each) => each.seeds),
-      )}.`,
-      ...(items
-        ? [
-            `items: paired bootstrap over items, ${resamples} draws, seed ${seed}, ${correctionText(
-              table,
-              count((each) => each.items),
-            )}.`,
-          ]
-        : []),
-      ...(mcnemar
-        ? [
-            `McNemar's exact test over items, ${correctionText(
-              table,
-              count((each) => each.items?.mcnemar),
-            )}; pairs of runs are combined by Rüger's rule.`,
-          ]
-        : []),
-    ],
+    rows: rows.map((row) => row.map((text) => ({ text }))),
+    notes: ['difference: points of per cent.', ...shown.map(({ note, made }) => note(table, made))],
   };
-}
-
-function comparisonRow(each: Comparison, items: boolean, mcnemar: boolean): GridCell[] {
-  const { columnName, candidate, baseline, difference, seeds } = each;
-  const ofItems = each.items;
-  const ofMcNemar = ofItems?.mcnemar;
-  const texts = [
-    `${columnName}: ${candidate} − ${baseline}`,
-    signed(difference),
-    ...(seeds === undefined
-      ? ['–', '–', '–', '–']
-      : [seeds.t.toFixed(2), seeds.degrees.toFixed(1), formatP(seeds.p), formatP(seeds.adjusted)]),
-    ...(items
-      ? ofItems === undefined
-        ? ['–', '–', '–', '–']
-        : [
-            String(ofItems.count),
-            `${signed(ofItems.bootstrap.low)} … ${signed(ofItems.bootstrap.high)}`,
-            formatP(ofItems.bootstrap.p),
-            formatP(ofItems.bootstrap.adjusted),
-          ]
-      : []),
-    ...(mcnemar
-      ? ofMcNemar === undefined
-        ? ['–', '–', '–']
-        : [
-            `${ofMcNemar.onlyCandidate} : ${ofMcNemar.onlyBaseline}`,
-            formatP(ofMcNemar.p),
-            formatP(ofMcNemar.adjusted),
-          ]
-      : []),
-  ];
-  return texts.map((text) => ({ text }));
 }
 
 /** A score between 0 and 1 in per cent, with one decimal as the paper has it. */
