@@ -15,6 +15,7 @@ const onEveryDevice = [
   'test/ops/moment-rounding.test.ts',
   'test/ops/operations.test.ts',
   'test/ops/properties.test.ts',
+  'test/train/memory-peak.test.ts',
 ];
 /** What `npm test` leaves to `npm run test:full`: it packs an archive of 50 MB and unpacks it. */
 const onlyInFull = process.env.LEIA_TEST_FULL === '1' ? [] : ['test/package/bundle.test.ts'];

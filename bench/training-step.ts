@@ -142,7 +142,7 @@ try {
   using optimizer = new AdamW(model.trainableParameters(), settings);
   using step = new TrainingStep(model, optimizer, settings);
   await device.synchronize();
-  console.log(`planned ${formatBytes(plan.total)}, held ${formatBytes(device.liveBytes)}`);
+  console.log(`planned ${formatBytes(plan.tensors)}, held ${formatBytes(device.liveBytes)}`);
   const random = randomSource(1);
   const batch: Sequence[] = Array.from({ length: micro * microBatches }, () => {
     const ids = Int32Array.from({ length: sequence }, () =>

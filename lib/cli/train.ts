@@ -2,12 +2,14 @@
 // the strategy says.
 import type { Command } from 'commander';
 import { z } from 'zod';
+import { LeiaError } from '../system/error.ts';
 import type { StepMetrics } from '../train/metrics.ts';
 import { trainSettings } from '../train/settings.ts';
 import { type TrainStart, train } from '../train/train.ts';
 import { interruptible } from './interrupt.ts';
 import { describeRounding } from './model-options.ts';
 import { addSettings, readSettings } from './options.ts';
+import { cards, parseDeviceMemory, planLines } from './plan.ts';
 import { formatBytes, formatDuration, Progress, warn } from './progress.ts';
 
 const schema = z.strictObject({
@@ -15,13 +17,30 @@ const schema = z.strictObject({
   data: z.string().describe('dataset that leia prepare made with that tokenizer'),
   output: z.string().describe('where checkpoint, metrics.jsonl and resumable states go'),
   ...trainSettings.shape,
+  plan: z
+    .boolean()
+    .default(false)
+    .describe(
+      'print what the run would hold in memory with each choice that is open, and do nothing else; of --model only config.json is read, --data and --output are not needed',
+    ),
+  deviceMemory: z
+    .string()
+    .optional()
+    .describe(
+      `with --plan: a GPU that is not here, by its memory, such as 40GB, or by name: ${Object.keys(cards).join(', ')}`,
+    ),
 });
 type Settings = z.output<typeof schema>;
+/** What --plan needs of it. */
+const planSchema = schema.partial({ data: true, output: true });
 
 const example = `
 Example, with the paper's settings:
   leia train --model Llama-2-7b-hf --data data/ja --output runs/ja-leia \\
     --strategy right --p-skip 0.5 --seed 1
+
+What fits one card of 80 GB, without having one:
+  leia train --plan --model Llama-2-7b-hf --device-memory a100-80gb
 
 After an interruption, run the same command again to resume.`;
 
@@ -34,11 +53,38 @@ export function registerTrain(program: Command): void {
     );
   addSettings(command, schema).addHelpText('after', example);
   command.action(async () => {
-    await run(readSettings(command, schema));
+    const settings = readSettings(command, planSchema);
+    if (settings.plan) return await plan(settings);
+    if (settings.deviceMemory !== undefined) {
+      throw new LeiaError(
+        'usage',
+        '--device-memory is what --plan counts for; a run takes --device',
+      );
+    }
+    return await run(readSettings(command, schema));
   });
 }
 
-async function run({ model, data, output, ...settings }: Settings): Promise<void> {
+async function plan({
+  model,
+  data: _,
+  output: __,
+  plan: ___,
+  deviceMemory,
+  ...settings
+}: z.output<typeof planSchema>): Promise<void> {
+  const device = deviceMemory === undefined ? undefined : parseDeviceMemory(deviceMemory);
+  for (const line of await planLines(model, settings, device)) console.log(line);
+}
+
+async function run({
+  model,
+  data,
+  output,
+  plan: _,
+  deviceMemory: __,
+  ...settings
+}: Settings): Promise<void> {
   const progress = new TrainProgress(settings);
   const { trained, rounding, skippedBatches } = await interruptible((signal) =>
     train({
@@ -83,14 +129,16 @@ export class TrainProgress {
   }
 
   readonly start = (start: TrainStart): void => {
-    const { stepsDone, parameters, memory, articles, saveDtype, microBatchSize } = start;
+    const { stepsDone, parameters, memory, articles, saveDtype } = start;
+    const { microBatchSize, recompute, moments } = start;
     this.#began = performance.now();
     this.#first = stepsDone;
     const parts = [
       `parameters ${formatBytes(memory.parameters)}`,
       `gradients ${formatBytes(memory.gradients)}`,
-      `optimiser ${formatBytes(memory.optimizer)}`,
-      `activations ${formatBytes(memory.activations)}`,
+      `optimiser ${formatBytes(memory.masterLowBits + memory.moments)}`,
+      `activations ${formatBytes(memory.activations + memory.logits)}`,
+      `other ${formatBytes(memory.total - memory.tensors)}`,
     ];
     this.#line.done(
       `${(parameters / 1e6).toFixed(1)} M parameters, ${articles} articles; needs ${formatBytes(memory.total)} of ${formatBytes(start.availableMemory)} memory: ${parts.join(', ')}`,
@@ -98,6 +146,8 @@ export class TrainProgress {
     this.#line.done(
       `each step computes ${this.#batchSize} sequences, ${microBatchSize} at once (--micro-batch-size)`,
     );
+    if (recompute !== 'none') this.#line.done(`backward computes again: ${recompute}`);
+    if (moments !== 'float32') this.#line.done(`AdamW's moments are kept in ${moments}`);
     if (saveDtype !== 'float32') {
       this.#line.done(
         `the model will be saved as ${saveDtype}; for another training step after this one, --save-dtype float32 keeps what that rounds away`,

@@ -18,9 +18,13 @@ const otherBytes = 16e6;
  */
 export async function checkDisk(
   folder: string,
-  { parameters, optimizer }: Pick<MemoryPlan, 'parameters' | 'optimizer'>,
+  {
+    parameters,
+    masterLowBits,
+    moments,
+  }: Pick<MemoryPlan, 'parameters' | 'masterLowBits' | 'moments'>,
 ): Promise<void> {
-  const state = parameters + optimizer;
+  const state = parameters + masterLowBits + moments;
   const present = Math.min(resumeStateBytes(folder), state);
   const needed = present > 0 ? 2 * state - present : 2 * state + otherBytes;
   const free = await freeBytes(folder);

@@ -26,7 +26,14 @@ export async function identifyRun(
   data: string,
   articles?: readonly number[],
 ): Promise<RunIdentity> {
-  const { device: _, saveMinutes: __, saveDtype: ___, recompute: ____, ...decisive } = settings;
+  const {
+    device: _,
+    saveMinutes: __,
+    saveDtype: ___,
+    recompute: ____,
+    auto: _____,
+    ...decisive
+  } = settings;
   return {
     ...decisive,
     model: await hashFile(join(base.folder, configFile)),

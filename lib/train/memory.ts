@@ -1,14 +1,14 @@
 // What a training run will take in memory, said before it begins: nobody should learn after an hour that it
-// does not fit.
+// does not fit. docs/memory.md explains the arithmetic.
 import { totalmem } from 'node:os';
 import { Device } from '../core/device.ts';
-import { bytesOf } from '../core/layout.ts';
+import { bytesOf, listTensors } from '../core/layout.ts';
 import { passLayout } from '../llama/activations.ts';
 import type { LlamaConfig } from '../llama/config.ts';
 import { parameterLayout } from '../llama/parameters.ts';
 import { ropeLayout } from '../llama/rope.ts';
-import { LeiaError } from '../system/error.ts';
 import { adamwLayout } from './adamw.ts';
+import { deviceBytes, scratchBytes, workspaceBytes } from './scratch.ts';
 import type { CompleteSettings, TrainSettings } from './settings.ts';
 import { clippingLayout } from './training-step.ts';
 
@@ -18,27 +18,49 @@ export interface MemoryPlan {
   readonly parameters: number;
   /** float32 gradients. */
   readonly gradients: number;
-  /** Both moments, and the low halves of bfloat16 parameters' float32 masters. */
-  readonly optimizer: number;
-  /** What one micro-batch needs: activations, their gradients, logits and loss. */
+  /** Lower halves of the float32 masters of bfloat16 parameters. */
+  readonly masterLowBits: number;
+  /** Both of AdamW's moments, and the two numbers of clipping. */
+  readonly moments: number;
+  /** Of one micro-batch: activations, their gradients, loss, rotary tables. */
   readonly activations: number;
+  /** Logits of some rows at a time. */
+  readonly logits: number;
+  /** All of the above: the tensors that the run allocates. */
+  readonly tensors: number;
+  /** What operations take beside tensors while they run, most of it attention's backward. */
+  readonly scratch: number;
+  /** cuBLASLt's workspace; none on a CPU. */
+  readonly workspace: number;
+  /** What a GPU's pages add to the tensors; none on a CPU. */
+  readonly rounding: number;
+  /** Left to CUDA: its context, loaded kernels, cuBLASLt. An assumption, not a count; none on a CPU or the emulator. */
+  readonly margin: number;
   readonly total: number;
 }
 
-type MemorySettings = Pick<CompleteSettings, 'dtype' | 'microBatchSize' | 'sequenceLength'> &
+/** Where a run is planned for. */
+export interface DeviceMemory {
+  /** As messages call it. */
+  readonly name: string;
+  readonly kind: 'cpu' | 'gpu';
+  /** What a run may take. */
+  readonly bytes: number;
+  readonly margin: number;
+}
+
+export type MemorySettings = Pick<CompleteSettings, 'dtype' | 'microBatchSize' | 'sequenceLength'> &
   Pick<TrainSettings, 'recompute' | 'moments'>;
 
 /** Every tensor that a run keeps on its device, by the parts of a {@link MemoryPlan}. */
 export function trainingLayout(config: LlamaConfig, settings: MemorySettings) {
   const { dtype, microBatchSize: batch, sequenceLength: sequence, recompute, moments } = settings;
   const parameters = parameterLayout(config, dtype);
+  const states = adamwLayout(Object.entries(parameters.byName), moments);
   return {
     parameters,
     gradients: parameterLayout(config, 'float32'),
-    optimizer: {
-      states: adamwLayout(Object.entries(parameters.byName), moments),
-      clipping: clippingLayout,
-    },
+    optimizer: { states, clipping: clippingLayout },
     activations: {
       rope: ropeLayout(config, sequence),
       pass: passLayout(config, { batch, sequence, dtype, recompute }, 'step'),
@@ -46,15 +68,47 @@ export function trainingLayout(config: LlamaConfig, settings: MemorySettings) {
   };
 }
 
-/** Counts the bytes of {@link trainingLayout}; no device is touched. */
-export function planMemory(config: LlamaConfig, settings: MemorySettings): MemoryPlan {
+const largeMargin = { context: 0.5e9, libraries: 1e9 };
+
+/** Counts the bytes of {@link trainingLayout} and of what operations take beside it; the device is not touched. */
+export function planMemory(
+  config: LlamaConfig,
+  settings: MemorySettings,
+  { kind, margin }: Pick<DeviceMemory, 'kind' | 'margin'> = { kind: 'cpu', margin: 0 },
+): MemoryPlan {
   const layout = trainingLayout(config, settings);
-  const parameters = bytesOf(layout.parameters);
-  const gradients = bytesOf(layout.gradients);
-  const optimizer = bytesOf(layout.optimizer);
-  const activations = bytesOf(layout.activations);
-  const total = parameters + gradients + optimizer + activations;
-  return { parameters, gradients, optimizer, activations, total };
+  const { dtype, microBatchSize: batch, sequenceLength: sequence } = settings;
+  const { states } = layout.optimizer;
+  const lowBits = Object.values(states).map(({ masterLowBits }) => masterLowBits);
+  const masterLowBits = bytesOf(lowBits);
+  const logits = bytesOf([layout.activations.pass.loss?.logitsChunk]);
+  const parts = {
+    parameters: bytesOf(layout.parameters),
+    gradients: bytesOf(layout.gradients),
+    masterLowBits,
+    moments: bytesOf(layout.optimizer) - masterLowBits,
+    activations: bytesOf(layout.activations) - logits,
+    logits,
+  };
+  const tensors = Object.values(parts).reduce((sum, bytes) => sum + bytes, 0);
+  const others = {
+    scratch: scratchBytes(config, { batch, sequence, dtype }, kind),
+    workspace: kind === 'gpu' ? workspaceBytes : 0,
+    rounding: kind === 'gpu' ? pageBytes(layout) - tensors : 0,
+    margin,
+  };
+  const total = Object.values(others).reduce((sum, bytes) => sum + bytes, tensors);
+  return { ...parts, tensors, ...others, total };
+}
+
+/** What a GPU gives for the layout: large tensors have pages of their own, small ones share some. */
+function pageBytes(layout: object): number {
+  const [large, small] = [[] as number[], [] as number[]];
+  for (const { bytes, sharesWith } of listTensors(layout)) {
+    if (sharesWith === undefined) (bytes < 2 ** 20 ? small : large).push(deviceBytes(bytes));
+  }
+  const sum = (sizes: number[]) => sizes.reduce((total, size) => total + size, 0);
+  return sum(large) + Math.ceil(sum(small) / 2 ** 21) * 2 ** 21;
 }
 
 /** Bytes that this process may have: the machine's, or what a container leaves it. */
@@ -63,26 +117,22 @@ export function hostMemory(): number {
 }
 
 /**
- * Bytes that a run on this device may take: what is free on a GPU now, or what this process may have in all.
+ * What a run on this device may take: what is free on a GPU now, with its context loaded, or what this process may
+ * have in all.
  *
  * @throws LeiaError `unavailable` if there is no such device.
  */
-export function availableMemory(device: string): number {
-  return device === 'cpu' ? hostMemory() : Device.open(device).properties.freeBytes;
+export function deviceMemory(device: string): DeviceMemory {
+  if (device === 'cpu')
+    return { name: 'this machine', kind: 'cpu', bytes: hostMemory(), margin: 0 };
+  const { freeBytes } = Device.open(device).properties;
+  const margin = device.startsWith('emulated') ? 0 : largeMargin.libraries;
+  return { name: device, kind: 'gpu', bytes: freeBytes, margin };
 }
 
-/** @throws LeiaError `usage` if the plan takes more than {@link availableMemory}. */
-export function checkMemory({ total, activations }: MemoryPlan, device: string): void {
-  const available = availableMemory(device);
-  if (total <= available) return;
-  const owner =
-    device === 'cpu'
-      ? `this machine has ${formatGigabytes(available)}`
-      : `${device} has ${formatGigabytes(available)} free`;
-  throw new LeiaError(
-    'usage',
-    `the run needs ${formatGigabytes(total)} of memory, ${owner}; ${formatGigabytes(activations)} are activations, which a smaller --micro-batch-size or --sequence-length lowers`,
-  );
+/** A GPU that is not here, by its whole memory. */
+export function absentGpu(name: string, bytes: number): DeviceMemory {
+  return { name, kind: 'gpu', bytes, margin: largeMargin.context + largeMargin.libraries };
 }
 
 export function formatGigabytes(bytes: number): string {

@@ -43,6 +43,12 @@ export const trainSettings = z.strictObject({
     .describe(
       "of AdamW's moments: bfloat16 is rounded at random and takes 4 bytes a parameter less; float32 unless given",
     ),
+  auto: z
+    .boolean()
+    .default(false)
+    .describe(
+      'choose micro-batch size, recompute and moments, where they are not given, as --plan marks them',
+    ),
   sequenceLength: z.int().min(2).default(2048).describe('tokens per sequence'),
   learningRate: z.number().positive().default(5e-6).describe('peak learning rate'),
   minLearningRate: z.number().min(0).default(0).describe('learning rate at the end of the cosine'),

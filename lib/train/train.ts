@@ -5,6 +5,7 @@ import { type AdaptedCheckpoint, adaptCheckpoint, viewOf } from '../leia/adapt.t
 import { type ArticleSource, SequenceSource, type SequenceState } from '../leia/batches.ts';
 import { Dataset } from '../leia/dataset.ts';
 import type { Sequence } from '../leia/packing.ts';
+import type { Recompute } from '../llama/activations.ts';
 import { countLabelTokens } from '../llama/batch.ts';
 import { Checkpoint, readConfig } from '../llama/checkpoint.ts';
 import type { LlamaConfig } from '../llama/config.ts';
@@ -16,12 +17,12 @@ import { resolveDtype, type StoredDtype } from '../llama/stored-values.ts';
 import { LeiaError } from '../system/error.ts';
 import { lockFolder } from '../system/lock.ts';
 import { Tokenizer } from '../tokenizer/tokenizer.ts';
-import { AdamW } from './adamw.ts';
+import { AdamW, type MomentDtype } from './adamw.ts';
+import { checkMemory, completeChoices } from './choices.ts';
 import { checkDisk } from './disk.ts';
 import { identifyRun } from './identity.ts';
-import { availableMemory, checkMemory, type MemoryPlan, planMemory } from './memory.ts';
+import { deviceMemory, type MemoryPlan, planMemory } from './memory.ts';
 import { countSkippedBatches, MetricsFile, type StepMetrics } from './metrics.ts';
-import { chooseMicroBatchSize } from './micro-batch.ts';
 import {
   findResumeState,
   loadResumeTensors,
@@ -60,6 +61,8 @@ export interface TrainStart {
   readonly parameters: number;
   /** Sequences computed at once: the given number, or that of the saved run, or as many as fit. */
   readonly microBatchSize: number;
+  readonly recompute: Recompute;
+  readonly moments: MomentDtype;
   readonly memory: MemoryPlan;
   /** Bytes that the device had free before the run allocated any. */
   readonly availableMemory: number;
@@ -104,11 +107,11 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
     await removeResumeStates(output);
     return { trained: false, skippedBatches: countSkippedBatches(output) };
   }
-  const plan = planMemory(adapted.config, settings);
-  checkMemory(plan, settings.device);
+  const available = deviceMemory(settings.device);
+  const plan = planMemory(adapted.config, settings, available);
+  checkMemory(adapted.config, settings, available);
   await checkDisk(output, plan);
   const { device, dtype, recompute, microBatchSize: batch, sequenceLength: sequence } = settings;
-  const available = availableMemory(device);
   using model = LlamaModel.allocate(adapted, { device, dtype, recompute });
   model.reserve({ batch, sequence });
   using optimizer = new AdamW(model.trainableParameters(), settings);
@@ -120,8 +123,10 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
     stepsDone: optimizer.stepCount,
     parameters: countParameters(model.config),
     microBatchSize: batch,
+    recompute,
+    moments: settings.moments,
     memory: plan,
-    availableMemory: available,
+    availableMemory: available.bytes,
     articles: options.articles?.length ?? dataset.articleCount,
     saveDtype,
   });
@@ -144,22 +149,21 @@ async function checkSavedDtype(output: string, wanted: StoredDtype): Promise<voi
 type CompleteOptions = TrainOptions & { readonly settings: CompleteSettings };
 
 /**
- * Chooses the micro-batch size if none is given. A resumed run keeps the size that it began with, because another
- * one would round differently.
+ * Chooses what is left open. A resumed run keeps the micro-batch size that it began with, because another one would
+ * round differently, and the moments that were chosen for it.
  */
 async function completeSettings(
   { output, settings }: TrainOptions,
   config: LlamaConfig,
 ): Promise<CompleteSettings> {
-  const recorded = settings.microBatchSize ?? (await recordedRun(output))?.microBatchSize;
-  const chosen = {
+  const recorded = await recordedRun(output);
+  const microBatchSize = settings.microBatchSize ?? recorded?.microBatchSize;
+  const moments = settings.moments ?? (settings.auto ? recorded?.moments : undefined);
+  return completeChoices(config, {
     ...settings,
-    recompute: settings.recompute ?? 'none',
-    moments: settings.moments ?? 'float32',
-  };
-  const microBatchSize =
-    typeof recorded === 'number' ? recorded : chooseMicroBatchSize(config, chosen);
-  return { ...chosen, microBatchSize };
+    ...(typeof microBatchSize === 'number' && { microBatchSize }),
+    ...(moments !== undefined && { moments: moments as MomentDtype }),
+  });
 }
 
 /** A run's moving parts between its first step and its last. */

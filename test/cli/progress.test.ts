@@ -157,7 +157,22 @@ describe('a run', () => {
   const start = {
     parameters: 15_204_000,
     microBatchSize: 4,
-    memory: { parameters: 3e7, gradients: 6e7, optimizer: 1.5e8, activations: 7e8, total: 9.4e8 },
+    recompute: 'none',
+    moments: 'float32',
+    memory: {
+      parameters: 3e7,
+      gradients: 6e7,
+      masterLowBits: 3e7,
+      moments: 1.2e8,
+      activations: 6.5e8,
+      logits: 5e7,
+      tensors: 9.4e8,
+      scratch: 2e7,
+      workspace: 0,
+      rounding: 0,
+      margin: 0,
+      total: 9.6e8,
+    },
     availableMemory: 8e9,
     articles: 12,
     saveDtype: 'float32',
@@ -171,7 +186,7 @@ describe('a run', () => {
   test('says what it needs, then step, loss, rate and time left', () => {
     progress.start({ ...start, stepsDone: 0 });
     expect(lines()).toEqual([
-      '15.2 M parameters, 12 articles; needs 940 MB of 8.0 GB memory: parameters 30.0 MB, gradients 60.0 MB, optimiser 150 MB, activations 700 MB',
+      '15.2 M parameters, 12 articles; needs 960 MB of 8.0 GB memory: parameters 30.0 MB, gradients 60.0 MB, optimiser 150 MB, activations 700 MB, other 20.0 MB',
       'each step computes 8 sequences, 4 at once (--micro-batch-size)',
     ]);
     written = [];
@@ -192,8 +207,16 @@ describe('a run', () => {
   });
 
   test('that goes on counts its time from there', () => {
-    progress.start({ ...start, saveDtype: 'bfloat16', stepsDone: 6 });
+    progress.start({
+      ...start,
+      recompute: 'norms',
+      moments: 'bfloat16',
+      saveDtype: 'bfloat16',
+      stepsDone: 6,
+    });
     expect(lines().slice(2)).toEqual([
+      'backward computes again: norms',
+      "AdamW's moments are kept in bfloat16",
       expect.stringMatching(/^the model will be saved as bfloat16; /),
       'resuming after step 6 of 10',
     ]);

@@ -21,7 +21,7 @@ beforeEach(() => {
   vi.mocked(rename).mockImplementation(real.rename);
 });
 
-const plan = { parameters: 2e9, optimizer: 10e9 };
+const plan = { parameters: 2e9, masterLowBits: 2e9, moments: 8e9 };
 
 async function expectRefused(folder: string, text: string): Promise<void> {
   await expectError(() => checkDisk(folder, plan), 'usage', text);
@@ -46,7 +46,7 @@ test('a state that is there counts, so that a run which could start can be resum
   await mkdir(state, { recursive: true });
   const handle = await open(join(state, 'state.safetensors'), 'w');
   // Takes no blocks, but has the size that counts.
-  await handle.truncate(plan.parameters + plan.optimizer);
+  await handle.truncate(plan.parameters + plan.masterLowBits + plan.moments);
   await handle.close();
   free = 12e9;
   await checkDisk(folder, plan);
@@ -82,7 +82,7 @@ test('a run takes what it asked for, and goes on with what is left of it', async
     ...options,
     signal: controller.signal,
     onStart: ({ memory }) => {
-      state = memory.parameters + memory.optimizer;
+      state = memory.parameters + memory.masterLowBits + memory.moments;
     },
     onStep: ({ step }) => {
       if (step === 3) controller.abort();

@@ -5,7 +5,8 @@ import { Tensor } from '../../lib/core/tensor.ts';
 import { parseLlamaConfig } from '../../lib/llama/config.ts';
 import { LlamaModel } from '../../lib/llama/llama-model.ts';
 import { AdamW } from '../../lib/train/adamw.ts';
-import { availableMemory, checkMemory, hostMemory, planMemory } from '../../lib/train/memory.ts';
+import { checkMemory } from '../../lib/train/choices.ts';
+import { absentGpu, deviceMemory, hostMemory, planMemory } from '../../lib/train/memory.ts';
 import { trainSettings } from '../../lib/train/settings.ts';
 import { train } from '../../lib/train/train.ts';
 import { TrainingStep } from '../../lib/train/training-step.ts';
@@ -52,11 +53,11 @@ test.each(['float32', 'bfloat16'] as const)(
       moments: 'float32',
     });
     expect(plan.parameters).toBe(parameters);
-    expect(plan.optimizer).toBe(optimizer.bytes + step.bytes);
-    expect(plan.gradients + plan.activations).toBe(model.bytes - parameters);
+    expect(plan.masterLowBits + plan.moments).toBe(optimizer.bytes + step.bytes);
+    expect(plan.gradients + plan.activations + plan.logits).toBe(model.bytes - parameters);
     // Queued work keeps alive what it uses, also what was disposed.
     await model.device.synchronize();
-    expect(plan.total).toBe(model.device.liveBytes - before);
+    expect(plan.tensors).toBe(model.device.liveBytes - before);
   },
 );
 
@@ -69,7 +70,7 @@ test('a whole run holds what the plan says, from its first step on', async () =>
   await train({
     ...options,
     onStart: ({ memory }) => {
-      planned = memory.total;
+      planned = memory.tensors;
     },
     onStep: async (_, { device }) => {
       await device.synchronize();
@@ -91,8 +92,8 @@ test.each([
   const empty = vi.spyOn(Tensor, 'empty');
   const plan = planMemory(llama2, { dtype: 'bfloat16', microBatchSize, sequenceLength: 2048 });
   // By hand: 16 bytes for each of 6,738,415,616 parameters; 1.08 GB a layer at micro-batch 4; logits and tables.
-  expect(plan.total).toBe(bytes);
-  expect(plan.total - plan.activations - 8).toBe(16 * 6_738_415_616);
+  expect(plan.tensors).toBe(bytes);
+  expect(plan.tensors - plan.activations - plan.logits - 8).toBe(16 * 6_738_415_616);
   expect(open).not.toHaveBeenCalled();
   expect(empty).not.toHaveBeenCalled();
   vi.restoreAllMocks();
@@ -111,20 +112,33 @@ describe('the memory of the host', () => {
   ])('%s', async (_, limit, expected) => {
     vi.spyOn(process, 'constrainedMemory').mockReturnValue(limit);
     expect(hostMemory()).toBe(expected);
-    expect(availableMemory('cpu')).toBe(expected);
-    const plan = planMemory(tiny, { dtype: 'float32', microBatchSize: 1, sequenceLength: 8 });
-    checkMemory({ ...plan, total: expected }, 'cpu');
-    const tooMuch = { ...plan, total: expected + 1 };
-    await expectError(() => checkMemory(tooMuch, 'cpu'), 'usage', 'of memory, this machine has');
+    expect(deviceMemory('cpu').bytes).toBe(expected);
+  });
+
+  test('a run may take all of it, and no byte more', async () => {
+    const complete = { microBatchSize: 1, recompute: 'none', moments: 'float32' } as const;
+    const settings = { ...trainSettings.parse({ sequenceLength: 8 }), ...complete };
+    const { total } = planMemory(tiny, settings);
+    const limit = vi.spyOn(process, 'constrainedMemory').mockReturnValue(total);
+    checkMemory(tiny, settings);
+    limit.mockReturnValue(total - 1);
+    await expectError(() => checkMemory(tiny, settings), 'usage', 'of memory, this machine has');
   });
 });
 
 test('a run that cannot fit is refused with what would help', async () => {
-  const settings = { dtype: 'bfloat16', microBatchSize: 256, sequenceLength: 2048 } as const;
+  const complete = { microBatchSize: 256, recompute: 'none', moments: 'float32' } as const;
+  const settings = { ...trainSettings.parse({}), ...complete };
   const plan = planMemory(llama2, settings);
   // 6.74 billion parameters at 16 bytes; activations of a micro-batch this large are far beyond any host.
-  expect((plan.parameters + plan.gradients + plan.optimizer) / 6.738e9).toBeCloseTo(16, 2);
-  expect(plan.activations).toBeGreaterThan(1e12);
-  await expectError(() => checkMemory(plan, 'cpu'), 'usage', 'a smaller --micro-batch-size');
-  checkMemory(planMemory(tiny, settings), 'cpu');
+  const { parameters, gradients, masterLowBits, moments, activations } = plan;
+  expect((parameters + gradients + masterLowBits + moments) / 6.738e9).toBeCloseTo(16, 2);
+  expect(activations).toBeGreaterThan(1e12);
+  const large = absentGpu('a GPU', 200e9);
+  await expectError(
+    () => checkMemory(llama2, settings, large),
+    'usage',
+    'the largest part are activations',
+  );
+  checkMemory(tiny, settings);
 });

@@ -1,8 +1,7 @@
 // Child process of micro-batch.test.ts: what a run would do with an emulated device of little memory.
 import { Device, LeiaError } from '../../../lib/index.ts';
 import { parseLlamaConfig } from '../../../lib/llama/config.ts';
-import { checkMemory, planMemory } from '../../../lib/train/memory.ts';
-import { chooseMicroBatchSize } from '../../../lib/train/micro-batch.ts';
+import { checkMemory, completeChoices } from '../../../lib/train/choices.ts';
 import { trainSettings } from '../../../lib/train/settings.ts';
 
 const config = parseLlamaConfig(
@@ -17,13 +16,13 @@ const config = parseLlamaConfig(
   'config.json',
 );
 const settings = trainSettings.parse(JSON.parse(process.env.SETTINGS ?? ''));
-const chosen = chooseMicroBatchSize(config, settings);
+const chosen = completeChoices(config, settings);
 const free = Device.open(settings.device).properties.freeBytes;
 let refused: string | undefined;
 try {
-  checkMemory(planMemory(config, { ...settings, microBatchSize: chosen }), settings.device);
+  checkMemory(config, chosen);
 } catch (error) {
   if (!(error instanceof LeiaError)) throw error;
   refused = `${error.code} ${error.message}`;
 }
-console.log(JSON.stringify({ chosen, free, refused }));
+console.log(JSON.stringify({ chosen: chosen.microBatchSize, free, refused }));

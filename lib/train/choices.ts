@@ -1,0 +1,172 @@
+// What a run may choose without changing what it computes, or nearly: how many sequences at once, what backward computes
+// again, and, if nothing else fits, smaller moments. Every choice is counted in memory and in work; the fastest that
+// fits is marked, and --auto takes it.
+import { recomputations } from '../llama/activations.ts';
+import type { LlamaConfig } from '../llama/config.ts';
+import { LeiaError } from '../system/error.ts';
+import { momentDtypes } from './adamw.ts';
+import {
+  type DeviceMemory,
+  deviceMemory,
+  formatGigabytes,
+  type MemoryPlan,
+  planMemory,
+} from './memory.ts';
+import type { CompleteSettings, TrainSettings } from './settings.ts';
+import { countWork } from './work.ts';
+
+type Choice = Pick<CompleteSettings, 'microBatchSize' | 'recompute' | 'moments'>;
+
+/** One choice, counted. */
+export interface PlanRow extends Choice {
+  readonly memory: MemoryPlan;
+  /** Of an optimiser step ({@link countWork}). */
+  readonly work: number;
+  readonly fits: boolean;
+}
+
+/**
+ * What a plan may take of the memory that is there when the choice is the program's. On the CPU half, since other
+ * programs use the same memory; on a GPU all, as the plan counts what is not tensors too.
+ */
+const largestShare = { gpu: 1, cpu: 1 / 2 };
+
+/**
+ * Tokens of a micro-batch on the CPU. So many rows keep its cores busy; with more, progress would be shown and an
+ * interruption be noticed less often, and nothing would be faster.
+ */
+const mostCpuTokens = 2048;
+
+/**
+ * The sensible choices, with each the largest micro-batch that fits: what backward computes again, least first, with
+ * each dtype of the moments. What the settings give is not chosen.
+ */
+export function planRows(
+  config: LlamaConfig,
+  settings: TrainSettings,
+  device: DeviceMemory,
+): PlanRow[] {
+  const dtypes = settings.moments ? [settings.moments] : momentDtypes;
+  const names = settings.recompute ? [settings.recompute] : recomputations;
+  return dtypes.flatMap((moments) =>
+    names.map((recompute) => largestRow(config, { ...settings, moments, recompute }, device)),
+  );
+}
+
+/**
+ * The row with the least work among those that fit. Moments in bfloat16 change the result a little, so they are taken
+ * only if nothing with float32 fits.
+ */
+export function fastest(rows: readonly PlanRow[]): PlanRow | undefined {
+  const byWork = rows.filter(({ fits }) => fits).sort((a, b) => a.work - b.work);
+  return byWork.find(({ moments }) => moments === 'float32') ?? byWork[0];
+}
+
+/** The row that takes the least memory. */
+export function smallest(rows: readonly PlanRow[]): PlanRow {
+  return rows.toSorted((a, b) => a.memory.total - b.memory.total)[0] as PlanRow;
+}
+
+/**
+ * Settings in which everything is chosen. With `auto` what is open is the fastest that fits, or the smallest if nothing
+ * does; without, nothing is computed again, moments are float32, and the micro-batch is the largest that fits.
+ *
+ * @throws LeiaError `unavailable` if there is no such device.
+ */
+export function completeChoices(
+  config: LlamaConfig,
+  settings: TrainSettings,
+  device: DeviceMemory = deviceMemory(settings.device),
+): CompleteSettings {
+  const open = settings.auto
+    ? settings
+    : {
+        ...settings,
+        recompute: settings.recompute ?? 'none',
+        moments: settings.moments ?? 'float32',
+      };
+  const rows = planRows(config, open, device);
+  const { microBatchSize, recompute, moments } = fastest(rows) ?? smallest(rows);
+  return { ...settings, microBatchSize, recompute, moments };
+}
+
+/**
+ * The largest power of two that divides the batch and fits, or 1. 1 too if the loss is the mean of the micro-batches'
+ * means, as the result then depends on their size.
+ */
+function largestRow(
+  config: LlamaConfig,
+  settings: TrainSettings & Omit<Choice, 'microBatchSize'>,
+  device: DeviceMemory,
+): PlanRow {
+  const { batchSize, sequenceLength, lossAverage, recompute, moments } = settings;
+  const { kind, bytes } = device;
+  const row = (microBatchSize: number): PlanRow => {
+    const chosen = { ...settings, microBatchSize, recompute, moments };
+    const memory = planMemory(config, chosen, device);
+    const fits = memory.total <= bytes * largestShare[kind];
+    return {
+      microBatchSize,
+      recompute,
+      moments,
+      memory,
+      fits,
+      work: countWork(config, chosen, kind),
+    };
+  };
+  if (settings.microBatchSize !== undefined) return row(settings.microBatchSize);
+  let best = row(1);
+  if (lossAverage === 'micro-batches') return best;
+  for (;;) {
+    const size = 2 * best.microBatchSize;
+    if (batchSize % size !== 0 || (kind === 'cpu' && size * sequenceLength > mostCpuTokens)) break;
+    const next = row(size);
+    if (!next.fits) break;
+    best = next;
+  }
+  return best;
+}
+
+/** What the parts of a plan are called. */
+export const partNames = {
+  parameters: 'parameters',
+  gradients: 'gradients',
+  masterLowBits: 'low halves of the masters',
+  moments: "AdamW's moments",
+  activations: 'activations',
+  logits: 'logits',
+  scratch: 'scratch of operations',
+  workspace: "cuBLASLt's workspace",
+  rounding: 'rounding to pages',
+  margin: 'left to CUDA (assumed)',
+} as const satisfies Partial<Record<keyof MemoryPlan, string>>;
+
+/** A choice as options of the command line. */
+export function optionsOf({ microBatchSize, recompute, moments }: Choice): string {
+  return `--recompute ${recompute} --moments ${moments} --micro-batch-size ${microBatchSize}`;
+}
+
+/**
+ * @throws LeiaError `usage` if the plan takes more than the device has, with its largest part and what would fit.
+ */
+export function checkMemory(
+  config: LlamaConfig,
+  settings: CompleteSettings,
+  device: DeviceMemory = deviceMemory(settings.device),
+): void {
+  const plan = planMemory(config, settings, device);
+  if (plan.total <= device.bytes) return;
+  const parts = Object.entries(partNames) as [keyof typeof partNames, string][];
+  const [part, name] = parts.toSorted(([a], [b]) => plan[b] - plan[a])[0]!;
+  const { microBatchSize: _, recompute: __, moments: ___, ...open } = settings;
+  const rows = planRows(config, open as TrainSettings, device);
+  const found = fastest(rows);
+  const least = smallest(rows);
+  const advice = found
+    ? `${optionsOf(found)} would need ${formatGigabytes(found.memory.total)}`
+    : `even ${optionsOf(least)} would need ${formatGigabytes(least.memory.total)}; a shorter --sequence-length or a smaller model would take less`;
+  throw new LeiaError(
+    'usage',
+    `the run needs ${formatGigabytes(plan.total)} of memory, ${device.name} has ${formatGigabytes(device.bytes)}; the largest part are ${name} with ${formatGigabytes(plan[part])}; ${advice}`,
+  );
+}

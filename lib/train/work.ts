@@ -1,0 +1,60 @@
+// How much a device has to do for an optimiser step, by counting: to tell which of several ways that give the same
+// result is the fastest, not how long it takes.
+import { bytesPerElement } from '../core/tensor.ts';
+import type { LlamaConfig } from '../llama/config.ts';
+import { countParameters, padVocabulary } from '../llama/parameters.ts';
+import type { CompleteSettings } from './settings.ts';
+
+/**
+ * Floating-point operations that a device does in the time of one byte from or to memory: on an H200, 570 TFLOP/s over a
+ * training step of a 7B model and 4,253 GB/s in a copy (bench/results). A CPU's cores do some ten.
+ */
+const operationsPerByte = { gpu: 134, cpu: 10 };
+
+type WorkSettings = Pick<
+  CompleteSettings,
+  'batchSize' | 'microBatchSize' | 'sequenceLength' | 'dtype' | 'recompute' | 'moments'
+>;
+
+/** Of an optimiser step: floating-point operations, and bytes of memory in the operations of their time. */
+export function countWork(
+  config: LlamaConfig,
+  settings: WorkSettings,
+  kind: 'cpu' | 'gpu',
+): number {
+  const { batchSize, microBatchSize, sequenceLength, dtype, recompute, moments } = settings;
+  const { hiddenSize, intermediateSize, numHiddenLayers: layers, vocabSize } = config;
+  const query = config.numAttentionHeads * config.headDim;
+  const keyValue = config.numKeyValueHeads * config.headDim;
+  const bytes = bytesPerElement(dtype);
+  const tokens = batchSize * sequenceLength;
+
+  // Of a token and layer. A number of a matrix is one multiplication and one addition.
+  const attentionProducts = hiddenSize * (query + 2 * keyValue) + query * hiddenSize;
+  const down = intermediateSize * hiddenSize;
+  const products = attentionProducts + 3 * down;
+  // Two products with the half of the keys that a token sees; five of them in backward.
+  const attention = 2 * query * sequenceLength;
+  const norms = bytes * (2 * 2 * hiddenSize + 3 * intermediateSize);
+  const others = bytes * (2 * query + 2 * keyValue + 3 * hiddenSize + intermediateSize);
+
+  const head = padVocabulary(vocabSize) * hiddenSize;
+  const operations = 6 * (layers * products + head) + layers * 3.5 * attention;
+  // What is computed again, in all layers but the last.
+  const again = {
+    none: [0, 0],
+    norms: [0, norms],
+    'layer-except-attention': [2 * (products - down), norms + others],
+    layer: [2 * (products - down) + attention, norms + others],
+  }[recompute] as [number, number];
+  const perToken = operations + (layers - 1) * again[0];
+  const bytesPerToken = 3 * layers * (norms + others) + (layers - 1) * again[1];
+
+  // Each micro-batch reads and writes all gradients once more. What else products read is hidden behind their work.
+  const parameters = countParameters(config);
+  const perMicroBatch = parameters * 2 * 4;
+  const state = moments === 'float32' ? 16 : 8;
+  const perStep = parameters * (4 + 8 + state);
+  const memory = tokens * bytesPerToken + (batchSize / microBatchSize) * perMicroBatch + perStep;
+  return tokens * perToken + operationsPerByte[kind] * memory;
+}
