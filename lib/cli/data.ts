@@ -1,10 +1,13 @@
 import { type Command, InvalidArgumentError } from 'commander';
+import { z } from 'zod';
 import { Dataset } from '../leia/dataset.ts';
-import type { Manifest } from '../leia/dataset-format.ts';
+import type { DatasetMeta, Manifest } from '../leia/dataset-format.ts';
 import type { Passage } from '../leia/dataset-records.ts';
 import { RandomStream } from '../leia/random.ts';
 import { LeiaError } from '../system/error.ts';
 import { contains, formatPassage } from './passage-text.ts';
+
+const dumpSchema = z.object({ file: z.string(), date: z.string().optional(), sha256: z.string() });
 
 interface ShowOptions {
   data: string;
@@ -117,7 +120,8 @@ export function formatStatistics(manifest: Manifest): string {
 }
 
 /** The same as rows of label and value. */
-export function statisticsOf({ articles, tokens, entities, report }: Manifest): [string, string][] {
+export function statisticsOf(manifest: Manifest): [string, string][] {
+  const { articles, tokens, entities, report, meta } = manifest;
   const number = (value: unknown) => (typeof value === 'number' ? value : 0);
   const anchors = number(report.anchors);
   const linked = number(report.linked);
@@ -134,6 +138,7 @@ export function statisticsOf({ articles, tokens, entities, report }: Manifest): 
     : [];
   const misaligned = Object.entries((report.misaligned ?? {}) as Record<string, number>);
   return [
+    ...dumpsOf(meta.source),
     ['articles', `${articles}, ${number(report.withoutLinks)} more without text or links left out`],
     ...redirects,
     [fromDump ? 'links' : 'spans', String(anchors)],
@@ -149,4 +154,13 @@ export function statisticsOf({ articles, tokens, entities, report }: Manifest): 
       `${tokens}, ${ratio(tokens, articles)} an article, ${ratio(tokens, entities)} an entity`,
     ],
   ];
+}
+
+/** The dumps that a dataset was made of. Old ones vanish from Wikimedia's servers: name, date and checksum remain. */
+function dumpsOf({ dump, dumps = dump ? [dump] : [] }: DatasetMeta['source']): [string, string][] {
+  const files = z.array(dumpSchema).safeParse(dumps);
+  return (files.data ?? []).map(({ file, date, sha256 }) => [
+    'dump',
+    [file, ...(date ? [`of ${date}`] : []), `sha256 ${sha256}`].join(', '),
+  ]);
 }

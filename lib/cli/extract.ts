@@ -1,20 +1,17 @@
 import type { Command } from 'commander';
 import { z } from 'zod';
 import { extractText } from '../corpus/dataset/extract-text.ts';
+import { dumpFiles } from '../corpus/dump/dump-files.ts';
 import { defaultReading } from '../corpus/wikitext/extract.ts';
 import { isStandardOutput, writeOutput } from '../system/output.ts';
 import { interruptible } from './interrupt.ts';
 import { addSettings, readSettings } from './options.ts';
 import { formatBytes, warn } from './progress.ts';
-import { readingSettings } from './reading-settings.ts';
+import { dumpSetting, readingSettings } from './reading-settings.ts';
 import { StageProgress } from './stage-progress.ts';
 
 const schema = z.strictObject({
-  dump: z
-    .string()
-    .describe(
-      'MediaWiki pages-articles XML: .bz2 (also multistream), .gz or plain; - is standard input',
-    ),
+  dump: dumpSetting,
   output: z
     .string()
     .describe(
@@ -36,7 +33,9 @@ Each line is an article that has text, {"title": …, "text": …, "anchors": [{
 points, the target is the title that the link names.
 
 Example:
-  leia extract --dump elwiki-latest-pages-articles.xml.bz2 --output el.jsonl`;
+  leia extract --dump elwiki-latest-pages-articles.xml.bz2 --output el.jsonl
+  leia extract --dump 'enwiki-*-pages-articles*.xml-p*.bz2' --output en.jsonl.gz
+  curl https://…/elwiki-latest-pages-articles.xml.bz2 | leia extract --dump - --output - | head`;
 
 export function registerExtract(program: Command): void {
   const command = program
@@ -51,7 +50,8 @@ export function registerExtract(program: Command): void {
   });
 }
 
-async function run({ output, workers, ...input }: z.output<typeof schema>): Promise<void> {
+async function run({ output, workers, ...settings }: z.output<typeof schema>): Promise<void> {
+  const input = { ...settings, dump: await dumpFiles(settings.dump) };
   const progress = new StageProgress({ text: 'articles' });
   let [articles, bytes] = [0, 0];
   await interruptible(async (signal) => {
@@ -69,7 +69,7 @@ async function run({ output, workers, ...input }: z.output<typeof schema>): Prom
         bytes += piece.lines.length;
       }
     };
-    const options = { inputs: [input.dump], onWarning: warn };
+    const options = { inputs: input.dump, onWarning: warn };
     await writeOutput(output, lines(), options).finally(() => progress.done());
   });
   const summary = `${articles} articles, ${formatBytes(bytes)}`;

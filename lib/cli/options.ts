@@ -151,5 +151,12 @@ function readConfigFile(path: string, schema: Schema): Record<string, unknown> {
       );
     }
   }
-  return { ...content };
+  const isMany = (key: string): boolean =>
+    fieldOf(schema.shape[key] as z.ZodType).type instanceof z.ZodArray;
+  return Object.fromEntries(
+    Object.entries(content).map(([key, value]) => [
+      key,
+      isMany(key) && typeof value === 'string' ? [value] : value,
+    ]),
+  );
 }

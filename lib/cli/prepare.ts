@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { prepareText } from '../corpus/dataset/annotated-text.ts';
 import type { PrepareStage } from '../corpus/dataset/make-dataset.ts';
 import { prepare, preparedReading } from '../corpus/dataset/prepare.ts';
+import { dumpFiles } from '../corpus/dump/dump-files.ts';
 import type { NameSource } from '../corpus/names/name-source.ts';
 import { readingOf } from '../corpus/wikitext/extract.ts';
 import { LeiaError } from '../system/error.ts';
@@ -11,14 +12,11 @@ import { formatStatistics } from './data.ts';
 import { interruptible } from './interrupt.ts';
 import { addSettings, readSettings } from './options.ts';
 import { warn } from './progress.ts';
-import { readingSettings } from './reading-settings.ts';
+import { dumpSetting, readingSettings } from './reading-settings.ts';
 import { StageProgress } from './stage-progress.ts';
 
 const schema = z.strictObject({
-  dump: z
-    .string()
-    .optional()
-    .describe('MediaWiki pages-articles XML: .bz2 (also multistream), .gz or plain'),
+  dump: dumpSetting.optional(),
   text: z
     .string()
     .optional()
@@ -85,6 +83,7 @@ export function registerPrepare(program: Command): void {
 async function run(settings: Settings): Promise<void> {
   const { language, output, shardSize, workers } = settings;
   const input = inputOf(settings);
+  if ('dump' in input) input.dump = await dumpFiles(input.dump);
   const tokenizer = await Tokenizer.load(settings.tokenizer);
   const progress = new StageProgress(prepareStages);
   const { manifest, made } = await interruptible((signal) => {
@@ -107,7 +106,7 @@ async function run(settings: Settings): Promise<void> {
 }
 
 /** A dump with one source of names, or text that has its names. */
-function inputOf(options: Settings): { dump: string; names: NameSource } | { text: string } {
+function inputOf(options: Settings): { dump: string[]; names: NameSource } | { text: string } {
   const { dump, text } = options;
   const kinds = ['langlinks', 'itemsPerSite', 'wikidata', 'titles'] as const;
   const given = kinds.filter((kind) => options[kind] !== undefined);

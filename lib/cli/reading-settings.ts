@@ -21,3 +21,11 @@ export function readingSettings(defaults: Reading) {
       .describe('superscripts and subscripts of digits: 10⁶, 10^6, or 106 as in the paper'),
   };
 }
+
+/** The dumps of a command. */
+export const dumpSetting = z
+  .array(z.string())
+  .min(1)
+  .describe(
+    'MediaWiki pages-articles XML: .bz2 (also multistream), .gz or plain. Several files, or a pattern with * and ?, are read one after the other, pieces of a dump by their numbers',
+  );

@@ -1,4 +1,4 @@
-import type { ByteProgress } from '../corpus/dataset/make-dataset.ts';
+import type { ByteProgress } from '../corpus/dataset/byte-progress.ts';
 import { formatBytes, formatDuration, Progress } from './progress.ts';
 
 /** A line of progress per stage: how many, how much of the file, rates, and the time left. */

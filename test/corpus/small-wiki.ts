@@ -32,8 +32,9 @@ function pageXml({ title, text, namespace = 0, redirect }: SmallPage, id: number
 `;
 }
 
-export function dumpXml(pages: readonly SmallPage[]): string {
-  return `${HEAD}${pages.map((page, i) => pageXml(page, i + 1)).join('')}</mediawiki>\n`;
+/** A dump of these pages, or a piece of one whose first page has another id than 1. */
+export function dumpXml(pages: readonly SmallPage[], firstId = 1): string {
+  return `${HEAD}${pages.map((page, i) => pageXml(page, firstId + i)).join('')}</mediawiki>\n`;
 }
 
 export const PAGES: readonly SmallPage[] = [
@@ -148,4 +149,17 @@ export async function writeDump(folder: string, pages = PAGES): Promise<string> 
   const path = join(folder, 'ptwiki-pages-articles.xml');
   await writeFile(path, dumpXml(pages));
   return path;
+}
+
+/** The same dump in pieces, each of so many pages. */
+export async function writePieces(folder: string, sizes: readonly number[], pages = PAGES) {
+  const paths: string[] = [];
+  let first = 0;
+  for (const [i, size] of sizes.entries()) {
+    const path = join(folder, `ptwiki-20261120-pages-articles${i + 1}.xml`);
+    await writeFile(path, dumpXml(pages.slice(first, first + size), first + 1));
+    first += size;
+    paths.push(path);
+  }
+  return paths;
 }

@@ -2,14 +2,9 @@
 // Wikipedia, as the paper's outlook proposes (Yamada & Ri 2024, section 6).
 import { availableParallelism } from 'node:os';
 import { example } from './annotated-line.ts';
+import type { ByteProgress } from './byte-progress.ts';
 import type { PrepareCounts } from './encode-articles.ts';
-import {
-  type ByteProgress,
-  type DatasetOptions,
-  describeFile,
-  makeDataset,
-  type Prepared,
-} from './make-dataset.ts';
+import { type DatasetOptions, describeFile, makeDataset, type Prepared } from './make-dataset.ts';
 import { lineBatches, textWorkers, workOnText } from './text-work.ts';
 import { shareTokenizer } from './threads.ts';
 
@@ -38,7 +33,7 @@ export async function prepareText(options: PrepareTextOptions): Promise<Prepared
   const pool = textWorkers(workers, text);
   try {
     return await makeDataset(options, source, [text], async () => ({
-      batches: (done) => {
+      batches: ({ position: done }) => {
         const job = { file: text, tokenizer: shareTokenizer(tokenizer) };
         return workOnText(lineBatches(text, done, onRead), job, pool, tokenizer);
       },

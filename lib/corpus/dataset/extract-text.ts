@@ -6,12 +6,15 @@ import { fileError } from '../../system/files.ts';
 import { openBatches } from '../dump/dump.ts';
 import { inputName, standardInput } from '../dump/input-bytes.ts';
 import { type ExtractOptions, readingOf } from '../wikitext/extract.ts';
+import { type ByteProgress, ReadingProgress } from './byte-progress.ts';
 import { dumpWorkers, noArticleIn, type TextBatch, workOn } from './dump-work.ts';
-import type { ByteProgress } from './make-dataset.ts';
 
 export interface ExtractTextOptions extends ExtractOptions {
-  /** MediaWiki `pages-articles` XML: .bz2, .gz or plain; `-` is standard input. */
-  dump: string;
+  /**
+   * MediaWiki `pages-articles` XML: .bz2, .gz or plain; `-` is standard input. Several are read one after the other, such
+   * as the pieces of one dump.
+   */
+  dump: string | readonly string[];
   /** Threads to read pages with; the text does not depend on it. Default: one a core. */
   workers?: number;
   signal?: AbortSignal;
@@ -22,9 +25,9 @@ export interface ExtractTextOptions extends ExtractOptions {
 }
 
 /**
- * The articles of a dump that have text, in their order, as lines of JSON in UTF-8: `title`, `text`, and `anchors` with `start` and
- * `end` in code points and the `target`, a title before redirects are followed. Each piece is valid until the next
- * one is asked for.
+ * The articles of a dump that have text, in their order, as lines of JSON in UTF-8: `title`, `text`, and `anchors` with
+ * `start` and `end` in code points and the `target`, a title before redirects are followed. Each piece is valid until the
+ * next one is asked for.
  *
  * @throws LeiaError `format` (damaged or wrong input), `mismatch` (no article in it), `io`, `interrupted`, `execution`
  *   (a thread failed).
@@ -32,28 +35,29 @@ export interface ExtractTextOptions extends ExtractOptions {
 export async function* extractText(
   options: ExtractTextOptions,
 ): AsyncGenerator<Pick<TextBatch, 'articles' | 'lines'>, void, undefined> {
-  const { dump, workers = availableParallelism(), signal } = options;
-  const progress: ByteProgress = { done: 0, total: await sizeOf(dump) };
-  const onRead = (done: number): void => {
-    progress.done = done;
-  };
+  const { workers = availableParallelism(), signal } = options;
+  const dumps = [options.dump].flat();
+  const progress = new ReadingProgress(await Promise.all(dumps.map(sizeOf)));
+  const reading = readingOf(options);
   const pool = dumpWorkers(workers);
+  let [pages, done] = [0, 0];
   try {
-    const { siteinfo, batches, reclaim } = await openBatches(dump, { onRead });
-    const reading = readingOf(options);
-    const job = { kind: 'text', file: inputName(dump), siteinfo, reading } as const;
-    let [pages, done] = [0, 0];
-    for await (const batch of workOn(batches(), job, pool, reclaim)) {
-      const { articles, lines, oddities } = batch;
-      for (const oddity of oddities) options.onWarning?.(oddity);
-      pages += batch.pages;
-      done += articles;
-      options.onProgress?.(done, progress);
-      if (signal?.aborted) throw new LeiaError('interrupted', 'interrupted');
-      yield { articles, lines };
-      reclaim([lines.buffer]);
+    for (const [i, dump] of dumps.entries()) {
+      const { siteinfo, batches, reclaim } = await openBatches(dump, { onRead: progress.of(i) });
+      const job = { kind: 'text', file: inputName(dump), siteinfo, reading } as const;
+      for await (const batch of workOn(batches(), job, pool, reclaim)) {
+        const { articles, lines, oddities } = batch;
+        for (const oddity of oddities) options.onWarning?.(oddity);
+        pages += batch.pages;
+        done += articles;
+        options.onProgress?.(done, progress);
+        if (signal?.aborted) throw new LeiaError('interrupted', 'interrupted');
+        yield { articles, lines };
+        reclaim([lines.buffer]);
+      }
     }
-    if (done === 0) throw new LeiaError('mismatch', noArticleIn(inputName(dump), pages));
+    const name = dumps.map(inputName).join(', ');
+    if (done === 0) throw new LeiaError('mismatch', noArticleIn(name, pages));
   } finally {
     await pool.close();
   }

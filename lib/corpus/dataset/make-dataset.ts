@@ -13,16 +13,10 @@ import { LeiaError } from '../../system/error.ts';
 import { fileError } from '../../system/files.ts';
 import type { Tokenizer } from '../../tokenizer/tokenizer.ts';
 import { standardInput } from '../dump/input-bytes.ts';
+import type { ByteProgress } from './byte-progress.ts';
 import { type ArticleBatch, addCounts, noCounts, type PrepareCounts } from './encode-articles.ts';
 
 export type PrepareStage = 'checksums' | 'titles' | 'names' | 'articles';
-
-/** How far a file is read. */
-export interface ByteProgress {
-  done: number;
-  /** 0 if that is not known, as of a pipe. */
-  total: number;
-}
 
 /** What all kinds of input have in common. */
 export interface DatasetOptions {
@@ -47,10 +41,18 @@ export interface Prepared {
   made: boolean;
 }
 
+/** A place in the input. */
+export interface Place {
+  /** Which of several files, counted from 0. */
+  file: number;
+  /** Where in it; only its reader knows what that means. */
+  position: number;
+}
+
 /** Articles to make a dataset of. */
 export interface Articles {
-  /** The batches from a `position` on (0, or what a batch named): always the same ones in the same order. */
-  batches(position: number): AsyncIterable<ArticleBatch>;
+  /** The batches from where a batch ended on, or from the beginning: always the same ones in the same order. */
+  batches(from: Place): AsyncIterable<ArticleBatch & Partial<Place>>;
   /** How many there are in all, if that is known before. */
   total?: number;
   /** Called with the number of bytes read so far. */
@@ -69,7 +71,11 @@ const countsSchema: z.ZodType<PrepareCounts> = z.strictObject({
   filtered: z.int(),
   misaligned: z.record(z.string(), z.int()),
 });
-const cursorSchema = z.strictObject({ position: z.int(), counts: countsSchema });
+const cursorSchema = z.strictObject({
+  file: z.int().default(0),
+  position: z.int(),
+  counts: countsSchema,
+});
 
 /**
  * Makes a dataset, or resumes one that was interrupted. A dataset that is already there and was made
@@ -102,11 +108,12 @@ export async function makeDataset(
   const report = () =>
     onProgress?.('articles', counts.articles, articles.total, articles.progress?.());
   report();
-  for await (const batch of articles.batches(cursor?.position ?? 0)) {
-    const { encoded, counts: more, oddities, position } = batch;
+  const { file: firstFile = 0, position: first = 0 } = cursor ?? {};
+  for await (const batch of articles.batches({ file: firstFile, position: first })) {
+    const { encoded, counts: more, oddities, position, file = 0 } = batch;
     for (const oddity of oddities) options.onWarning?.(oddity);
     addCounts(counts, more);
-    const reached = { position, counts: structuredClone(counts) };
+    const reached = { file, position, counts: structuredClone(counts) };
     if (encoded.ends.length > 0) await writer.appendEncoded(encoded, reached);
     report();
     checkInterrupted(signal);
@@ -130,11 +137,21 @@ async function finished(folder: string): Promise<Manifest | undefined> {
   }
 }
 
-/** A file's name, size and checksum. */
+// A type: the compiler does not take an interface for JSON.
+export type InputFile = {
+  /** Without its folder. */
+  file: string;
+  /** When a dump was made, as its name says it: `2026-11-20`. */
+  date?: string;
+  bytes: number;
+  sha256: string;
+};
+
+/** A file's name, date, size and checksum. */
 export async function describeFile(
   path: string,
   { signal, onProgress }: Pick<DatasetOptions, 'signal' | 'onProgress'>,
-): Promise<{ file: string; bytes: number; sha256: string }> {
+): Promise<InputFile> {
   if (path === standardInput) throw mustBeFile('standard input');
   try {
     const found = await stat(path);
@@ -148,10 +165,17 @@ export async function describeFile(
       onProgress?.('checksums', 0, undefined, { done, total: size });
       checkInterrupted(signal);
     }
-    return { file: basename(path), bytes: size, sha256: hash.digest('hex') };
+    const file = basename(path);
+    return { file, ...dateIn(file), bytes: size, sha256: hash.digest('hex') };
   } catch (error) {
     throw fileError('read', path, error);
   }
+}
+
+/** Wikimedia writes `jawiki-20261120-pages-articles.xml.bz2`, or `latest` in place of the date. */
+function dateIn(file: string): Pick<InputFile, 'date'> {
+  const [, year, month, day] = /-(20\d\d)(\d\d)(\d\d)-/.exec(file) ?? [];
+  return year === undefined ? {} : { date: `${year}-${month}-${day}` };
 }
 
 /** For what gives its bytes only once. */

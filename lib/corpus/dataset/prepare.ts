@@ -12,14 +12,15 @@ import { type NameSource, readings, readNamesInto } from '../names/name-source.t
 import { TitleIndexBuilder } from '../names/title-index.ts';
 import { wikipediaSite } from '../names/wikipedia-site.ts';
 import { defaultReading, type ExtractOptions, readingOf } from '../wikitext/extract.ts';
+import { type ByteProgress, ReadingProgress } from './byte-progress.ts';
 import { dumpWorkers, noArticleIn, workOn } from './dump-work.ts';
 import type { PrepareCounts } from './encode-articles.ts';
 import {
   type Articles,
-  type ByteProgress,
   checkInterrupted,
   type DatasetOptions,
   describeFile,
+  type InputFile,
   makeDataset,
   type Prepared,
 } from './make-dataset.ts';
@@ -30,8 +31,8 @@ export const preparedReading = { ...defaultReading, references: 'twice' } as con
 
 /** How pages are read is `preparedReading`, but for what is said. */
 export interface PrepareOptions extends DatasetOptions, ExtractOptions {
-  /** MediaWiki `pages-articles` XML: .bz2, .gz or plain. */
-  dump: string;
+  /** MediaWiki `pages-articles` XML: .bz2, .gz or plain. Several are pieces of one dump, or dumps of one wiki. */
+  dump: string | readonly string[];
   names: NameSource;
   /** Threads to read pages with; the result does not depend on it. Default: one a core. */
   workers?: number;
@@ -47,41 +48,55 @@ export interface PrepareOptions extends DatasetOptions, ExtractOptions {
  *   folder holds another dataset), `io`, `interrupted`, `execution` (a thread failed).
  */
 export async function prepare(options: PrepareOptions): Promise<Prepared> {
-  const { dump, names } = options;
+  const { names } = options;
+  const files = [options.dump].flat();
   options.onProgress?.('checksums', 0);
+  const dumps: InputFile[] = [];
+  for (const file of files) dumps.push(await describeFile(file, options));
   const source = {
-    dump: await describeFile(dump, options),
+    ...(dumps.length === 1 ? { dump: dumps[0]! } : { dumps }),
     ...readingOf(options, preparedReading),
     names: { kind: names.kind, ...(await describeFile(names.path, options)) },
   };
-  const bytes = { dump: source.dump.bytes, names: source.names.bytes };
   const pool = dumpWorkers(options.workers ?? availableParallelism());
+  const input: Input = {
+    dumps: files,
+    sizes: dumps.map(({ bytes }) => bytes),
+    namesBytes: source.names.bytes,
+    pool,
+  };
   try {
-    return await makeDataset(options, source, [dump, names.path], () =>
-      openArticles(options, bytes, pool),
+    return await makeDataset(options, source, [...files, names.path], () =>
+      openArticles(options, input),
     );
   } finally {
     await pool.close();
   }
 }
 
+/** What is read, and with which threads. */
+interface Input {
+  dumps: readonly string[];
+  /** In bytes, of each dump. */
+  sizes: readonly number[];
+  namesBytes: number;
+  pool: WorkerPool;
+}
+
 /** The first pass, and what the second will read. */
-async function openArticles(
-  options: PrepareOptions,
-  bytes: { dump: number; names: number },
-  pool: WorkerPool,
-): Promise<Articles> {
-  const { dump, language, names, tokenizer, signal, onProgress } = options;
+async function openArticles(options: PrepareOptions, input: Input): Promise<Articles> {
+  const { language, names, tokenizer, signal, onProgress } = options;
+  const { dumps, sizes, pool } = input;
   const reading = readingOf(options, preparedReading);
   const { batchBytes = batchBytesFor(options) } = options;
   const index = new TitleIndexBuilder();
-  const { siteinfo, pages, articles } = await readTitles(options, index, bytes.dump, pool);
+  const { siteinfo, pages, articles } = await readTitles(options, input, index);
   if (isOfAnother(siteinfo, language)) {
     options.onWarning?.(
-      `${dump} says that its language is '${siteinfo.language}', not '${language}'`,
+      `${nameOf(dumps)} says that its language is '${siteinfo.language}', not '${language}'`,
     );
   }
-  const table: ByteProgress = { done: 0, total: bytes.names * readings(names.kind) };
+  const table: ByteProgress = { done: 0, total: input.namesBytes * readings(names.kind) };
   let entries = 0;
   const nameProgress = (): void => {
     onProgress?.('names', entries, undefined, table);
@@ -98,26 +113,30 @@ async function openArticles(
   try {
     await readNamesInto(index, names, { language, siteinfo }, onName, onNameBytes);
   } catch (error) {
-    throw mismatchOf(error, options, siteinfo);
+    throw mismatchOf(error, options, nameOf(dumps), siteinfo);
   }
   nameProgress();
   const titles = index.share();
-  const file = basename(dump);
-  const progress: ByteProgress = { done: 0, total: bytes.dump };
-  const onRead = (done: number): void => {
-    progress.done = done;
-  };
+  const progress = new ReadingProgress(sizes);
   return {
-    async *batches(position) {
-      const { batches, reclaim } = await openBatches(dump, { batchBytes, onRead });
+    async *batches({ file: first, position }) {
       const shared = shareTokenizer(tokenizer);
-      const job = { kind: 'articles', file, siteinfo, reading, titles, tokenizer: shared } as const;
-      yield* workOn(batches(position), job, pool, reclaim, tokenizer);
+      for (const [file, dump] of dumps.entries()) {
+        if (file < first) continue;
+        const onRead = progress.of(file);
+        const { batches, reclaim } = await openBatches(dump, { batchBytes, onRead });
+        const of = { file: basename(dump), siteinfo, reading, titles, tokenizer: shared };
+        const job = { kind: 'articles', ...of } as const;
+        const from = file === first ? position : 0;
+        for await (const batch of workOn(batches(from), job, pool, reclaim, tokenizer)) {
+          yield { ...batch, file };
+        }
+      }
     },
     total: articles,
     progress: () => progress,
     report: { pages, redirects: index.redirects, names: index.names.size },
-    whyUseless: (counts) => whyUseless(counts, pages, options),
+    whyUseless: (counts) => whyUseless(counts, pages, nameOf(dumps), options),
   };
 }
 
@@ -129,7 +148,8 @@ function isOfAnother({ language: written }: Siteinfo, language: string): boolean
 /** Names that do not fit the language may fit the dump: then the language is wrong. */
 function mismatchOf(
   error: unknown,
-  { dump, language, names }: PrepareOptions,
+  { language, names }: PrepareOptions,
+  dump: string,
   siteinfo: Siteinfo,
 ): unknown {
   const isMismatch = error instanceof LeiaError && error.code === 'mismatch';
@@ -150,7 +170,8 @@ function batchBytesFor({ shardBytes = Number.POSITIVE_INFINITY }: PrepareOptions
 function whyUseless(
   { articles, withoutLinks, linked, anchors }: PrepareCounts,
   pages: number,
-  { dump, names }: PrepareOptions,
+  dump: string,
+  { names }: PrepareOptions,
 ): string | undefined {
   if (articles === 0) return noArticleIn(dump, pages);
   if (articles === withoutLinks) return `${dump}: no article with text and links in it`;
@@ -158,30 +179,52 @@ function whyUseless(
   return `none of the ${anchors} links of ${dump} has an English name in ${names.path}; is it of this language's edition?`;
 }
 
+/** Dumps in messages. */
+function nameOf(dumps: readonly string[]): string {
+  return dumps.length === 1 ? dumps[0]! : `${dumps[0]} and ${dumps.length - 1} more`;
+}
+
 /** The first pass reads redirects and titles, which have to be known before the first link is resolved. */
 async function readTitles(
   options: PrepareOptions,
+  { dumps, sizes, pool }: Input,
   index: TitleIndexBuilder,
-  bytes: number,
-  pool: WorkerPool,
 ): Promise<{ siteinfo: Siteinfo; pages: number; articles: number }> {
-  const { dump, names, signal, onProgress } = options;
+  const { names, signal, onProgress } = options;
   const { batchBytes = batchBytesFor(options) } = options;
-  const progress: ByteProgress = { done: 0, total: bytes };
-  const onRead = (done: number): void => {
-    progress.done = done;
-  };
-  const { siteinfo, batches, reclaim } = await openBatches(dump, { batchBytes, onRead });
+  const progress = new ReadingProgress(sizes);
   const byPage = names.kind === 'langlinks';
-  const job = { kind: 'titles', file: basename(dump), siteinfo, byPage } as const;
+  let first: Siteinfo | undefined;
   let [pages, articles] = [0, 0];
-  for await (const batch of workOn(batches(), job, pool, reclaim)) {
-    pages += batch.pages;
-    articles += batch.articles;
-    for (const [from, to] of batch.redirects) index.redirect(from, to);
-    for (const [id, title] of batch.byPage) index.page(id, title);
-    onProgress?.('titles', pages, undefined, progress);
-    checkInterrupted(signal);
+  for (const [i, dump] of dumps.entries()) {
+    const onRead = progress.of(i);
+    const { siteinfo, batches, reclaim, close } = await openBatches(dump, { batchBytes, onRead });
+    first ??= siteinfo;
+    if (wikiOf(siteinfo) !== wikiOf(first)) {
+      await close();
+      throw differentWikis(first, siteinfo, dumps[0]!, dump);
+    }
+    const job = { kind: 'titles', file: basename(dump), siteinfo, byPage } as const;
+    for await (const batch of workOn(batches(), job, pool, reclaim)) {
+      pages += batch.pages;
+      articles += batch.articles;
+      for (const [from, to] of batch.redirects) index.redirect(from, to);
+      for (const [id, title] of batch.byPage) index.page(id, title);
+      onProgress?.('titles', pages, undefined, progress);
+      checkInterrupted(signal);
+    }
   }
-  return { siteinfo, pages, articles };
+  return { siteinfo: first!, pages, articles };
+}
+
+function wikiOf({ dbName, language }: Siteinfo): string {
+  return dbName || language;
+}
+
+/** Links of one wiki do not lead to pages of another. */
+function differentWikis(a: Siteinfo, b: Siteinfo, dump: string, other: string): LeiaError {
+  return new LeiaError(
+    'mismatch',
+    `${dump} is of '${wikiOf(a)}' and ${other} of '${wikiOf(b)}'; make a dataset of each`,
+  );
 }

@@ -20,6 +20,8 @@ export interface DumpBatches {
    * `format` if the dump is cut off.
    */
   batches(from?: number): AsyncGenerator<PageBatch, void, undefined>;
+  /** Closes the file, for one who reads no piece. */
+  close(): Promise<void>;
   /** Takes the memory of a finished piece for later ones: new memory for each often starts the garbage collector. */
   reclaim(buffers: readonly ArrayBuffer[]): void;
 }
@@ -189,6 +191,9 @@ export async function readBatches(
 
   return {
     siteinfo: frame.endHead(),
+    close: async () => {
+      await pieces.return?.(undefined);
+    },
     reclaim: (buffers) => pending.reclaim(buffers),
     async *batches(from = 0) {
       try {

@@ -1,11 +1,12 @@
 // Text with links from a whole dump, on however many threads.
 import { join, resolve } from 'node:path';
 import { expect, test } from 'vitest';
+import type { ByteProgress } from '../../../lib/corpus/dataset/byte-progress.ts';
 import { type ExtractTextOptions, extractText } from '../../../lib/corpus/dataset/extract-text.ts';
 import { openDump } from '../../../lib/corpus/dump/dump.ts';
 import { ArticleExtractor } from '../../../lib/corpus/wikitext/extract.ts';
 import { temporaryFolder } from '../../llama/fixtures.ts';
-import { PAGES, writeDump } from '../small-wiki.ts';
+import { PAGES, writeDump, writePieces } from '../small-wiki.ts';
 
 const dump = resolve(
   import.meta.dirname,
@@ -59,6 +60,17 @@ test('progress, warnings, and an end that was asked for', async () => {
   expect(warnings).toEqual(["page 'Longa': 600 templates, tables or links are never closed"]);
   stop.abort();
   await expect(linesOf(options)).rejects.toMatchObject({ code: 'interrupted' });
+});
+
+test('pieces of a dump give what the whole gives', async () => {
+  const folder = await temporaryFolder();
+  const whole = await linesOf({ dump: await writeDump(folder) });
+  const heard: number[] = [];
+  const onProgress = (_: number, { done, total }: ByteProgress) => heard.push(done / total);
+  const pieces = await writePieces(folder, [1, 4, 4]);
+  expect(await linesOf({ dump: pieces, onProgress })).toEqual(whole);
+  expect(heard.at(-1)).toBe(1);
+  expect([...heard].sort()).toEqual(heard);
 });
 
 test('what cannot be read is one error', async () => {

@@ -1,22 +1,36 @@
 // From a dump to a dataset: what it holds for each kind of English names, and that an interruption at any
 // place changes nothing.
 import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { type PrepareOptions, prepare } from '../../../lib/corpus/dataset/prepare.ts';
 import { Dataset } from '../../../lib/leia/dataset.ts';
 import type { Passage } from '../../../lib/leia/dataset-records.ts';
 import { Tokenizer } from '../../../lib/tokenizer/tokenizer.ts';
 import { fixtures, temporaryFolder } from '../../llama/fixtures.ts';
-import { EXPECTED, KINDS, type Kind, PAGES, writeDump, writeNames } from '../small-wiki.ts';
+import {
+  dumpXml,
+  EXPECTED,
+  KINDS,
+  type Kind,
+  PAGES,
+  writeDump,
+  writeNames,
+  writePieces,
+} from '../small-wiki.ts';
 
 let tokenizer: Tokenizer;
 beforeAll(async () => {
   tokenizer = await Tokenizer.load(join(fixtures, 'tokenizer-tiny'));
 });
 
-async function makeOptions(kind: Kind = 'titles', pages = PAGES): Promise<PrepareOptions> {
+async function makeOptions(
+  kind: Kind = 'titles',
+  pages = PAGES,
+): Promise<PrepareOptions & { dump: string }> {
   const folder = await temporaryFolder();
   return {
     dump: await writeDump(folder, pages),
@@ -244,6 +258,70 @@ describe('an interruption', () => {
     await expect(prepare({ ...options, language: 'gl' })).rejects.toThrow(
       /already holds a finished dataset \(language: "pt" there, "gl" here\); remove it/,
     );
+  });
+});
+
+describe('a dump in pieces', () => {
+  const many = Array.from({ length: 120 }, (_, i) => ({
+    title: `Página ${i}`,
+    text: `${PAGES[0]!.text}\n${'palavra '.repeat(i)}[[Página ${119 - i}]]`,
+  }));
+
+  test('is the dump: links lead from one to another, and names count from the beginning', async () => {
+    const options = await makeOptions('langlinks');
+    await prepare(options);
+    const folder = await temporaryFolder();
+    const output = join(folder, 'data');
+    const pieces = await writePieces(folder, [2, 5, 2]);
+    const { manifest } = await prepare({ ...options, dump: pieces, output });
+    const names = ['articles-00000.bin', 'passages-00000.jsonl', 'index-00000.bin'];
+    const [whole, parted] = [await contents(options.output), await contents(output)];
+    for (const name of names) expect(parted[name]).toBe(whole[name]);
+    expect(manifest.meta.source.dumps).toEqual(
+      pieces.map((path) => ({
+        file: basename(path),
+        date: '2026-11-20',
+        bytes: expect.any(Number),
+        sha256: createHash('sha256').update(readFileSync(path)).digest('hex'),
+      })),
+    );
+  });
+
+  test('goes on after an interruption in any of them, with any number of threads', async () => {
+    const folder = await temporaryFolder();
+    const options = {
+      ...(await makeOptions()),
+      dump: await writePieces(folder, [50, 40, 30], many),
+      shardBytes: 60_000,
+      batchBytes: 8_000,
+    };
+    await prepare({ ...options, workers: 2 });
+    const expected = await contents(options.output);
+    expect(Object.keys(expected).length).toBeGreaterThan(9);
+    for (const workers of [1, 3]) {
+      const output = join(folder, `data-${workers}`);
+      for (const stop of [20, 70, 110]) {
+        const controller = new AbortController();
+        const onProgress = (stage: string, done: number) => {
+          if (stage === 'articles' && done >= stop) controller.abort();
+        };
+        await expect(
+          prepare({ ...options, workers, output, signal: controller.signal, onProgress }),
+        ).rejects.toMatchObject({ code: 'interrupted' });
+      }
+      await prepare({ ...options, workers, output });
+      expect(await contents(output)).toEqual(expected);
+    }
+  });
+
+  test('is of one wiki', async () => {
+    const options = await makeOptions();
+    const other = join(await temporaryFolder(), 'glwiki.xml');
+    await writeFile(other, dumpXml(PAGES).replaceAll('ptwiki', 'glwiki'));
+    await expect(prepare({ ...options, dump: [options.dump, other] })).rejects.toMatchObject({
+      code: 'mismatch',
+      message: `${options.dump} is of 'ptwiki' and ${other} of 'glwiki'; make a dataset of each`,
+    });
   });
 });
 
