@@ -16,6 +16,9 @@ import { readLanglinks } from '../../lib/corpus/names/langlinks.ts';
 import { readTitleTable } from '../../lib/corpus/names/title-table.ts';
 import { readWikidata } from '../../lib/corpus/names/wikidata.ts';
 import { ArticleExtractor } from '../../lib/corpus/wikitext/extract.ts';
+import { findTasks } from '../../lib/evaluate/tasks/definition.ts';
+import { itemsOf } from '../../lib/evaluate/tasks/items.ts';
+import { type RecordFormat, readRecords } from '../../lib/evaluate/tasks/readers.ts';
 import { LeiaError } from '../../lib/system/error.ts';
 import { type Dice, mutateBytes, mutateText } from './mutate.ts';
 
@@ -338,6 +341,36 @@ async function gzip(): Promise<FuzzedReader> {
   return compressed([one, Buffer.concat([one, one]), gzipSync('')], Uint8Array.of(0x1f, 0x8b, 8));
 }
 
+// --- question sets ---
+
+const sets = join(repository, 'test/fixtures/evaluation/sets');
+
+/** A built-in task's reader: questions with all that the task needs, or an error. */
+function questions(task: string, format: RecordFormat, path: string): FuzzedReader {
+  const file = new InputFile();
+  const definition = findTasks([task])[0]!;
+  const seeds = [readFileSync(join(sets, path))];
+  const tokens = bytesOf([
+    ...words(`{ } [ ] " \\ , : null -1 1e999 "label":2 "answerKey" <question␣id="x"> </question> <text> </text> <answer/>
+      &lt; &x; <![CDATA[ ]]> <!DOCTYPE␣a␣[<!ENTITY␣x␣"y">]> \\ud800 \ufeff PAR1`),
+    '\t',
+    '\n',
+    '\r\n',
+    '\0',
+  ]);
+  return {
+    make: (dice) => mutateBytes(dice, seeds, tokens),
+    check: (input) =>
+      file.read(input, async (path) => {
+        const records = await readRecords(path, { ...definition.data, format });
+        for (const { choices, answer, target } of itemsOf(definition, records)) {
+          const isChoice = choices.length >= 2 && answer >= 0 && answer < choices.length;
+          holds(definition.choice === undefined ? target !== '' : isChoice, 'half a question');
+        }
+      }),
+  };
+}
+
 export const readers: Readonly<Record<string, () => FuzzedReader | Promise<FuzzedReader>>> = {
   wikitext,
   sql,
@@ -347,4 +380,9 @@ export const readers: Readonly<Record<string, () => FuzzedReader | Promise<Fuzze
   xml,
   bzip2,
   gzip,
+  'questions-json': () => questions('jcommonsenseqa', 'json', 'jcommonsenseqa/valid-v1.1.json'),
+  'questions-xml': () => questions('niilc', 'xml', 'niilc/NIILC-ECQA2015_test.xml'),
+  'questions-tsv': () => questions('jaqket', 'tsv', 'jaqket/aio_02_dev.tsv'),
+  'questions-parquet': () =>
+    questions('xcodah_ja', 'parquet', 'X-CODAH-ja/validation-00000-of-00001.parquet'),
 };
