@@ -92,6 +92,26 @@ test('asks several models the same questions, each into a folder of its own', as
   expect(one.config.limit).toBe(2);
 });
 
+test('a second run has the results that are kept, and gives the same', async () => {
+  const [model, output] = [await modelFolder(), await temporaryFolder()];
+  const args = ['--model', model, '--tasks', 'xcsqa_en', '--data', sets, '--output', output];
+  const kept = async () =>
+    (await readFile(join(output, 'requests.jsonl'), 'utf8')).split('\n').length - 1;
+  expect((await run('eval', ...args, '--limit', '3')).code).toBe(0);
+  const after = await kept();
+  expect((await run('eval', ...args)).code).toBe(0);
+  const first = await resultsOf(output);
+  const all = await kept();
+  expect(all).toBeGreaterThan(after);
+  expect((await run('eval', ...args, '--samples')).code).toBe(0);
+  expect(await kept()).toBe(all);
+  expect((await resultsOf(output)).results).toEqual(first.results);
+  // Another protocol shares nothing with it, and samples of another evaluation do not stay.
+  expect((await run('eval', ...args, '--protocol', 'lm-eval')).code).toBe(0);
+  expect(await kept()).toBeGreaterThan(all);
+  expect(await readdir(output)).not.toContain('samples_xcsqa_en.jsonl');
+});
+
 test('--faithful is in the results and changes what is scored', async () => {
   const [model, output] = [await modelFolder(), await temporaryFolder()];
   const args = ['--model', model, '--tasks', 'jaqket', '--data', sets, '--output', output];
