@@ -111,10 +111,11 @@ function headingOf(prefix: string): string {
   );
 }
 
-/** "X-CSQA ja" for xcsqa_ja alone; a task's own name for any other. */
+/** "X-CSQA ja" for xcsqa_ja alone, "NIILC" for niilc; any other task's own name. */
 function labelOf(task: string): string {
   const known = multilingual.find(({ prefix }) => prefix === prefixOf(task));
-  return known === undefined ? task : `${known.heading} ${task.slice(known.prefix.length)}`;
+  if (known !== undefined) return `${known.heading} ${task.slice(known.prefix.length)}`;
+  return japanese.find(({ tasks }) => tasks[0] === task)?.label ?? task;
 }
 
 /** Adds the mean over the columns, whose label says over how many they are if some are missing. */

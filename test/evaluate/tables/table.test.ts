@@ -275,5 +275,6 @@ describe('layouts', () => {
       ['X-CSQA', 9],
       ['', 2],
     ]);
+    expect(auto[2]!.columns.map(({ label }) => label)).toEqual(['NIILC', 'my_task']);
   });
 });
