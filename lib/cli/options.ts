@@ -109,6 +109,11 @@ export function readSettings<S extends Schema>(command: Command, schema: S): z.o
     settings[name] = options[name];
     given.add(name);
   }
+  for (const [name, field] of Object.entries(schema.shape)) {
+    const { type } = fieldOf(field as z.ZodType);
+    const one = settings[name];
+    if (type instanceof z.ZodArray && typeof one === 'string') settings[name] = [one];
+  }
   const result = schema.safeParse(settings);
   if (result.success) return result.data;
   const issue = result.error.issues[0]!;

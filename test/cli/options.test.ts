@@ -105,6 +105,20 @@ test.each([
   expect(() => read(['--config', file('run.yaml', text)])).toThrow(message);
 });
 
+test('a list has several words on the command line, and one or several in a file', () => {
+  const listSchema = z.strictObject({ names: z.array(z.string()).min(1).describe('names') });
+  const read = (argv: string[]) => {
+    const command = addSettings(new Command().exitOverride(), listSchema);
+    command.parse(argv, { from: 'user' });
+    return readSettings(command, listSchema).names;
+  };
+  expect(read(['--names', 'a', 'b', '--names', 'c'])).toEqual(['a', 'b', 'c']);
+  expect(read(['--config', file('one.yaml', 'names: a')])).toEqual(['a']);
+  expect(read(['--config', file('two.yaml', 'names: [a, b]')])).toEqual(['a', 'b']);
+  expect(() => read(['--config', file('none.yaml', 'names: []')])).toThrow('names: Too small');
+  expect(() => read(['--config', file('number.yaml', 'names: 1')])).toThrow('expected array');
+});
+
 test('an option out of range names its flag', () => {
   expect(() => read(['--p-skip', '2'])).toThrow(
     '--p-skip: Too big: expected number to be <=1, got 2',

@@ -3,43 +3,10 @@ import { expect, test } from 'vitest';
 import type { PromptParts } from '../../../lib/evaluate/tasks/prompt.ts';
 import { encodeChoices, encodePrompt, protocols } from '../../../lib/evaluate/tasks/protocol.ts';
 import { Tokenizer } from '../../../lib/tokenizer/tokenizer.ts';
-import { fixtures, readJson } from '../../llama/fixtures.ts';
-
-interface Recorded {
-  max_length: number;
-  requests: {
-    kind: string;
-    context: string;
-    continuation: string;
-    context_ids: number[];
-    continuation_ids: number[];
-  }[];
-}
+import { fixtures } from '../../llama/fixtures.ts';
 
 const tokenizer = await Tokenizer.load(join(fixtures, 'tokenizer-tiny'));
 const textOnly = (question: string): PromptParts => ({ description: '', examples: [], question });
-
-test('lm-eval: gives the ids that lm-evaluation-harness feeds', async () => {
-  const path = join(fixtures, 'lm-eval-requests', 'requests.json');
-  const { requests, max_length } = (await readJson(path)) as unknown as Recorded;
-  expect(requests.length).toBeGreaterThanOrEqual(200);
-  for (const { context, continuation, context_ids, continuation_ids } of requests) {
-    const encoded = await encodeChoices(
-      ...([
-        protocols['lm-eval'],
-        tokenizer,
-        textOnly(context),
-        [continuation],
-        max_length,
-      ] as const),
-    );
-    // It cuts on the left when it feeds them.
-    const fed = [...context_ids, ...continuation_ids].slice(-(max_length + 1));
-    expect(encoded.requests).toEqual([
-      { context: fed.slice(0, -continuation_ids.length), continuation: continuation_ids },
-    ]);
-  }
-});
 
 const parts: PromptParts = {
   description: 'Choose.\n\n',
