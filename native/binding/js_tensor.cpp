@@ -2,18 +2,25 @@
 
 #include <algorithm>
 #include <cmath>
+#include <unordered_set>
 #include <vector>
 
 #include "binding/arguments.h"
 #include "binding/instance.h"
 #include "binding/js_device.h"
 #include "binding/synchronization.h"
+#include "core/tensor_text.h"
 
 namespace leia::binding {
 
 namespace {
 
-constexpr napi_type_tag kTensorTag = {0x6c65696174656e73, 0x6f722d68616e646c};
+// The handles of this thread's environment. An object may be wrapped by anyone, so a pointer that
+// Node gives for one is looked up here before it is used; that takes half the time of type tags.
+std::unordered_set<const void*>& handles() {
+  thread_local std::unordered_set<const void*> all;
+  return all;
+}
 
 DType parse_dtype(const std::string& name) {
   for (DType dtype : {DType::float32, DType::bfloat16, DType::int32}) {
@@ -36,8 +43,7 @@ Shape parse_shape(const Napi::Value& value) {
     elements *= size > 0 ? size : 1;  // so that no partial product is too large either
     shape.append(static_cast<int64_t>(size));
   }
-  require(elements <= 2305843009213693951.0, "shape: ", shape.to_string(),
-          " has too many elements");
+  require(elements <= 2305843009213693951.0, "shape: ", shape, " has too many elements");
   return shape;
 }
 
@@ -89,16 +95,17 @@ Napi::Function JsTensor::define(Napi::Env env) {
 }
 
 const JsTensor* JsTensor::from(const Napi::Value& value) {
-  if (!value.IsObject()) return nullptr;
-  bool same = false;
-  napi_check_object_type_tag(value.Env(), value, &kTensorTag, &same);
-  return same ? Unwrap(value.As<Napi::Object>()) : nullptr;
+  void* wrapped = nullptr;
+  if (napi_unwrap(value.Env(), value, &wrapped) != napi_ok) return nullptr;
+  return handles().contains(wrapped) ? static_cast<const JsTensor*>(wrapped) : nullptr;
 }
 
 // new NativeTensor(device, dtype, shape) allocates; without arguments it is filled in by view().
 JsTensor::JsTensor(const Napi::CallbackInfo& info) : ObjectWrap(info) {
-  napi_type_tag_object(info.Env(), info.This(), &kTensorTag);
-  if (info.Length() == 0) return;
+  if (info.Length() == 0) {
+    handles().insert(this);
+    return;
+  }
   guarded(info, [&]() -> Napi::Value {
     Arguments arguments(info, "Tensor");
     const JsDevice* device = JsDevice::from(arguments.value());
@@ -107,6 +114,7 @@ JsTensor::JsTensor(const Napi::CallbackInfo& info) : ObjectWrap(info) {
     tensor_.shape = parse_shape(arguments.value());
     tensor_.storage = device->device()->allocate(tensor_.bytes());
     account(info.Env(), static_cast<int64_t>(tensor_.bytes()));
+    handles().insert(this);
     return info.This();
   });
 }
@@ -117,6 +125,7 @@ void JsTensor::account(Napi::Env env, int64_t bytes) {
 }
 
 void JsTensor::Finalize(Napi::Env env) {
+  handles().erase(this);
   if (accounted_ != 0) account(env, -accounted_);
 }
 
@@ -142,8 +151,7 @@ Napi::Value JsTensor::view(const Napi::CallbackInfo& info) {
     view.shape = parse_shape(arguments.value());
     require(offset >= 0 && offset <= tensor_.elements() &&
                 view.elements() <= tensor_.elements() - offset,
-            "view: ", view.shape.to_string(), " at element ", offset, " does not fit into ",
-            tensor_.to_string());
+            "view: ", view.shape, " at element ", offset, " does not fit into ", tensor_);
     view.byte_offset += offset * static_cast<int64_t>(size_of(view.dtype));
     Napi::Object result = info.Env().GetInstanceData<Instance>()->tensor_class.New({});
     Unwrap(result)->tensor_ = std::move(view);
@@ -157,7 +165,7 @@ Napi::Value JsTensor::write(const Napi::CallbackInfo& info) {
     const Tensor& target = live("write");
     const Bytes bytes = typed_array(info[0], target.dtype);
     require(bytes.size == target.bytes(), "write: got ", bytes.size / size_of(target.dtype),
-            " values for a tensor of ", target.to_string());
+            " values for a tensor of ", target);
     target.storage->device()->write(target, {bytes.data, bytes.data + bytes.size});
     return info.Env().Undefined();
   });

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/device.h"
+#include "core/tensor_text.h"
 
 namespace leia {
 
@@ -25,8 +26,8 @@ std::string Tensor::to_string() const {
 
 void check_shape(const char* operation, const char* name, const Tensor& tensor,
                  const Shape& expected) {
-  require(tensor.shape == expected, operation, ": ", name, " has shape ", tensor.shape.to_string(),
-          ", expected ", expected.to_string());
+  require(tensor.shape == expected, operation, ": ", name, " has shape ", tensor.shape,
+          ", expected ", expected);
 }
 
 void check_dtype(const char* operation, const char* name, const Tensor& tensor, DType expected) {
@@ -40,8 +41,8 @@ void check_float(const char* operation, const char* name, const Tensor& tensor) 
 }
 
 void check_rank(const char* operation, const char* name, const Tensor& tensor, int rank) {
-  require(tensor.shape.rank() == rank, operation, ": ", name, " has shape ",
-          tensor.shape.to_string(), ", expected ", rank, " dimensions");
+  require(tensor.shape.rank() == rank, operation, ": ", name, " has shape ", tensor.shape,
+          ", expected ", rank, " dimensions");
 }
 
 void check_like(const char* operation, const char* name, const Tensor& tensor,

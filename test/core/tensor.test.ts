@@ -2,6 +2,7 @@
 import { inspect } from 'node:util';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { addon, type NativeTensor } from '../../lib/core/addon.ts';
 import { Device, type DType, LeiaError, ops, Tensor } from '../../lib/index.ts';
 import { runChild } from '../support/child.ts';
 
@@ -288,4 +289,12 @@ describe('memory', () => {
     expect(JSON.parse(output)).toEqual({ right: true, freed: true });
     expect(code).toBe(0);
   });
+});
+
+test('only a handle of a tensor is taken for one, not what else is native', () => {
+  const { fill } = addon().operations;
+  for (const other of [device.handle, {}, Object.create(Tensor.empty([1]).handle), 1, null]) {
+    const call = () => fill!(other as unknown as NativeTensor, 0);
+    expect(call).toThrow(/^fill: output is .*, expected a Tensor$/);
+  }
 });

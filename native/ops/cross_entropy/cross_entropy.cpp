@@ -1,5 +1,7 @@
 #include "ops/cross_entropy/cross_entropy.h"
 
+#include "core/tensor_text.h"
+
 namespace leia {
 
 namespace {
@@ -8,7 +10,7 @@ void check_logits(const char* operation, const Tensor& logits, const Tensor& lab
                   int64_t vocabulary) {
   check_float(operation, "logits", logits);
   check_rank(operation, "logits", logits, 2);
-  require(logits.shape[1] > 0, operation, ": logits has shape ", logits.shape.to_string(),
+  require(logits.shape[1] > 0, operation, ": logits has shape ", logits.shape,
           ", expected at least one logit a row");
   require(vocabulary >= 1 && vocabulary <= logits.shape[1], operation, ": vocabulary is ",
           vocabulary, ", expected 1 to ", logits.shape[1], ", the logits of a row");

@@ -1,5 +1,7 @@
 #include "ops/embedding/embedding.h"
 
+#include "core/tensor_text.h"
+
 namespace leia {
 
 namespace {
@@ -8,7 +10,7 @@ namespace {
 void check_tables(const char* operation, const Tensor& ids, const char* table_name,
                   const Tensor& table, const char* rows_name, const Tensor& rows) {
   check_dtype(operation, "ids", ids, DType::int32);
-  require(ids.shape.rank() < Shape::kMaxRank, operation, ": ids has shape ", ids.shape.to_string(),
+  require(ids.shape.rank() < Shape::kMaxRank, operation, ": ids has shape ", ids.shape,
           ", expected at most ", Shape::kMaxRank - 1, " dimensions");
   check_rank(operation, table_name, table, 2);
   Shape expected = ids.shape;

@@ -1,5 +1,7 @@
 #include "ops/rms_norm/rms_norm.h"
 
+#include "core/tensor_text.h"
+
 namespace leia {
 
 namespace {
@@ -7,8 +9,8 @@ namespace {
 void check_inputs(const char* name, const Tensor& input, const Tensor& weight,
                   const Tensor& inverse_rms) {
   check_float(name, "input", input);
-  require(input.shape.rank() >= 1 && input.shape[-1] > 0, name, ": input has shape ",
-          input.shape.to_string(), ", expected at least one element a row");
+  require(input.shape.rank() >= 1 && input.shape[-1] > 0, name, ": input has shape ", input.shape,
+          ", expected at least one element a row");
   check_shape(name, "weight", weight, {input.shape[-1]});
   check_dtype(name, "weight", weight, input.dtype);
   check_shape(name, "inverse_rms", inverse_rms, {input.rows()});

@@ -1,5 +1,7 @@
 #include "ops/sample_token/sample_token.h"
 
+#include "core/tensor_text.h"
+
 namespace leia {
 
 namespace {
@@ -31,7 +33,7 @@ std::string bad_logit(const Tensor& logits, int64_t element) {
 void validate(const SampleToken& op) {
   check_float(op.kName, "logits", op.logits);
   check_rank(op.kName, "logits", op.logits, 2);
-  require(op.logits.shape[1] > 0, op.kName, ": logits has shape ", op.logits.shape.to_string(),
+  require(op.logits.shape[1] > 0, op.kName, ": logits has shape ", op.logits.shape,
           ", expected at least one logit a row");
   check_shape(op.kName, "tokens", op.tokens, {op.logits.shape[0]});
   check_dtype(op.kName, "tokens", op.tokens, DType::int32);
