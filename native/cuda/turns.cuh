@@ -13,10 +13,21 @@ extern "C" __device__ void __assertfail(const char* message, const char* file, u
                                         const char* function, size_t char_size);
 #else
 #include <chrono>
+#include <ctime>
 #include <thread>
 #endif
 
 namespace leia {
+
+#if !defined(__CUDACC__)
+// What the calling thread has had of a processor. On a busy machine time also passes for threads
+// that do not run.
+inline std::chrono::nanoseconds processor_time() {
+  timespec used{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+  return std::chrono::seconds(used.tv_sec) + std::chrono::nanoseconds(used.tv_nsec);
+}
+#endif
 
 // The number of blocks that came before, of those that ask this counter. By one thread of a block.
 LEIA_DEVICE uint32_t take_ticket(Global<uint32_t> counter LEIA_WHERE) {
@@ -33,7 +44,8 @@ constexpr uint32_t kMinuteOfPolls = 1u << 26;
 
 // Waits until words[i] is `turn`. By one thread, before a barrier: the block's loads behind it see
 // what was stored before the turn was passed. A turn that does not come ends the kernel with a
-// message, on a GPU after most_polls looks, on the emulator after emulator::longest_turn.
+// message, on a GPU after most_polls looks, on the emulator after emulator::longest_turn of the
+// thread's own processor time.
 LEIA_DEVICE void await_turn(Global<uint32_t> words, int64_t i, uint32_t turn,
                             [[maybe_unused]] uint32_t most_polls LEIA_WHERE) {
 #if defined(__CUDACC__)
@@ -50,9 +62,9 @@ LEIA_DEVICE void await_turn(Global<uint32_t> words, int64_t i, uint32_t turn,
 #else
   const std::atomic_ref<uint32_t> word(*words.address(i, sizeof(uint32_t), where));
   // The blocks it waits for run on other threads of the host, or never will.
-  const auto end = std::chrono::steady_clock::now() + emulator::longest_turn;
+  const auto end = processor_time() + emulator::longest_turn;
   while (word.load(std::memory_order_acquire) != turn) {
-    if (std::chrono::steady_clock::now() > end) {
+    if (processor_time() > end) {
       throw emulator::Fault(where,
                             text("turn ", turn, " does not come: word ", i, " is ", word.load()));
     }

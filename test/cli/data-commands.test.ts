@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { appendFile, copyFile, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { beforeAll, describe, expect, test, vi } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { Tokenizer } from '../../lib/tokenizer/tokenizer.ts';
 import { dumpXml, EXPECTED, flagOf, KINDS, PAGES, writeNames } from '../corpus/small-wiki.ts';
 import { fixtures, temporaryFolder } from '../llama/fixtures.ts';
@@ -18,9 +18,6 @@ import {
 } from './small-datasets.ts';
 
 const demo = resolve(import.meta.dirname, '../../examples/demo');
-
-// Processes that flush files to the disk: seconds on an idle machine, much more on a busy one.
-vi.setConfig({ testTimeout: 300_000, hookTimeout: 300_000 });
 
 describe('leia prepare, leia data show', () => {
   let tokenizer: Tokenizer;

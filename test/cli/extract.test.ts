@@ -2,12 +2,10 @@
 import { readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
-import { expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import { dumpXml, PAGES, writeDump } from '../corpus/small-wiki.ts';
 import { temporaryFolder } from '../llama/fixtures.ts';
 import { leia } from './child.ts';
-
-vi.setConfig({ testTimeout: 120_000 });
 
 test('the articles of a dump, a line each', async () => {
   const folder = await temporaryFolder();

@@ -4,7 +4,7 @@ import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
-import { beforeAll, describe, expect, test, vi } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { shardFileName } from '../../lib/leia/dataset-format.ts';
 import { dumpXml, PAGES } from '../corpus/small-wiki.ts';
 import { plainEnvironment } from '../support/child.ts';
@@ -18,9 +18,6 @@ import {
   smallWiki,
   withOptions,
 } from './small-datasets.ts';
-
-// Processes that flush files to the disk: seconds on an idle machine, much more on a busy one.
-vi.setConfig({ testTimeout: 300_000, hookTimeout: 300_000 });
 
 describe('an interrupted run', () => {
   // One thread: they take longer to start than this little takes to do.

@@ -5,7 +5,7 @@ import { join, resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
 
 interface NativeStreams {
-  /** Whether later work was launched before the read was done; whether it was done by then; the values read. */
+  /** Whether the read was done before later work was launched, and the values read. Hangs if launching waits for it. */
   readBehindAKernel(elements: number): Float32Array;
   /** What pinned memory holds before and after the wait for a copy to it. */
   copyToPinned(value: number): Float32Array;
@@ -26,8 +26,8 @@ test('a copy to the host arrives when it is waited for, with what was there in i
 });
 
 test.each([1, 1000, 16384])('%d numbers are read while later work is launched', (count) => {
-  const [launched, read, ...values] = addon.readBehindAKernel(count);
-  expect({ launched, read }).toEqual({ launched: 1, read: 0 });
+  const [read, ...values] = addon.readBehindAKernel(count);
+  expect(read).toBe(0);
   expect(values).toEqual(Array.from({ length: count }, (_, i) => i + 1));
 });
 

@@ -8,8 +8,8 @@
 namespace leia::emulator_test {
 
 // Reads a tensor of 1, 2, 3, ... behind a kernel that does not end before later work, which
-// overwrites the tensor, has been launched. Gives whether that was launched (or the launching
-// thread waits for the read), whether the read was done by then, and the values read.
+// overwrites the tensor, has been launched. Gives whether the read was done by then, and the values
+// read. Never returns if the launching thread waits for the read.
 std::vector<float> read_behind_a_kernel(int64_t elements);
 
 // What pinned memory holds once the stream is past a copy of `value` to it, and after the wait.
