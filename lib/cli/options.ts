@@ -1,9 +1,11 @@
 // Options of a command from one zod schema: flags, help, a configuration file, checks. A setting
 // `pSkip` is `--p-skip` on the command line and `pSkip` in the file; the command line wins.
-import { readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { type Command, Option } from 'commander';
 import { parse as parseYaml } from 'yaml';
 import { z } from 'zod';
+import { packageRoot } from '../core/addon.ts';
 import { LeiaError } from '../system/error.ts';
 import { fileError } from '../system/files.ts';
 import { nearest } from '../system/nearest.ts';
@@ -87,7 +89,7 @@ export function parseNumber(flag: string, text: string): number {
 export function addSettings(command: Command, schema: Schema): Command {
   command.option(
     '--config <file>',
-    'JSON or YAML file with any of the options below, in camelCase. The command line wins: --NAME turns on and --no-NAME turns off what the file says',
+    'JSON or YAML file with any of the options below, in camelCase, or the name of one of the ready settings in configs/. The command line wins: --NAME turns on and --no-NAME turns off what the file says',
   );
   for (const [name, field] of Object.entries(schema.shape)) {
     for (const option of optionsFor(name, field as z.ZodType)) command.addOption(option);
@@ -101,7 +103,7 @@ export function addSettings(command: Command, schema: Schema): Command {
  */
 export function readSettings<S extends Schema>(command: Command, schema: S): z.output<S> {
   const options = command.opts<Record<string, unknown>>();
-  const file = typeof options.config === 'string' ? options.config : undefined;
+  const file = typeof options.config === 'string' ? configPath(options.config) : undefined;
   const settings: Record<string, unknown> = file === undefined ? {} : readConfigFile(file, schema);
   const given = new Set<string>();
   for (const name of Object.keys(schema.shape)) {
@@ -125,6 +127,28 @@ export function readSettings<S extends Schema>(command: Command, schema: S): z.o
   const where = given.has(name) || file === undefined ? `--${kebab(name)}` : `${file}: ${name}`;
   const came = name in settings ? `, got ${JSON.stringify(settings[name])}` : '';
   throw new LeiaError('usage', `${where}: ${issue.message}${came}`);
+}
+
+/** The folder of the ready settings. */
+const readySettings = join(packageRoot, 'configs');
+
+/** The names of the ready settings. */
+export function readySettingsNames(): string[] {
+  return readdirSync(readySettings)
+    .filter((name) => name.endsWith('.yaml'))
+    .map((name) => name.slice(0, -'.yaml'.length))
+    .sort();
+}
+
+/** A file as it was given; a bare name that is no file here is one of the ready settings. */
+function configPath(given: string): string {
+  if (existsSync(given) || !/^[\w-]+$/.test(given)) return given;
+  const names = readySettingsNames();
+  if (names.includes(given)) return join(readySettings, `${given}.yaml`);
+  throw new LeiaError(
+    'usage',
+    `--config: there is no file '${given}', and no ready setting of that name; did you mean '${nearest(given, names)}'? There are ${names.join(', ')}`,
+  );
 }
 
 function readConfigFile(path: string, schema: Schema): Record<string, unknown> {

@@ -191,7 +191,7 @@ describe('the package installed without a compiler', () => {
     const installed = join(project, 'node_modules/leia');
     const names = await readdir(installed);
     expect(names).toEqual(
-      expect.arrayContaining(['dist', 'native', 'prebuilds', 'CMakeLists.txt']),
+      expect.arrayContaining(['dist', 'configs', 'native', 'prebuilds', 'CMakeLists.txt']),
     );
     const demo = await readdir(join(installed, 'examples/demo'));
     expect(demo).toEqual(expect.arrayContaining(['ATTRIBUTION.md', 'titles.tsv', 'tokenizer']));
