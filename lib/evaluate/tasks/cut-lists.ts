@@ -1,5 +1,7 @@
 // Passages of a question are cut to so many tokens of the model's own tokenizer, as the Japanese harness does it: more
-// in a question than in a few-shot example.
+// in a question than in a few-shot example. The harness decodes the tokens that are left. Where they end within a
+// character that is spelled in bytes, that character and all such before it become U+FFFD; a faithful task has those
+// too, and any other ends before the character.
 import type { Encoding, Tokenizer } from '../../tokenizer/tokenizer.ts';
 import type { ListRule } from './definition.ts';
 import type { Item } from './items.ts';
@@ -8,13 +10,21 @@ import type { LoadedTask } from './load-task.ts';
 /** The task with its lists cut; the same task if it cuts none. */
 export async function cutLists(
   task: LoadedTask,
-  tokenizer: Pick<Tokenizer, 'encodeBatch'>,
+  tokenizer: Pick<Tokenizer, 'encodeBatch' | 'decode'>,
 ): Promise<LoadedTask> {
   const rules = Object.entries(task.definition.lists).filter(([, { tokens }]) => tokens);
   if (rules.length === 0) return task;
   const cut = async (items: readonly Item[], limit: (rule: ListRule) => number | undefined) => {
     let result = [...items];
-    for (const [name, rule] of rules) result = await cutField(result, name, limit(rule), tokenizer);
+    for (const [name, rule] of rules) {
+      const cutText = task.definition.faithful ? decodedStart : textStart;
+      const most = limit(rule);
+      if (most !== undefined) {
+        result = await cutField(result, name, tokenizer, (text, encoding) =>
+          encoding.ids.length <= most ? text : cutText(text, encoding, most, tokenizer),
+        );
+      }
+    }
     return result;
   };
   return {
@@ -27,29 +37,34 @@ export async function cutLists(
 async function cutField(
   items: readonly Item[],
   name: string,
-  limit: number | undefined,
   tokenizer: Pick<Tokenizer, 'encodeBatch'>,
+  cut: (text: string, encoding: Encoding) => string | Promise<string>,
 ): Promise<Item[]> {
-  if (limit === undefined) return [...items];
   const result: Item[] = [];
   for (const item of items) {
-    const value = item.fields[name];
-    if (value === undefined) {
-      result.push(item);
-      continue;
-    }
-    const texts = [value].flat();
+    const texts = [item.fields[name] ?? []].flat();
     const encodings = await tokenizer.encodeBatch(texts);
-    const cut = texts.map((text, i) => cutText(text, encodings[i]!, limit));
-    result.push({ ...item, fields: { ...item.fields, [name]: cut } });
+    const values = await Promise.all(texts.map((text, i) => cut(text, encodings[i]!)));
+    result.push(
+      texts.length === 0 ? item : { ...item, fields: { ...item.fields, [name]: values } },
+    );
   }
   return result;
 }
 
-/** The text of the first `limit` tokens. A character that they spell in part only is left out. */
-function cutText(text: string, { ids, starts, ends }: Encoding, limit: number): string {
-  if (ids.length <= limit) return text;
+/** The text of the first `limit` tokens, without a character that they spell in part only. */
+function textStart(text: string, { starts, ends }: Encoding, limit: number): string {
   // Offsets count code points.
   const end = Math.min(ends[limit - 1] as number, starts[limit] as number);
   return Array.from(text).slice(0, end).join('');
+}
+
+/** What the first `limit` tokens decode to. */
+async function decodedStart(
+  _: string,
+  { ids }: Encoding,
+  limit: number,
+  tokenizer: Pick<Tokenizer, 'decode'>,
+): Promise<string> {
+  return await tokenizer.decode(ids.slice(0, limit), { skipSpecialTokens: true });
 }

@@ -99,10 +99,13 @@ def jcommonsenseqa():
     return result
 
 
-def cut(text, limit):
-    offsets = tokenizer.encode(text, add_special_tokens=False).offsets
+def cut(text, limit, faithful):
+    encoding = tokenizer.encode(text, add_special_tokens=False)
+    offsets = encoding.offsets
     if len(offsets) <= limit:
         return text
+    if faithful:
+        return tokenizer.decode(encoding.ids[:limit])
     return text[:min(offsets[limit - 1][1], offsets[limit][0])]
 
 
@@ -112,7 +115,7 @@ def jaqket(faithful):
     rnd.shuffle(docs)
 
     def text(question, candidates, contexts, limit):
-        passages = "文章:" + "\n".join(cut(c, limit) for c in contexts) + "\n" if contexts else ""
+        passages = "文章:" + "\n".join(cut(c, limit, faithful) for c in contexts) + "\n" if contexts else ""
         return f"{passages}質問:{question}\n選択肢:" + ",".join(f"{i}.{c}" for i, c in enumerate(candidates)) + "\n回答:"
 
     def shot(doc):
