@@ -56,7 +56,7 @@ export function parseDeviceMemory(text: string): DeviceMemory {
 export async function planLines(
   model: string,
   settings: TrainSettings,
-  device: DeviceMemory = deviceMemory(settings.device),
+  device: DeviceMemory = presentDevice(settings.device),
 ): Promise<string[]> {
   checkTogether(settings);
   const folder = basename(model) === configFile ? dirname(model) : model;
@@ -75,6 +75,17 @@ export async function planLines(
       ? `→ is the fastest that fits, by counted work: --auto takes it, or ${optionsOf(marked)}`
       : `None fits into ${formatGigabytes(device.bytes)}; the parts are those of the smallest.`,
   ];
+}
+
+/** @throws LeiaError `unavailable` if there is no such device, with how to plan for one all the same. */
+function presentDevice(name: string): DeviceMemory {
+  try {
+    return deviceMemory(name);
+  } catch (error) {
+    if (!(error instanceof LeiaError) || error.code !== 'unavailable') throw error;
+    const hint = '--device-memory plans for a GPU that is not here';
+    throw new LeiaError('unavailable', `${error.message}; ${hint}`, { cause: error });
+  }
 }
 
 /** With LEIA's two tokens, as training adds them: without the tokenizer nobody knows whether there are rows to spare. */

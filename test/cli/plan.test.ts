@@ -138,6 +138,12 @@ describe('on the command line', () => {
     expect(batch.stderr).toContain('a batch of 6 sequences cannot be cut');
   });
 
+  test('says how to plan for a device that is not here', async () => {
+    const { code, stderr } = await plan('--device', 'cuda:77');
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^leia: .*; --device-memory plans for a GPU that is not here\n$/);
+  });
+
   test('still needs data and output without --plan', async () => {
     const { code, stderr } = await leia(['train', '--model', await folderOf()]);
     expect(code).toBe(2);
