@@ -109,6 +109,22 @@ test('a task of one’s own can be given as objects', async () => {
   model.dispose();
 });
 
+test('a question is no example of its own, though examples are cut to other lengths', async () => {
+  const { model, tokenizer } = await open();
+  const lists = { passages: { join: ' ', tokens: 4, exampleTokens: 2 } };
+  const fields = { ...ownTask.fields, passages: 'p.*' };
+  const prompt = '{passages} {question}';
+  const fewShot = { count: 2, from: 'questions' };
+  const [definition] = expand(parseTask({ ...ownTask, fields, lists, prompt, fewShot }), false);
+  const questions = ownQuestions.map((question) => ({ ...question, p: [`about ${question.q}`] }));
+  const task = makeTask(definition!, questions);
+  for (const question of await prepareQuestions(task, tokenizer, { maxLength: 1000 })) {
+    const indices = question.examples.map(({ index }) => index);
+    expect([...indices, question.item.index].sort()).toEqual([0, 1, 2]);
+  }
+  model.dispose();
+});
+
 test('a choice that is longer than the model is skipped, counted and named', async () => {
   const { model, tokenizer } = await open(24);
   const [definition] = expand(parseTask({ ...ownTask, fewShot: undefined }), false);

@@ -24,13 +24,12 @@ export interface AskOptions {
  * @throws LeiaError `usage` if there are too few examples, or for a limit that means nothing.
  */
 export function askedQuestions(task: LoadedTask, options: AskOptions = {}): AskedQuestion[] {
-  const { definition, items, examples } = task;
+  const { definition, items, examples, examplesAreQuestions: own } = task;
   const random = new PythonRandom(options.seed ?? definition.seed);
   const order = [...items];
   if (definition.order === 'shuffled') random.shuffle(order);
   const count = countExamples(definition, options.numFewShot);
   const asked = order.slice(0, countQuestions(items.length, options.limit));
-  const own = examples === items;
   if (count > examples.length - (own ? 1 : 0)) {
     throw new LeiaError(
       'usage',
@@ -38,10 +37,11 @@ export function askedQuestions(task: LoadedTask, options: AskOptions = {}): Aske
     );
   }
   // As the paper's code has it, examples are drawn from the shuffled questions.
-  const pool = own ? order : examples;
+  const pool = own ? order.map(({ index }) => examples[index] as Item) : examples;
   const draw = (item: Item): Item[] => {
     if (count === 0) return [];
-    const others = (list: readonly Item[]) => list.filter((one) => !own || one !== item);
+    const others = (list: readonly Item[]) =>
+      list.filter(({ index }) => !own || index !== item.index);
     if (definition.fewShot?.choose === 'first') return others(examples).slice(0, count);
     return others(random.sample(pool, own ? count + 1 : count)).slice(0, count);
   };

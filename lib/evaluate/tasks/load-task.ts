@@ -11,8 +11,10 @@ import { readRecords, type SourceRecord } from './readers.ts';
 export interface LoadedTask {
   readonly definition: TaskDefinition;
   readonly items: readonly Item[];
-  /** What few-shot examples are taken from; the questions themselves where the task says so. */
+  /** What few-shot examples are taken from. */
   readonly examples: readonly Item[];
+  /** Whether those are the questions themselves, one by one. */
+  readonly examplesAreQuestions: boolean;
   /** The files they were read from, if any. */
   readonly files: readonly string[];
 }
@@ -40,26 +42,32 @@ export async function loadTask(
   const count = countExamples(task, options.numFewShot);
   const questions = await questionsFile(task, options.data);
   const items = itemsOf(task, await readRecords(questions, task.data));
-  if (count === 0) return { definition: task, items, examples: [], files: [questions] };
+  const loaded = { definition: task, items, examplesAreQuestions: false };
+  if (count === 0) return { ...loaded, examples: [], files: [questions] };
   if (rule?.from === 'questions' && options.examples === undefined) {
-    return { definition: task, items, examples: items, files: [questions] };
+    return { ...loaded, examples: items, examplesAreQuestions: true, files: [questions] };
   }
   const path = options.examples ?? (await examplesFile(task, options.data));
   const examples = itemsOf(task, await readRecords(path, task.data));
-  return { definition: task, items, examples, files: [questions, path] };
+  return { ...loaded, examples, files: [questions, path] };
 }
 
-/** A task whose questions are objects in memory. */
+/** A task whose questions are objects in memory, and the examples too unless they are the questions. */
 export function makeTask(
   definition: TaskDefinition,
   questions: readonly Readonly<Record<string, unknown>>[],
-  examples: readonly Readonly<Record<string, unknown>>[] = questions,
+  examples?: readonly Readonly<Record<string, unknown>>[],
 ): LoadedTask {
   const records = (docs: typeof questions): SourceRecord[] =>
     docs.map((doc, i) => ({ doc, where: `${definition.task}: question ${i + 1}` }));
   const items = itemsOf(definition, records(questions));
-  const pool = examples === questions ? items : itemsOf(definition, records(examples));
-  return { definition, items, examples: pool, files: [] };
+  return {
+    definition,
+    items,
+    examples: examples === undefined ? items : itemsOf(definition, records(examples)),
+    examplesAreQuestions: examples === undefined,
+    files: [],
+  };
 }
 
 /** How many examples each question gets. Throws LeiaError `usage` if the task has no rule for them. */
