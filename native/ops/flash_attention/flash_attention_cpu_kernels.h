@@ -262,34 +262,54 @@ void forward_typed(const FlashAttentionForward& op, CpuContext& context) {
 // as they lie.
 constexpr int64_t kFewQueries = 8;
 
+// Scores of Count keys from `key` on, whose sums run side by side.
+template <int Count, class T>
+void few_products(const T* query, const Head<const T>& keys, int64_t key, float scale,
+                  float* scores) {
+  Floats sums[Count] = {};
+  for_vectors(keys.dims, [&](int64_t i, int64_t count) {
+    const Floats q = load_count(query + i, count);
+    for (int j = 0; j < Count; ++j) sums[j] += q * load_count(keys.row(key + j) + i, count);
+  });
+  for (int j = 0; j < Count; ++j) scores[j] = reduce_sum(sums[j]) * scale;
+}
+
 // scores[key] = scale * query . key for keys [first, last); returns their maximum.
 template <class T>
 float few_scores(const T* query, const Head<const T>& keys, int64_t first, int64_t last,
                  float scale, float* scores) {
-  float top = -__builtin_inff();
-  for (int64_t key = first; key < last; ++key) {
-    const T* row = keys.row(key);
-    Floats sum{};
-    for_vectors(keys.dims, [&](int64_t i, int64_t count) {
-      sum += load_count(query + i, count) * load_count(row + i, count);
-    });
-    const float score = reduce_sum(sum) * scale;
-    scores[key - first] = score;
-    top = score > top ? score : top;
+  int64_t key = first;
+  for (; key + 4 <= last; key += 4) {
+    few_products<4>(query, keys, key, scale, scores + key - first);
   }
-  return top;
+  for (; key < last; ++key) few_products<1>(query, keys, key, scale, scores + key - first);
+  Floats top = splat(-__builtin_inff());
+  for_vectors(last - first, [&](int64_t i, int64_t count) {
+    top = maximum(top, load_count(scores + i, count, -__builtin_inff()));
+  });
+  return reduce_max(top);
 }
 
 // output = factor * sum_key weights[key] * value[key] over keys [first, last).
 template <class T>
 void few_outputs(const float* weights, const Head<const T>& values, int64_t first, int64_t last,
                  float factor, T* output) {
-  for_vectors(values.dims, [&](int64_t i, int64_t count) {
+  constexpr int kSums = 4;  // run side by side
+  int64_t dim = 0;
+  for (; dim + kSums * kLanes <= values.dims; dim += kSums * kLanes) {
+    Floats sums[kSums] = {};
+    for (int64_t key = first; key < last; ++key) {
+      const T* row = values.row(key) + dim;
+      for (int j = 0; j < kSums; ++j) sums[j] += load(row + j * kLanes) * weights[key - first];
+    }
+    for (int j = 0; j < kSums; ++j) store(output + dim + j * kLanes, sums[j] * factor);
+  }
+  for_vectors(values.dims - dim, [&](int64_t i, int64_t count) {
     Floats sum{};
     for (int64_t key = first; key < last; ++key) {
-      sum += load_count(values.row(key) + i, count) * weights[key - first];
+      sum += load_count(values.row(key) + dim + i, count) * weights[key - first];
     }
-    store_count(output + i, sum * factor, count);
+    store_count(output + dim + i, sum * factor, count);
   });
 }
 

@@ -169,30 +169,76 @@ void multiply(const Matmul& op, const Operand<T>& a, const Operand<T>& b, CpuCon
   }
 }
 
-// A few rows times rows of b (generation): every weight is read once, nothing is packed.
+// What a few rows need: each weight is read once from memory, and nothing is packed.
+template <class T, class Out>
+struct FewRows {
+  const T *a, *b;
+  int64_t n, k;
+  Out* output;
+  bool accumulate;
+
+  void write(int64_t row, int64_t column, Floats sum) const {
+    float value = reduce_sum(sum);
+    Out* target = output + row * n + column;
+    if (accumulate) value += to_float(*target);
+    *target = from_float<Out>(value);
+  }
+
+  // A block of the result, whose sums stay in registers.
+  template <int Rows, int Columns>
+  void block(int64_t row, int64_t column) const {
+    Floats sums[Rows][Columns] = {};
+    for_vectors(k, [&](int64_t x, int64_t count) {
+      Floats right[Columns];
+      for (int j = 0; j < Columns; ++j) right[j] = load_count(b + (column + j) * k + x, count);
+      for (int i = 0; i < Rows; ++i) {
+        const Floats left = load_count(a + (row + i) * k + x, count);
+        for (int j = 0; j < Columns; ++j) sums[i][j] += left * right[j];
+      }
+    });
+    for (int i = 0; i < Rows; ++i) {
+      for (int j = 0; j < Columns; ++j) write(row + i, column + j, sums[i][j]);
+    }
+  }
+
+  // One number, in four sums that run side by side.
+  void single(int64_t row, int64_t column) const {
+    const T *left = a + row * k, *right = b + column * k;
+    Floats sums[4] = {};
+    int64_t x = 0;
+    for (; x + 4 * kLanes <= k; x += 4 * kLanes) {
+      for (int part = 0; part < 4; ++part) {
+        const int64_t at = x + part * kLanes;
+        sums[part] += load(left + at) * load(right + at);
+      }
+    }
+    for_vectors(k - x, [&](int64_t at, int64_t count) {
+      sums[0] += load_count(left + x + at, count) * load_count(right + x + at, count);
+    });
+    write(row, column, (sums[0] + sums[1]) + (sums[2] + sums[3]));
+  }
+};
+
+// With more rows packing b costs less than reading a again for each pair of columns, and than
+// widening bfloat16 each time.
+template <class T>
+constexpr int64_t kFewRows = std::is_same_v<T, float> ? 32 : 8;
+
+// A few rows times rows of b (generation).
 template <class T, class Out>
 void multiply_rows(const Matmul& op, CpuContext& context) {
-  const int64_t m = op.m(), n = op.n(), k = op.k();
-  const T *a = op.a.data<T>(), *b = op.b.data<T>();
-  Out* output = op.output.data<Out>();
+  const int64_t m = op.m(), n = op.n();
+  const FewRows<T, Out> few{op.a.data<T>(), op.b.data<T>(),        n,
+                            op.k(),         op.output.data<Out>(), op.accumulate};
   context.parallel_ranges(n, 64, [&](int64_t first, int64_t last) {
-    for (int64_t j = first; j < last; ++j) {
-      for (int64_t i = 0; i < m; ++i) {
-        Floats sums[4] = {};
-        int64_t x = 0;
-        for (; x + 4 * kLanes <= k; x += 4 * kLanes) {
-          for (int part = 0; part < 4; ++part) {
-            const int64_t at = x + part * kLanes;
-            sums[part] += load(a + i * k + at) * load(b + j * k + at);
-          }
-        }
-        for_vectors(k - x, [&](int64_t at, int64_t count) {
-          sums[0] += load_count(a + i * k + x + at, count) * load_count(b + j * k + x + at, count);
-        });
-        float value = reduce_sum((sums[0] + sums[1]) + (sums[2] + sums[3]));
-        Out* target = output + i * n + j;
-        if (op.accumulate) value += to_float(*target);
-        *target = from_float<Out>(value);
+    for (int64_t column = first; column < last; column += 2) {
+      int64_t row = 0;
+      if (column + 2 <= last) {
+        for (; row + 4 <= m; row += 4) few.template block<4, 2>(row, column);
+      }
+      for (; row < m; ++row) {
+        few.single(row, column);
+        if (column + 2 <= last) few.single(row, column + 1);
       }
     }
   });
@@ -200,7 +246,7 @@ void multiply_rows(const Matmul& op, CpuContext& context) {
 
 template <class T, class Out>
 void matmul_typed(const Matmul& op, CpuContext& context) {
-  if (op.m() <= 4 && op.transpose_b && (!op.transpose_a || op.m() == 1)) {
+  if (op.m() <= kFewRows<T> && op.transpose_b && (!op.transpose_a || op.m() == 1)) {
     multiply_rows<T, Out>(op, context);
     return;
   }
