@@ -60,12 +60,10 @@ async function load(name: string): Promise<LoadedTask> {
   return await loadTask(definition!, { data: sets, numFewShot });
 }
 
-/** How many questions of a set are asked: a first few, or in the full run of the tests all that are scored. */
-function limitOf({ definition }: LoadedTask, fixture: string): number | undefined {
-  const generates = definition.generate !== undefined;
-  if (!full) return generates ? 1 : 2;
-  // Without a cache, each new token costs a pass over all before it.
-  return generates ? 4 : fixture === 'tiny-llama' ? undefined : 20;
+/** How many questions of a set are asked. Without a cache, each generated token costs a pass over all before it. */
+function limitOf({ definition }: LoadedTask): number {
+  if (definition.generate !== undefined) return full ? 2 : 1;
+  return full ? 40 : 2;
 }
 
 describe.skipIf(!existsSync(sets))('predictions are those of one request at a time', () => {
@@ -76,7 +74,7 @@ describe.skipIf(!existsSync(sets))('predictions are those of one request at a ti
     for (const name of names) {
       const task = await load(name);
       const numFewShot = name.startsWith('xcsqa') ? 2 : undefined;
-      const options = { limit: limitOf(task, fixture), numFewShot, maxLength: 4096 };
+      const options = { limit: limitOf(task), numFewShot, maxLength: 4096 };
       const { samples } = await evaluateTasks({ ...options, model, tokenizer, tasks: [task] });
       const found = new Map(samples[name]!.map((sample) => [sample.doc_id, sample.prediction]));
       for (const question of await prepareQuestions(task, tokenizer, options)) {

@@ -1,6 +1,6 @@
-// Three protocols are in use for the same tasks and give different numbers for the same model. They differ in where
-// BOS stands, in what an empty context becomes, in whether context and continuation are encoded together, and in what
-// a too long input loses. Each is a row of choices here; a result says under which name it was made.
+// Programs differ in how they turn the same prompt into token ids, and give different numbers for the same model: in
+// where BOS stands, in what an empty context becomes, in whether context and continuation are encoded together, and in
+// what a too long input loses. A protocol is a row of these choices under a name, which the results repeat.
 import type { Tokenizer } from '../../tokenizer/tokenizer.ts';
 import { joinParts, type PromptParts } from './prompt.ts';
 
