@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { defineConfig } from 'vitest/config';
+import { LongestFirst } from './test/support/longest-first.ts';
 
 /** What is tested on every device: a run of its own for each, with CUDA kernels on the emulator or on a GPU. */
 const onEveryDevice = [
@@ -32,6 +33,7 @@ export default defineConfig({
     // No limit of time: a busy machine would reach it, and a test that hangs shows by its name in the output.
     testTimeout: 0,
     hookTimeout: 0,
+    sequence: { sequencer: LongestFirst },
     projects: [
       {
         extends: true,

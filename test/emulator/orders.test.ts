@@ -12,22 +12,25 @@ const emulated = {
 };
 
 async function bitsOfAllCases(environment: Record<string, string>): Promise<string[]> {
-  const child = await runChild('ops/all-cases.ts', { ...emulated, ...environment }, [], ['bits']);
+  const variables = { ...emulated, ...environment };
+  const child = await runChild('ops/all-cases.ts', variables, [], ['bits', 'ragged']);
   expect(child.errors).toBe('');
   expect(child.code).toBe(0);
   return child.output.trim().split('\n');
 }
 
-test('the bits of kernels for Hopper do not depend on it either', async () => {
-  const hopper = { LEIA_HOPPER: '1', LEIA_TEST_OPERATION: 'flash-attention' };
-  const first = await bitsOfAllCases({ ...hopper, LEIA_EMULATOR_ORDER: '1' });
-  expect(await bitsOfAllCases({ ...hopper, LEIA_EMULATOR_ORDER: '77' })).toEqual(first);
-});
+if (isFull) {
+  test('the bits of kernels for Hopper do not depend on it either', async () => {
+    const hopper = { LEIA_HOPPER: '1', LEIA_TEST_OPERATION: 'flash-attention' };
+    const first = await bitsOfAllCases({ ...hopper, LEIA_EMULATOR_ORDER: '1' });
+    expect(await bitsOfAllCases({ ...hopper, LEIA_EMULATOR_ORDER: '77' })).toEqual(first);
+  });
+}
 
 test('the bits do not depend on the order of threads', async () => {
   const first = await bitsOfAllCases({ LEIA_EMULATOR_ORDER: '1', LEIA_NUM_THREADS: '2' });
   expect(first.filter((line) => line.includes('flashAttentionBackward')).length).toBeGreaterThan(
-    isFull ? 150 : 40,
+    isFull ? 150 : 20,
   );
   for (const order of isFull ? ['2', '1000000007'] : ['1000000007']) {
     const environment = { LEIA_EMULATOR_ORDER: order, LEIA_NUM_THREADS: order === '2' ? '1' : '3' };

@@ -29,13 +29,22 @@ export async function caseFiles(): Promise<CaseFile[]> {
  * ragged one of each kernel variant. All cases run on the CPU at its best instruction set in any run.
  */
 export function caseSelection(cases: readonly OperationCase[]): readonly OperationCase[] {
-  if (isFull) return cases;
+  return isFull ? cases : variantsOf(cases).flat();
+}
+
+/** One case of each kernel variant, the ragged one if there are two; all in a full run. */
+export function raggedSelection(cases: readonly OperationCase[]): readonly OperationCase[] {
+  return isFull ? cases : variantsOf(cases).map((pair) => pair.at(-1)!);
+}
+
+/** Of each kernel variant the smallest case, and a ragged one if there are more. */
+function variantsOf(cases: readonly OperationCase[]): OperationCase[][] {
   const variants = new Map<string, OperationCase[]>();
   for (const each of cases) {
     const variant = variantOf(each.name);
     variants.set(variant, [...(variants.get(variant) ?? []), each]);
   }
-  return [...variants.values()].flatMap((variant) => {
+  return [...variants.values()].map((variant) => {
     const bySize = variant.toSorted((a, b) => a.flops + a.bytes - b.flops - b.bytes);
     const smallest = bySize[0]!;
     const ragged = bySize.slice(1).toSorted((a, b) => raggedness(b) - raggedness(a))[0];
