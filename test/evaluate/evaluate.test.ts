@@ -1,4 +1,6 @@
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { KeptResults } from '../../lib/evaluate/engine/kept-results.ts';
 import { evaluateTasks, prepareQuestions } from '../../lib/evaluate/evaluate.ts';
 import { characterF } from '../../lib/evaluate/tasks/character-f.ts';
 import { expand, findTasks, parseTask } from '../../lib/evaluate/tasks/definition.ts';
@@ -7,8 +9,9 @@ import { answerIn } from '../../lib/evaluate/tasks/metrics.ts';
 import { type ProtocolName, protocolNames } from '../../lib/evaluate/tasks/protocol.ts';
 import { generate } from '../../lib/llama/generate.ts';
 import { LlamaModel } from '../../lib/llama/llama-model.ts';
+import { LeiaError } from '../../lib/system/error.ts';
 import { Tokenizer } from '../../lib/tokenizer/tokenizer.ts';
-import { expectError } from '../llama/fixtures.ts';
+import { expectError, temporaryFolder } from '../llama/fixtures.ts';
 import { plainLogLikelihood } from './engine/plain.ts';
 import { builtin, modelFolder } from './tasks/support.ts';
 
@@ -105,6 +108,33 @@ test('a task of one’s own can be given as objects', async () => {
   expect(Object.values(first!.arguments).map(({ arg_1 }) => arg_1)).toEqual([' Tokyo', ' Rome']);
   expect(first!.arguments.gen_args_0!.arg_0).toMatch(
     /^Q: (Italy|Norway)\nA: (Rome|Oslo)\n\nQ: Japan\nA:$/,
+  );
+  model.dispose();
+});
+
+test('what was computed before an interruption is kept, and the results are the same', async () => {
+  const { model, tokenizer } = await open();
+  const tasks = [await builtin('xcsqa_en')];
+  const path = join(await temporaryFolder(), 'requests.jsonl');
+  const origin = { weights: 'w', dtype: model.dtype, protocol: 'paper' };
+  const whole = await evaluateTasks({ model, tokenizer, tasks });
+  const options = { model, tokenizer, tasks, batchTokens: 1 };
+  {
+    await using keep = await KeptResults.open(path, origin);
+    const onProgress = (_: string, done: number) => {
+      if (done >= 20) throw new LeiaError('interrupted', 'enough');
+    };
+    await expectError(() => evaluateTasks({ ...options, keep, onProgress }), 'interrupted', '');
+  }
+  await using keep = await KeptResults.open(path, origin);
+  const seen: number[] = [];
+  const onProgress = (_: string, done: number) => seen.push(done);
+  const { results, samples } = await evaluateTasks({ ...options, keep, onProgress });
+  expect(seen[0]).toBeGreaterThanOrEqual(20);
+  expect(seen.at(-1)).toBe(60);
+  expect(results.results).toEqual(whole.results.results);
+  expect(samples.xcsqa_en!.map(({ prediction }) => prediction)).toEqual(
+    whole.samples.xcsqa_en!.map(({ prediction }) => prediction),
   );
   model.dispose();
 });
