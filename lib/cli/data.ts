@@ -41,7 +41,10 @@ export function registerData(program: Command): void {
     .command('show')
     .description('Show articles with their links and English names.')
     .requiredOption('--data <folder>', 'dataset made by leia prepare')
-    .option('--jsonl', 'one article per line as JSON: title, text, anchors, inputIds, entities')
+    .option(
+      '--jsonl',
+      'one article per line as JSON: title, id, revision, time, url, text, anchors, inputIds, entities',
+    )
     .option('--article <title>', 'only the article of this title')
     .option('--search <word>', 'only articles with this word, and only their paragraphs with it')
     .option('--random', 'in random order; three articles unless --limit says otherwise')
@@ -94,12 +97,10 @@ function matches({ title, text }: Passage, { article, search }: ShowOptions): bo
   );
 }
 
-function jsonLine(dataset: Dataset, index: number, { title, text, anchors }: Passage): string {
+function jsonLine(dataset: Dataset, index: number, passage: Passage): string {
   const { inputIds, entities } = dataset.article(index);
   return JSON.stringify({
-    title,
-    text,
-    anchors,
+    ...passage,
     inputIds: [...inputIds],
     entities: entities.map(({ start, end, nameIds }) => ({ start, end, nameIds: [...nameIds] })),
   });

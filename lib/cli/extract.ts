@@ -29,8 +29,9 @@ const schema = z.strictObject({
 });
 
 const example = `
-Each line is an article that has text, {"title": …, "text": …, "anchors": [{"start": …, "end": …, "target": …}, …]}: offsets in code
-points, the target is the title that the link names.
+Each line is an article that has text, {"title": …, "id": …, "revision": …, "time": …, "url": …, "text": …, "anchors":
+[{"start": …, "end": …, "target": …}, …]}. Number, version, its time and address are those of the page, for attribution;
+offsets count code points; the target is the title that the link names.
 
 Example:
   leia extract --dump elwiki-latest-pages-articles.xml.bz2 --output el.jsonl

@@ -4,7 +4,8 @@
  *
  * - `articles-00000.bin`, int32 little-endian, one record an article: number of tokens, number of entities,
  *   the token ids (BOS first), then (start, end, name length) of every entity, then all names' ids.
- * - `passages-00000.jsonl`: what the tokens were made of, one line an article: title, text, links (`anchors`).
+ * - `passages-00000.jsonl`: what the tokens were made of, one line an article: title, text, links (`anchors`),
+ *   and as far as they are known id, revision, time and url of the page, for attribution.
  * - `index-00000.bin`, uint32 little-endian, one pair an article and one for the end: where its record
  *   begins (in int32s) and where its line begins (in bytes).
  */
@@ -66,6 +67,10 @@ export const progressSchema = z.strictObject({
 
 export const passageSchema = z.strictObject({
   title: z.string(),
+  id: z.int().optional(),
+  revision: z.int().optional(),
+  time: z.string().optional(),
+  url: z.string().optional(),
   text: z.string(),
   anchors: z.array(
     z.strictObject({ start: offset, end: offset, target: z.string(), name: z.string().nullable() }),

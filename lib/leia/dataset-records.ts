@@ -6,14 +6,37 @@ import type { TokenEntity, TokenizedArticle } from './entity.ts';
 
 export interface PassageAddon {
   /**
-   * The bytes of `${JSON.stringify({ title, text, anchors })}\n`. Four numbers a link: start, end, and the lengths
+   * The bytes of `${JSON.stringify({ title, …more, text, anchors })}\n`; `more` is JSON without the braces. Four numbers a link: start, end, and the lengths
    * of target and name; instead of that of the name -1 for null, -2 for none. `strings`: all of these, joined.
    */
-  passageLine(title: string, text: string, links: Int32Array, strings: string): Uint8Array;
+  passageLine(
+    title: string,
+    more: string,
+    text: string,
+    links: Int32Array,
+    strings: string,
+  ): Uint8Array;
+}
+
+/** Where a text comes from, for attribution; what is not known is left out. */
+export interface PassageSource {
+  /** Number of the page. */
+  id?: number | undefined;
+  /** Number of the page's version. */
+  revision?: number | undefined;
+  /** When the version was written, ISO 8601 in UTC. */
+  time?: string | undefined;
+  /** The page's address. */
+  url?: string | undefined;
+}
+
+/** The same as members of an object in JSON, without its braces. */
+export function membersOf({ id, revision, time, url }: PassageSource): string {
+  return JSON.stringify({ id, revision, time, url }).slice(1, -1);
 }
 
 /** What an article's tokens were made of. Offsets are code points. */
-export interface Passage {
+export interface Passage extends PassageSource {
   title: string;
   text: string;
   /** Links, by the key that they have in the files. */
@@ -65,6 +88,7 @@ export function encodePassage(
   title: string,
   text: string,
   links: readonly (Omit<PassageLink, 'name'> & Partial<PassageLink>)[],
+  source: PassageSource = {},
 ): Uint8Array {
   const numbers = new Int32Array(4 * links.length);
   const strings: string[] = [];
@@ -77,7 +101,13 @@ export function encodePassage(
     if (typeof name === 'string') strings.push(name);
     numbers[at++] = name === undefined ? -2 : name === null ? -1 : name.length;
   }
-  return addon<PassageAddon>().passageLine(title, text, numbers, strings.join(''));
+  return addon<PassageAddon>().passageLine(
+    title,
+    membersOf(source),
+    text,
+    numbers,
+    strings.join(''),
+  );
 }
 
 /**
@@ -97,7 +127,7 @@ export function encodeArticles(
     const { title, text, anchors } = article;
     const record = encodeArticle(article);
     decodeArticle(record, vocabSize, `article "${title}"`);
-    const line = encodePassage(title, text, anchors);
+    const line = encodePassage(title, text, anchors, article);
     records.push(record);
     lines.push(line);
     recordLength += record.length;

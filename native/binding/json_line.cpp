@@ -46,11 +46,12 @@ std::u16string_view read_string(const Napi::Value& value, const char* name, Room
   return {units, length};
 }
 
-// passageLine(title, text, links: Int32Array, strings): see lib/leia/dataset-records.ts.
+// passageLine(title, more, text, links: Int32Array, strings): see lib/leia/dataset-records.ts.
 Napi::Value passage_line(Arguments& arguments) {
   thread_local Room<char16_t> title_room, text_room, strings_room;
   thread_local Room<uint8_t> line_room;
   const auto title = read_string(arguments.value(), "the title", title_room);
+  const std::string more = arguments.string("the further members");
   const auto text = read_string(arguments.value(), "the text", text_room);
   const Napi::Value list = arguments.value();
   const bool fits =
@@ -61,7 +62,7 @@ Napi::Value passage_line(Arguments& arguments) {
   const size_t count = links.ElementLength() / kLinkNumbers;
   std::u16string_view rest = read_string(arguments.value(), "the strings", strings_room);
 
-  const size_t units = title.size() + text.size() + rest.size();
+  const size_t units = title.size() + more.size() + text.size() + rest.size();
   uint8_t* line = line_room.of(JsonLine::most_bytes(units, count));
   JsonLine json(line);
   const auto next = [&rest](int32_t length) {
@@ -72,7 +73,7 @@ Napi::Value passage_line(Arguments& arguments) {
     rest.remove_prefix(size);
     return taken;
   };
-  json.begin(title, text);
+  json.begin(title, more, text);
   for (size_t i = 0; i < count; ++i, numbers += kLinkNumbers) {
     json.link(static_cast<uint32_t>(numbers[0]), static_cast<uint32_t>(numbers[1]),
               next(numbers[2]));

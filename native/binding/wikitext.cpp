@@ -169,19 +169,20 @@ class JsWikitextReader : public Napi::ObjectWrap<JsWikitextReader> {
     });
   }
 
-  // writeLine(wikitext: Uint8Array, title: string)
+  // writeLine(wikitext: Uint8Array, title: string, more: string)
   Napi::Value write_line(const Napi::CallbackInfo& info) {
     return guarded(info, [&]() -> Napi::Value {
       Arguments arguments(info, "wikitext");
       const Passage passage = read(arguments);
       const Napi::Value name = arguments.value();
       require(name.IsString(), "wikitext: expected the title as a string");
+      const std::string more = arguments.string("the further members");
       if (reader_->text().empty()) return number(info.Env(), passage.unclosed);
       const std::u16string title = name.As<Napi::String>().Utf16Value();
-      size_t units = title.size() + reader_->text().size();
+      size_t units = title.size() + more.size() + reader_->text().size();
       for (const ArticleLink& link : reader_->links()) units += link.target.size();
       JsonLine json(lines_.room(JsonLine::most_bytes(units, reader_->links().size())));
-      json.begin(title, reader_->text());
+      json.begin(title, more, reader_->text());
       for (const auto& [start, end, target] : reader_->links()) json.link(start, end, target);
       json.finish();
       lines_.add_until(json.end());

@@ -22,10 +22,13 @@ class JsonLine {
 
   uint8_t* end() const { return next_; }
 
+  // `more`: members of the object as JSON, written as they are; empty if there are none.
   template <class Text>
-  void begin(std::u16string_view title, Text text) {
+  void begin(std::u16string_view title, std::string_view more, Text text) {
     raw("{\"title\":");
     string(title);
+    if (!more.empty()) raw(",");
+    raw(more);
     raw(",\"text\":");
     string(text);
     raw(",\"anchors\":[");

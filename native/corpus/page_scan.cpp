@@ -199,6 +199,8 @@ class Scanner {
   }
 
   PagePart* revision_field(std::string_view name) {
+    if (name == "id") return &(*page_)[PageField::kRevision];
+    if (name == "timestamp") return &(*page_)[PageField::kTime];
     if (name == "model") return &(*page_)[PageField::kModel];
     return name == "text" ? &(*page_)[PageField::kText] : nullptr;
   }

@@ -14,8 +14,18 @@
 namespace leia::corpus {
 
 // What a page may say of itself: elements, and attributes of <redirect> and of <text>.
-enum class PageField : uint8_t { kTitle, kNamespace, kId, kModel, kText, kRedirectTitle, kBytes };
-constexpr size_t kPageFields = 7;
+enum class PageField : uint8_t {
+  kTitle,
+  kNamespace,
+  kId,
+  kModel,
+  kText,
+  kRedirectTitle,
+  kBytes,
+  kRevision,
+  kTime
+};
+constexpr size_t kPageFields = 9;
 
 // A part of the piece.
 struct PagePart {

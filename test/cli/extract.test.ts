@@ -3,7 +3,7 @@ import { readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';
-import { dumpXml, PAGES, writeDump } from '../corpus/small-wiki.ts';
+import { dumpXml, PAGES, sourceOfPage, writeDump } from '../corpus/small-wiki.ts';
 import { temporaryFolder } from '../llama/fixtures.ts';
 import { leia } from './child.ts';
 
@@ -22,6 +22,7 @@ test('the articles of a dump, a line each', async () => {
   expect(articles.map(({ title }) => title)).toEqual(read.map(({ title }) => title));
   expect(articles[1]).toEqual({
     title: 'Portugal',
+    ...sourceOfPage('Portugal'),
     text: 'A capital de Portugal é Lisboa.',
     anchors: [{ start: 24, end: 30, target: 'Lisboa' }],
   });

@@ -6,7 +6,8 @@ import { gzipSync } from 'node:zlib';
 
 const HEAD = `<mediawiki xmlns="http://www.mediawiki.org/xml/export-0.10/" version="0.10" xml:lang="pt">
   <siteinfo>
-    <sitename>Wikipédia</sitename><dbname>ptwiki</dbname><case>first-letter</case>
+    <sitename>Wikipédia</sitename><dbname>ptwiki</dbname>
+    <base>https://pt.wikipedia.org/wiki/Wikip%C3%A9dia:P%C3%A1gina_principal</base><case>first-letter</case>
     <namespaces>
       <namespace key="0" case="first-letter" />
       <namespace key="6" case="first-letter">Ficheiro</namespace>
@@ -14,6 +15,15 @@ const HEAD = `<mediawiki xmlns="http://www.mediawiki.org/xml/export-0.10/" versi
     </namespaces>
   </siteinfo>
 `;
+
+const TIME = '2026-11-20T08:15:00Z';
+
+/** Where an article comes from, by its title. */
+export function sourceOfPage(title: string) {
+  const id = PAGES.findIndex((page) => page.title === title) + 1;
+  const url = `https://pt.wikipedia.org/wiki/${title.replaceAll(' ', '_')}`;
+  return { id, revision: 1000 + id, time: TIME, url };
+}
 
 interface SmallPage {
   title: string;
@@ -27,7 +37,7 @@ function pageXml({ title, text, namespace = 0, redirect }: SmallPage, id: number
   return `  <page>
     <title>${quote(title)}</title><ns>${namespace}</ns><id>${id}</id>
     ${redirect ? `<redirect title="${quote(redirect)}" />` : ''}
-    <revision><id>9</id><model>wikitext</model><text xml:space="preserve">${quote(text)}</text></revision>
+    <revision><id>${1000 + id}</id><timestamp>${TIME}</timestamp><model>wikitext</model><text xml:space="preserve">${quote(text)}</text></revision>
   </page>
 `;
 }
@@ -76,6 +86,7 @@ function at(text: string, part: string): { start: number; end: number } {
 export const EXPECTED = [
   {
     title: 'Lisboa',
+    ...sourceOfPage('Lisboa'),
     text: lisboa,
     anchors: [
       { ...at(lisboa, 'capital'), target: 'Capital', name: null },
@@ -88,11 +99,13 @@ export const EXPECTED = [
   },
   {
     title: 'Portugal',
+    ...sourceOfPage('Portugal'),
     text: 'A capital de Portugal é Lisboa.',
     anchors: [{ start: 24, end: 30, target: 'Lisboa', name: 'Lisbon' }],
   },
   {
     title: 'Lista de reis',
+    ...sourceOfPage('Lista de reis'),
     text: 'Afonso\nSancho',
     anchors: [
       { start: 0, end: 6, target: 'Afonso', name: null },

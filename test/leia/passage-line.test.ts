@@ -8,10 +8,11 @@ import {
   type PassageLink,
 } from '../../lib/leia/dataset-records.ts';
 
-const written = (title: string, text: string, anchors: PassageLink[]): string =>
-  Buffer.from(encodePassage(title, text, anchors)).toString();
-const expected = (title: string, text: string, anchors: PassageLink[]): string =>
-  `${JSON.stringify({ title, text, anchors })}\n`;
+type Source = Parameters<typeof encodePassage>[3];
+const written = (title: string, text: string, anchors: PassageLink[], source?: Source): string =>
+  Buffer.from(encodePassage(title, text, anchors, source)).toString();
+const expected = (title: string, text: string, anchors: PassageLink[], source?: Source): string =>
+  `${JSON.stringify({ title, ...source, text, anchors })}\n`;
 
 test('every unit of UTF-16, alone and among others', () => {
   for (let first = 0; first < 0x10000; first += 64) {
@@ -33,9 +34,13 @@ test('strings of all kinds, and links with a name, null and none', () => {
     { start: number, end: number, target: string, name: fc.option(string) },
     { requiredKeys: ['start', 'end', 'target'] },
   ) as fc.Arbitrary<PassageLink>;
+  const source = fc.record(
+    { id: fc.nat(), revision: fc.nat(), time: string, url: fc.webUrl() },
+    { requiredKeys: [] },
+  );
   fc.assert(
-    fc.property(string, string, fc.array(link), (title, text, anchors) => {
-      expect(written(title, text, anchors)).toBe(expected(title, text, anchors));
+    fc.property(string, string, fc.array(link), source, (title, text, anchors, from) => {
+      expect(written(title, text, anchors, from)).toBe(expected(title, text, anchors, from));
     }),
   );
 });
@@ -51,14 +56,15 @@ describe('wrong arguments are refused', () => {
   const { passageLine } = addon<PassageAddon>();
   const call = passageLine as (...args: unknown[]) => unknown;
   test.each([
-    [[1, '', new Int32Array(0), ''], 'the title'],
-    [['', undefined, new Int32Array(0), ''], 'the text'],
-    [['', '', [1, 2, 3, 4], ''], 'an Int32Array'],
-    [['', '', new Int32Array(0), null], 'the strings'],
-    [['', '', Int32Array.of(0, 1, 2, -2), 'a'], 'the lengths'],
-    [['', '', Int32Array.of(0, 1, -1, -2), 'a'], 'the lengths'],
-    [['', '', Int32Array.of(0, 1, 1, 1), 'a'], 'the lengths'],
-    [['', '', Int32Array.of(0, 1, 1, -3), 'a'], 'the lengths'],
+    [[1, '', '', new Int32Array(0), ''], 'the title'],
+    [['', 1, '', new Int32Array(0), ''], 'the further members'],
+    [['', '', undefined, new Int32Array(0), ''], 'the text'],
+    [['', '', '', [1, 2, 3, 4], ''], 'an Int32Array'],
+    [['', '', '', new Int32Array(0), null], 'the strings'],
+    [['', '', '', Int32Array.of(0, 1, 2, -2), 'a'], 'the lengths'],
+    [['', '', '', Int32Array.of(0, 1, -1, -2), 'a'], 'the lengths'],
+    [['', '', '', Int32Array.of(0, 1, 1, 1), 'a'], 'the lengths'],
+    [['', '', '', Int32Array.of(0, 1, 1, -3), 'a'], 'the lengths'],
   ])('%j', (args, message) => {
     expect(() => call(...args)).toThrow(message);
   });

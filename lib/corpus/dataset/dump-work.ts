@@ -1,10 +1,12 @@
 // What threads do with pieces of a dump: collect titles and redirects and then make encoded articles, or just give
 // the text of the articles.
 
+import { membersOf } from '../../leia/dataset-records.ts';
 import { type Done, type Work, WorkerPool } from '../../system/worker-pool.ts';
 import type { Tokenizer } from '../../tokenizer/tokenizer.ts';
 import type { DumpBatches } from '../dump/page-batches.ts';
 import { type PageBatch, type PageSource, readPages } from '../dump/page-reader.ts';
+import { sourceOf } from '../dump/page-source.ts';
 import type { Page, Siteinfo } from '../dump/siteinfo.ts';
 import { normaliseTitle } from '../dump/title.ts';
 import { englishName } from '../names/english-name.ts';
@@ -54,7 +56,7 @@ export interface TitleBatch {
   byPage: [id: number, title: string][];
 }
 
-/** The articles that have text, as lines of JSON in UTF-8: title, text, anchors. */
+/** The articles that have text, as lines of JSON in UTF-8: title, where it comes from, text, anchors. */
 export interface TextBatch {
   /** All of the piece, articles or not. */
   pages: number;
@@ -77,7 +79,7 @@ export async function startWork(job: DumpJob, loaded?: Tokenizer): Promise<Work<
     };
   }
   const extractor = new ArticleExtractor(siteinfo, job.reading);
-  if (job.kind === 'text') return async (batch) => textOf(batch, source, extractor);
+  if (job.kind === 'text') return async (batch) => textOf(batch, source, extractor, siteinfo);
   const index = new TitleIndex(job.titles);
   const encoder = new ArticleEncoder(loaded ?? (await openShared(job.tokenizer)));
   return async (batch) => {
@@ -87,7 +89,7 @@ export async function startWork(job: DumpJob, loaded?: Tokenizer): Promise<Work<
     for (const page of readPages(batch, source).filter(isArticle)) {
       const article = extractor.extract(page);
       if (article.oddity) oddities.push(article.oddity);
-      articles.push(link(article, index));
+      articles.push({ ...link(article, index), source: sourceOf(page, siteinfo) });
     }
     const result = await encoder.encode(articles, end, oddities);
     return { result, transfer: encodedBuffers(result), spent: [batch.bytes.buffer] };
@@ -103,9 +105,12 @@ function textOf(
   { bytes, start }: PageBatch,
   source: PageSource,
   extractor: ArticleExtractor,
+  siteinfo: Siteinfo,
 ): Done<TextBatch> {
   const pages = readPages({ bytes, start }, source);
-  const outcomes = pages.filter(isArticle).map((page) => extractor.writeLine(page));
+  const outcomes = pages
+    .filter(isArticle)
+    .map((page) => extractor.writeLine(page, membersOf(sourceOf(page, siteinfo))));
   const oddities = outcomes.flatMap(({ oddity }) => oddity ?? []);
   const lines = extractor.takeLines(new Uint8Array(bytes.buffer));
   const articles = outcomes.filter(({ written }) => written).length;

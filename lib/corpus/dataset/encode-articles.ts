@@ -3,6 +3,7 @@ import {
   type EncodedArticles,
   encodeArticles,
   type PassageLink,
+  type PassageSource,
 } from '../../leia/dataset-records.ts';
 import { ArticleTokenizer } from '../../leia/tokenize-article.ts';
 import type { TextTokenizer } from '../../tokenizer/tokenizer.ts';
@@ -12,6 +13,7 @@ export interface LinkedArticle {
   title: string;
   text: string;
   links: PassageLink[];
+  source?: PassageSource;
   /** How many links lost their name because it is no entity's. */
   filtered: number;
 }
@@ -94,8 +96,8 @@ export class ArticleEncoder {
         counts.misaligned[reason] = (counts.misaligned[reason] ?? 0) + 1;
       }
     }
-    const passages = kept.map(({ title, text, links }, i) => {
-      return { title, text, anchors: links, ...tokenized[i]!.article };
+    const passages = kept.map(({ title, text, links, source }, i) => {
+      return { title, ...source, text, anchors: links, ...tokenized[i]!.article };
     });
     return { encoded: encodeArticles(passages, this.#vocabSize), counts, oddities, position };
   }

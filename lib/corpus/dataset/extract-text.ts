@@ -25,7 +25,8 @@ export interface ExtractTextOptions extends ExtractOptions {
 }
 
 /**
- * The articles of a dump that have text, in their order, as lines of JSON in UTF-8: `title`, `text`, and `anchors` with
+ * The articles of a dump that have text, in their order, as lines of JSON in UTF-8: `title`, `id`, `revision`, `time`
+ * and `url` of the page as far as the dump has them, `text`, and `anchors` with
  * `start` and `end` in code points and the `target`, a title before redirects are followed. Each piece is valid until the
  * next one is asked for.
  *

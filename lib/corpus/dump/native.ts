@@ -13,8 +13,8 @@ export interface DumpAddon {
   NativeBzip2Decoder: new (threads: number) => NativeBzip2Decoder;
   /**
    * The pages in a piece of a dump, in valid UTF-8, or undefined if it is not of the shape that Wikimedia writes. Of
-   * each page 17 numbers: where in the piece the text of title, namespace, id, model, wikitext, target of the redirect
-   * and size of the wikitext begins, and its length, -1 if there is none; 1 if it has a redirect; 1 if the wikitext was
+   * each page 21 numbers: where in the piece the text of title, namespace, id, model, wikitext, target of the redirect,
+   * size of the wikitext, and number and time of the version begins, and its length, -1 if there is none; 1 if it has a redirect; 1 if the wikitext was
    * deleted; where the page ends. References are resolved in the piece, which has no other use after that.
    */
   scanPages(xml: Uint8Array): Int32Array | undefined;

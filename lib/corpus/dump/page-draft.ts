@@ -7,6 +7,9 @@ import type { Namespace, Page } from './siteinfo.ts';
 export const WIKITEXT_MODEL = 'wikitext';
 export const DOWNLOAD = 'expected a dump named …-pages-articles.xml.bz2 from dumps.wikimedia.org';
 
+/** As all dumps write times. */
+const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/;
+
 /** What is collected of the page being read. */
 export interface Draft {
   id: number | undefined;
@@ -16,6 +19,8 @@ export interface Draft {
   hasRedirect: boolean;
   model: string;
   wikitext: Uint8Array | undefined;
+  revision: number | undefined;
+  time: string | undefined;
   /** The size of the text that its element states. */
   textBytes: number;
 }
@@ -29,6 +34,8 @@ export function newDraft(): Draft {
     hasRedirect: false,
     model: WIKITEXT_MODEL,
     wikitext: undefined,
+    revision: undefined,
+    time: undefined,
     textBytes: 0,
   };
 }
@@ -43,7 +50,7 @@ export function finishDraft(
   file: string,
   place: () => string,
 ): Page | undefined {
-  const { id, title, namespace, redirect, hasRedirect, model, wikitext } = draft;
+  const { id, title, namespace, redirect, hasRedirect, model, wikitext, revision, time } = draft;
   if (title === '' || id === undefined || !Number.isSafeInteger(id)) {
     const missing = title === '' ? 'title' : 'id';
     throw new LeiaError('format', `${file}: the page that ends at ${place()} has no ${missing}`);
@@ -65,6 +72,8 @@ export function finishDraft(
     model,
     wikitext,
   };
+  if (Number.isSafeInteger(revision)) page.revision = revision!;
+  if (time !== undefined && TIME.test(time)) page.time = time;
   // Dumps before 2012 mark redirects without their target, or not at all.
   const target = redirect ?? redirectTarget(wikitext, hasRedirect);
   if (target !== undefined) page.redirect = target;

@@ -52,10 +52,12 @@ const MODEL = 6;
 const WIKITEXT = 8;
 const REDIRECT_TITLE = 10;
 const BYTES = 12;
-const HAS_REDIRECT = 14;
-const DELETED = 15;
-const END = 16;
-const NUMBERS = 17;
+const REVISION = 14;
+const TIME = 16;
+const HAS_REDIRECT = 18;
+const DELETED = 19;
+const END = 20;
+const NUMBERS = 21;
 
 /** The pages in valid UTF-8, which is overwritten; undefined, and nothing is changed, if the shape is not the usual. */
 export function readQuickly(xml: Buffer, start: number, source: PageSource): Page[] | undefined {
@@ -86,6 +88,8 @@ function draftOf(xml: Buffer, numbers: Int32Array): Draft {
     hasRedirect: numbers[HAS_REDIRECT] === 1,
     model: text(MODEL) ?? WIKITEXT_MODEL,
     wikitext: isAbsent(WIKITEXT) ? undefined : xml.subarray(numbers[WIKITEXT], end(WIKITEXT)),
+    revision: number(REVISION),
+    time: text(TIME),
     textBytes: numbers[DELETED] === 1 ? 0 : (number(BYTES) ?? 0),
   };
 }

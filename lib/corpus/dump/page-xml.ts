@@ -4,6 +4,7 @@
 import { type SaxesAttributePlain, SaxesParser, type SaxesTagPlain } from 'saxes';
 import { excerpt, LeiaError } from '../../system/error.ts';
 import { DOWNLOAD, type Draft, finishDraft, newDraft } from './page-draft.ts';
+import { baseOf } from './page-source.ts';
 import type { CaseRule, Namespace, Page, Siteinfo } from './siteinfo.ts';
 
 function caseRule(value: string | undefined): CaseRule {
@@ -22,6 +23,7 @@ export class XmlPages {
   #language = '';
   #siteName = '';
   #dbName = '';
+  #base: string | undefined;
   #caseRule: CaseRule = 'first-letter';
   #namespace: Namespace | undefined;
   #draft: Draft | undefined;
@@ -126,7 +128,7 @@ export class XmlPages {
         this.#text = '';
       }
     } else if (this.#draft && parent === 'revision') {
-      if (tag.name === 'model') this.#text = '';
+      if (tag.name === 'model' || tag.name === 'id' || tag.name === 'timestamp') this.#text = '';
       if (tag.name === 'text') {
         this.#text = '';
         this.#draft.textBytes =
@@ -158,6 +160,8 @@ export class XmlPages {
     } else if (this.#draft && parent === 'page') this.#field(this.#draft, name, text);
     else if (this.#draft && parent === 'revision') {
       if (name === 'model') this.#draft.model = text;
+      if (name === 'id') this.#draft.revision = Number(text);
+      if (name === 'timestamp') this.#draft.time = text;
       if (name === 'text') this.#draft.wikitext = Buffer.from(text);
     }
   }
@@ -165,6 +169,7 @@ export class XmlPages {
   #info(name: string | undefined, text: string): void {
     if (name === 'sitename') this.#siteName = text;
     else if (name === 'dbname') this.#dbName = text;
+    else if (name === 'base') this.#base = baseOf(text);
     else if (name === 'case') this.#caseRule = caseRule(text);
   }
 
@@ -179,6 +184,7 @@ export class XmlPages {
       language: this.#language,
       siteName: this.#siteName,
       dbName: this.#dbName,
+      ...(this.#base !== undefined && { base: this.#base }),
       caseRule: this.#caseRule,
       namespaces: this.#namespaces,
     };

@@ -18,6 +18,8 @@ export interface Siteinfo {
   /** Database name, for example 'ptwiki'; '' in old dumps. */
   dbName: string;
   siteName: string;
+  /** What the addresses of its pages begin with, for example 'https://pt.wikipedia.org/wiki/'. */
+  base?: string;
   caseRule: CaseRule;
   namespaces: ReadonlyMap<number, Namespace>;
 }
@@ -30,6 +32,10 @@ export interface Page {
   namespace: number;
   /** The title that this page redirects to, as the dump writes it; may end in '#section'. */
   redirect?: string;
+  /** Number of the version that the dump holds. */
+  revision?: number;
+  /** When that was written, ISO 8601 in UTC: '2026-11-20T08:15:00Z'. */
+  time?: string;
   /** Content model; only 'wikitext' is text. */
   model: string;
   /** In UTF-8. */

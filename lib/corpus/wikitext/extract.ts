@@ -75,16 +75,16 @@ export class ArticleExtractor {
   }
 
   /**
-   * Writes the same as a line of JSON in UTF-8, `{"title":…,"text":…,"anchors":[{"start":…,"end":…,"target":…},…]}`,
-   * which `takeLines` gives later, unless the page has no text. Tells whether it did, and with a warning if something
-   * about the page is odd.
+   * Writes the same as a line of JSON in UTF-8, `{"title":…,"text":…,"anchors":[{"start":…,"end":…,"target":…},…]}` with
+   * `more`, JSON without the braces, behind the title. `takeLines` gives it later, unless the page has no text. Tells whether
+   * it did, and with a warning if something about the page is odd.
    */
-  writeLine({ title, wikitext }: Pick<Page, 'title' | 'wikitext'>): {
-    written: boolean;
-    oddity: string | undefined;
-  } {
+  writeLine(
+    { title, wikitext }: Pick<Page, 'title' | 'wikitext'>,
+    more = '',
+  ): { written: boolean; oddity: string | undefined } {
     const size = this.#reader.linesSize();
-    const oddity = oddityOf(title, wikitext, this.#reader.writeLine(wikitext, title));
+    const oddity = oddityOf(title, wikitext, this.#reader.writeLine(wikitext, title, more));
     return { written: this.#reader.linesSize() > size, oddity };
   }
 

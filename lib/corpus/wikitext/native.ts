@@ -22,10 +22,10 @@ export interface NativeWikitextReader {
     steps: number;
   };
   /**
-   * Adds the bytes of `${JSON.stringify({ title, text, anchors })}\n` of the same to the lines, or nothing if there
-   * is no text; returns `unclosed`.
+   * Adds the bytes of `${JSON.stringify({ title, …more, text, anchors })}\n` of the same to the lines, or nothing if there
+   * is no text; returns `unclosed`. `more` is JSON without the braces.
    */
-  writeLine(wikitext: Uint8Array, title: string): number;
+  writeLine(wikitext: Uint8Array, title: string, more: string): number;
   /** Bytes of all lines since they were last taken. */
   linesSize(): number;
   /** Takes them; `lines` is as long as they are. */

@@ -4,6 +4,7 @@ import { expect, test } from 'vitest';
 import type { ByteProgress } from '../../../lib/corpus/dataset/byte-progress.ts';
 import { type ExtractTextOptions, extractText } from '../../../lib/corpus/dataset/extract-text.ts';
 import { openDump } from '../../../lib/corpus/dump/dump.ts';
+import { sourceOf } from '../../../lib/corpus/dump/page-source.ts';
 import { ArticleExtractor } from '../../../lib/corpus/wikitext/extract.ts';
 import { temporaryFolder } from '../../llama/fixtures.ts';
 import { PAGES, writeDump, writePieces } from '../small-wiki.ts';
@@ -32,7 +33,8 @@ test.each(['keep', 'drop'] as const)(
     for await (const page of pages()) {
       if (page.namespace !== 0 || page.redirect !== undefined) continue;
       const { title, text, anchors } = extractor.extract(page);
-      expected.push(`${JSON.stringify({ title, text, anchors })}\n`);
+      const source = sourceOf(page, siteinfo);
+      expected.push(`${JSON.stringify({ title, ...source, text, anchors })}\n`);
     }
     expect(expected.length).toBeGreaterThan(50);
     for (const workers of [1, 3]) {

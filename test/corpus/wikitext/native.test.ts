@@ -292,7 +292,8 @@ describe('wrong arguments are refused', () => {
     expect(() => writeLine!.call(own, undefined, 'a')).toThrow('the wikitext is undefined');
     expect(() => writeLine!.call(own, Buffer.from('a'))).toThrow('the title as a string');
     expect(own.linesSize()).toBe(0);
-    own.writeLine(Buffer.from('b'), 'a');
+    expect(() => writeLine!.call(own, Buffer.from('a'), 'a')).toThrow('the further members');
+    own.writeLine(Buffer.from('b'), 'a', '');
     expect(() => own.takeLines(new Uint8Array(3))).toThrow('room for 38 bytes of lines, got 3');
     expect(() => (addon<DumpAddon>().scanPages as (xml: unknown) => unknown)([1])).toThrow(
       'the XML is an object',
