@@ -147,12 +147,14 @@ export function optionsOf({ microBatchSize, recompute, moments }: Choice): strin
 }
 
 /**
- * @throws LeiaError `usage` if the plan takes more than the device has, with its largest part and what would fit.
+ * @throws LeiaError `usage` if the plan takes more than the device has, with its largest part and what would help: other
+ *   choices, or for a run that has begun, which resumes with the same ones only, memory or a new beginning.
  */
 export function checkMemory(
   config: LlamaConfig,
   settings: CompleteSettings,
   device: DeviceMemory = deviceMemory(settings.device),
+  hasBegun = false,
 ): void {
   const plan = planMemory(config, settings, device);
   if (plan.total <= device.bytes) return;
@@ -162,9 +164,12 @@ export function checkMemory(
   const rows = planRows(config, open as TrainSettings, device);
   const found = fastest(rows);
   const least = smallest(rows);
-  const advice = found
+  const others = found
     ? `${optionsOf(found)} would need ${formatGigabytes(found.memory.total)}`
     : `even ${optionsOf(least)} would need ${formatGigabytes(least.memory.total)}; a shorter --sequence-length or a smaller model would take less`;
+  const advice = hasBegun
+    ? `the run has begun so and resumes only so: free memory, or begin anew in another --output, where ${others}`
+    : others;
   throw new LeiaError(
     'usage',
     `the run needs ${formatGigabytes(plan.total)} of memory, ${device.name} has ${formatGigabytes(device.bytes)}; the largest part are ${name} with ${formatGigabytes(plan[part])}; ${advice}`,

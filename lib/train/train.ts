@@ -25,6 +25,7 @@ import { deviceMemory, type MemoryPlan, planMemory } from './memory.ts';
 import { countSkippedBatches, MetricsFile, type StepMetrics } from './metrics.ts';
 import {
   findResumeState,
+  hasResumeState,
   loadResumeTensors,
   removeResumeStates,
   type StateTensors,
@@ -109,7 +110,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   }
   const available = deviceMemory(settings.device);
   const plan = planMemory(adapted.config, settings, available);
-  checkMemory(adapted.config, settings, available);
+  checkMemory(adapted.config, settings, available, hasResumeState(output));
   await checkDisk(output, plan);
   const { device, dtype, recompute, microBatchSize: batch, sequenceLength: sequence } = settings;
   using model = LlamaModel.allocate(adapted, { device, dtype, recompute });

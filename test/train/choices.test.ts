@@ -7,6 +7,7 @@ import { checkMemory, completeChoices, fastest, planRows } from '../../lib/train
 import { absentGpu, planMemory } from '../../lib/train/memory.ts';
 import { type TrainSettingsInput, trainSettings } from '../../lib/train/settings.ts';
 import { type TrainOptions, type TrainStart, train } from '../../lib/train/train.ts';
+import { expectError } from '../llama/fixtures.ts';
 import { runChild } from '../support/child.ts';
 import { makeRun, metricsOf, small, withoutSpeed } from './runs.ts';
 
@@ -238,9 +239,15 @@ describe('a run', () => {
     const stopped = train({ ...options, signal: controller.signal, onStep });
     await expect(stopped).rejects.toMatchObject({ code: 'interrupted' });
 
-    // Enough for the run, but a new one would choose smaller micro-batches.
-    constrain(2 * plan - 1);
+    // Too little for the run, then enough, but a new one would choose smaller micro-batches.
     const onStart = vi.fn<(start: TrainStart) => void>();
+    constrain(plan - 1);
+    await expectError(
+      () => train(options),
+      'usage',
+      'free memory, or begin anew in another --output',
+    );
+    constrain(2 * plan - 1);
     await train({ ...options, output: `${whole.output}-new`, onStart });
     expect(onStart.mock.lastCall![0].microBatchSize).toBe(2);
     await train({ ...options, onStart });
