@@ -204,7 +204,9 @@ async function writeStart({ folder, size, world }: Experiment): Promise<void> {
     max_position_embeddings: size.pretraining.sequenceLength,
     rms_norm_eps: 1e-5,
     initializer_range: 0.02,
-    tie_word_embeddings: false,
+    // What a name is read by and what it is written by are one vector. In so small a model nothing else makes a name
+    // that it has learned to write one that it can read.
+    tie_word_embeddings: true,
     bos_token_id: tokenizer.bosId,
     eos_token_id: tokenizer.eosId,
     torch_dtype: 'float32',

@@ -1,6 +1,6 @@
-// The runs of a replication, several at a time, each in a process of its own: two processes of one thread do more than
-// one of two, as the operations of so small a model are too short to be shared. A finished run is found and passed over;
-// a run that was stopped goes on where it was.
+// The runs of a replication, several at a time, each in a process of its own. So every core is busy also while a run makes
+// its rows, reads, saves or is measured, which one process does on one core whatever its threads. A finished run is found
+// and passed over; a run that was stopped goes on where it was.
 import { type ChildProcess, fork } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';

@@ -30,6 +30,8 @@ export interface TextSettings {
   readonly bothNames: number;
   /** How likely the English name stands in place of a known person's name there. */
   readonly englishName: number;
+  /** How likely a value is an English word there. */
+  readonly englishValue: number;
   /** Target-language articles of each person in the text of adaptation; nobody who is held has facts. */
   readonly adaptation: Readonly<Record<Exclude<Group, 'held'>, ArticleCounts>> & {
     readonly held: { readonly mentions: number };
@@ -82,9 +84,10 @@ export function factPieces(
   world: World,
   entity: Entity,
   { relation, template, language, value }: Fact,
+  valueLanguage: Language = language,
 ): Piece[] {
   const { templates, values } = world.relations[relation]!;
-  return fill(templates[language][template]!, { e: entity, v: values[language][value]! });
+  return fill(templates[language][template]!, { e: entity, v: values[valueLanguage][value]! });
 }
 
 class Writer {
@@ -103,7 +106,9 @@ class Writer {
     const facts = this.#world.relations.map(({ templates }, relation) => {
       const template = Math.floor(this.#random.next() * templates[language].length);
       const value = entity.values[relation]!;
-      return factPieces(this.#world, entity, { relation, template, language, value });
+      const mixed = early && this.#random.next() < this.#settings.englishValue;
+      const fact = { relation, template, language, value };
+      return factPieces(this.#world, entity, fact, mixed ? 'english' : language);
     });
     return this.#article(entity, facts, language, early);
   }

@@ -6,7 +6,7 @@
  */
 import { RandomStream } from '../../leia/random.ts';
 import { LeiaError } from '../../system/error.ts';
-import { choose, type Language, WordMaker } from './words.ts';
+import { type Language, WordMaker } from './words.ts';
 
 /**
  * What text in the target language says of a person.
@@ -21,6 +21,7 @@ export type Group = (typeof groups)[number];
 
 export interface Entity {
   readonly group: Group;
+  /** A single word each. */
   readonly name: Readonly<Record<Language, string>>;
   /** For each relation, the index of this person's value. */
   readonly values: readonly number[];
@@ -123,12 +124,12 @@ export function makeWorld(settings: WorldSettings): World {
     });
   const [met, friend, writes, mentioned, about, also] = target.words(6);
   const [p0, p1, p2] = particles;
-  const names = {
-    english: makeNames(english, random, people),
-    target: makeNames(target, random, people),
-  };
-  const total = groups.reduce((sum, group) => sum + people[group], 0);
   const order = groups.flatMap((group) => new Array<Group>(people[group]).fill(group));
+  const total = order.length;
+  const names = {
+    english: english.words(total, { name: true }),
+    target: target.words(total, { name: true }),
+  };
   const entities = order.map(
     (group, index): Entity => ({
       group,
@@ -185,19 +186,4 @@ function another(random: RandomStream, index: number, total: number): number {
 function templateWords(): string[] {
   const all = [...Object.values(englishTemplates).flat(), ...englishMeetings, ...englishMentions];
   return all.flatMap((template) => template.split(' '));
-}
-
-/** Names of one to three words. The last one is a person's own, the others are shared with many. */
-function makeNames(
-  maker: WordMaker,
-  random: RandomStream,
-  people: Readonly<Record<Group, number>>,
-): string[] {
-  const total = groups.reduce((sum, group) => sum + people[group], 0);
-  const own = maker.words(total, { name: true });
-  const shared = maker.words(Math.ceil(total / 8), { name: true });
-  return own.map((word) => {
-    const length = Math.floor(random.next() * 3);
-    return [...Array.from({ length }, () => choose(random, shared)), word].join(' ');
-  });
 }
