@@ -163,13 +163,16 @@ describe('leia train', () => {
       [['--p-skip', '2'], '--p-skip'],
       [['--strategy', 'above'], "'above' is invalid"],
       [['--device', 'emulated'], "'emulated' is not part of this build"],
-      [['--data', join(fixtures, 'nothing')], 'no such file'],
     ] as const) {
       const { code, stderr } = await leia([...args, ...wrong]);
       expect(code).toBeGreaterThan(0);
       expect(stderr).toContain(message);
       expect(stderr).not.toMatch(/\n {4}at /);
     }
+    const absent = args.with(args.indexOf('--data') + 1, join(fixtures, 'nothing'));
+    const { code, stderr } = await leia(absent);
+    expect(code).toBe(1);
+    expect(stderr).toContain('no such file');
     const missing = await leia(['train', '--max-steps', '1']);
     expect(missing.code).toBe(2);
     expect(missing.stderr).toContain('--model');
