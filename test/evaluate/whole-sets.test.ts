@@ -12,7 +12,6 @@ import { expand, findTasks, parseTask } from '../../lib/evaluate/tasks/definitio
 import { type LoadedTask, loadTask } from '../../lib/evaluate/tasks/load-task.ts';
 import { LlamaModel } from '../../lib/llama/llama-model.ts';
 import { Tokenizer } from '../../lib/tokenizer/tokenizer.ts';
-import { tinyLlamas } from '../llama/fixtures.ts';
 import { plainGeneration, plainLogLikelihood } from './engine/plain.ts';
 import { modelFolder } from './tasks/support.ts';
 
@@ -67,7 +66,8 @@ function limitOf({ definition }: LoadedTask): number {
 }
 
 describe.skipIf(!existsSync(sets))('predictions are those of one request at a time', () => {
-  test.each(full ? tinyLlamas : tinyLlamas.slice(0, 1))('%s', async (fixture) => {
+  // The other fixtures' vocabularies are smaller than the tokenizer's.
+  test.each(full ? ['tiny-llama', 'tiny-llama-tied'] : ['tiny-llama'])('%s', async (fixture) => {
     const folder = await modelFolder(4096, fixture);
     using model = await LlamaModel.load(folder);
     const tokenizer = await Tokenizer.load(folder);
