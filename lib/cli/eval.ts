@@ -180,6 +180,9 @@ async function evaluateModel(
           dtype: model.dtype,
           protocol,
         });
+  if (keep && keep.damagedLines > 0) {
+    warn(`${keep.path}: left out ${keep.damagedLines} torn or damaged results`);
+  }
   const progress = new RequestProgress(signal);
   const evaluation = await evaluateTasks({
     model,

@@ -112,6 +112,20 @@ test('a second run has the results that are kept, and gives the same', async () 
   expect(await readdir(output)).not.toContain('samples_xcsqa_en.jsonl');
 });
 
+test('results that a kill tore are left out with a word, and computed again', async () => {
+  const [model, output] = [await modelFolder(), await temporaryFolder()];
+  const args = ['--model', model, '--tasks', 'xcodah_ja', '--data', sets, '--output', output];
+  expect((await run('eval', ...args)).code).toBe(0);
+  const first = await resultsOf(output);
+  const path = join(output, 'requests.jsonl');
+  const lines = await readFile(path);
+  await writeFile(path, lines.subarray(0, lines.length - 9));
+  const { code, error } = await run('eval', ...args);
+  expect(code).toBe(0);
+  expect(error).toContain(`${path}: left out 1 torn or damaged results`);
+  expect((await resultsOf(output)).results).toEqual(first.results);
+});
+
 test('--faithful is in the results and changes what is scored', async () => {
   const [model, output] = [await modelFolder(), await temporaryFolder()];
   const args = ['--model', model, '--tasks', 'jaqket', '--data', sets, '--output', output];
