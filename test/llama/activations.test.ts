@@ -9,16 +9,9 @@ import { LlamaModel } from '../../lib/llama/llama-model.ts';
 import { parameterLayout } from '../../lib/llama/parameters.ts';
 import { ropeLayout } from '../../lib/llama/rope.ts';
 import { deviceName } from '../ops/case.ts';
+import { smallShape } from './small-config.ts';
 
-const base = {
-  model_type: 'llama',
-  vocab_size: 300,
-  hidden_size: 48,
-  intermediate_size: 100,
-  num_hidden_layers: 3,
-  num_attention_heads: 4,
-};
-const config = (change: object) => parseLlamaConfig({ ...base, ...change }, 'config.json');
+const config = (change: object) => parseLlamaConfig({ ...smallShape, ...change }, 'config.json');
 const configs = {
   'one key head for each query head': config({}),
   'grouped queries': config({ num_key_value_heads: 2 }),

@@ -8,6 +8,7 @@ import { absentGpu, planMemory } from '../../lib/train/memory.ts';
 import { type TrainSettingsInput, trainSettings } from '../../lib/train/settings.ts';
 import { type TrainOptions, type TrainStart, train } from '../../lib/train/train.ts';
 import { expectError } from '../llama/fixtures.ts';
+import { smallConfig as config } from '../llama/small-config.ts';
 import { runChild } from '../support/child.ts';
 import { makeRun, metricsOf, small, withoutSpeed } from './runs.ts';
 
@@ -20,17 +21,6 @@ function constrain(bytes: number): void {
   vi.spyOn(process, 'constrainedMemory').mockReturnValue(bytes);
 }
 
-const config = parseLlamaConfig(
-  {
-    model_type: 'llama',
-    vocab_size: 300,
-    hidden_size: 48,
-    intermediate_size: 100,
-    num_hidden_layers: 3,
-    num_attention_heads: 4,
-  },
-  'config.json',
-);
 const chosen = (settings: TrainSettingsInput) =>
   completeChoices(config, trainSettings.parse({ sequenceLength: 32, ...settings })).microBatchSize;
 const total = (

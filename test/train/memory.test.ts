@@ -11,17 +11,10 @@ import { trainSettings } from '../../lib/train/settings.ts';
 import { train } from '../../lib/train/train.ts';
 import { TrainingStep } from '../../lib/train/training-step.ts';
 import { expectError } from '../llama/fixtures.ts';
+import { smallShape } from '../llama/small-config.ts';
 import { makeRun } from './runs.ts';
 
-const shape = {
-  model_type: 'llama',
-  vocab_size: 300,
-  hidden_size: 48,
-  intermediate_size: 100,
-  num_hidden_layers: 3,
-  num_attention_heads: 4,
-  num_key_value_heads: 2,
-};
+const shape = { ...smallShape, num_key_value_heads: 2 };
 const tiny = parseLlamaConfig(shape, 'config.json');
 const llama2 = parseLlamaConfig(
   {

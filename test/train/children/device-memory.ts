@@ -1,20 +1,9 @@
 // Child process of micro-batch.test.ts: what a run would do with an emulated device of little memory.
 import { Device, LeiaError } from '../../../lib/index.ts';
-import { parseLlamaConfig } from '../../../lib/llama/config.ts';
 import { checkMemory, completeChoices } from '../../../lib/train/choices.ts';
 import { trainSettings } from '../../../lib/train/settings.ts';
+import { smallConfig as config } from '../../llama/small-config.ts';
 
-const config = parseLlamaConfig(
-  {
-    model_type: 'llama',
-    vocab_size: 300,
-    hidden_size: 48,
-    intermediate_size: 100,
-    num_hidden_layers: 3,
-    num_attention_heads: 4,
-  },
-  'config.json',
-);
 const settings = trainSettings.parse(JSON.parse(process.env.SETTINGS ?? ''));
 const chosen = completeChoices(config, settings);
 const free = Device.open(settings.device).properties.freeBytes;
