@@ -18,6 +18,14 @@ const schema = z.strictObject({
       'the JSON Lines file, .gz or plain; it appears only when it is complete. A device or pipe is written to, - is standard output',
     ),
   ...readingSettings(defaultReading),
+  sample: z
+    .number()
+    .positive()
+    .max(1)
+    .optional()
+    .describe('take this share of the articles, at random: 0.01'),
+  seed: z.int().nonnegative().default(0).describe('decides which articles the sample has'),
+  limit: z.int().positive().optional().describe('at most so many articles, the first'),
   workers: z
     .int()
     .positive()
@@ -51,7 +59,13 @@ export function registerExtract(program: Command): void {
   });
 }
 
-async function run({ output, workers, ...settings }: z.output<typeof schema>): Promise<void> {
+async function run({
+  output,
+  workers,
+  sample,
+  seed,
+  ...settings
+}: z.output<typeof schema>): Promise<void> {
   const input = { ...settings, dump: await dumpFiles(settings.dump) };
   const progress = new StageProgress({ text: 'articles' });
   let [articles, bytes] = [0, 0];
@@ -59,6 +73,7 @@ async function run({ output, workers, ...settings }: z.output<typeof schema>): P
     const pieces = extractText({
       ...input,
       ...(workers ? { workers } : {}),
+      sample: sample === undefined ? undefined : { share: sample, seed },
       signal,
       onProgress: (done, of) => progress.update('text', done, undefined, of),
       onWarning: warn,

@@ -19,9 +19,12 @@ import {
   encodedBuffers,
   type LinkedArticle,
 } from './encode-articles.ts';
+import { isInSample, type Sample } from './sample.ts';
 import { openShared, type SharedTokenizer, workInThreads } from './threads.ts';
 
 interface Source {
+  /** Which articles are taken; all unless given. */
+  sample?: Sample | undefined;
   /** Names the dump in errors. */
   file: string;
   siteinfo: Siteinfo;
@@ -79,14 +82,15 @@ export async function startWork(job: DumpJob, loaded?: Tokenizer): Promise<Work<
     };
   }
   const extractor = new ArticleExtractor(siteinfo, job.reading);
-  if (job.kind === 'text') return async (batch) => textOf(batch, source, extractor, siteinfo);
+  if (job.kind === 'text') return async (batch) => textOf(batch, source, extractor, job);
   const index = new TitleIndex(job.titles);
   const encoder = new ArticleEncoder(loaded ?? (await openShared(job.tokenizer)));
   return async (batch) => {
     const end = batch.start + batch.bytes.length;
     const oddities: string[] = [];
     const articles: LinkedArticle[] = [];
-    for (const page of readPages(batch, source).filter(isArticle)) {
+    for (const page of readPages(batch, source)) {
+      if (!isTaken(page, job)) continue;
       const article = extractor.extract(page);
       if (article.oddity) oddities.push(article.oddity);
       articles.push({ ...link(article, index), source: sourceOf(page, siteinfo) });
@@ -100,16 +104,22 @@ function isArticle({ namespace, redirect }: Page): boolean {
   return namespace === 0 && redirect === undefined;
 }
 
+/** Whether a page is an article, and in the sample. */
+function isTaken(page: Page, { sample }: Source): boolean {
+  return isArticle(page) && isInSample(page.id, sample);
+}
+
 /** The text of a piece, in the piece's own memory if it has room. */
 function textOf(
   { bytes, start }: PageBatch,
   source: PageSource,
   extractor: ArticleExtractor,
-  siteinfo: Siteinfo,
+  job: TextJob,
 ): Done<TextBatch> {
+  const { siteinfo } = job;
   const pages = readPages({ bytes, start }, source);
   const outcomes = pages
-    .filter(isArticle)
+    .filter((page) => isTaken(page, job))
     .map((page) => extractor.writeLine(page, membersOf(sourceOf(page, siteinfo))));
   const oddities = outcomes.flatMap(({ oddity }) => oddity ?? []);
   const lines = extractor.takeLines(new Uint8Array(bytes.buffer));

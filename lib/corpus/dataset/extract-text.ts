@@ -8,6 +8,9 @@ import { inputName, standardInput } from '../dump/input-bytes.ts';
 import { type ExtractOptions, readingOf } from '../wikitext/extract.ts';
 import { type ByteProgress, ReadingProgress } from './byte-progress.ts';
 import { dumpWorkers, noArticleIn, type TextBatch, workOn } from './dump-work.ts';
+import type { Sample } from './sample.ts';
+
+const LINE_END = 0x0a;
 
 export interface ExtractTextOptions extends ExtractOptions {
   /**
@@ -15,6 +18,10 @@ export interface ExtractTextOptions extends ExtractOptions {
    * as the pieces of one dump.
    */
   dump: string | readonly string[];
+  /** Which articles are taken; all unless given. */
+  sample?: Sample | undefined;
+  /** At most so many articles: the first. */
+  limit?: number | undefined;
   /** Threads to read pages with; the text does not depend on it. Default: one a core. */
   workers?: number;
   signal?: AbortSignal;
@@ -36,7 +43,8 @@ export interface ExtractTextOptions extends ExtractOptions {
 export async function* extractText(
   options: ExtractTextOptions,
 ): AsyncGenerator<Pick<TextBatch, 'articles' | 'lines'>, void, undefined> {
-  const { workers = availableParallelism(), signal } = options;
+  const { workers = availableParallelism(), signal, sample } = options;
+  const { limit = Number.POSITIVE_INFINITY } = options;
   const dumps = [options.dump].flat();
   const progress = new ReadingProgress(await Promise.all(dumps.map(sizeOf)));
   const reading = readingOf(options);
@@ -45,23 +53,37 @@ export async function* extractText(
   try {
     for (const [i, dump] of dumps.entries()) {
       const { siteinfo, batches, reclaim } = await openBatches(dump, { onRead: progress.of(i) });
-      const job = { kind: 'text', file: inputName(dump), siteinfo, reading } as const;
+      const job = { kind: 'text', file: inputName(dump), siteinfo, reading, sample } as const;
       for await (const batch of workOn(batches(), job, pool, reclaim)) {
-        const { articles, lines, oddities } = batch;
+        const { oddities } = batch;
+        const { articles, lines } = firstOf(batch, limit - done);
         for (const oddity of oddities) options.onWarning?.(oddity);
         pages += batch.pages;
         done += articles;
         options.onProgress?.(done, progress);
         if (signal?.aborted) throw new LeiaError('interrupted', 'interrupted');
         yield { articles, lines };
+        if (done === limit) return;
         reclaim([lines.buffer]);
       }
+    }
+    if (done === 0 && sample !== undefined) {
+      throw new LeiaError('mismatch', 'no article is in the sample; take a larger share');
     }
     const name = dumps.map(inputName).join(', ');
     if (done === 0) throw new LeiaError('mismatch', noArticleIn(name, pages));
   } finally {
     await pool.close();
   }
+}
+
+/** The first articles of a batch, at most so many. */
+function firstOf(batch: TextBatch, most: number): Pick<TextBatch, 'articles' | 'lines'> {
+  const { articles, lines } = batch;
+  if (articles <= most) return { articles, lines };
+  let end = 0;
+  for (let i = 0; i < most; i++) end = lines.indexOf(LINE_END, end) + 1;
+  return { articles: most, lines: lines.subarray(0, end) };
 }
 
 /** In bytes; 0 if that is not known, as of a pipe. */

@@ -75,6 +75,45 @@ test('pieces of a dump give what the whole gives', async () => {
   expect([...heard].sort()).toEqual(heard);
 });
 
+test('a sample is the same for any number of threads and pieces, and part of a larger one', async () => {
+  const folder = await temporaryFolder();
+  const pages = Array.from({ length: 300 }, (_, i) => ({
+    title: `A${i}`,
+    text: 'Texto. '.repeat(i),
+  }));
+  const whole = await writeDump(folder, pages);
+  const pieces = await writePieces(folder, [100, 200], pages);
+  const take = async (share: number, seed: number, options: Partial<ExtractTextOptions> = {}) =>
+    (await linesOf({ dump: whole, sample: { share, seed }, ...options })).text
+      .split('\n')
+      .slice(0, -1);
+  const small = await take(0.1, 7);
+  expect(small.length).toBeGreaterThan(10);
+  expect(small.length).toBeLessThan(60);
+  expect(await take(0.1, 7, { workers: 1 })).toEqual(small);
+  expect(await take(0.1, 7, { dump: pieces, workers: 3 })).toEqual(small);
+  expect(await take(0.1, 8)).not.toEqual(small);
+  const large = await take(0.5, 7);
+  expect(small.every((line) => large.includes(line))).toBe(true);
+  expect(await take(1, 7)).toHaveLength(299); // the first has no text
+  await expect(take(1e-9, 7)).rejects.toMatchObject({
+    code: 'mismatch',
+    message: 'no article is in the sample; take a larger share',
+  });
+});
+
+test('the first articles alone, in one dump or several', async () => {
+  const small = await writeDump(await temporaryFolder());
+  const { text, articles } = await linesOf({ dump });
+  const lines = text.split('\n');
+  for (const limit of [2, articles + 1]) {
+    const first = await linesOf({ dump: [dump, small], limit });
+    const most = Math.min(limit, articles);
+    expect(first.text.split('\n').slice(0, most)).toEqual(lines.slice(0, most));
+    expect(first.articles).toBe(limit);
+  }
+});
+
 test('what cannot be read is one error', async () => {
   const missing = join(await temporaryFolder(), 'none.xml');
   await expect(linesOf({ dump: missing })).rejects.toMatchObject({
