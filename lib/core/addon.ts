@@ -89,7 +89,7 @@ function load(): CoreAddon {
     return addon;
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message.split('\n')[0] : String(cause);
-    const build = existsSync(join(packageRoot, 'lib')) ? 'npm run build:native' : 'npx leia build';
+    const build = existsSync(join(packageRoot, 'test')) ? 'npm run build:native' : 'npx leia build';
     throw new LeiaError(
       'unavailable',
       `the native core could not be loaded (${reason}); '${build}' compiles it for this machine`,

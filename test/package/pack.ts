@@ -8,7 +8,15 @@ import { promisify } from 'node:util';
 export const run = promisify(execFile);
 const root = resolve(import.meta.dirname, '../..');
 const sources = [
-  ...['package.json', 'package-lock.json', 'binding.gyp', 'CMakeLists.txt', 'native', 'lib'],
+  ...[
+    'package.json',
+    'package-lock.json',
+    'binding.gyp',
+    'CMakeLists.txt',
+    'native',
+    'lib',
+    'configs',
+  ],
   ...['examples', 'tsconfig.json', 'tsconfig.build.json', 'README.md', 'LICENSE', 'CHANGELOG.md'],
 ];
 

@@ -10,7 +10,7 @@ import {
   writeFile,
 } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { isFull } from '../support/extent.ts';
 import { pack, run } from './pack.ts';
@@ -122,7 +122,7 @@ describe('the package installed without a compiler', () => {
        const { output } = ops.matmul({ a, b: a, transposeB: true });
        console.log([...(await output.read())].join());
        const loaded = process.report.getReport().sharedObjects;
-       console.log(loaded.filter((name) => name.endsWith('.node') && name.includes('leia')).join());`,
+       console.log(loaded.filter((name) => name.endsWith('.node') && name.includes('/node_modules/leia/')).join());`,
     );
     const { stdout } = await run('node', [script], { cwd: project, env });
     const installed = join(project, 'node_modules/leia');
@@ -195,7 +195,11 @@ describe('the package installed without a compiler', () => {
     );
     const demo = await readdir(join(installed, 'examples/demo'));
     expect(demo).toEqual(expect.arrayContaining(['ATTRIBUTION.md', 'titles.tsv', 'tokenizer']));
-    for (const absent of ['test', 'lib', 'bench']) expect(names).not.toContain(absent);
+    for (const absent of ['test', 'bench']) expect(names).not.toContain(absent);
+    // Of lib only what is data: the tasks of `leia eval`.
+    const data = await filesIn(join(installed, 'lib'));
+    expect(data.filter((name) => !name.endsWith('.yaml'))).toEqual([]);
+    expect(data.map((name) => basename(name))).toContain('jcommonsenseqa.yaml');
   });
 });
 
