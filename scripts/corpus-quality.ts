@@ -11,6 +11,7 @@ import { openDump } from '../lib/corpus/dump/dump.ts';
 import type { Page, Siteinfo } from '../lib/corpus/dump/siteinfo.ts';
 import { normaliseTitle } from '../lib/corpus/dump/title.ts';
 import { type NameSource, readNames } from '../lib/corpus/names/name-source.ts';
+import type { Article } from '../lib/corpus/wikitext/article.ts';
 import { ArticleExtractor } from '../lib/corpus/wikitext/extract.ts';
 import { LeiaError } from '../lib/system/error.ts';
 import { followRedirects } from './follow-redirects.ts';
@@ -37,6 +38,22 @@ export const LEFTOVERS: readonly [string, RegExp][] = [
   ['-{', /-\{|\}-/g],
 ];
 
+/** Brackets and quotation marks with nothing in them but separators. */
+export const HOLES = /\p{Ps}[\s,;:/·–—、，；：・،؛]*\p{Pe}|""|“”|„“|«\s*»|‘’/gu;
+
+/** What templates bring to the text, against all of them dropped. */
+export interface Inlined {
+  /** Brackets and quotation marks with nothing in them, in all articles. */
+  holesBefore: number;
+  holesAfter: number;
+  /** Runs of letters, and digits, that are in the text only so. */
+  words: number;
+  digits: number;
+  /** Links that are there only so, and how many have an English title from their template. */
+  links: number;
+  english: number;
+}
+
 export interface Quality {
   /** Article pages that are no redirects. */
   articles: number;
@@ -55,6 +72,7 @@ export interface Quality {
   resolved: number;
   /** By name, in all. */
   leftovers: Map<string, number>;
+  inlined: Inlined;
   /** Of some pages where links differ: title, missing and surplus targets. */
   differences: string[];
 }
@@ -75,13 +93,31 @@ function compare(
   return { both: found.length - surplus.length, missing, surplus };
 }
 
-/** Measures the articles among these pages. `isNamed`: whether a title has an English name. */
+const countOf = (text: string, pattern: RegExp): number => text.match(pattern)?.length ?? 0;
+
+/** Adds what an article gains over the same with its templates dropped. */
+function addInlined(sum: Inlined, before: Article, after: Article): void {
+  const gained = (pattern: RegExp): number =>
+    countOf(after.text, pattern) - countOf(before.text, pattern);
+  sum.holesBefore += countOf(before.text, HOLES);
+  sum.holesAfter += countOf(after.text, HOLES);
+  sum.words += gained(/\p{L}[\p{L}\p{M}]*/gu);
+  sum.digits += gained(/\p{N}/gu);
+  sum.links += after.anchors.length - before.anchors.length;
+  sum.english += after.anchors.filter(({ english }) => english !== undefined).length;
+}
+
+/**
+ * Measures the articles among these pages. `isNamed`: whether a title has an English name. Links and left-over markup
+ * are those of the text without templates, since the count of links knows nothing of them.
+ */
 export async function measure(
   pages: AsyncIterable<Page> | Iterable<Page>,
   wiki: Siteinfo,
   isNamed: (title: string) => boolean = () => false,
 ): Promise<Quality> {
-  const extractor = new ArticleExtractor(wiki);
+  const extractor = new ArticleExtractor(wiki, { templates: 'drop' });
+  const inlining = new ArticleExtractor(wiki);
   const names = { namespaces: [...wiki.namespaces.values()] };
   const quality: Quality = {
     articles: 0,
@@ -94,12 +130,15 @@ export async function measure(
     common: 0,
     resolved: 0,
     leftovers: new Map(),
+    inlined: { holesBefore: 0, holesAfter: 0, words: 0, digits: 0, links: 0, english: 0 },
     differences: [],
   };
   for await (const page of pages) {
     if (page.namespace !== 0 || page.redirect !== undefined) continue;
     quality.articles++;
-    const { text, anchors } = extractor.extract(page);
+    const article = extractor.extract(page);
+    const { text, anchors } = article;
+    addInlined(quality.inlined, article, inlining.extract(page));
     const { targets, words } = countLinks(Buffer.from(page.wikitext).toString(), names);
     if (words) quality.withWords++;
     if (text !== '') quality.kept++;
@@ -121,7 +160,7 @@ export async function measure(
       );
     }
     for (const [name, pattern] of LEFTOVERS) {
-      const count = text.match(pattern)?.length ?? 0;
+      const count = countOf(text, pattern);
       if (count > 0) quality.leftovers.set(name, (quality.leftovers.get(name) ?? 0) + count);
     }
   }
@@ -194,6 +233,9 @@ function print(dump: string, quality: Quality): void {
   const percent = (part: number, whole: number): string =>
     `${(100 * (whole > 0 ? part / whole : 1)).toFixed(2)} %`;
   const { articles, withWords, kept, lost, characters, links, found, resolved } = quality;
+  const { inlined } = quality;
+  const perThousand = (count: number): string =>
+    ((1000 * count) / Math.max(articles, 1)).toFixed(0);
   const rests = [...quality.leftovers].map(([name, count]) => `${name} ${count}`).join(', ');
   const rows: [string, string][] = [
     [
@@ -207,6 +249,10 @@ function print(dump: string, quality: Quality): void {
     [
       'left-over markup',
       `${leftoversPerMillion(quality).toFixed(1)} per million characters${rests ? `: ${rests}` : ''}`,
+    ],
+    [
+      'templates',
+      `holes per thousand articles ${perThousand(inlined.holesBefore)} without, ${perThousand(inlined.holesAfter)} with them; they bring ${inlined.words} words, ${inlined.digits} digits, ${inlined.links} links, ${inlined.english} of these with an English title`,
     ],
     ['English names', `${resolved} of ${found} links (${percent(resolved, found)})`],
   ];

@@ -10,7 +10,7 @@ import { prepare } from '../../lib/corpus/dataset/prepare.ts';
 import { openBatches, openDump } from '../../lib/corpus/dump/dump.ts';
 import type { DumpAddon } from '../../lib/corpus/dump/native.ts';
 import type { PageBatch } from '../../lib/corpus/dump/page-reader.ts';
-import { ArticleExtractor, defaultReading } from '../../lib/corpus/wikitext/extract.ts';
+import { ArticleExtractor, readingOf } from '../../lib/corpus/wikitext/extract.ts';
 import { Dataset } from '../../lib/leia/dataset.ts';
 import { ArticleTokenizer } from '../../lib/leia/tokenize-article.ts';
 import type { WorkerPool } from '../../lib/system/worker-pool.ts';
@@ -89,7 +89,7 @@ async function readPages(
       counts.articles += articles;
     return counts;
   }
-  const job = { kind: 'text', ...source, reading: defaultReading } as const;
+  const job = { kind: 'text', ...source, reading: readingOf({}) } as const;
   for await (const { articles, lines } of workOn(pieces, job, pool, reclaim)) {
     counts.articles += articles;
     reclaim([lines.buffer]);

@@ -134,6 +134,9 @@ export function statisticsOf(manifest: Manifest): [string, string][] {
   const redirects: [string, string][] = fromDump
     ? [['redirects', String(number(report.redirects))]]
     : [];
+  const fromTemplates: [string, string][] = fromDump
+    ? [['their English page named by a template', String(number(report.fromTemplates))]]
+    : [];
   const filtered: [string, string][] = fromDump
     ? [['not entities (lists, categories …)', String(number(report.filtered))]]
     : [];
@@ -144,6 +147,7 @@ export function statisticsOf(manifest: Manifest): [string, string][] {
     ...redirects,
     [fromDump ? 'links' : 'spans', String(anchors)],
     [fromDump ? 'with an English page' : 'with a name', `${linked}${share(linked, anchors)}`],
+    ...fromTemplates,
     ...filtered,
     [
       'not on token boundaries',

@@ -1,10 +1,22 @@
 // Settings of the commands that read wikitext: what of a page becomes text.
 import { z } from 'zod';
-import type { Reading } from '../corpus/wikitext/extract.ts';
+import type { defaultReading } from '../corpus/wikitext/extract.ts';
 
 /** The settings with these defaults. */
-export function readingSettings(defaults: Reading) {
+export function readingSettings(defaults: typeof defaultReading) {
   return {
+    templates: z
+      .enum(['inline', 'drop'])
+      .default(defaults.templates)
+      .describe(
+        'templates: what a reader sees of those that are known, or drop all as the paper did',
+      ),
+    links: z
+      .enum(['all', 'wiki'])
+      .default(defaults.links)
+      .describe(
+        'entities: links and what templates link to in the English edition, or the links of the wiki alone',
+      ),
     lists: z
       .enum(['keep', 'drop'])
       .default(defaults.lists)
@@ -17,8 +29,10 @@ export function readingSettings(defaults: Reading) {
       ),
     scripts: z
       .enum(['unicode', 'signs', 'plain'])
-      .default(defaults.scripts)
-      .describe('superscripts and subscripts of digits: 10⁶, 10^6, or 106 as in the paper'),
+      .optional()
+      .describe(
+        'superscripts and subscripts of digits: 10⁶, 10^6, or 106 as in the paper (default: unicode, plain with --templates drop)',
+      ),
   };
 }
 

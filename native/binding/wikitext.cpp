@@ -26,9 +26,11 @@ using corpus::wikitext::Lists;
 using corpus::wikitext::Passage;
 using corpus::wikitext::ReadingOptions;
 using corpus::wikitext::Scripts;
+using corpus::wikitext::TemplateDefinition;
+using corpus::wikitext::Templates;
 
 // Numbers of a link: start, end, length of its target in UTF-16 units.
-constexpr size_t kLinkNumbers = 3;
+constexpr size_t kLinkNumbers = 4;
 
 Napi::Value number(Napi::Env env, size_t value) {
   return Napi::Number::New(env, static_cast<double>(value));
@@ -74,7 +76,7 @@ class JsWikitextReader : public Napi::ObjectWrap<JsWikitextReader> {
                         InstanceMethod<&JsWikitextReader::lines_size>("linesSize"),
                         InstanceMethod<&JsWikitextReader::take_lines>("takeLines")});
   }
-  // new NativeWikitextReader(properties: Uint8Array, capitals: Uint32Array, options, resolve)
+  // new NativeWikitextReader(properties: Uint8Array, capitals: Uint32Array, options, resolve, call)
   explicit JsWikitextReader(const Napi::CallbackInfo& info) : ObjectWrap(info) {
     guarded(info, [&] {
       Arguments arguments(info, "wikitext");
@@ -89,11 +91,17 @@ class JsWikitextReader : public Napi::ObjectWrap<JsWikitextReader> {
       require(resolve.IsFunction(), "wikitext: expected a function that resolves targets");
       require(properties.ElementLength() == Characters::kCount, "wikitext: expected properties of ",
               Characters::kCount, " characters, got ", properties.ElementLength());
+      const Napi::Value show = arguments.value();
+      require(show.IsFunction(), "wikitext: expected a function that shows templates");
       resolve_ = Napi::Persistent(resolve.As<Napi::Function>());
+      call_ = Napi::Persistent(show.As<Napi::Function>());
       reader_ = std::make_unique<ArticleReader>(
           std::span<const uint8_t>(properties.Data(), properties.ElementLength()),
           std::span<const uint32_t>(capitals.Data(), capitals.ElementLength()), options,
-          [this](std::string_view target) { return ask(target); });
+          [this](std::string_view target) { return ask(target); },
+          [this](const std::string& function, const Templates::Arguments& values) {
+            return call(function, values);
+          });
       return info.Env().Undefined();
     });
   }
@@ -116,7 +124,42 @@ class JsWikitextReader : public Napi::ObjectWrap<JsWikitextReader> {
       require(scripts == "plain", "wikitext: expected scripts to be plain, unicode or signs, got ",
               scripts);
     }
+    options.template_links = flag("templateLinks");
+    each(given.Get("brackets"), [&](const Napi::Value& point) {
+      options.brackets.push_back(point.ToNumber().Uint32Value());
+    });
+    each(given.Get("templates"), [&](const Napi::Value& entry) {
+      require(entry.IsObject(), "wikitext: expected a template as an object");
+      const Napi::Object known = entry.As<Napi::Object>();
+      TemplateDefinition definition;
+      each(known.Get("names"), [&](const Napi::Value& name) {
+        definition.names.push_back(name.ToString().Utf8Value());
+      });
+      definition.shown = known.Get("shown").ToString().Utf8Value();
+      options.templates.push_back(std::move(definition));
+    });
     return options;
+  }
+
+  template <class Take>
+  static void each(const Napi::Value& list, Take take) {
+    require(list.IsArray(), "wikitext: expected brackets and templates as arrays");
+    const Napi::Array array = list.As<Napi::Array>();
+    for (uint32_t i = 0; i < array.Length(); ++i) take(array.Get(i));
+  }
+
+  // call(function: string, values: string[]): names and values of a template's arguments in turn.
+  std::string call(const std::string& function, const Templates::Arguments& values) {
+    const Napi::HandleScope scope(Env());
+    Napi::Array list = Napi::Array::New(Env(), 2 * values.size());
+    uint32_t next = 0;
+    for (const auto& [key, value] : values) {
+      list.Set(next++, string(key));
+      list.Set(next++, string(value));
+    }
+    const Napi::Value answer = call_.Call({Napi::String::New(Env(), function), list});
+    require(answer.IsString(), "wikitext: expected a string of what shows templates");
+    return answer.As<Napi::String>().Utf8Value();
   }
 
   std::string ask(std::string_view target) {
@@ -156,8 +199,10 @@ class JsWikitextReader : public Napi::ObjectWrap<JsWikitextReader> {
       for (const ArticleLink& link : links) {
         *next++ = static_cast<int32_t>(link.start);
         *next++ = static_cast<int32_t>(link.end);
-        *next++ = static_cast<int32_t>(corpus::wikitext::utf16_length(link.target));
-        targets += link.target;
+        for (const std::string_view name : {link.target, link.english}) {
+          *next++ = static_cast<int32_t>(corpus::wikitext::utf16_length(name));
+          targets += name;
+        }
       }
       Napi::Object result = Napi::Object::New(env);
       result.Set("text", string(reader_->text()));
@@ -180,10 +225,15 @@ class JsWikitextReader : public Napi::ObjectWrap<JsWikitextReader> {
       if (reader_->text().empty()) return number(info.Env(), passage.unclosed);
       const std::u16string title = name.As<Napi::String>().Utf16Value();
       size_t units = title.size() + more.size() + reader_->text().size();
-      for (const ArticleLink& link : reader_->links()) units += link.target.size();
+      for (const ArticleLink& link : reader_->links()) {
+        units += link.target.size() + link.english.size();
+      }
       JsonLine json(lines_.room(JsonLine::most_bytes(units, reader_->links().size())));
       json.begin(title, more, reader_->text());
-      for (const auto& [start, end, target] : reader_->links()) json.link(start, end, target);
+      for (const auto& [start, end, target, english] : reader_->links()) {
+        json.link(start, end, target);
+        if (!english.empty()) json.english(english);
+      }
       json.finish();
       lines_.add_until(json.end());
       return number(info.Env(), passage.unclosed);
@@ -220,6 +270,7 @@ class JsWikitextReader : public Napi::ObjectWrap<JsWikitextReader> {
   };
 
   Napi::FunctionReference resolve_;
+  Napi::FunctionReference call_;
   Lines lines_;
   std::u16string units_;
   std::unique_ptr<ArticleReader> reader_;

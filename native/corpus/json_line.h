@@ -42,6 +42,11 @@ class JsonLine {
     raw(",\"target\":");
     string(target);
   }
+  // The title of the English page.
+  void english(std::string_view title) {
+    raw(",\"english\":");
+    string(title);
+  }
   void null_name() { raw(",\"name\":null"); }
   void name(std::u16string_view name) {
     raw(",\"name\":");

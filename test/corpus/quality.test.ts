@@ -25,6 +25,9 @@ test.each([
   expect(leftoversPerMillion(quality)).toBeLessThan(10);
   expect(quality.kept / quality.withWords).toBeGreaterThan(0.999);
   expect(quality.lost).toEqual([]);
+  const { holesBefore, holesAfter, words } = quality.inlined;
+  expect(words).toBeGreaterThan(5);
+  expect(holesAfter).toBeLessThan(holesBefore / 2);
 });
 
 describe('the count of links', () => {

@@ -36,6 +36,7 @@ export function parseAnnotatedLine({ text: line, number }: Line, file: string): 
     text,
     links: toLinks(spans, text, where),
     filtered: 0,
+    fromTemplates: 0,
   };
 }
 

@@ -100,6 +100,8 @@ export async function startWork(job: DumpJob, loaded?: Tokenizer): Promise<Work<
   };
 }
 
+const ENGLISH = { caseRule: 'first-letter', language: 'en' } as const;
+
 function isArticle({ namespace, redirect }: Page): boolean {
   return namespace === 0 && redirect === undefined;
 }
@@ -147,16 +149,28 @@ function titlesOf(pages: ReturnType<typeof readPages>, { siteinfo, byPage }: Tit
   return batch;
 }
 
-/** Follows the redirects of an article's links and adds the English names of the pages they lead to. */
+/**
+ * Follows the redirects of an article's links and adds the English names of the pages they lead to. What a template
+ * says a page is called in English counts if nothing else is known of it.
+ */
 function link({ title, text, anchors }: Article, index: TitleIndex): LinkedArticle {
-  let filtered = 0;
-  const links = anchors.map(({ start, end, target }) => {
+  let [filtered, fromTemplates] = [0, 0];
+  const links = anchors.map(({ start, end, target, english }) => {
     const page = index.resolve(target);
-    const name = page.name === undefined ? null : englishName(page.name);
-    if (page.name !== undefined && name === null) filtered++;
+    const said = page.name === undefined && english !== undefined ? englishTitle(english) : '';
+    const known = page.name ?? said;
+    const name = known === '' ? null : englishName(known);
+    if (said !== '') fromTemplates++;
+    if (known !== '' && name === null) filtered++;
     return { start, end, target: page.title, name };
   });
-  return { title, text, links, filtered };
+  return { title, text, links, filtered, fromTemplates };
+}
+
+/** A title as a template has it; empty if it names no page but a section. */
+function englishTitle(written: string): string {
+  const title = normaliseTitle(written.replace(/^\s*:?\s*en\s*:/i, ''), ENGLISH);
+  return title.includes('#') ? '' : title;
 }
 
 /** Threads for jobs on dumps; they start when there is something to do. */

@@ -16,6 +16,8 @@ export interface LinkedArticle {
   source?: PassageSource;
   /** How many links lost their name because it is no entity's. */
   filtered: number;
+  /** How many links have their name from a template, before that. */
+  fromTemplates: number;
 }
 
 // A type: the compiler does not take an interface for JSON.
@@ -28,21 +30,23 @@ export type PrepareCounts = {
   anchors: number;
   /** Links that have a name: their page has an English page. */
   linked: number;
-  /** Of these, left out because that page is no entity (a list, a category …). */
+  /** Of these, the name of the page stands in a template; nothing else is known of it. */
+  fromTemplates: number;
+  /** Left out of those that are linked because that page is no entity (a list, a category …). */
   filtered: number;
   /** Of the rest, left out because they begin or end inside a token, or overlap the one before. */
   misaligned: Record<string, number>;
 };
 
 export function noCounts(): PrepareCounts {
-  return { articles: 0, withoutLinks: 0, anchors: 0, linked: 0, filtered: 0, misaligned: {} };
+  const none = { articles: 0, withoutLinks: 0, anchors: 0, linked: 0 };
+  return { ...none, fromTemplates: 0, filtered: 0, misaligned: {} };
 }
 
 /** Adds the counts of a batch to those of all before. */
 export function addCounts(sum: PrepareCounts, more: PrepareCounts): void {
-  for (const key of ['articles', 'withoutLinks', 'anchors', 'linked', 'filtered'] as const) {
-    sum[key] += more[key];
-  }
+  const { misaligned: _, ...numbers } = noCounts();
+  for (const key of Object.keys(numbers) as (keyof typeof numbers)[]) sum[key] += more[key];
   for (const [reason, count] of Object.entries(more.misaligned)) {
     sum.misaligned[reason] = (sum.misaligned[reason] ?? 0) + count;
   }
@@ -103,10 +107,11 @@ export class ArticleEncoder {
   }
 }
 
-function count({ links, filtered }: LinkedArticle, counts: PrepareCounts): void {
+function count({ links, filtered, fromTemplates }: LinkedArticle, counts: PrepareCounts): void {
   const named = links.filter(({ name }) => name !== null).length;
   counts.articles++;
   counts.anchors += links.length;
   counts.linked += named + filtered;
+  counts.fromTemplates += fromTemplates;
   counts.filtered += filtered;
 }

@@ -68,6 +68,7 @@ const countsSchema: z.ZodType<PrepareCounts> = z.strictObject({
   withoutLinks: z.int(),
   anchors: z.int(),
   linked: z.int(),
+  fromTemplates: z.int(),
   filtered: z.int(),
   misaligned: z.record(z.string(), z.int()),
 });

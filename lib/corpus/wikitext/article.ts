@@ -6,6 +6,8 @@ export interface Link {
   end: number;
   /** Title of the linked page, normalised, before redirects are followed. */
   target: string;
+  /** The title of the page in the English edition, where a template says it: `{{ill|…|en|Title}}`. */
+  english?: string;
 }
 
 /** One encyclopedia page as plain text. Offsets count Unicode code points, not UTF-16 units. */

@@ -45,6 +45,14 @@ export function characterProperties(): Uint8Array {
   return made;
 }
 
+/** Opening brackets, 0, closing ones, 0, and quotation marks, which languages use in either direction. */
+export function brackets(): number[] {
+  const basic = charactersFrom(0, PLANE);
+  const points = (pattern: RegExp): number[] =>
+    Array.from(basic.matchAll(pattern), ([sign]) => sign.charCodeAt(0));
+  return [...points(/\p{Ps}/gu), 0, ...points(/\p{Pe}/gu), 0, ...points(/[\p{Pi}\p{Pf}"]/gu)];
+}
+
 /** Letters that have a capital. */
 export function lowercaseLetters(): string[] {
   return [0, 1].flatMap((plane) => charactersFrom(plane * PLANE, PLANE).match(/\p{CWU}/gu) ?? []);

@@ -5,9 +5,11 @@ import { excerpt } from '../../system/error.ts';
 import type { Page, Siteinfo } from '../dump/siteinfo.ts';
 import { withCapital } from '../dump/title.ts';
 import type { Article, Link } from './article.ts';
-import { characterProperties, lowercaseLetters } from './characters.ts';
+import { brackets, characterProperties, lowercaseLetters } from './characters.ts';
 import { LinkResolver } from './links.ts';
 import type { NativeWikitextReader, WikitextAddon } from './native.ts';
+import { TemplateValues } from './template-values.ts';
+import { templatesOf } from './templates.ts';
 
 /** `*`, `#` and `;` lines: text of their own, or left out as WikiExtractor does. */
 export type Lists = 'keep' | 'drop';
@@ -21,24 +23,39 @@ export type References = 'once' | 'twice';
 /** What `10<sup>6</sup>` is: `10⁶`, `10^6`, or `106` as in the data of LEIA's authors. */
 export type Scripts = 'unicode' | 'signs' | 'plain';
 
+/** Whether templates that are known show what a reader sees, or all are dropped, as in the data of LEIA's authors. */
+export type TemplateTreatment = 'inline' | 'drop';
+
+/** Which links there are: those of the wiki, or also those that templates make to pages of other editions. */
+export type LinkKinds = 'all' | 'wiki';
+
 /** What of a page becomes text, as far as that is a matter of choice. */
 export interface Reading {
   lists: Lists;
+  templates: TemplateTreatment;
+  links: LinkKinds;
   references: References;
   scripts: Scripts;
 }
-export type ExtractOptions = Partial<Reading>;
+export type ExtractOptions = { [Name in keyof Reading]?: Reading[Name] | undefined };
 
-/** What is chosen where nothing else is said. */
-export const defaultReading: Reading = { lists: 'keep', references: 'once', scripts: 'unicode' };
+/** What is chosen where nothing else is said; `scripts` are plain where templates are dropped. */
+export const defaultReading: Omit<Reading, 'scripts'> = {
+  lists: 'keep',
+  templates: 'inline',
+  links: 'all',
+  references: 'once',
+};
 
 /** The choices among further options. */
-export function readingOf(options: ExtractOptions, defaults: Reading = defaultReading): Reading {
-  const { lists, references, scripts } = defaults;
+export function readingOf(options: ExtractOptions, defaults = defaultReading): Reading {
+  const templates = options.templates ?? defaults.templates;
   return {
-    lists: options.lists ?? lists,
-    references: options.references ?? references,
-    scripts: options.scripts ?? scripts,
+    lists: options.lists ?? defaults.lists,
+    templates,
+    links: options.links ?? defaults.links,
+    references: options.references ?? defaults.references,
+    scripts: options.scripts ?? (templates === 'drop' ? 'plain' : 'unicode'),
   };
 }
 
@@ -53,12 +70,21 @@ export class ArticleExtractor {
 
   constructor(wiki: Siteinfo, options: ExtractOptions = {}) {
     const resolver = new LinkResolver(wiki);
-    const { lists, references, scripts } = readingOf(options);
+    const { lists, templates, links, references, scripts } = readingOf(options);
+    const values = new TemplateValues(wiki, scripts);
     this.#reader = new (addon<WikitextAddon>().NativeWikitextReader)(
       characterProperties(),
       capitalsOf(wiki),
-      { keepLists: lists === 'keep', decodeTwice: references === 'twice', scripts },
+      {
+        keepLists: lists === 'keep',
+        decodeTwice: references === 'twice',
+        scripts,
+        templates: templates === 'inline' ? templatesOf(wiki) : [],
+        templateLinks: links === 'all',
+        brackets: brackets(),
+      },
       (target) => resolver.resolve(target),
+      (name, given) => values.call(name, given),
     );
   }
 
@@ -75,9 +101,9 @@ export class ArticleExtractor {
   }
 
   /**
-   * Writes the same as a line of JSON in UTF-8, `{"title":…,"text":…,"anchors":[{"start":…,"end":…,"target":…},…]}` with
-   * `more`, JSON without the braces, behind the title. `takeLines` gives it later, unless the page has no text. Tells whether
-   * it did, and with a warning if something about the page is odd.
+   * Writes the same as a line of JSON in UTF-8, `{"title":…,"text":…,"anchors":[{"start":…,"end":…,"target":…},…]}`, with
+   * `more`, JSON without the braces, behind the title, and `english` where a template says it. `takeLines` gives it later,
+   * unless the page has no text. Tells whether it did, and with a warning if something about the page is odd.
    */
   writeLine(
     { title, wikitext }: Pick<Page, 'title' | 'wikitext'>,
@@ -113,13 +139,16 @@ function oddityOf(title: string, wikitext: Uint8Array, unclosed: number): string
 
 function linksOf(numbers: Int32Array, targets: string): Link[] {
   const links: Link[] = [];
-  for (let at = 0, from = 0; at < numbers.length; at += 3) {
-    const to = from + numbers[at + 2]!;
-    links.push({
+  for (let at = 0, from = 0; at < numbers.length; at += 4) {
+    const middle = from + numbers[at + 2]!;
+    const to = middle + numbers[at + 3]!;
+    const link: Link = {
       start: numbers[at]!,
       end: numbers[at + 1]!,
-      target: targets.slice(from, to),
-    });
+      target: targets.slice(from, middle),
+    };
+    if (to > middle) link.english = targets.slice(middle, to);
+    links.push(link);
     from = to;
   }
   return links;

@@ -7,12 +7,12 @@
  */
 export type LinkTarget = `a${string}` | `t${string}` | 'h' | 'p';
 
-/** Native reader of wikitext. One call at a time, those of `resolve` included. */
+/** Native reader of wikitext. One call at a time, those of `resolve` and `call` included. */
 export interface NativeWikitextReader {
   /**
-   * The text of a page in UTF-8, and three numbers for each of its links: the code points where it starts and ends,
-   * and the length of its target in `targets`, where all are joined. `unclosed`: how many templates, tables and
-   * links never end; `steps`: turns taken to read it.
+   * The text of a page in UTF-8, and four numbers for each of its links: the code points where it starts and ends,
+   * and the lengths of its target and of the English title, if a template says it, in `targets`, where all are joined.
+   * `unclosed`: how many templates, tables and links never end; `steps`: turns taken to read it.
    */
   article(wikitext: Uint8Array): {
     text: string;
@@ -39,18 +39,32 @@ export interface NativeReadingOptions {
   decodeTwice: boolean;
   /** Superscripts and subscripts of digits: like other text, in Unicode's own characters, or after `^` and `_`. */
   scripts: 'plain' | 'unicode' | 'signs';
+  /** What is known of templates; without any, all are dropped without a trace. */
+  templates: readonly TemplateDefinition[];
+  /** Whether templates make links. */
+  templateLinks: boolean;
+  /** Code points of opening brackets, 0, of closing ones, 0, and of quotation marks, which may be either. */
+  brackets: readonly number[];
+}
+
+/** Templates by their names in small ASCII letters, and what they show; see native/corpus/wikitext/templates.h. */
+export interface TemplateDefinition {
+  names: readonly string[];
+  shown: string;
 }
 
 export interface WikitextAddon {
   /**
    * `properties`: of each code point, as in characters.ts. `capitals`: pairs of code points, a letter that titles do
    * not begin with and its capital. `resolve` tells what a link's target is, for those that may not be a title as they
-   * stand.
+   * stand. `call` gives the text of a template that a function makes of its arguments, their names and values in turn;
+   * empty if it cannot.
    */
   NativeWikitextReader: new (
     properties: Uint8Array,
     capitals: Uint32Array,
     options: NativeReadingOptions,
     resolve: (target: string) => LinkTarget,
+    call: (name: string, values: string[]) => string,
   ) => NativeWikitextReader;
 }

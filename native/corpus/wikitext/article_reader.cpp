@@ -4,11 +4,12 @@ namespace leia::corpus::wikitext {
 
 ArticleReader::ArticleReader(std::span<const uint8_t> properties,
                              std::span<const uint32_t> capitals, const ReadingOptions& options,
-                             LinkTargets::Ask ask)
+                             LinkTargets::Ask ask, Templates::Call call)
     : characters_(properties),
       targets_(characters_, capitals, std::move(ask)),
-      reader_(characters_, targets_, options.decoding, options.scripts),
-      paragraphs_(characters_, options.lists) {}
+      templates_(options.templates, options.template_links, std::move(call)),
+      reader_(characters_, targets_, templates_, options.decoding, options.scripts),
+      paragraphs_(characters_, options.brackets, options.lists) {}
 
 Passage ArticleReader::read(std::string_view wikitext) {
   links_.clear();
@@ -24,7 +25,9 @@ Passage ArticleReader::read(std::string_view wikitext) {
   };
   for (const TextLink& link : paragraphs_.links()) {
     const uint32_t start = point_at(link.start);
-    links_.push_back({start, point_at(link.end), reader_.pieces().name(link.target)});
+    const Pieces& pieces = reader_.pieces();
+    links_.push_back(
+        {start, point_at(link.end), pieces.name(link.target), pieces.name(link.english)});
   }
   return passage;
 }

@@ -10,6 +10,7 @@
 #include "corpus/wikitext/paragraphs.h"
 #include "corpus/wikitext/reader.h"
 #include "corpus/wikitext/targets.h"
+#include "corpus/wikitext/templates.h"
 
 namespace leia::corpus::wikitext {
 
@@ -18,6 +19,8 @@ struct ArticleLink {
   uint32_t start;
   uint32_t end;
   std::string_view target;
+  // The title of the English page, if a template says it.
+  std::string_view english;
 };
 
 // What of a page becomes text is in part a matter of choice.
@@ -25,6 +28,11 @@ struct ReadingOptions {
   Lists lists = Lists::kKeep;
   Decoding decoding = Decoding::kOnce;
   Scripts scripts = Scripts::kPlain;
+  // What is known of templates; without any, all are dropped without a trace.
+  std::vector<TemplateDefinition> templates;
+  bool template_links = false;
+  // See Hollows.
+  std::vector<uint32_t> brackets;
 };
 
 class ArticleReader {
@@ -32,9 +40,9 @@ class ArticleReader {
   // Longer texts are not read: offsets are of 32 bits.
   static constexpr size_t kMostBytes = size_t{1} << 28;
 
-  // See Characters and LinkTargets.
+  // See Characters, LinkTargets and Templates.
   ArticleReader(std::span<const uint8_t> properties, std::span<const uint32_t> capitals,
-                const ReadingOptions& options, LinkTargets::Ask ask);
+                const ReadingOptions& options, LinkTargets::Ask ask, Templates::Call call);
   ArticleReader(const ArticleReader&) = delete;
   ArticleReader& operator=(const ArticleReader&) = delete;
 
@@ -47,6 +55,7 @@ class ArticleReader {
  private:
   Characters characters_;
   LinkTargets targets_;
+  Templates templates_;
   Reader reader_;
   Paragraphs paragraphs_;
   std::vector<ArticleLink> links_;

@@ -37,6 +37,9 @@ struct Target {
 struct Brace {
   uint32_t count;  // opening braces not yet matched
   bool line_start;
+  enum class Name : uint8_t { kUnread, kUnknown, kKnown } name;
+  uint32_t number;     // of a known template
+  uint32_t arguments;  // how many there were before its own
 };
 
 struct OpenLink {

@@ -47,8 +47,9 @@ bool is_odd(std::string_view text) {
 
 }  // namespace
 
-Paragraphs::Paragraphs(const Characters& characters, Lists lists)
-    : characters_(characters), lists_(lists) {}
+Paragraphs::Paragraphs(const Characters& characters, std::span<const uint32_t> brackets,
+                       Lists lists)
+    : characters_(characters), lists_(lists), hollows_(characters, brackets) {}
 
 void Paragraphs::make(const Passage& passage, const Pieces& pieces) {
   pieces_ = &pieces;
@@ -61,6 +62,7 @@ void Paragraphs::make(const Passage& passage, const Pieces& pieces) {
   headings_.clear();
   line_ = {};
   line_links_.clear();
+  holes_.clear();
   line_offset_ = 0;
   table_offset_ = std::numeric_limits<size_t>::max();
   template_offset_ = table_offset_;
@@ -75,7 +77,10 @@ void Paragraphs::make(const Passage& passage, const Pieces& pieces) {
     if (place == passage.open_table) table_offset_ = line_offset_ + line_.end - line_.start;
     if (place == passage.open_template) template_offset_ = line_offset_ + line_.end - line_.start;
     const std::string_view piece = pieces.at(place);
-    if (piece.empty()) continue;
+    if (piece.empty()) {
+      if (pieces.is_hole(place)) holes_.push_back(line_.end);
+      continue;
+    }
     if (line_.end == line_.start) literal_ = pieces.is_foreign(place);
     if (pieces.is_line_break(place)) {
       end_line();
@@ -101,16 +106,16 @@ uint32_t Paragraphs::pass_links(uint32_t place) {
       link_start_ = line_.end;
     }
     if (link.end > place) return link.end;
-    cut_link(link.target);
+    cut_link(link);
     open_ = Open::kNone;
   }
   return std::numeric_limits<uint32_t>::max();
 }
 
 // Ends the open link here, if there is anything in it.
-void Paragraphs::cut_link(Name target) {
+void Paragraphs::cut_link(const Link& link) {
   if (open_ != Open::kOpen || link_start_ == line_.end) return;
-  line_links_.push_back({link_start_, line_.end, target});
+  line_links_.push_back({link_start_, line_.end, link.target, link.english});
   open_ = Open::kCut;
 }
 
@@ -136,10 +141,11 @@ void Paragraphs::add_lines(std::string_view piece) {
 
 void Paragraphs::end_line() {
   // A link that crosses lines is cut at the end of the first.
-  if (open_ == Open::kOpen) cut_link(pieces_->links()[next_link_].target);
+  if (open_ == Open::kOpen) cut_link(pieces_->links()[next_link_]);
   in_table_ = line_offset_ >= table_offset_;
   in_template_ = line_offset_ >= template_offset_;
   line_offset_ += line_.end - line_.start + 1;
+  if (!holes_.empty()) close_hollows();
   if (line_.end > line_.start) {
     line(line_);
   } else {
@@ -148,6 +154,17 @@ void Paragraphs::end_line() {
   line_ = {next_start(), next_start()};
   line_links_.clear();
   if (open_ == Open::kOpen) link_start_ = line_.end;
+}
+
+void Paragraphs::close_hollows() {
+  places_.clear();
+  for (TextLink& link : line_links_) {
+    places_.push_back(&link.start);
+    places_.push_back(&link.end);
+  }
+  text_[line_.end] = ' ';
+  line_.end = hollows_.close(text_.data(), line_.start, line_.end, holes_, places_);
+  holes_.clear();
 }
 
 void Paragraphs::line(Span line) {
@@ -296,7 +313,7 @@ void Paragraphs::write(Span part) {
     move({from, label.start}, odd);
     const size_t place = length_;
     move(label, odd);
-    links_.push_back({place, length_, link.target});
+    links_.push_back({place, length_, link.target, link.english});
     from = label.end;
   }
   move({from, part.end}, odd);

@@ -5,10 +5,12 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string_view>
 #include <vector>
 
 #include "corpus/wikitext/characters.h"
+#include "corpus/wikitext/hollows.h"
 #include "corpus/wikitext/pieces.h"
 #include "corpus/wikitext/reader.h"
 
@@ -22,11 +24,13 @@ struct TextLink {
   size_t start;
   size_t end;
   Name target;
+  Name english;
 };
 
 class Paragraphs {
  public:
-  Paragraphs(const Characters& characters, Lists lists);
+  // `brackets`: see Hollows.
+  Paragraphs(const Characters& characters, std::span<const uint32_t> brackets, Lists lists);
 
   // Makes paragraphs of a passage and its pieces.
   void make(const Passage& passage, const Pieces& pieces);
@@ -48,10 +52,11 @@ class Paragraphs {
   };
 
   uint32_t pass_links(uint32_t place);
-  void cut_link(Name target);
+  void cut_link(const Link& link);
   void add(std::string_view piece);
   void add_lines(std::string_view piece);
   void end_line();
+  void close_hollows();
   void line(Span line);
   size_t heading_level(Span line) const;
   Span broken_heading(Span line) const;
@@ -78,6 +83,7 @@ class Paragraphs {
 
   const Characters& characters_;
   const Lists lists_;
+  Hollows hollows_;
   const Pieces* pieces_ = nullptr;
   // The finished lines; behind them the one being read, which then moves to its place.
   std::vector<char> text_;
@@ -88,6 +94,8 @@ class Paragraphs {
   // The line being read.
   Span line_ = {};
   std::vector<TextLink> line_links_;
+  std::vector<size_t> holes_;
+  std::vector<size_t*> places_;  // where its links begin and end
   // Where it begins in the passage, and where the table and the template begin that never end.
   size_t line_offset_ = 0;
   size_t table_offset_ = 0;

@@ -56,6 +56,35 @@ std::string_view Pieces::text_from(uint32_t place, size_t most) {
   return joined_;
 }
 
+bool Pieces::has_text(const Stretch& stretch) const {
+  uint32_t skip = stretch.skip;
+  for (uint32_t place = stretch.from; place < stretch.to; ++place) {
+    const std::string_view text = at(place).substr(skip);
+    if (text.find_first_not_of(" \t\n") != std::string_view::npos) return true;
+    skip = 0;
+  }
+  return false;
+}
+
+std::string Pieces::text_of(const Stretch& stretch, size_t most) const {
+  std::string text;
+  for (uint32_t place = stretch.from; place < stretch.to && text.size() <= most; ++place) {
+    text += at(place).substr(place == stretch.from ? stretch.skip : 0);
+  }
+  return text;
+}
+
+bool Pieces::is_empty(uint32_t start) const {
+  return std::all_of(ranges_.begin() + std::min(start, length()), ranges_.end(),
+                     [](const Range& range) { return range.start == range.end; });
+}
+
+size_t Pieces::links_since(uint32_t start) const {
+  const auto found = std::find_if(links_.rbegin(), links_.rend(),
+                                  [start](const Link& link) { return link.start < start; });
+  return static_cast<size_t>(found - links_.rbegin());
+}
+
 bool Pieces::has_open_bracket(uint32_t start) const {
   const uint32_t from = std::max(start, length() - std::min(length(), kTailPieces));
   for (uint32_t place = length(); place > from; --place) {
@@ -99,6 +128,34 @@ void Pieces::cut(uint32_t start) {
   ranges_.resize(std::min<size_t>(start, ranges_.size()));
   while (!links_.empty() && links_.back().end > start) links_.pop_back();
   while (!quotes_.empty() && quotes_.back().place >= start) quotes_.pop_back();
+}
+
+void Pieces::keep_only(uint32_t start, std::span<const Stretch> stretches) {
+  taken_.assign(ranges_.begin() + start, ranges_.end());
+  taken_links_.assign(links_.end() - static_cast<ptrdiff_t>(links_since(start)), links_.end());
+  const auto before = std::find_if(quotes_.rbegin(), quotes_.rend(),
+                                   [start](const QuoteRun& run) { return run.place < start; });
+  taken_quotes_.assign(before.base(), quotes_.end());
+  cut(start);
+  for (const Stretch& stretch : stretches) {
+    if (stretch.from == stretch.to) {
+      if (!stretch.text.empty()) push_text(stretch.text);
+      continue;
+    }
+    const uint32_t shift = length() - stretch.from;  // may wrap around, and back when it is added
+    for (uint32_t place = stretch.from; place < stretch.to; ++place) {
+      ranges_.push_back(taken_[place - start]);
+    }
+    ranges_[stretch.from + shift].start += stretch.skip;
+    for (const Link& link : taken_links_) {
+      if (link.start < stretch.from || link.end > stretch.to) continue;
+      links_.push_back({link.start + shift, link.end + shift, link.target, link.english});
+    }
+    for (const QuoteRun& run : taken_quotes_) {
+      if (run.place < stretch.from || run.place >= stretch.to) continue;
+      quotes_.push_back({run.place + shift, run.length, run.before});
+    }
+  }
 }
 
 Name Pieces::keep(std::string_view name) {

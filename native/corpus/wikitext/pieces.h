@@ -25,6 +25,15 @@ struct Link {
   uint32_t start;
   uint32_t end;
   Name target;
+  Name english = {};  // the title of the English page, if a template says it
+};
+
+// Pieces from one place to another, without some bytes of the first, or a text of its own.
+struct Stretch {
+  uint32_t from;
+  uint32_t to;
+  uint32_t skip;
+  std::string_view text;
 };
 
 class Pieces {
@@ -53,6 +62,15 @@ class Pieces {
 
   // The text of the pieces since the list was this long, cut if it is too long.
   std::string_view text_from(uint32_t place, size_t most);
+  // Whether a piece begins at this offset of the source.
+  bool begins_at(uint32_t place, uint32_t offset) const { return ranges_[place].start == offset; }
+  // Whether there is anything but blanks.
+  bool has_text(const Stretch& stretch) const;
+  // The text of a stretch, cut if it is too long.
+  std::string text_of(const Stretch& stretch, size_t most) const;
+  // Whether the pieces since the list was this long are empty.
+  bool is_empty(uint32_t start) const;
+  size_t links_since(uint32_t start) const;
   // Whether the pieces since the list was this long have a '[' near the end that no ']' follows.
   bool has_open_bracket(uint32_t start) const;
 
@@ -61,6 +79,11 @@ class Pieces {
   // A piece that is not in the source.
   void push_text(std::string_view text);
   void push_blank() { push_sign(kSpace); }
+  // Nothing, where something was left out.
+  void push_hole() { ranges_.push_back({size_ + kSpace, size_ + kSpace}); }
+  bool is_hole(uint32_t place) const {
+    return ranges_[place].start == size_ + kSpace && ranges_[place].end == size_ + kSpace;
+  }
   // The end of a line, up to which apostrophes balance.
   void push_line_break();
   // The piece at `place` is a run of apostrophes, or if `length` is 0 the end of a line.
@@ -68,9 +91,14 @@ class Pieces {
   // Marks as quotes the pieces since the list was this long that are two or more apostrophes.
   void mark_all_quotes(uint32_t start);
   // Makes a link of the pieces since the list was this long.
-  void add_link(uint32_t start, Name target) { links_.push_back({start, length(), target}); }
+  void add_link(uint32_t start, Name target, Name english = {}) {
+    links_.push_back({start, length(), target, english});
+  }
   // Drops all pieces since the list was this long.
   void cut(uint32_t start);
+
+  // Puts these stretches of the pieces since the list was this long in place of all of them.
+  void keep_only(uint32_t start, std::span<const Stretch> stretches);
 
   // Keeps a name for as long as the page is read.
   Name keep(std::string_view name);
@@ -108,6 +136,10 @@ class Pieces {
   std::vector<QuoteRun> quotes_;  // by piece
   std::string names_;
   std::string joined_;
+  // What `keep_only` has taken apart.
+  std::vector<Range> taken_;
+  std::vector<Link> taken_links_;
+  std::vector<QuoteRun> taken_quotes_;
 };
 
 }  // namespace leia::corpus::wikitext

@@ -34,15 +34,19 @@ constexpr ptrdiff_t kLongestRest = 400;
 // Superscripts and subscripts of digits are shorter, as they are written. In bytes.
 constexpr size_t kLongestScript = 60;
 
+// Templates in so many others are not looked at: what they show is moved once for each.
+constexpr size_t kMostNested = 30;
+
 // The signs of at most so many closing braces end one template or parameter.
 constexpr uint32_t kMostBraces = 3;
 
 }  // namespace
 
-Reader::Reader(const Characters& characters, LinkTargets& targets, Decoding decoding,
-               Scripts scripts)
+Reader::Reader(const Characters& characters, LinkTargets& targets, Templates& templates,
+               Decoding decoding, Scripts scripts)
     : characters_(characters),
       targets_(targets),
+      templates_(templates),
       decoding_(decoding),
       scripts_(scripts),
       open_(pieces_),
@@ -51,6 +55,7 @@ Reader::Reader(const Characters& characters, LinkTargets& targets, Decoding deco
 Passage Reader::read(std::string_view wikitext) {
   pieces_.begin(wikitext);
   open_.begin();
+  arguments_.clear();
   elements_.begin();
   at_ = pieces_.source();
   end_ = pieces_.source_end();
@@ -214,8 +219,11 @@ void Reader::open_braces() {
   const auto count = static_cast<uint32_t>(end - at_);
   if (line_start_ && *end == '|' && count == 1) return open_table(end + 1);
   if (count < 2) return literal();
+  // Three are a parameter. What is nested deeper than any page needs is not looked at.
+  const bool named = count == 2 && !templates_.empty() && open_.braces() < kMostNested;
+  const auto name = named ? Brace::Name::kUnread : Brace::Name::kUnknown;
   Frame& frame = open_.push(FrameKind::kBrace, pieces_.length());
-  frame.brace = {count, line_start_};
+  frame.brace = {count, line_start_, name, 0, 0};
   at_ = end;
   line_start_ = false;
 }
@@ -241,13 +249,19 @@ void Reader::close_braces() {
   while (left >= 2 && open_.braces() > 0) {
     while (!open_.in(FrameKind::kBrace)) open_.pop();
     Frame& frame = open_.top();
-    pieces_.cut(frame.start);
+    const bool shown = show_template(frame);
+    if (!shown) pieces_.cut(frame.start);
     const uint32_t matched = std::min({frame.brace.count, left, kMostBraces});
     left -= matched;
     frame.brace.count -= matched;
     if (frame.brace.count >= 2) continue;
-    line_start_ = open_.pop().brace.line_start;
-    if (open_.in_target()) open_.top().link.opaque = true;
+    line_start_ = open_.pop().brace.line_start && !shown;
+    if (shown) continue;
+    if (open_.in_target()) {
+      open_.top().link.opaque = true;
+    } else if (!templates_.empty()) {
+      pieces_.push_hole();
+    }
   }
   at_ = end;
   if (left > 0 && ends_variant(end)) {
@@ -260,6 +274,27 @@ void Reader::close_braces() {
   // Two or more braces that close nothing are left-over markup.
 }
 
+// Looks for the template of this frame in the table; its pieces are the name.
+void Reader::name_template(Frame& frame) {
+  Brace& brace = frame.brace;
+  const std::string_view name = pieces_.text_from(frame.start, Templates::kLongestName);
+  const bool fits = name.size() <= Templates::kLongestName;
+  brace.number = fits ? templates_.find(name) : Templates::kNone;
+  brace.name = brace.number == Templates::kNone ? Brace::Name::kUnknown : Brace::Name::kKnown;
+  brace.arguments = static_cast<uint32_t>(arguments_.size());
+}
+
+// Turns the template that ends here into what it shows; false if that is nothing, or not known.
+bool Reader::show_template(Frame& frame) {
+  Brace& brace = frame.brace;
+  if (brace.name == Brace::Name::kUnread) name_template(frame);
+  if (brace.name == Brace::Name::kUnknown) return false;
+  const bool shown = templates_.expand(
+      brace.number, frame.start, std::span(arguments_).subspan(brace.arguments), pieces_, targets_);
+  arguments_.resize(brace.arguments);
+  return shown;
+}
+
 // Whether the braces before `end` may close a variant.
 bool Reader::ends_variant(const char* end) const {
   return *end == '-' && open_.in(FrameKind::kVariant);
@@ -268,7 +303,12 @@ bool Reader::ends_variant(const char* end) const {
 void Reader::pipe() {
   if (line_start_ && is('}', 1) && end_table()) return;
   Frame& top = open_.top();
-  if (top.kind == FrameKind::kLink) {
+  if (top.kind == FrameKind::kBrace) {
+    if (top.brace.name == Brace::Name::kUnread) name_template(top);
+    if (top.brace.name == Brace::Name::kUnknown) return literal();
+    literal();  // text if the template never ends
+    arguments_.push_back({pieces_.length(), pieces_.offset(at_)});
+  } else if (top.kind == FrameKind::kLink) {
     if (open_.in_hidden()) return image_pipe(top.link, top.start);
     // What follows the first `|` is the label, further ones included.
     if (!open_.in_target()) return literal();
@@ -385,7 +425,7 @@ void Reader::close_link() {
   }
   if (!labelled) {
     target_as_label(frame);
-  } else if (pieces_.length() == frame.start) {
+  } else if (pieces_.is_empty(frame.start)) {
     pieces_.push_text(pipe_trick(pieces_.name(frame.link.written), characters_));
   }
   const char* trail_end = characters_.skip(at_, end_, kTrail);

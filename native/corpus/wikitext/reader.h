@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <limits>
 #include <string_view>
+#include <vector>
 
 #include "corpus/wikitext/characters.h"
 #include "corpus/wikitext/elements.h"
@@ -18,6 +19,7 @@
 #include "corpus/wikitext/pieces.h"
 #include "corpus/wikitext/scripts.h"
 #include "corpus/wikitext/targets.h"
+#include "corpus/wikitext/templates.h"
 
 namespace leia::corpus::wikitext {
 
@@ -38,7 +40,9 @@ struct Passage {
 
 class Reader {
  public:
-  Reader(const Characters& characters, LinkTargets& targets, Decoding decoding, Scripts scripts);
+  // Without any `templates` all are dropped without a trace.
+  Reader(const Characters& characters, LinkTargets& targets, Templates& templates,
+         Decoding decoding, Scripts scripts);
   Reader(const Reader&) = delete;
   Reader& operator=(const Reader&) = delete;
 
@@ -63,6 +67,8 @@ class Reader {
   void open_braces();
   void open_table(const char* attributes);
   void close_braces();
+  void name_template(Frame& frame);
+  bool show_template(Frame& frame);
   bool ends_variant(const char* end) const;
   void pipe();
   void image_pipe(OpenLink& image, uint32_t start);
@@ -92,11 +98,13 @@ class Reader {
 
   const Characters& characters_;
   LinkTargets& targets_;
+  Templates& templates_;
   const Decoding decoding_;
   const Scripts scripts_;
   Pieces pieces_;
   MarkupMap markup_;
   OpenFrames open_;
+  std::vector<Templates::Place> arguments_;  // of all open templates of the table
   Elements elements_;
   const char* at_ = nullptr;
   const char* end_ = nullptr;

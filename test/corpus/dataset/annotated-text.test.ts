@@ -69,9 +69,10 @@ test('spans become links, in order, with tidy names', async () => {
         { start: 21, end: 24, target: 'Q1', name: 'the river' },
       ],
       filtered: 0,
+      fromTemplates: 0,
     },
-    { title: 'line 2', text: 'sem nada', links: [], filtered: 0 },
-    { title: 'line 3', text: '', links: [], filtered: 0 },
+    { title: 'line 2', text: 'sem nada', links: [], filtered: 0, fromTemplates: 0 },
+    { title: 'line 3', text: '', links: [], filtered: 0, fromTemplates: 0 },
   ];
   const text = lines(LINES);
   expect(await read(text)).toEqual(expected);
@@ -94,6 +95,7 @@ test('the dataset: tokens, entities, figures; the same again is left as it is', 
     withoutLinks: 2,
     anchors: 4,
     linked: 3,
+    fromTemplates: 0,
     filtered: 0,
     misaligned: { overlap: 1 },
   });

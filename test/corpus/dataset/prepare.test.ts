@@ -66,6 +66,7 @@ describe('a dataset', () => {
       withoutLinks: 2,
       anchors: 9,
       linked: 5,
+      fromTemplates: 0,
       filtered: 1,
       misaligned: { end: 1 },
     });
@@ -74,6 +75,35 @@ describe('a dataset', () => {
       lists: 'keep',
       names: { kind },
     });
+  });
+
+  test('English titles that templates say are names, where nothing else is known', async () => {
+    const folder = await temporaryFolder();
+    const text =
+      'O {{ill|Castelo|en|Castle (x)}} e {{ill|Lisboa|en|Wrong}} e {{ill|Tejo|en|Wrong}} e {{ill|Reis|en|List of kings}} ' +
+      'e {{ill|A|de|B}} e {{ill|C|en|D#E}} e [[Portugal]].';
+    const dump = await writeDump(folder, [...PAGES, { title: 'Novo', text }]);
+    const options = { ...(await makeOptions()), dump };
+    const { manifest } = await prepare(options);
+    expect(manifest.report).toMatchObject({ linked: 10, fromTemplates: 2, filtered: 2 });
+    const names = (await passages(options.output))
+      .at(-1)!
+      .anchors.map(({ target, name }) => [target, name]);
+    expect(names).toEqual([
+      ['Castelo', 'Castle'],
+      ['Lisboa', 'Lisbon'],
+      ['Rio Tejo', 'Tagus'],
+      ['Reis', null],
+      ['A', null],
+      ['C', null],
+      ['Portugal', 'Portugal'],
+    ]);
+    const output = `${options.output}-wiki`;
+    const { manifest: wiki } = await prepare({ ...options, output, links: 'wiki' });
+    expect(wiki.report).toMatchObject({ linked: 6, fromTemplates: 0 });
+    const [passage] = (await passages(output)).slice(-1);
+    expect(passage!.text).toBe('O Castelo e Lisboa e Tejo e Reis e A e C e Portugal.');
+    expect(passage!.anchors).toHaveLength(1);
   });
 
   test('tokens are those of the text, entities those of the named links', async () => {

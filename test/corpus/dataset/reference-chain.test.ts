@@ -89,7 +89,7 @@ describe.skipIf(llama2Folder === undefined)(
         names: { kind: 'titles', path: await writeTitles(folder) },
         tokenizer,
         lists: 'drop',
-        scripts: 'plain',
+        templates: 'drop',
         output: join(folder, 'data'),
       });
       expect(manifest).toMatchObject({ articles: 103, tokens: 648_907, entities: 9182 });

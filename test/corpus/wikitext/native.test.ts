@@ -6,15 +6,22 @@ import type { DumpAddon } from '../../../lib/corpus/dump/native.ts';
 import { characterProperties } from '../../../lib/corpus/wikitext/characters.ts';
 import { ArticleExtractor } from '../../../lib/corpus/wikitext/extract.ts';
 import { LinkResolver } from '../../../lib/corpus/wikitext/links.ts';
-import type { LinkTarget, WikitextAddon } from '../../../lib/corpus/wikitext/native.ts';
+import type {
+  LinkTarget,
+  NativeReadingOptions,
+  WikitextAddon,
+} from '../../../lib/corpus/wikitext/native.ts';
 import { extract, marked, wiki } from './wiki.ts';
 
 const { NativeWikitextReader } = addon<WikitextAddon>();
 type Resolve = (target: string) => LinkTarget;
-const options = { keepLists: true, decodeTwice: false, scripts: 'plain' } as const;
+const options: NativeReadingOptions = {
+  ...{ keepLists: true, decodeTwice: false, scripts: 'plain' as const },
+  ...{ templates: [], templateLinks: true, brackets: [] },
+};
 
 const reader = (resolve: Resolve) =>
-  new NativeWikitextReader(characterProperties(), new Uint32Array(0), options, resolve);
+  new NativeWikitextReader(characterProperties(), new Uint32Array(0), options, resolve, () => '');
 
 describe('characters', () => {
   const properties = characterProperties();
@@ -101,7 +108,7 @@ describe('targets', () => {
       Buffer.from('[[x:1]], [[x:1|eins]], [[x:2]], [[x:3]], [[x:3|drei]], [[x:4|vier]].'),
     );
     expect(text).toBe('x:1, eins, x:2, three, drei, .');
-    expect([...anchors]).toEqual([0, 3, 3, 5, 9, 3]);
+    expect([...anchors]).toEqual([0, 3, 3, 0, 5, 9, 3, 0]);
     expect(targets).toBe('OneOne');
   });
 
@@ -270,14 +277,17 @@ test('character references', () => {
 
 describe('wrong arguments are refused', () => {
   const create = NativeWikitextReader as unknown as new (...args: unknown[]) => unknown;
-  const all: unknown[] = [characterProperties(), new Uint32Array(0), options, () => 'h'];
+  const all: unknown[] = [characterProperties(), new Uint32Array(0), options, () => 'h', () => ''];
   test.each([
     [0, new Uint8Array(5), 'expected properties of 1114112 characters, got 5'],
     [0, 'a', 'expected a Uint8Array'],
     [1, new Int32Array(0), 'the capitals as a Uint32Array'],
     [2, true, 'the options as an object'],
     [2, { ...options, scripts: 'small' }, 'scripts to be plain, unicode or signs, got small'],
+    [2, { ...options, templates: 5 }, 'brackets and templates as arrays'],
+    [2, { ...options, templates: ['a'] }, 'a template as an object'],
     [3, undefined, 'a function that resolves targets'],
+    [4, undefined, 'a function that shows templates'],
   ])('argument %i: %s', (place, value, message) => {
     expect(() => new create(...all.with(place, value))).toThrow(message);
   });

@@ -50,8 +50,8 @@ beforeAll(async () => {
   // As the authors' extraction does it; none of it is the default here.
   const extractor = new ArticleExtractor(dump.siteinfo, {
     lists: 'drop',
+    templates: 'drop',
     references: 'twice',
-    scripts: 'plain',
   });
   const extracted = [];
   for await (const page of dump.pages()) {

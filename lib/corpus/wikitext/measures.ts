@@ -1,0 +1,170 @@
+// Measures as `{{convert}}` shows them: "10 kilometres (6.2 mi)". Values are rounded as its page says
+// (https://en.wikipedia.org/wiki/Template:Convert#Rounding): about as precise as what was given, two digits at least.
+import { formatNumber, type Values } from './template-values.ts';
+
+interface Unit {
+  symbol: string;
+  /** English singular and plural, British and American where they differ; others are written with the symbol. */
+  names: readonly [string, string];
+  /** What is measured, and how many of its base unit one is. */
+  kind: string;
+  scale: number;
+  /** Temperatures: what 0 is in the base unit. */
+  zero: number;
+  /** The units it is converted to unless others are named. */
+  targets: readonly string[];
+}
+
+/** Code and other codes; symbol; singular; plural; what is measured; how many base units; converted to. */
+const UNITS = `
+mm|mm|millimetre|millimetres|length|0.001|in
+cm|cm|centimetre|centimetres|length|0.01|in
+m|m|metre|metres|length|1|ft
+km|km|kilometre|kilometres|length|1000|mi
+in|in|inch|inches|length|0.0254|mm
+ft,foot|ft|foot|feet|length|0.3048|m
+yd|yd|yard|yards|length|0.9144|m
+mi,mile|mi|mile|miles|length|1609.344|km
+nmi|nmi|nautical mile|nautical miles|length|1852|km,mi
+m2|m²|square metre|square metres|area|1|sqft
+km2|km²|square kilometre|square kilometres|area|1000000|sqmi
+ha|ha|hectare|hectares|area|10000|acre
+sqft,ft2|sq ft|square foot|square feet|area|0.09290304|m2
+acre|acres|acre|acres|area|4046.8564224|ha
+sqmi,mi2|sq mi|square mile|square miles|area|2589988.110336|km2
+g|g|gram|grams|mass|0.001|oz
+kg|kg|kilogram|kilograms|mass|1|lb
+t|t|tonne|tonnes|mass|1000|LT,ST
+lb,lbs|lb|pound|pounds|mass|0.45359237|kg
+oz|oz|ounce|ounces|mass|0.028349523125|g
+LT|long tons|long ton|long tons|mass|1016.0469088|t
+ST|short tons|short ton|short tons|mass|907.18474|t
+L,l|L|litre|litres|volume|0.001|impgal,USgal
+m3|m³|cubic metre|cubic metres|volume|1|cuft
+cuft,ft3|cu ft|cubic foot|cubic feet|volume|0.028316846592|m3
+USgal|US gal|US gallon|US gallons|volume|0.003785411784|L,impgal
+impgal|imp gal|imperial gallon|imperial gallons|volume|0.00454609|L,USgal
+km/h|km/h|kilometre per hour|kilometres per hour|speed|0.2777777777777778|mph
+mph|mph|mile per hour|miles per hour|speed|0.44704|km/h
+m/s|m/s|metre per second|metres per second|speed|1|ft/s
+ft/s|ft/s|foot per second|feet per second|speed|0.3048|m/s
+kn|kn|knot|knots|speed|0.5144444444444445|km/h,mph
+kW|kW|kilowatt|kilowatts|power|1000|hp
+hp|hp|horsepower|horsepower|power|745.6998715822702|kW
+C|°C|||temperature|1|F
+F|°F|||temperature|0.5555555555555556|C
+K|K|||temperature|1|C,F
+`;
+const ZEROS: Readonly<Record<string, number>> = { C: 273.15, F: 255.3722222222222 };
+
+const units = new Map<string, Unit>();
+for (const line of UNITS.trim().split('\n')) {
+  const [codes = '', symbol = '', one = '', many = '', kind = '', scale, targets = ''] =
+    line.split('|');
+  const zero = ZEROS[codes] ?? 0;
+  const unit: Unit = {
+    symbol,
+    names: [one, many],
+    kind,
+    scale: Number(scale),
+    zero,
+    targets: targets.split(','),
+  };
+  for (const code of codes.split(',')) units.set(code, unit);
+}
+
+/** Between two numbers of a range: how it is written, and how behind the numbers. */
+const BETWEEN: Readonly<Record<string, string>> = {
+  ...{ '-': '–', '–': '–', to: ' to ', and: ' and ', or: ' or ', x: ' × ', by: ' by ', '×': ' × ' },
+};
+
+interface Quantity {
+  value: number;
+  /** Digits behind the point, or how many zeros end the number, as a negative number. */
+  precision: number;
+  text: string;
+}
+
+function quantityOf(text: string, language: string): Quantity | undefined {
+  const [, sign = '', whole, decimals] =
+    /^([-−+]?)(\d+)(?:\.(\d+))?$/.exec(text.replaceAll(',', '').replace(/^\./, '0.')) ?? [];
+  if (whole === undefined || whole.length > 15) return undefined;
+  const minus = sign === '-' || sign === '−';
+  const value = Number(`${minus ? '-' : ''}${whole}.${decimals ?? 0}`);
+  const zeros = /0*$/.exec(whole)![0].length;
+  const shown = `${minus ? '−' : ''}${formatNumber(whole, decimals, language)}`;
+  return { value, precision: decimals?.length ?? -Math.min(zeros, whole.length - 1), text: shown };
+}
+
+/** How many digits behind the point a converted value has. */
+function digitsOf(given: Quantity, from: Unit, to: Unit, result: number): number {
+  const tiny = 1e-14;
+  if (from.kind === 'temperature') {
+    const kelvin = Math.abs(given.value * from.scale + from.zero);
+    const least = kelvin < 1e-8 ? 2 : 2 - Math.floor(Math.log10(kelvin) + tiny);
+    return Math.max(given.precision, least);
+  }
+  if (given.value === 0 || result === 0) return 0;
+  const size = Math.abs(result);
+  // Whole numbers give feet to the foot.
+  const feet = to.symbol === 'ft' && Number.isInteger(given.value);
+  const ratio = feet ? 1 / from.scale : Math.abs(given.value) / size;
+  const finer = Math.log10(ratio) + Math.log10(2);
+  return Math.max(Math.floor(given.precision + finer), 1 - Math.floor(Math.log10(size) + tiny));
+}
+
+function rounded(value: number, digits: number, language: string): string {
+  const unit = 10 ** Math.max(-digits, 0);
+  const number = digits < 0 ? Math.round(Math.abs(value) / unit) * unit : Math.abs(value);
+  const [whole = '0', decimals] = number.toFixed(Math.min(Math.max(digits, 0), 20)).split('.');
+  const zero = Number(`${whole}.${decimals ?? 0}`) === 0;
+  return `${value < 0 && !zero ? '−' : ''}${formatNumber(whole, decimals, language)}`;
+}
+
+/** A measure and what it is in other units, or an empty string if they are not known. */
+export function convert(values: Values, language: string): string {
+  const numbers: Quantity[] = [];
+  let between = '';
+  let place = 1;
+  for (; ; place += 2) {
+    const quantity = quantityOf(values.get(String(place)) ?? '', language);
+    if (quantity === undefined) return '';
+    numbers.push(quantity);
+    const sign = BETWEEN[values.get(String(place + 1)) ?? ''];
+    if (sign === undefined || numbers.length === 2) break;
+    between = sign;
+  }
+  const from = units.get(values.get(String(place + 1)) ?? '');
+  if (from === undefined) return '';
+  const named = values.get(String(place + 2));
+  const given = named === undefined ? from.targets : named.split(/[\s+]+/);
+  const last = numbers.at(-1)!;
+  const text = numbers.map((number) => number.text).join(between);
+  const shown = nameOf(text, last.value, from, values, language);
+  const digits = Number(values.get(String(place + 3)) ?? Number.NaN);
+  const results = given.flatMap((code) => {
+    const to = units.get(code);
+    if (to === undefined || to.kind !== from.kind) return [];
+    const values = numbers.map(
+      ({ value }) => (value * from.scale + from.zero - to.zero) / to.scale,
+    );
+    const places = Math.max(...numbers.map((number, i) => digitsOf(number, from, to, values[i]!)));
+    const converted = values.map((value) =>
+      rounded(value, Number.isInteger(digits) ? digits : places, language),
+    );
+    return [`${converted.join(between)} ${to.symbol}`];
+  });
+  const plain = values.get('disp') === 'out' || results.length === 0;
+  return plain ? shown : `${shown} (${results.join('; ')})`;
+}
+
+function nameOf(text: string, value: number, unit: Unit, values: Values, language: string): string {
+  const [one, many] = unit.names;
+  const symbols =
+    language !== 'en' || one === '' || values.get('abbr') === 'on' || values.get('abbr') === 'in';
+  if (symbols) return `${text} ${unit.symbol}`;
+  const american = (name: string): string =>
+    values.get('sp') === 'us' ? name.replace(/(?<=met|lit)re/, 'er') : name;
+  if (values.get('adj') === 'on') return `${text}-${american(one)}`;
+  return `${text} ${american(Math.abs(value) === 1 ? one : many)}`;
+}

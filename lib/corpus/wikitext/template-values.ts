@@ -1,0 +1,182 @@
+// Templates whose text is made of their arguments' values: numbers, dates, measures. Names of units, separators of
+// digits and forms of dates are those of the edition's language, from the engine's tables.
+import type { Siteinfo } from '../dump/siteinfo.ts';
+import type { Scripts } from './extract.ts';
+import { convert } from './measures.ts';
+import { type LanguageLabels, languageLabels } from './templates.ts';
+
+/** The arguments of a template by name; those without one are numbered from 1. */
+export type Values = ReadonlyMap<string, string>;
+
+const RAISED = '⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁼⁽⁾';
+const LOWERED = '₀₁₂₃₄₅₆₇₈₉₊₋₌₍₎';
+const PLAIN = '0123456789+-=()';
+
+/** A template's text; empty if its arguments are not what the template wants. */
+export class TemplateValues {
+  readonly #language: string;
+  readonly #scripts: Scripts;
+  readonly #labels: LanguageLabels;
+  readonly #functions: Readonly<Record<string, (values: Values) => string>>;
+
+  constructor({ language }: Pick<Siteinfo, 'language'>, scripts: Scripts) {
+    this.#language = isKnown(language) ? language : 'en';
+    this.#scripts = scripts;
+    this.#labels = languageLabels(this.#language);
+    this.#functions = {
+      sup: (values) => this.#script(values.get('1') ?? '', true),
+      sub: (values) => this.#script(values.get('1') ?? '', false),
+      number: (values) => this.#number(values),
+      value: (values) => this.#value(values),
+      fraction,
+      chem: (values) => this.#chemical(values),
+      phonemes,
+      syllables: (values) => listed(values).join('-'),
+      date: (values) => this.#date(values),
+      day: (values) => this.#day(values.get('3'), values.get('2'), values.get('1')),
+      since: (values) => since(values, this.#language),
+      language: (values) => this.#labelled(values),
+      convert: (values) => convert(values, this.#language),
+      abbreviated: (values) => convert(new Map([...values, ['abbr', 'on']]), this.#language),
+    };
+  }
+
+  /** `given`: names and values in turn. */
+  call(name: string, given: readonly string[]): string {
+    const values = new Map<string, string>();
+    for (let i = 0; i + 1 < given.length; i += 2) {
+      if (given[i + 1] !== '') values.set(given[i]!, given[i + 1]!);
+    }
+    return this.#functions[name]?.(values) ?? '';
+  }
+
+  #script(text: string, raised: boolean): string {
+    const digits = text.replaceAll('−', '-');
+    if (this.#scripts === 'plain' || !/^[\d+-]+$/.test(digits)) return text;
+    if (this.#scripts === 'signs') return `${raised ? '^' : '_'}${text}`;
+    const signs = raised ? RAISED : LOWERED;
+    return Array.from(digits, (sign) => signs[PLAIN.indexOf(sign)]).join('');
+  }
+
+  #number(values: Values): string {
+    const text = values.get('1') ?? '';
+    if (values.get('2') === 'R') return text.replaceAll(',', '');
+    const [, sign = '', whole, decimals] = /^([-−+]?)(\d+)(?:\.(\d+))?$/.exec(text) ?? [];
+    return whole === undefined ? text : sign + formatNumber(whole, decimals, this.#language);
+  }
+
+  /** `{{val|1.23|0.05|e=6|u=m}}` */
+  #value(values: Values): string {
+    const [number, uncertainty = ''] = [values.get('1'), values.get('2')];
+    if (number === undefined) return '';
+    const exponent = values.get('e');
+    const unit = values.get('u') ?? values.get('ul');
+    const error = uncertainty && (uncertainty.startsWith('(') ? uncertainty : `±${uncertainty}`);
+    const power = exponent === undefined ? '' : `×10${this.#script(exponent, true)}`;
+    return `${number}${error}${power}${unit === undefined ? '' : ` ${unit}`}`;
+  }
+
+  /** `{{chem|H|2|O}}`, `{{chem2|H2O}}` */
+  #chemical(values: Values): string {
+    const parts = listed(values).join('');
+    return parts.replace(/(?<=[\p{L})\]])\d+/gu, (digits) => this.#script(digits, false));
+  }
+
+  /** A year, month and day, in this order: a day of death before one of birth, too. */
+  #date(values: Values): string {
+    return this.#day(values.get('1'), values.get('2'), values.get('3'));
+  }
+
+  #day(year = '', month = '', day = ''): string {
+    const [y, m, d] = [year, month, day].map(Number);
+    if (!/^\d{1,4}$/.test(year)) return '';
+    if (!(m! >= 1 && m! <= 12)) return month === '' ? year : '';
+    const date = new Date(Date.UTC(2000, m! - 1, d! >= 1 && d! <= 31 ? d : 1));
+    date.setUTCFullYear(y!);
+    const locale = this.#language === 'en' ? 'en-GB' : this.#language;
+    const form = { timeZone: 'UTC', year: 'numeric', month: 'long' } as const;
+    return date.toLocaleDateString(
+      locale,
+      d! >= 1 && d! <= 31 ? { ...form, day: 'numeric' } : form,
+    );
+  }
+
+  /** `{{llang|en|text}}` */
+  #labelled(values: Values): string {
+    const text = values.get('2');
+    if (text === undefined) return '';
+    return `${this.#labels(values.get('1') ?? '') ?? ''}${text}`;
+  }
+}
+
+function isKnown(language: string): boolean {
+  try {
+    return Intl.NumberFormat.supportedLocalesOf([language]).length > 0;
+  } catch {
+    return false; // an edition whose code is no language's
+  }
+}
+
+/** The arguments without a name, in order. */
+function listed(values: Values): string[] {
+  const list: string[] = [];
+  for (let i = 1; values.has(String(i)); i++) list.push(values.get(String(i))!);
+  return list;
+}
+
+/** Digits in groups, with the signs of a language. `whole`: digits; `decimals`: those behind the point. */
+export function formatNumber(
+  whole: string,
+  decimals: string | undefined,
+  language: string,
+): string {
+  const parts = new Intl.NumberFormat(language, {
+    minimumFractionDigits: 1,
+    numberingSystem: 'latn',
+  });
+  const point = parts.formatToParts(1.5).find(({ type }) => type === 'decimal')?.value ?? '.';
+  const grouped = BigInt(whole).toLocaleString(language, { numberingSystem: 'latn' });
+  return decimals === undefined ? grouped : `${grouped}${point}${decimals}`;
+}
+
+/** `{{frac|3|1|2}}`: three and a half. */
+function fraction(values: Values): string {
+  const [first, second, third] = listed(values);
+  if (first === undefined) return '';
+  if (second === undefined) return `1⁄${first}`;
+  return third === undefined ? `${first}⁄${second}` : `${first} ${second}⁄${third}`;
+}
+
+/** `{{IPAc-en|lang|æ|l}}`; what is no phoneme says how the sound is introduced. */
+function phonemes(values: Values): string {
+  const words = new Set([
+    'lang',
+    'pron',
+    'us',
+    'uk',
+    'local',
+    'also',
+    'audio',
+    'lang-us',
+    'lang-uk',
+    'icon',
+  ]);
+  const sounds = listed(values).filter(
+    (part) => !words.has(part.toLowerCase()) && !/\.(?:og[ag]|wav|mp3)$/i.test(part),
+  );
+  return sounds.length === 0 ? '' : `/${sounds.join('').replaceAll('_', ' ')}/`;
+}
+
+/** `{{as of|2014|5|lc=y}}`, in English alone. */
+function since(values: Values, language: string): string {
+  const [year, month] = [values.get('1'), values.get('2')];
+  if (language !== 'en' || year === undefined) return '';
+  const number = Number(month);
+  const name =
+    number >= 1 && number <= 12
+      ? `${new Date(Date.UTC(2000, number - 1, 1)).toLocaleDateString('en', { month: 'long', timeZone: 'UTC' })} `
+      : month === undefined
+        ? ''
+        : `${month} `;
+  return `${values.has('lc') ? 'as' : 'As'} of ${name}${year}`;
+}

@@ -1,0 +1,222 @@
+#include "corpus/wikitext/templates.h"
+
+#include <algorithm>
+
+namespace leia::corpus::wikitext {
+
+namespace {
+
+constexpr std::string_view kBlanks = " \t\n";
+constexpr std::string_view kEnglish = "en";
+// Of an argument that names a language or a page, or that a function reads. In bytes.
+constexpr size_t kLongestValue = 1000;
+
+std::string_view trimmed(std::string_view text) {
+  const size_t start = std::min(text.find_first_not_of(kBlanks), text.size());
+  text.remove_prefix(start);
+  return text.substr(0, text.find_last_not_of(kBlanks) + 1);
+}
+
+std::vector<std::string> split(std::string_view text, char separator) {
+  std::vector<std::string> parts;
+  while (true) {
+    const size_t end = std::min(text.find(separator), text.size());
+    if (end > 0) parts.emplace_back(text.substr(0, end));
+    if (end == text.size()) return parts;
+    text.remove_prefix(end + 1);
+  }
+}
+
+}  // namespace
+
+Templates::Templates(std::span<const TemplateDefinition> definitions, bool links, Call call)
+    : links_(links), call_(std::move(call)) {
+  for (const auto& [names, shown] : definitions) {
+    for (const std::string& name : names) {
+      numbers_[name] = static_cast<uint32_t>(definitions_.size());
+    }
+    definitions_.push_back(define(shown));
+  }
+}
+
+Templates::Definition Templates::define(std::string_view shown) {
+  Definition definition;
+  if (shown.starts_with('@')) {
+    definition.function = shown.substr(1);
+  } else if (shown.starts_with("-> ")) {
+    const std::vector<std::string> parts = split(shown.substr(3), ' ');
+    Link link;
+    for (size_t i = 0; i < parts.size(); ++i) {
+      if (i < 2) {
+        (i == 0 ? link.label : link.target) = split(parts[i], '|');
+      } else {
+        const size_t sign = parts[i].find('=');
+        link.languages.emplace_back(parts[i].substr(0, sign), parts[i].substr(sign + 1));
+      }
+    }
+    definition.links.push_back(std::move(link));
+  } else {
+    definition.parts = parse(shown);
+  }
+  return definition;
+}
+
+// Up to the end of a group or of the text.
+std::vector<Templates::Part> Templates::parse(std::string_view& shown) {
+  std::vector<Part> parts;
+  while (!shown.empty() && shown.front() != ']') {
+    Part part;
+    const char sign = shown.front();
+    size_t end = std::min(shown.find_first_of("{[]"), shown.size());
+    if (sign == '{') {
+      end = shown.find('}');
+      part.keys = split(shown.substr(1, end - 1), '|');
+      shown.remove_prefix(end + 1);
+    } else if (sign == '[') {
+      shown.remove_prefix(1);
+      part.parts = parse(shown);
+      shown.remove_prefix(1);
+    } else {
+      part.text = shown.substr(0, end);
+      shown.remove_prefix(end);
+    }
+    parts.push_back(std::move(part));
+  }
+  return parts;
+}
+
+uint32_t Templates::find(std::string_view name) const {
+  std::string normal = in_small_letters(trimmed(name));
+  std::replace(normal.begin(), normal.end(), '_', ' ');
+  auto found = numbers_.find(normal);
+  if (found == numbers_.end()) found = numbers_.find(normal.substr(0, normal.find(':') + 1));
+  return found == numbers_.end() ? kNone : found->second;
+}
+
+bool Templates::expand(uint32_t number, uint32_t start, std::span<const Place> arguments,
+                       Pieces& pieces, LinkTargets& targets) {
+  const Definition& definition = definitions_[number];
+  read_arguments(start, arguments, pieces);
+  shown_.clear();
+  result_.clear();
+  if (!definition.links.empty()) return link(definition.links[0], start, pieces, targets);
+  if (!definition.function.empty()) {
+    if (!call(definition.function, pieces)) return false;
+  } else if (!show(definition.parts, pieces) && !arguments_.empty()) {
+    return false;  // all of the arguments that it shows are empty
+  }
+  pieces.keep_only(start, shown_);
+  return true;
+}
+
+// A name before a ':' is followed by the first argument.
+void Templates::read_arguments(uint32_t start, std::span<const Place> places,
+                               const Pieces& pieces) {
+  arguments_.clear();
+  size_t count = 0;
+  const uint32_t name_end = places.empty() ? pieces.length() : places[0].piece - 1;
+  const size_t colon = start < name_end ? pieces.at(start).find(':') : std::string_view::npos;
+  if (colon != std::string_view::npos) {
+    const auto skip = static_cast<uint32_t>(colon + 1);
+    arguments_.push_back({std::to_string(++count), {start, name_end, skip, {}}});
+  }
+  for (size_t i = 0; i < places.size(); ++i) {
+    const auto [piece, offset] = places[i];
+    const uint32_t end = i + 1 < places.size() ? places[i + 1].piece - 1 : pieces.length();
+    Argument argument = {{}, {piece, end, 0, {}}};
+    // A name stands right behind the '|', before any markup.
+    const bool plain = piece < end && pieces.begins_at(piece, offset);
+    const std::string_view first = plain ? pieces.at(piece) : std::string_view();
+    const size_t sign = first.find('=');
+    if (sign == std::string_view::npos) {
+      argument.key = std::to_string(++count);
+    } else {
+      argument.key = trimmed(first.substr(0, sign));
+      const size_t value = first.find_first_not_of(kBlanks, sign + 1);
+      argument.value.skip = static_cast<uint32_t>(std::min(value, first.size()));
+    }
+    arguments_.push_back(std::move(argument));
+  }
+}
+
+// The first of these arguments that is not empty; of two with one name the last counts.
+const Templates::Argument* Templates::find_argument(std::span<const std::string> keys,
+                                                    const Pieces& pieces) const {
+  for (const std::string& key : keys) {
+    const auto found = std::find_if(arguments_.rbegin(), arguments_.rend(),
+                                    [&](const Argument& one) { return one.key == key; });
+    if (found != arguments_.rend() && pieces.has_text(found->value)) return &*found;
+  }
+  return nullptr;
+}
+
+// Adds what the parts show; returns whether any of the arguments is there, or if there are none.
+bool Templates::show(std::span<const Part> parts, const Pieces& pieces) {
+  bool asked = false;
+  bool found = false;
+  for (const Part& part : parts) {
+    if (!part.text.empty()) {
+      shown_.push_back({0, 0, 0, part.text});
+    } else if (!part.keys.empty()) {
+      asked = true;
+      const Argument* argument = find_argument(part.keys, pieces);
+      if (argument == nullptr) continue;
+      shown_.push_back(argument->value);
+      found = true;
+    } else {
+      const size_t size = shown_.size();
+      asked = true;
+      if (show(part.parts, pieces)) {
+        found = true;
+      } else {
+        shown_.resize(size);
+      }
+    }
+  }
+  return found || !asked;
+}
+
+bool Templates::call(const std::string& function, const Pieces& pieces) {
+  Arguments values;
+  for (const Argument& argument : arguments_) {
+    const std::string value = pieces.text_of(argument.value, kLongestValue);
+    values.emplace_back(argument.key, trimmed(value));
+  }
+  result_ = call_(function, values);
+  if (!result_.empty()) shown_.push_back({0, 0, 0, result_});
+  return !result_.empty();
+}
+
+bool Templates::link(const Link& link, uint32_t start, Pieces& pieces, LinkTargets& targets) {
+  const Argument* label = find_argument(link.label, pieces);
+  const Argument* target = find_argument(link.target, pieces);
+  if (label == nullptr) label = target;
+  if (label == nullptr) return false;
+  const auto value = [&](const std::string& key) {
+    const Argument* argument = find_argument({&key, 1}, pieces);
+    return argument == nullptr
+               ? std::string()
+               : std::string(trimmed(pieces.text_of(argument->value, kLongestValue)));
+  };
+  std::string english;
+  for (const auto& [language, title] : link.languages) {
+    const bool assumed = language.starts_with('?');
+    const std::string code = value(assumed ? language.substr(1) : language);
+    if (language == kEnglish || code == kEnglish || (assumed && code.empty())) {
+      english = value(title);
+    }
+    if (!english.empty()) break;
+  }
+  const std::string page = target == nullptr
+                               ? std::string()
+                               : std::string(trimmed(pieces.text_of(target->value, kLongestValue)));
+  const size_t links_inside = pieces.links_since(start);
+  shown_.push_back(label->value);
+  pieces.keep_only(start, shown_);
+  if (!links_ || page.empty() || links_inside > 0) return true;
+  const Target found = targets.resolve(pieces.keep(page), pieces);
+  if (found.kind == TargetKind::kArticle) pieces.add_link(start, found.name, pieces.keep(english));
+  return true;
+}
+
+}  // namespace leia::corpus::wikitext

@@ -1,0 +1,99 @@
+// What templates show, as far as that is known: a table from lib/corpus/wikitext/template-table.ts
+// says which of their arguments stand where in the text. Arguments are pieces that are read
+// already, with their links and references, so nothing is read twice.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "corpus/wikitext/pieces.h"
+#include "corpus/wikitext/targets.h"
+
+namespace leia::corpus::wikitext {
+
+// A template of the table: its names, normalised, and what it shows:
+//   text      shown as it is
+//   {a|2}     the argument a, or if it is empty the second
+//   [ … ]     left out if all arguments in it are empty
+//   @f        what the function f makes of all arguments, if anything
+//   ->        a link: the arguments for its label, for its target, and pairs of those for a
+//   language
+//             and the title there, `-> label|1 1 2=3 4=5`; `en=3` names the language itself, and
+//             without the argument in `?2=3` it is English
+struct TemplateDefinition {
+  std::vector<std::string> names;
+  std::string shown;
+};
+
+class Templates {
+ public:
+  static constexpr uint32_t kNone = UINT32_MAX;
+  // In bytes.
+  static constexpr size_t kLongestName = 60;
+
+  // Names and values of arguments; those without a name are numbered from 1.
+  using Arguments = std::vector<std::pair<std::string, std::string>>;
+  // Returns an empty string if the template's text is not known.
+  using Call = std::function<std::string(const std::string& function, const Arguments& arguments)>;
+
+  // `links`: whether templates make links.
+  Templates(std::span<const TemplateDefinition> definitions, bool links, Call call);
+
+  bool empty() const { return definitions_.empty(); }
+  // The number of a template by its name as written, which the table may have up to a ':'.
+  uint32_t find(std::string_view name) const;
+  // Where an argument begins in the pieces, behind that of its '|', and in the source.
+  struct Place {
+    uint32_t piece;
+    uint32_t offset;
+  };
+  // Turns a template's pieces since `start` into what it shows. Its arguments begin at these
+  // places. Returns false, and changes nothing, if it shows nothing.
+  bool expand(uint32_t number, uint32_t start, std::span<const Place> arguments, Pieces& pieces,
+              LinkTargets& targets);
+
+ private:
+  struct Part {
+    std::string text;
+    std::vector<std::string> keys;  // of an argument
+    std::vector<Part> parts;        // of a group
+  };
+  struct Link {
+    std::vector<std::string> label;
+    std::vector<std::string> target;
+    std::vector<std::pair<std::string, std::string>> languages;  // and titles
+  };
+  struct Definition {
+    std::vector<Part> parts;
+    std::string function;
+    std::vector<Link> links;  // one or none
+  };
+  struct Argument {
+    std::string key;
+    Stretch value;
+  };
+
+  static std::vector<Part> parse(std::string_view& shown);
+  static Definition define(std::string_view shown);
+  void read_arguments(uint32_t start, std::span<const Place> places, const Pieces& pieces);
+  const Argument* find_argument(std::span<const std::string> keys, const Pieces& pieces) const;
+  bool show(std::span<const Part> parts, const Pieces& pieces);
+  bool call(const std::string& function, const Pieces& pieces);
+  bool link(const Link& link, uint32_t start, Pieces& pieces, LinkTargets& targets);
+
+  const bool links_;
+  const Call call_;
+  std::vector<Definition> definitions_;
+  std::unordered_map<std::string, uint32_t> numbers_;
+  std::vector<Argument> arguments_;
+  std::vector<Stretch> shown_;
+  std::string result_;
+};
+
+}  // namespace leia::corpus::wikitext

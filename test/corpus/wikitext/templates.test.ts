@@ -1,0 +1,257 @@
+// What templates show: worked examples, what they leave when nothing is known of them, and links to other editions.
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { ArticleExtractor } from '../../../lib/corpus/wikitext/extract.ts';
+import { TEMPLATE_TABLE } from '../../../lib/corpus/wikitext/template-table.ts';
+import { extract, marked, read, wiki } from './wiki.ts';
+
+const readIn = (language: string, source: string): string =>
+  marked(extract(source, {}, wiki(language)));
+
+describe('what the page shows, by hand', () => {
+  test.each([
+    // The edition, the wikitext, what a reader sees there; the page it stands in.
+    ['en', '({{lang|grc|ἀναρχία}}, {{transl|grc|anarchia}})', '(ἀναρχία, anarchia)', 'Anarchism'],
+    ['en', 'over {{convert|1300|mi|km}} long', 'over 1,300 miles (2,100 km) long', 'Alabama'],
+    ['en', '{{Nihongo|[[bayonet]]|銃剣|jūken}}', '<Bayonet:bayonet> (銃剣, jūken)', 'Aikido'],
+    ['en', '{{lang-sq|Shqipëria}}', 'Albanian: Shqipëria', 'Albania'],
+    ['en', '{{small|(April 21, 1832)}}', '(April 21, 1832)', 'Abraham Lincoln'],
+    ['en', 'mass {{val|1.00794|(7)}}', 'mass 1.00794(7)', 'Atomic mass'],
+    [
+      'en',
+      '{{as of|2014|lc=y}} and {{As of|2015|3}}',
+      'as of 2014 and As of March 2015',
+      'Andorra',
+    ],
+    ['en', '{{chem|C|6|H|12|O|6}}', 'C₆H₁₂O₆', 'Alkane'],
+    ['en', '{{angbr|a}} is {{IPA|/a/}}', '⟨a⟩ is /a/', 'A'],
+    ['en', '{{respell|ASS|kee}}', 'ASS-kee', 'ASCII'],
+    [
+      'en',
+      '{{hlist|[[Biology]]|[[Zoology]]}}',
+      '<Biology:Biology> · <Zoology:Zoology>',
+      'Anthropology',
+    ],
+    ['en', '{{flag|Tennessee}}', 'Tennessee', 'Alabama'],
+    ['en', '{{dts|1777|12|16}}', '16 December 1777', 'American Revolutionary War'],
+    [
+      'en',
+      '{{convert|10|km}} {{convert|5|km|mi}}',
+      '10 kilometres (6.2 mi) 5 kilometres (3.1 mi)',
+      'Template:Convert',
+    ],
+    [
+      'en',
+      '{{convert|100|km|mi}} {{convert|1|mi}}',
+      '100 kilometres (62 mi) 1 mile (1.6 km)',
+      'Template:Convert',
+    ],
+    [
+      'en',
+      '{{convert|20|C}} {{convert|-40|F|C}}',
+      '20 °C (68 °F) −40 °F (−40 °C)',
+      'Template:Convert',
+    ],
+    [
+      'en',
+      '{{convert|1|to|5|m|ft|abbr=on}} {{cvt|3|kg}}',
+      '1 to 5 m (3.3 to 16.4 ft) 3 kg (6.6 lb)',
+      'Template:Convert',
+    ],
+    [
+      'en',
+      'a {{convert|10|m|ft|adj=on|sp=us}} wall',
+      'a 10-meter (33 ft) wall',
+      'Template:Convert',
+    ],
+    ['en', '{{frac|1|2}} {{frac|3|1|2}} {{sup|6}}', '1⁄2 3 1⁄2 ⁶', 'Template:Fraction'],
+    ['el', '{{lang-en|Geology}}', 'αγγλικά: Geology', 'Γεωλογία'],
+    ['el', '{{lang|grc|σοῦ}} {{IPA|[af]}}', 'σοῦ [af]', 'Αρχαία ελληνική γλώσσα'],
+    ['ja', '{{lang|en|The horse}} {{IPA|ɬ}}', 'The horse ɬ', '言語'],
+    ['ja', '{{LangWithName|is|アイスランド語|Ísland}}', 'アイスランド語: Ísland', 'アイスランド'],
+    [
+      'ja',
+      '{{Lang-en|ampersand}}、{{Lang-en-short|geography}}',
+      '英語: ampersand、英: geography',
+      'アンパサンド',
+    ],
+    ['ja', '{{生年月日と年齢|1632|11|24|no}}', '1632年11月24日', 'バールーフ・デ・スピノザ'],
+    ['mr', '{{convert|234|m|ft|abbr=on}}', '234 m (768 ft)', 'भारत'],
+    ['vi', 'Thụy Điển ({{lang-sv|Sverige}})', 'Thụy Điển (tiếng Thụy Điển: Sverige)', 'Thụy Điển'],
+    ['fr', 'au {{s|XIX|e}}, {{unité|12|km}}', 'au XIXe siècle, 12 km', 'Paris'],
+    ['fr', 'le {{date|14|juillet|1789}}', 'le 14 juillet 1789', 'Prise de la Bastille'],
+    ['fr', '{{citation|mot}} {{japonais|Tokyo|東京}}', '« mot » Tokyo (東京)', 'Tokyo'],
+    ['ru', 'Берлин ({{lang-de|Berlin}})', 'Берлин (нем. Berlin)', 'Берлин'],
+    ['de', '{{formatNum:1234567.5}}', '1.234.567,5', 'Vorlage:FormatNum'],
+    ['en', '{{formatnum:1234567.5}} {{formatnum:1,234|R}}', '1,234,567.5 1234', 'Help:Magic words'],
+    ['ar', '({{lang-de|Berlin}})', '(بالألمانية: Berlin)', 'برلين'],
+  ])('%s: %s', (language, source, shown) => expect(readIn(language, source)).toBe(shown));
+});
+
+describe('arguments', () => {
+  test.each([
+    ['{{lang|fr|text=mot}} {{lang|fr|2=mot}} {{lang |fr| mot }}x', 'mot mot mot x'],
+    ['{{Lang|fr|mot}} {{LANG|fr|mot}} {{ lang\n| fr\n| mot\n}}', 'mot mot mot'],
+    ['{{nowrap|[[a|b=c]] d}} {{nowrap|1=a = b}} {{nowrap|a = b}}x', '<A:b=c> d a = b x'],
+    ["''{{lang|fr|a ''b'' c}}'' {{nowrap|'''d''' ''e''}}", '"a "b" c" d "e"'],
+    ['{{nowrap|a<ref>b|c</ref> {{x|d}}{{nowrap|e}}}}', 'a e'],
+    ['{{lang|fr|{{nowrap|{{small|[[a]]}} b}}|c}}', '<A:a> b'],
+    ['[[a|{{nowrap|b}}]] [[{{lang|en|c}}]] [[{{x}}|d]]', '<A:b> <C:c> d'],
+    ['{{quote|a [[b]]|c}}', 'a <B:b> — c'],
+    ['{{abbr|N/A}} {{abbr}} {{abbr|}} {{{abbr|x}}}', 'N/A'],
+    ['a{{·}}b{{spaced ndash}}c{{nbsp}}{{!}}', 'a\u00a0· b\u00a0– c\u00a0|'],
+    ['{{lang|fr|a {{lang|fr|b', 'lang|fr|a lang|fr|b'],
+    ['{{nowrap|a\n\nb}}', 'a\nb'],
+    ['{{nowrap|\n{|\n| a\n|}\nb}}', 'b'],
+  ])('%s', (source, expected) => expect(readIn('en', source)).toBe(expected));
+
+  test('what is nested too deep is dropped, in time that grows with its length', () => {
+    const nested = (depth: number): string => `${'{{small|'.repeat(depth)}a${'}}'.repeat(depth)}`;
+    expect(read(nested(20))).toBe('a');
+    expect(read(nested(50))).toBe('');
+    const many = Buffer.from(
+      nested(100_000) + '{{lang|a|'.repeat(50_000) + 'b|'.repeat(100_000) + '}}'.repeat(50_000),
+    );
+    expect(new ArticleExtractor(wiki()).steps(many)).toBeLessThanOrEqual(many.length);
+    const long = `{{small|${"[[a]] ''b'' ".repeat(30_000)}}} `.repeat(2);
+    expect(extract(long).anchors).toHaveLength(60_000);
+  });
+
+  test('dropped as the paper does it, no template leaves a trace', () => {
+    const source = "a ({{x}}, {{lang|fr|b}}) \"{{y}}\" ''{{z}}'', c {{ill|D|en|E}} 10<sup>6</sup>";
+    expect(read(source, { templates: 'drop' })).toBe('a (, ) "" "", c 106');
+  });
+});
+
+describe('what dropped templates leave is closed up', () => {
+  test.each([
+    ['Vương quốc ({{x}}, {{y}}), là', 'Vương quốc, là'],
+    ['a ({{x}}; born 1950) b', 'a (born 1950) b'],
+    ['a (1950, {{x}}) b', 'a (1950) b'],
+    ['a (b, {{x}}, c) d', 'a (b, c) d'],
+    ['At {{x}}, it ends {{x}}.', 'At, it ends.'],
+    ['a "{{x}}" b “{{x}}” c „{{x}}“ d «{{x}}» e »{{x}}« f ‘{{x}}’', 'a b c d e f'],
+    ["a ''{{x}}'' b", 'a b'],
+    ['"a" {{x}} "b"', '"a" "b"'],
+    [
+      '東京（{{x}}、{{y}}）は「{{z}}」『{{z}}』【{{z}}】〈{{z}}〉《{{z}}》〔{{z}}〕［{{z}}］国',
+      '東京は国',
+    ],
+    ['القاهرة ({{x}}، {{y}})، مدينة', 'القاهرة، مدينة'],
+    ['[{{x}}] {{{x}}} ⟨{{x}}⟩ ⁅{{x}}⁆ ༼{{x}}༽ ᚛{{x}}᚜ a', 'a'],
+    ['a ([{{x}}] – {{y}}) b', 'a b'],
+    ['a ({{x}}', 'a ('],
+    ['a {{x}} b', 'a b'],
+    ['f() ({{x}}) "" ()', 'f() "" ()'],
+    ['(a) {{x}} (b)', '(a) (b)'],
+    ['{{x}}, a', 'a'],
+    ['[[a]] ({{x}}) [[b|({{x}})]] [[c|d ({{x}})]]', '<A:a> <C:d>'],
+    ['a ({{x}}[[b]]{{x}}) [[c]]', 'a (<B:b>) <C:c>'],
+    ['== a ({{x}}) ==\nb', 'a.\nb'],
+  ])('%s', (source, expected) => expect(read(source)).toBe(expected));
+
+  test('whatever stands around, links stay ranges of the same words', () => {
+    const part = fc.constantFrom(
+      '{{x}}',
+      '(',
+      ')',
+      '「',
+      '」',
+      '"',
+      ',',
+      '、',
+      ' ',
+      ';',
+      'a',
+      '[[b c]]',
+      '[[d|(]]',
+      '[[e|,]]',
+      '.',
+    );
+    fc.assert(
+      fc.property(fc.array(part, { maxLength: 25 }), (parts) => {
+        const { text, anchors } = extract(parts.join(''));
+        const words = (whole: string): string => whole.replace(/[^\p{L}]/gu, '');
+        const dropped = extract(parts.join(''), { templates: 'drop' });
+        expect(words(text)).toBe(words(dropped.text));
+        const named = anchors.filter(({ target }) => target === 'B c');
+        expect(named.length).toBe(parts.filter((one) => one === '[[b c]]').length);
+        for (const { start, end } of named) expect(text.slice(start, end)).toMatch(/^b ca*$/);
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  test('a line of nothing else takes time that grows with its length', () => {
+    for (const source of ['({{x}}, ', '{{x}}) ', '"{{x}}"', '({{x}}', ', {{x}}', '[[a|({{x}})]]']) {
+      expect(extract(source.repeat(60_000)).text.length).toBeLessThanOrEqual(
+        source.length * 60_000,
+      );
+    }
+  });
+});
+
+describe('links to pages of other editions', () => {
+  const linksIn = (language: string, source: string) =>
+    extract(source, {}, wiki(language)).anchors.map(({ target, english }) => [target, english]);
+
+  test.each([
+    ['ja', '{{仮リンク|アダム・ビード|en|Adam Bede}}', 'アダム・ビード', 'Adam Bede'],
+    ['ja', '{{仮リンク|a (b)|de|C|en|D (e)|label=a}}', 'A (b)', 'D (e)'],
+    ['ja', '{{ill2|動物の言語|en|Animal language}}', '動物の言語', 'Animal language'],
+    ['ja', '{{仮リンク|a|de|C}}', 'A', undefined],
+    ['en', '{{ill|a|de|b|lt=c}}', 'A', undefined],
+    ['zh', '{{link-en|甲|Alpha|乙}}', '甲', 'Alpha'],
+    ['zh', '{{tsl|en|Alpha|甲|乙}}', '甲', 'Alpha'],
+    ['fr', '{{Lien|langue=en|trad=Alpha|fr=Bêta|texte=gamma}}', 'Bêta', 'Alpha'],
+    ['fr', '{{Lien|trad=Alpha|fr=Bêta}}', 'Bêta', 'Alpha'],
+    ['fr', '{{Lien|langue=de|trad=Alpha|fr=Bêta}}', 'Bêta', undefined],
+    ['ru', '{{iw|А|б||Alpha}} ', 'А', 'Alpha'],
+    ['ru', '{{нп5|А|б|de|Alpha}}', 'А', undefined],
+    ['ko', '{{임시링크|가|en|Alpha|v=나}}', '가', 'Alpha'],
+  ])('%s: %s', (language, source, target, english) => {
+    expect(linksIn(language, source)).toEqual([[target, english]]);
+  });
+
+  test('their labels', () => {
+    expect(readIn('ja', "{{仮リンク|a|en|B|label=''c''}}")).toBe('<A:"c">');
+    expect(readIn('fr', '{{Lien|fr=A|trad=B|texte=c}}')).toBe('<A:c>');
+    expect(
+      readIn('ja', '{{仮リンク|Category:a|en|B}} {{仮リンク||en|B}} {{仮リンク|[[a]]|en|B}}'),
+    ).toBe('Category:a <A:a>');
+  });
+
+  test('off with the links of the wiki alone, where the label stays text', () => {
+    const source = '{{仮リンク|a|en|B}} [[c]]';
+    expect(marked(extract(source, { links: 'wiki' }, wiki('ja')))).toBe('a <C:c>');
+  });
+
+  test('are in the lines of extract', () => {
+    const extractor = new ArticleExtractor(wiki('ja'));
+    const wikitext = Buffer.from('{{仮リンク|a|en|"B" é}} [[c]]');
+    extractor.writeLine({ title: 'T', wikitext });
+    const line = JSON.parse(Buffer.from(extractor.takeLines(new Uint8Array(0))).toString());
+    expect(line).toEqual({
+      title: 'T',
+      text: 'a c',
+      anchors: [
+        { start: 0, end: 1, target: 'A', english: '"B" é' },
+        { start: 2, end: 3, target: 'C' },
+      ],
+    });
+  });
+});
+
+test('the table is sound: every line has editions, names that can be met, and balanced signs', () => {
+  const lines = TEMPLATE_TABLE.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
+  expect(lines.length).toBeGreaterThan(60);
+  for (const line of lines) {
+    const [editions, names, shown] = line.split(' | ').map((part) => part.trim());
+    expect(editions, line).toMatch(/^(?:\*|[a-z]{2,3})$/);
+    for (const name of names!.split(', ')) {
+      expect(name.replace(/[A-Z]/g, ''), line).toBe(name);
+      expect(Buffer.byteLength(name), line).toBeLessThanOrEqual(60);
+    }
+    expect(shown!.split(/[{[]/).length, line).toBe(shown!.split(/[}\]]/).length);
+  }
+});
