@@ -20,9 +20,21 @@ const paths = z.union([path, z.array(path).min(1)]);
 const texts = z.union([z.string().transform((text) => [text]), z.array(z.string()).min(1)]);
 const count = z.int().nonnegative();
 
+/** A text with at least one of these names in braces and no other: that would stay in the text as it is. */
+function template(...names: readonly string[]) {
+  const expected = names.map((name) => `{${name}}`).join(' or ');
+  return z.string().superRefine((text, { addIssue }) => {
+    const found = placeholders(text);
+    const wrong = found.find((name) => !names.includes(name));
+    if (found.length > 0 && wrong === undefined) return;
+    const came = wrong === undefined ? 'no name in braces' : `{${wrong}}`;
+    addIssue({ code: 'custom', message: `expected ${expected}, got ${came}` });
+  });
+}
+
 const list = z.strictObject({
   /** How an entry is written; `{item}` is the entry, `{index}` its number from 0. */
-  each: z.string().default('{item}'),
+  each: template('item', 'index').default('{item}'),
   join: z.string(),
   /** An entry is cut to so many tokens at its end in a question, and to so many in a few-shot example. */
   tokens: z.int().positive().optional(),
@@ -36,13 +48,18 @@ const fewShot = z.strictObject({
   /** `random`: drawn anew for every question by Python's generator; `first`: the first ones of the file. */
   choose: z.enum(['random', 'first']).default('random'),
   separator: z.string().default('\n\n'),
-  /** The end of an example, after its prompt; the right choice or answer as it is scored unless given. */
-  target: z.string().optional(),
+  /**
+   * The end of an example, after its prompt, from `{choice}`, `{index}` and `{answer}`; the right choice or answer as it
+   * is scored unless given.
+   */
+  target: template('choice', 'index', 'answer').optional(),
   /** Of an example's choices only so many are shown: the right one and the first wrong ones, or simply the first. */
   choices: z
     .strictObject({ keep: z.int().min(2), which: z.enum(['with-answer', 'first']) })
     .optional(),
 });
+
+const choice = template('choice', 'index');
 
 const shape = {
   /** The task's name; with languages it contains `{language}`. */
@@ -76,7 +93,7 @@ const shape = {
   description: z.string().default(''),
   prompt: z.string(),
   /** Multiple choice: what is scored after the prompt, from `{choice}` and `{index}` (its number from 0). */
-  choice: z.string().optional(),
+  choice: choice.optional(),
   /** Multiple choice: only the first ones of a question's choices. */
   firstChoices: z.int().min(2).optional(),
   /** Multiple choice: which choice is right. With several of these, the first that a question has. */
@@ -110,7 +127,7 @@ const schema = z
   .strictObject({
     ...shape,
     /** What `--faithful` changes, to repeat faults of the code that the paper used. */
-    faithful: z.strictObject({ choice: z.string(), fewShot }).partial().optional(),
+    faithful: z.strictObject({ choice, fewShot }).partial().optional(),
   })
   .superRefine((task, { addIssue }) => {
     const refuse = (message: string, at: string[]) =>
@@ -135,6 +152,9 @@ const schema = z
     }
     if (task.languages === undefined && task.task.includes('{')) {
       refuse('{language} needs languages', ['task']);
+    }
+    if (task.languages !== undefined && !task.task.includes('{language}')) {
+      refuse('expected {language} in the name of a task with languages', ['task']);
     }
   });
 
@@ -180,19 +200,18 @@ export function findTasks(
   names: readonly string[],
   { faithful = false }: { readonly faithful?: boolean } = {},
 ): TaskDefinition[] {
-  const found = new Map<string, TaskDefinition>();
+  const found = new Map<string, { readonly definition: TaskDefinition; readonly file: string }>();
   for (const name of names) {
-    for (const definition of isFile(name)
-      ? fromFile(name, faithful)
-      : fromBuiltin(name, faithful)) {
+    const file = isFile(name) ? resolve(name) : '';
+    for (const definition of file ? fromFile(name, faithful) : fromBuiltin(name, faithful)) {
       const other = found.get(definition.task);
-      if (other !== undefined && other.folder !== definition.folder) {
+      if (other !== undefined && other.file !== file) {
         throw new LeiaError('usage', `--tasks names two tasks ${definition.task}; rename one`);
       }
-      found.set(definition.task, definition);
+      found.set(definition.task, { definition, file });
     }
   }
-  return [...found.values()];
+  return [...found.values()].map(({ definition }) => definition);
 }
 
 function isFile(name: string): boolean {

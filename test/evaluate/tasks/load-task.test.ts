@@ -54,6 +54,32 @@ const badTasks: [name: string, change: [string, string], text: string][] = [
   ['no labels', [', labels: l.*', ''], 'needs a field labels'],
   ['a wrong path', ['q,', '"q..r",'], 'expected a path'],
   ['a language without languages', ['task: capitals', 'task: x_{language}'], 'needs languages'],
+  [
+    'languages that its name lacks',
+    ['task: capitals', 'task: x\nlanguages: [ja, en]'],
+    'expected {language} in the name',
+  ],
+  [
+    'a choice that is misspelt',
+    ['{choice}', '{chioce}'],
+    'choice: expected {choice} or {index}, got {chioce}',
+  ],
+  ['choices that all read alike', ['{choice}', 'yes'], 'got no name in braces'],
+  [
+    'an example that ends in nothing',
+    ['prompt:', 'fewShot: { count: 1, target: "{label}" }\nprompt:'],
+    'fewShot.target: expected {choice} or {index} or {answer}, got {label}',
+  ],
+  [
+    'a list that is misspelt',
+    ['prompt:', 'lists: { choices: { each: "- {items}", join: " " } }\nprompt:'],
+    'lists.choices.each: expected {item} or {index}, got {items}',
+  ],
+  [
+    'a faithful choice that is misspelt',
+    ['prompt:', 'faithful: { choice: "{chioce}" }\nprompt:'],
+    'faithful.choice: expected',
+  ],
   ['broken YAML', ['prompt:', 'prompt: ['], 'is not valid YAML'],
   ['a list', [own, '- a'], 'own.yaml'],
   ['nothing', [own, ''], 'own.yaml'],
@@ -62,6 +88,18 @@ const badTasks: [name: string, change: [string, string], text: string][] = [
 test.each(badTasks)('a task file with %s is refused in one line', async (_, change, text) => {
   const { path } = await ownTask(own.replace(...change));
   await expectError(() => findTasks([path]), 'format', text);
+});
+
+test('two files with tasks of one name are refused, one that is named twice is not', async () => {
+  const { folder, path } = await ownTask();
+  const other = join(folder, 'other.yaml');
+  await writeFile(other, own);
+  await expectError(
+    () => findTasks([path, other]),
+    'usage',
+    'names two tasks capitals; rename one',
+  );
+  expect(findTasks([path, path])).toHaveLength(1);
 });
 
 test('a file with aliases that would grow without end is refused', async () => {
