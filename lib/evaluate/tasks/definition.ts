@@ -94,7 +94,7 @@ const shape = {
   prompt: z.string(),
   /** Multiple choice: what is scored after the prompt, from `{choice}` and `{index}` (its number from 0). */
   choice: choice.optional(),
-  /** Multiple choice: only the first ones of a question's choices. */
+  /** Multiple choice: only the first ones of a question's choices, and of its other lists. */
   firstChoices: z.int().min(2).optional(),
   /** Multiple choice: which choice is right. With several of these, the first that a question has. */
   answer: z

@@ -46,7 +46,7 @@ export function itemsOf(task: TaskDefinition, records: readonly SourceRecord[]):
 function itemOf(task: TaskDefinition, record: SourceRecord, index: number): Item {
   const { doc, where } = record;
   const entries = Object.entries(task.fields).map(([name, paths]) => {
-    return [name, fieldValue(record, name, paths)] as const;
+    return [name, firstOf(fieldValue(record, name, paths), task.firstChoices)] as const;
   });
   const fields: Record<string, FieldValue> = Object.fromEntries(entries);
   const lacking = entries
@@ -58,9 +58,14 @@ function itemOf(task: TaskDefinition, record: SourceRecord, index: number): Item
   if (task.choice === undefined) {
     return { ...item, target: [fields.answers ?? []].flat().join(task.joinAnswers) };
   }
-  const choices = [fields.choices ?? []].flat().slice(0, task.firstChoices);
+  const choices = [fields.choices ?? []].flat();
   if (choices.length < 2) refuse(record, `there is ${choices.length} choice, expected 2 or more`);
   return { ...item, choices, answer: answerOf(task, record, fields, choices) };
+}
+
+/** A list's first entries, all unless `count` is given: what stands beside choices has one entry for each. */
+function firstOf(value: FieldValue, count: number | undefined): FieldValue {
+  return Array.isArray(value) ? value.slice(0, count) : value;
 }
 
 function isMissing(value: FieldValue): boolean {
@@ -120,7 +125,7 @@ function answerOf(
     return value === undefined ? undefined : String(value);
   };
   const [byIndex, byLabel, byText] = [given(index), given(label), given(text)];
-  const labels = [fields.labels ?? []].flat().slice(0, choices.length);
+  const labels = [fields.labels ?? []].flat();
   if (byIndex !== undefined) {
     const expected = `an integer from 0 to ${choices.length - 1}`;
     return checkAnswer(

@@ -80,6 +80,21 @@ test('paths go through lists, and a value counts as a list of one', () => {
   expect(select({ a: null }, 'a')).toEqual([]);
 });
 
+test('of the first choices alone, what stands beside them is taken too', async () => {
+  const fields = { choices: 'c.*', passages: 'p.*' };
+  const task = taskOf({ fields, answer: { text: 'key' }, prompt: '{passages}', firstChoices: 2 });
+  const doc = { c: ['a', 'b', 'c'], p: ['of a', 'of b', 'of c'], key: 'b' };
+  const [item] = itemsOf(task, records(doc));
+  expect(item).toMatchObject({ choices: ['a', 'b'], answer: 1 });
+  expect(item!.fields.passages).toEqual(['of a', 'of b']);
+  const beyond = records({ ...doc, key: 'c' });
+  await expectError(
+    () => itemsOf(task, beyond),
+    'format',
+    "'c' is no choice, expected one of a, b",
+  );
+});
+
 test('a question with several answers has them as one text', () => {
   const task = taskOf({
     ...{ choice: undefined, answer: undefined, generate: { maxTokens: 5 } },
