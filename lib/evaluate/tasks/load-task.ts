@@ -1,5 +1,5 @@
 // A task with its questions and few-shot examples, ready to be asked of any model.
-import { stat } from 'node:fs/promises';
+import { realpath, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { LeiaError } from '../../system/error.ts';
 import type { TaskDefinition } from './definition.ts';
@@ -38,18 +38,26 @@ export async function loadTask(
   task: TaskDefinition,
   options: LoadOptions = {},
 ): Promise<LoadedTask> {
-  const rule = task.fewShot;
   const count = countExamples(task, options.numFewShot);
   const questions = await questionsFile(task, options.data);
   const items = itemsOf(task, await readRecords(questions, task.data));
   const loaded = { definition: task, items, examplesAreQuestions: false };
   if (count === 0) return { ...loaded, examples: [], files: [questions] };
-  if (rule?.from === 'questions' && options.examples === undefined) {
+  const ownQuestions = task.fewShot?.from === 'questions' ? questions : undefined;
+  const path = options.examples ?? ownQuestions ?? (await examplesFile(task, options.data));
+  if (await isSameFile(path, questions)) {
     return { ...loaded, examples: items, examplesAreQuestions: true, files: [questions] };
   }
-  const path = options.examples ?? (await examplesFile(task, options.data));
   const examples = itemsOf(task, await readRecords(path, task.data));
   return { ...loaded, examples, files: [questions, path] };
+}
+
+/** Whether two paths lead to one file; not if there is none. */
+async function isSameFile(path: string, other: string): Promise<boolean> {
+  const [real, otherReal] = await Promise.all(
+    [path, other].map((each) => realpath(each).catch(() => undefined)),
+  );
+  return real !== undefined && real === otherReal;
 }
 
 /** A task whose questions are objects in memory, and the examples too unless they are the questions. */

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { json } from 'node:stream/consumers';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { findTasks, readTaskFile } from '../../../lib/evaluate/tasks/definition.ts';
@@ -165,9 +165,13 @@ test('two files that could be meant are named', async () => {
 });
 
 test('few-shot examples: as many as asked for, of another file, refused where there are too few', async () => {
-  const task = await builtin('jemhopqa', { examples: join(sets, 'jemhopqa', 'dev_ver1.1.json') });
+  const train = await readFile(join(sets, 'jemhopqa', 'train_ver1.1.json'), 'utf8');
+  const reversed = (JSON.parse(train) as { qid: string }[]).reverse();
+  const examples = join(await temporaryFolder(), 'reversed.json');
+  await writeFile(examples, JSON.stringify(reversed));
+  const task = await builtin('jemhopqa', { examples });
   const [asked] = askedQuestions(task, { limit: 1 });
-  expect(asked!.examples.map(({ index }) => index)).toEqual([0, 1, 2, 3]);
+  expect(asked!.examples.map(({ id }) => id)).toEqual(reversed.slice(0, 4).map(({ qid }) => qid));
   expect(askedQuestions(task, { limit: 1, numFewShot: 1 })[0]!.examples).toHaveLength(1);
   const ja = await builtin('xcsqa_ja');
   await expectError(
@@ -178,6 +182,22 @@ test('few-shot examples: as many as asked for, of another file, refused where th
   await expectError(() => builtin('xcodah_ja', { numFewShot: 2 }), 'usage', 'no rule for few-shot');
   for (const limit of [0, -1, 1.5, Number.NaN]) {
     await expectError(() => askedQuestions(task, { limit }), 'usage', `--limit is ${limit}`);
+  }
+});
+
+test('a question is no example of its own where the file of examples is that of the questions', async () => {
+  const numFewShot = 2;
+  for (const name of ['jemhopqa', 'jcommonsenseqa']) {
+    const [questions] = (await builtin(name)).files;
+    const link = join(await temporaryFolder(), basename(questions!));
+    await symlink(questions!, link);
+    for (const examples of [questions!, link]) {
+      const task = await builtin(name, { examples, numFewShot });
+      for (const { item, examples } of askedQuestions(task, { numFewShot })) {
+        expect(examples).toHaveLength(numFewShot);
+        expect(examples.map(({ id }) => id)).not.toContain(item.id);
+      }
+    }
   }
 });
 
