@@ -54,7 +54,8 @@ export type PreparedQuestion =
   | (AskedQuestion & EncodedPrompt & { readonly continuations?: undefined });
 
 /**
- * @throws LeiaError `usage` (too few examples, a limit that means nothing, no question that fits into the model);
+ * @throws LeiaError `usage` (too few examples, a limit that means nothing, answers as long as the model, no
+ *   question that fits into it);
  *   `mismatch` (a tokenizer of another model); what the engine throws.
  */
 export async function evaluateTasks(options: EvaluateOptions): Promise<Evaluation> {
@@ -93,6 +94,7 @@ function configOf(options: EvaluateOptions, protocol: ProtocolName): Record<stri
  * The questions of a task as token ids, in the order in which they are asked, without running a model.
  *
  * @param maxLength longest input of the model in tokens.
+ * @throws LeiaError `usage` (too few examples, a limit that means nothing, answers as long as the model).
  */
 export async function prepareQuestions(
   loaded: LoadedTask,
@@ -104,6 +106,12 @@ export async function prepareQuestions(
   const task = await cutLists(loaded, tokenizer);
   const { definition } = task;
   const { generate } = definition;
+  if (generate !== undefined && generate.maxTokens >= maxLength) {
+    throw new LeiaError(
+      'usage',
+      `${definition.task}: its answers have up to ${generate.maxTokens} tokens, the model takes ${maxLength} with the question; leave the task out, or lower maxTokens in a task file of your own`,
+    );
+  }
   const prepared: PreparedQuestion[] = [];
   for (const asked of askedQuestions(task, options)) {
     const parts = promptParts(definition, asked.item, asked.examples);
@@ -186,7 +194,7 @@ function noteLosses(
     const short = questions.filter(({ losses }) => losses[kind] > 0);
     if (short.length === 0) return;
     onNote?.(
-      `${task}: ${short.length} of ${questions.length} prompts are longer than the model's ${maxLength} tokens and lost ${what}, the first is question ${short[0]!.item.id}`,
+      `${task}: ${short.length} of ${questions.length} prompts do not fit into the model's ${maxLength} tokens and lost ${what}, the first is question ${short[0]!.item.id}`,
     );
   };
   report('examples', 'few-shot examples from the front');

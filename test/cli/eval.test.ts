@@ -186,7 +186,7 @@ test('a question that is longer than the model is said to be', async () => {
   const { code, error } = await run('eval', ...args);
   expect(code).toBe(0);
   expect(error).toContain(
-    "prompts are longer than the model's 64 tokens and lost few-shot examples",
+    "prompts do not fit into the model's 64 tokens and lost few-shot examples",
   );
   const shown = await run('eval', ...args, '--dry-run');
   expect(shown.output).toContain('too long: 4 examples left out');

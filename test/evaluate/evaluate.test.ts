@@ -174,6 +174,14 @@ test('a choice that is longer than the model is skipped, counted and named', asy
   model.dispose();
 });
 
+test('answers as long as the model are refused, as no question would be left', async () => {
+  const { model, tokenizer } = await open(180);
+  const tasks = [await builtin('niilc')];
+  const wanted = 'niilc: its answers have up to 180 tokens, the model takes 180 with the question';
+  await expectError(() => evaluateTasks({ model, tokenizer, tasks }), 'usage', wanted);
+  model.dispose();
+});
+
 test('a prompt that is longer than the model loses examples, then its beginning, and is counted', async () => {
   const { model, tokenizer } = await open(160);
   const tasks = [await builtin('xcsqa_en')];
