@@ -129,6 +129,9 @@ async function run(settings: Settings): Promise<void> {
   if (settings.examples !== undefined && definitions.length > 1) {
     throw new LeiaError('usage', '--examples is for one task, several are asked');
   }
+  if (settings.samples && settings.output === undefined) {
+    throw new LeiaError('usage', '--samples needs --output, the folder that they are written to');
+  }
   const { data, examples, numFewshot: numFewShot } = settings;
   const tasks: LoadedTask[] = [];
   for (const definition of definitions) {
@@ -136,25 +139,28 @@ async function run(settings: Settings): Promise<void> {
   }
   if (settings.dryRun) return await showPrompts(tasks, settings);
   await interruptible(async (signal) => {
-    const folders = outputFolders(settings);
+    const names = modelNames(settings.model);
+    const isOne = names.length === 1;
     const evaluations: [name: string, Evaluation][] = [];
     for (const [i, model] of settings.model.entries()) {
-      const evaluation = await evaluateModel(model, folders?.[i], tasks, settings, signal);
-      evaluations.push([settings.model.length > 1 ? basename(resolve(model)) : '', evaluation]);
+      const name = isOne ? '' : names[i]!;
+      const output = settings.output && join(settings.output, name);
+      evaluations.push([name, await evaluateModel(model, output, tasks, settings, signal)]);
     }
     process.stdout.write(renderText(evaluationGrid(evaluations)));
   });
 }
 
-/** The folder of each model's results: the given one for one model, a folder of the model's name for several. */
-function outputFolders({ model, output }: Settings): string[] | undefined {
-  if (output === undefined) return undefined;
-  if (model.length === 1) return [output];
-  const names = model.map((folder) => basename(resolve(folder)));
-  return names.map((name, i) => {
-    const before = names.slice(0, i).filter((other) => other === name).length;
-    return join(output, before === 0 ? name : `${name}-${before + 1}`);
-  });
+/** What tells models apart, in the table and as folders of their results: `ja`, and `ja-2` for another folder `ja`. */
+function modelNames(folders: readonly string[]): string[] {
+  const names = new Set<string>();
+  for (const folder of folders) {
+    const own = basename(resolve(folder));
+    let name = own;
+    for (let i = 2; names.has(name); i++) name = `${own}-${i}`;
+    names.add(name);
+  }
+  return [...names];
 }
 
 async function evaluateModel(
@@ -171,19 +177,18 @@ async function evaluateModel(
   void lock;
   const tokenizer = await Tokenizer.load(folder);
   using model = await openModel({ ...settings, model: folder });
-  const weights = await weightsHash(folder);
+  const target = output === undefined ? undefined : { output, weights: await weightsHash(folder) };
   await using keep =
-    output === undefined
-      ? undefined
-      : await KeptResults.open(join(output, 'requests.jsonl'), {
-          weights,
-          dtype: model.dtype,
-          protocol,
-        });
+    target &&
+    (await KeptResults.open(join(target.output, 'requests.jsonl'), {
+      weights: target.weights,
+      dtype: model.dtype,
+      protocol,
+    }));
   if (keep && keep.damagedLines > 0) {
     warn(`${keep.path}: left out ${keep.damagedLines} torn or damaged results`);
   }
-  const progress = new RequestProgress(signal);
+  const progress = new RequestProgress(signal, keep !== undefined);
   const evaluation = await evaluateTasks({
     model,
     tokenizer,
@@ -201,9 +206,9 @@ async function evaluateModel(
     },
   });
   progress.done();
-  if (output !== undefined) {
-    const run = { folder, weights, began, tokenizer };
-    await writeEvaluation(output, evaluation, run, { samples: settings.samples });
+  if (target !== undefined) {
+    const run = { folder, weights: target.weights, began, tokenizer };
+    await writeEvaluation(target.output, evaluation, run, { samples: settings.samples });
   }
   return evaluation;
 }
@@ -220,18 +225,23 @@ async function weightsHash(folder: string): Promise<string> {
 class RequestProgress {
   readonly #line = new Progress();
   readonly #signal: AbortSignal;
+  readonly #isKept: boolean;
   #task = '';
   #began = 0;
   #first = 0;
 
-  constructor(signal: AbortSignal) {
+  constructor(signal: AbortSignal, isKept: boolean) {
     this.#signal = signal;
+    this.#isKept = isKept;
   }
 
   readonly update = (task: string, done: number, total: number): void => {
     if (this.#signal.aborted) {
       this.#line.done();
-      throw new LeiaError('interrupted', 'interrupted; the same command continues where it was');
+      const next = this.#isKept
+        ? 'the same command continues where it was'
+        : 'nothing was kept, as there was no --output';
+      throw new LeiaError('interrupted', `interrupted; ${next}`);
     }
     if (task !== this.#task) {
       this.#line.done();

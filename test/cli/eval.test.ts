@@ -1,5 +1,5 @@
 // `leia eval` as its user runs it: the files it writes, several models and tasks, and what it refuses.
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { hashText, type Results, type Sample } from '../../lib/evaluate/results.ts';
@@ -82,7 +82,10 @@ test('asks several models the same questions, each into a folder of its own', as
   const tasks = ['--tasks', 'xcodah_ja,niilc', 'jemhopqa', '--data', sets, '--limit', '2'];
   const result = await run('eval', '--model', ...models, ...tasks, '--output', output);
   expect(result.code).toBe(0);
-  expect(result.output.match(/^tiny (xcodah_ja|niilc|jemhopqa) /gm)).toHaveLength(10);
+  for (const name of ['tiny', 'tiny-2']) {
+    const rows = new RegExp(`^${name} (xcodah_ja|niilc|jemhopqa) `, 'gm');
+    expect(result.output.match(rows)).toHaveLength(5);
+  }
   const [one, two] = [
     await resultsOf(join(output, 'tiny')),
     await resultsOf(join(output, 'tiny-2')),
@@ -90,6 +93,19 @@ test('asks several models the same questions, each into a folder of its own', as
   expect(two.results).toEqual(one.results);
   expect(Object.keys(one.results)).toEqual(['xcodah_ja', 'niilc', 'jemhopqa']);
   expect(one.config.limit).toBe(2);
+});
+
+test('models whose names would be one have folders of their own', async () => {
+  const [first, second, third] = [await modelFolder(), await modelFolder(), await modelFolder()];
+  await rename(third, join(third, '..', 'tiny-2'));
+  const output = await temporaryFolder();
+  const models = [first, join(third, '..', 'tiny-2'), second];
+  const args = ['--tasks', 'xcodah_ja', '--data', sets, '--output', output];
+  expect((await run('eval', '--model', ...models, ...args)).code).toBe(0);
+  const folders = ['tiny', 'tiny-2', 'tiny-3'];
+  expect((await readdir(output)).filter((name) => !name.startsWith('.')).sort()).toEqual(folders);
+  const asked = folders.map(async (name) => (await resultsOf(join(output, name))).model_name);
+  expect(await Promise.all(asked)).toEqual(models);
 });
 
 test('a second run has the results that are kept, and gives the same', async () => {
@@ -152,6 +168,7 @@ const refused: [name: string, args: string[], code: number, text: string][] = [
   ['a batch of no tokens', ['--tasks', 'niilc', '--batch-tokens', '0'], 2, '--batch-tokens'],
   ['a limit of 0', ['--tasks', 'niilc', '--limit', '0'], 2, '--limit'],
   ['a limit of one and a half', ['--tasks', 'xcodah_ja', '--limit', '1.5'], 2, '--limit is 1.5'],
+  ['samples without a folder', ['--tasks', 'niilc', '--samples'], 2, '--samples needs --output'],
   ['a negative seed', ['--tasks', 'niilc', '--seed', '-1'], 2, '--seed'],
   [
     'examples for two tasks',
