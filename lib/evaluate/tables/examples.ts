@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { RandomStream } from '../../leia/random.ts';
 import { excerpt } from '../../system/error.ts';
 import { checkJson } from '../../system/json.ts';
+import { likeliestChoice } from '../tasks/metrics.ts';
 
 export interface Example {
   /** The item's identity in its task. */
@@ -74,7 +75,7 @@ export function drawExamples(
   );
   const order = RandomStream.of(seed).permutation(found.length);
   const chosen = [...order.slice(0, count)].map((i) => found[i]!);
-  const examples = chosen.map((id) => exampleOf(mine.get(id)!, other.get(id)!));
+  const examples = chosen.map((id) => exampleOf(mine.get(id)!, other.get(id)!, metric));
   return { task, right, wrong, found: found.length, examples };
 }
 
@@ -89,17 +90,18 @@ function byItem(lines: readonly unknown[], { metric, task }: ExampleOptions, nam
   return items;
 }
 
-function exampleOf(right: Sample, wrong: Sample): Example {
+function exampleOf(right: Sample, wrong: Sample, metric: string): Example {
   const texts = right.arguments.map((each) =>
     each.map((part) => (typeof part === 'string' ? part : '')),
   );
   const contexts = texts.map(([context = '']) => context);
   const multiple = right.filtered_resps.length > 1 && texts.length === right.filtered_resps.length;
-  const choices = multiple ? texts.map(([, continuation = '']) => continuation.trim()) : [];
-  const said = (sample: Sample) =>
+  const continuations = multiple ? texts.map(([, continuation = '']) => continuation) : [];
+  const choices = continuations.map((continuation) => continuation.trim());
+  const said = ({ filtered_resps: responses }: Sample) =>
     multiple
-      ? (choices[likeliest(sample.filtered_resps)] ?? '')
-      : answerText(sample.filtered_resps[0]);
+      ? choices[likeliestChoice(metric, responses.map(logLikelihoodOf), continuations)]!
+      : answerText(responses[0]);
   return {
     id: String(right.doc_id),
     question: lastQuestion(contexts[0] ?? ''),
@@ -120,10 +122,9 @@ function lastQuestion(prompt: string): string {
   );
 }
 
-/** The choice of the highest log-likelihood. A choice's response is a number, or a pair that begins with one. */
-function likeliest(responses: readonly unknown[]): number {
-  const values = responses.map((each) => Number(Array.isArray(each) ? each[0] : each));
-  return values.indexOf(Math.max(...values));
+/** A choice's response is a number, or a pair that begins with one. */
+function logLikelihoodOf(response: unknown): number {
+  return Number(Array.isArray(response) ? response[0] : response);
 }
 
 function answerText(response: unknown): string {

@@ -5,31 +5,42 @@ import type { Protocol } from './protocol.ts';
 
 export type Metric = 'acc' | 'acc_norm' | 'acc_bytes' | 'char_f' | 'exact_match';
 
+/** What a choice's score is divided by, as one number for each metric. */
+const lengths = {
+  acc: () => 1,
+  acc_norm: (text: string) => Array.from(text).length,
+  acc_bytes: (text: string) => Buffer.byteLength(text),
+} as const satisfies Partial<Record<Metric, (text: string) => number>>;
+
 /**
- * 1 for each metric by which the right choice has the highest score, else 0. Of equal scores the first choice counts.
+ * The number of the choice with the highest score by a metric; of equal ones the first. By a metric that is not of
+ * choices it is that of `acc`.
  *
  * @param continuations as they were scored; leading blanks do not count as their length.
  */
+export function likeliestChoice(
+  metric: string,
+  logLikelihoods: readonly number[],
+  continuations: readonly string[],
+): number {
+  const lengthOf = Object.hasOwn(lengths, metric)
+    ? lengths[metric as keyof typeof lengths]
+    : lengths.acc;
+  const values = logLikelihoods.map((value, i) => value / lengthOf(continuations[i]!.trimStart()));
+  return values.reduce((best, value, i) => (value > values[best]! ? i : best), 0);
+}
+
+/** 1 for each metric by which the right choice is the likeliest, else 0, and the choice that is so by the sums. */
 export function scoreChoices(
   metrics: Protocol['metrics'],
   scores: readonly LogLikelihood[],
   continuations: readonly string[],
   answer: number,
 ): { readonly prediction: number; readonly values: Partial<Record<Metric, number>> } {
-  const texts = continuations.map((text) => text.trimStart());
-  const lengths = {
-    acc: texts.map(() => 1),
-    acc_norm: texts.map((text) => Array.from(text).length),
-    acc_bytes: texts.map((text) => Buffer.byteLength(text)),
-  };
-  const best = (metric: keyof typeof lengths) =>
-    highest(scores.map(({ logLikelihood }, i) => logLikelihood / lengths[metric][i]!));
+  const sums = scores.map(({ logLikelihood }) => logLikelihood);
+  const best = (metric: Metric) => likeliestChoice(metric, sums, continuations);
   const values = metrics.map((metric) => [metric, best(metric) === answer ? 1 : 0] as const);
   return { prediction: best('acc'), values: Object.fromEntries(values) };
-}
-
-function highest(values: readonly number[]): number {
-  return values.reduce((best, value, i) => (value > values[best]! ? i : best), 0);
 }
 
 /** The answer in a generated text: the first line of its NFKC form. */

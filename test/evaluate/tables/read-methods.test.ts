@@ -289,6 +289,24 @@ describe('drawExamples', () => {
     }
   });
 
+  it('shows the choice that a metric by length takes, which the sums do not', async () => {
+    const sample = (sums: number[], norm: number) => ({
+      doc_id: 1,
+      arguments: ['no', 'certainly'].map((choice) => ['Q', ` ${choice}`]),
+      target: '1',
+      filtered_resps: sums.map((sum) => [String(sum), 'False']),
+      ...{ acc: 0, acc_norm: norm },
+    });
+    // By the sums both say no. By character the first says certainly.
+    const [ours, theirs] = [sample([-2, -6], 1), sample([-2, -12], 0)];
+    const sheet = drawExamples([ours], [theirs], { ...options, metric: 'acc_norm', count: 1 });
+    expect(sheet.examples[0]).toMatchObject({
+      answer: 'certainly',
+      right: 'certainly',
+      wrong: 'no',
+    });
+  });
+
   it('refuses lines that are no samples', async () => {
     await expectError(
       () => drawExamples([{ doc_id: 1 }], [], { ...options, count: 1 }),
