@@ -9,6 +9,7 @@ import { fileError } from '../system/files.ts';
 import { parseChecked } from '../system/json.ts';
 import type { Tokenizer } from '../tokenizer/tokenizer.ts';
 import type { LogLikelihoodRequest } from './engine/requests.ts';
+import { trimBlanks } from './tasks/protocol.ts';
 
 const part = z.union([z.string(), z.array(z.int().nonnegative())], {
   error: 'expected a text or an array of token ids',
@@ -54,7 +55,7 @@ export async function encodeRequests(
   for (const { context, continuation } of requests) {
     if (typeof context === 'string' && typeof continuation === 'string' && context !== '') {
       // Spaces at the end of the context belong to the first word that follows.
-      const trimmed = context.trimEnd();
+      const trimmed = trimBlanks(context);
       const before = await encode(trimmed);
       const all = await encode(context + continuation);
       result.push({ context: before, continuation: all.slice(before.length) });

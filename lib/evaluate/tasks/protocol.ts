@@ -160,7 +160,7 @@ async function pairs(
 }
 
 /** Removes what Python's `str.rstrip` removes: not quite what JavaScript calls white space. */
-function trimBlanks(text: string): string {
+export function trimBlanks(text: string): string {
   let end = text.length;
   while (end > 0 && isBlank(text[end - 1] as string)) end--;
   return text.slice(0, end);
