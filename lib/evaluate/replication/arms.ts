@@ -48,9 +48,8 @@ export const arms: readonly Arm[] = [
   { ...chosen, id: 'right-0.5-no-english', name: 'LEIA, no English text', english: false },
 ];
 
-/** The arms by what they are for; `base` is the model that all begin with. */
+/** The arms by what they are for. */
 export const roles = {
-  base: 'base',
   plain: plain.id,
   chosen: chosen.id,
   table1: inTable1.map(({ id }) => id),
