@@ -36,8 +36,10 @@ export class MethodReader {
     const runs: FileRun[] = [];
     let means: Method['means'];
     for (const path of paths) {
-      await this.#once(path, name);
-      const read = await this.#readPath(name, path);
+      const real = await realPathOf(path);
+      const { isList, ...read } = await this.#readPath(name, path);
+      // A list of numbers has several methods.
+      this.#once(isList ? `${real} ${name}` : real, path, name);
       runs.push(...read.runs);
       if (read.means === undefined) continue;
       if (means !== undefined) {
@@ -54,12 +56,7 @@ export class MethodReader {
     return { name, role, runs, ...(means && { means }) };
   }
 
-  async #once(path: string, method: string): Promise<void> {
-    const real = await realpath(path).catch((error: unknown) => {
-      throw fileError('read', path, error);
-    });
-    // A list of numbers has several methods.
-    const key = /\.csv$/i.test(real) ? `${real} ${method}` : real;
+  #once(key: string, path: string, method: string): void {
     const other = this.#seen.get(key);
     if (other !== undefined) {
       throw new LeiaError('usage', `${path} is given twice, for ${other} and ${method}`);
@@ -67,18 +64,21 @@ export class MethodReader {
     this.#seen.set(key, method);
   }
 
-  async #readPath(method: string, path: string): Promise<Pick<FileMethod, 'runs' | 'means'>> {
+  async #readPath(
+    method: string,
+    path: string,
+  ): Promise<Pick<FileMethod, 'runs' | 'means'> & { readonly isList: boolean }> {
     const info = await stat(path);
-    if (info.isDirectory()) return { runs: [await this.#readRun(path, await findResults(path))] };
-    const text = await readText(path);
-    if (/\.csv$/i.test(path)) return numbersOf(method, parseCsv(text, path), path);
-    const json = parseResults(text, path);
-    if (Array.isArray(json)) {
-      return numbersOf(method, json, path);
+    if (info.isDirectory()) {
+      return { isList: false, runs: [await this.#readRun(path, await findResults(path))] };
     }
+    const text = await readText(path);
+    const isCsv = /\.csv$/i.test(path);
+    const json = isCsv ? parseCsv(text, path) : parseResults(text, path);
+    if (Array.isArray(json)) return { isList: true, ...numbersOf(method, json, path) };
     const names = await readdir(dirname(path));
     const files = withSamples(dirname(path), names, basename(path));
-    return { runs: [await this.#readRun(path, files, json)] };
+    return { isList: false, runs: [await this.#readRun(path, files, json)] };
   }
 
   async #readRun(
@@ -91,6 +91,14 @@ export class MethodReader {
     const read = json ?? parseResults(await readText(results), results);
     const options = { samples: lines, ...(this.#metric !== undefined && { metric: this.#metric }) };
     return { ...runOfResults(name, read, options), samples };
+  }
+}
+
+async function realPathOf(path: string): Promise<string> {
+  try {
+    return await realpath(path);
+  } catch (error) {
+    throw fileError('read', path, error);
   }
 }
 

@@ -161,6 +161,19 @@ describe('lists of numbers', () => {
     expect(other.runs[0]!.scores.get('xcodah_ja')).toBe(0.3);
   });
 
+  it('reads several methods of one JSON list, each once', async () => {
+    const rows = ['LEIA', 'plain'].map((method, i) => ({ method, task: 'a', score: 0.5 - i / 10 }));
+    const path = await file('numbers.json', JSON.stringify(rows));
+    const reader = new MethodReader();
+    const [ours, theirs] = [
+      await reader.read('LEIA', 'candidate', [path]),
+      await reader.read('plain', 'baseline', [path]),
+    ];
+    expect([ours, theirs].map(({ runs }) => runs[0]!.scores.get('a'))).toEqual([0.5, 0.4]);
+    const again = () => reader.read('LEIA', 'candidate', [path]);
+    await expectError(again, 'usage', 'numbers.json is given twice, for LEIA and LEIA');
+  });
+
   it('reads JSON, and means with intervals', async () => {
     const rows = [
       { task: 'a', score: 0.4, half_width: 0.01, runs: 5 },
