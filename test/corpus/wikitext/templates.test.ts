@@ -124,6 +124,9 @@ describe('arguments', () => {
 });
 
 describe('what dropped templates leave is closed up', () => {
+  const inlining = new ArticleExtractor(wiki());
+  const dropping = new ArticleExtractor(wiki(), { templates: 'drop' });
+
   test.each([
     ['Vương quốc ({{x}}, {{y}}), là', 'Vương quốc, là'],
     ['a ({{x}}; born 1950) b', 'a (born 1950) b'],
@@ -170,9 +173,10 @@ describe('what dropped templates leave is closed up', () => {
     );
     fc.assert(
       fc.property(fc.array(part, { maxLength: 25 }), (parts) => {
-        const { text, anchors } = extract(parts.join(''));
+        const page = { id: 1, title: 'Page', wikitext: Buffer.from(parts.join('')) };
+        const { text, anchors } = inlining.extract(page);
         const words = (whole: string): string => whole.replace(/[^\p{L}]/gu, '');
-        const dropped = extract(parts.join(''), { templates: 'drop' });
+        const dropped = dropping.extract(page);
         expect(words(text)).toBe(words(dropped.text));
         const named = anchors.filter(({ target }) => target === 'B c');
         expect(named.length).toBe(parts.filter((one) => one === '[[b c]]').length);
