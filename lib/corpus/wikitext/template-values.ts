@@ -93,12 +93,8 @@ export class TemplateValues {
     if (!(m! >= 1 && m! <= 12)) return month === '' ? year : '';
     const date = new Date(Date.UTC(2000, m! - 1, d! >= 1 && d! <= 31 ? d : 1));
     date.setUTCFullYear(y!);
-    const locale = this.#language === 'en' ? 'en-GB' : this.#language;
-    const form = { timeZone: 'UTC', year: 'numeric', month: 'long' } as const;
-    return date.toLocaleDateString(
-      locale,
-      d! >= 1 && d! <= 31 ? { ...form, day: 'numeric' } : form,
-    );
+    const [months, days] = dateFormats(this.#language);
+    return (d! >= 1 && d! <= 31 ? days : months).format(date);
   }
 
   /** `{{llang|en|text}}` */
@@ -124,19 +120,66 @@ function listed(values: Values): string[] {
   return list;
 }
 
+const dates = new Map<string, readonly [Intl.DateTimeFormat, Intl.DateTimeFormat]>();
+
+/** The forms of months and of days in a language. */
+function dateFormats(language: string): readonly [Intl.DateTimeFormat, Intl.DateTimeFormat] {
+  let formats = dates.get(language);
+  if (formats === undefined) {
+    const locale = language === 'en' ? 'en-GB' : language;
+    const form = { timeZone: 'UTC', year: 'numeric', month: 'long' } as const;
+    const days = new Intl.DateTimeFormat(locale, { ...form, day: 'numeric' });
+    formats = [new Intl.DateTimeFormat(locale, form), days];
+    dates.set(language, formats);
+  }
+  return formats;
+}
+
+/** How a language writes numbers. */
+interface NumberForm {
+  group: string;
+  point: string;
+  /** Digits in the last group, and in those before it; numbers of fewer digits than `least` have no groups. */
+  last: number;
+  others: number;
+  least: number;
+}
+
+const numberForms = new Map<string, NumberForm>();
+
+/** From the engine's tables, whose own formatter takes much longer than putting signs between digits. */
+function numberForm(language: string): NumberForm {
+  const known = numberForms.get(language);
+  if (known !== undefined) return known;
+  const format = new Intl.NumberFormat(language, { numberingSystem: 'latn' });
+  const parts = format.formatToParts(1234567890.5);
+  const signOf = (kind: string): string => parts.find(({ type }) => type === kind)?.value ?? '';
+  const sizes = parts.flatMap(({ type, value }) => (type === 'integer' ? [value.length] : []));
+  const form: NumberForm = {
+    group: signOf('group'),
+    point: signOf('decimal') || '.',
+    last: sizes.at(-1) ?? 3,
+    others: sizes.at(-2) ?? 3,
+    least: format.format(1234).length > 4 ? 4 : 5,
+  };
+  numberForms.set(language, form);
+  return form;
+}
+
 /** Digits in groups, with the signs of a language. `whole`: digits; `decimals`: those behind the point. */
 export function formatNumber(
   whole: string,
   decimals: string | undefined,
   language: string,
 ): string {
-  const parts = new Intl.NumberFormat(language, {
-    minimumFractionDigits: 1,
-    numberingSystem: 'latn',
-  });
-  const point = parts.formatToParts(1.5).find(({ type }) => type === 'decimal')?.value ?? '.';
-  const grouped = BigInt(whole).toLocaleString(language, { numberingSystem: 'latn' });
-  return decimals === undefined ? grouped : `${grouped}${point}${decimals}`;
+  const { group, point, last, others, least } = numberForm(language);
+  const digits = whole.replace(/^0+(?=\d)/, '');
+  let end = digits.length > last && digits.length >= least ? digits.length - last : 0;
+  let text = digits.slice(end);
+  for (; end > 0; end -= others) {
+    text = `${digits.slice(Math.max(end - others, 0), end)}${group}${text}`;
+  }
+  return decimals === undefined ? text : `${text}${point}${decimals}`;
 }
 
 /** `{{frac|3|1|2}}`: three and a half. */
@@ -172,11 +215,10 @@ function since(values: Values, language: string): string {
   const [year, month] = [values.get('1'), values.get('2')];
   if (language !== 'en' || year === undefined) return '';
   const number = Number(month);
-  const name =
-    number >= 1 && number <= 12
-      ? `${new Date(Date.UTC(2000, number - 1, 1)).toLocaleDateString('en', { month: 'long', timeZone: 'UTC' })} `
-      : month === undefined
-        ? ''
-        : `${month} `;
-  return `${values.has('lc') ? 'as' : 'As'} of ${name}${year}`;
+  const [months] = dateFormats('en');
+  const date = new Date(Date.UTC(2000, number - 1, 1));
+  const isNumber = number >= 1 && number <= 12;
+  const name = isNumber ? months.format(date).replace(/\d+/, '').trim() : month;
+  const before = name === undefined ? '' : `${name} `;
+  return `${values.has('lc') ? 'as' : 'As'} of ${before}${year}`;
 }

@@ -1,6 +1,7 @@
 #include "corpus/wikitext/templates.h"
 
 #include <algorithm>
+#include <array>
 
 namespace leia::corpus::wikitext {
 
@@ -86,10 +87,20 @@ std::vector<Templates::Part> Templates::parse(std::string_view& shown) {
 }
 
 uint32_t Templates::find(std::string_view name) const {
-  std::string normal = in_small_letters(trimmed(name));
-  std::replace(normal.begin(), normal.end(), '_', ' ');
+  name = trimmed(name);
+  if (name.size() > kLongestName) return kNone;
+  std::array<char, kLongestName> buffer;
+  std::transform(name.begin(), name.end(), buffer.begin(), [](char sign) {
+    if (sign == '_') return ' ';
+    return sign >= 'A' && sign <= 'Z' ? static_cast<char>(sign | 0x20) : sign;
+  });
+  const std::string_view normal(buffer.data(), name.size());
   auto found = numbers_.find(normal);
-  if (found == numbers_.end()) found = numbers_.find(normal.substr(0, normal.find(':') + 1));
+  if (found == numbers_.end()) {
+    const size_t colon = normal.find(':');
+    if (colon == std::string_view::npos) return kNone;
+    found = numbers_.find(normal.substr(0, colon + 1));
+  }
   return found == numbers_.end() ? kNone : found->second;
 }
 

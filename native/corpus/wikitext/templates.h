@@ -90,7 +90,11 @@ class Templates {
   const bool links_;
   const Call call_;
   std::vector<Definition> definitions_;
-  std::unordered_map<std::string, uint32_t> numbers_;
+  struct Hash {
+    using is_transparent = void;
+    size_t operator()(std::string_view text) const { return std::hash<std::string_view>()(text); }
+  };
+  std::unordered_map<std::string, uint32_t, Hash, std::equal_to<>> numbers_;
   std::vector<Argument> arguments_;
   std::vector<Stretch> shown_;
   std::string result_;

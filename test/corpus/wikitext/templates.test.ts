@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { ArticleExtractor } from '../../../lib/corpus/wikitext/extract.ts';
 import { TEMPLATE_TABLE } from '../../../lib/corpus/wikitext/template-table.ts';
+import { formatNumber } from '../../../lib/corpus/wikitext/template-values.ts';
 import { extract, marked, read, wiki } from './wiki.ts';
 
 const readIn = (language: string, source: string): string =>
@@ -244,6 +245,25 @@ describe('links to pages of other editions', () => {
       ],
     });
   });
+});
+
+test('numbers are grouped as the language does it', () => {
+  for (const language of ['en', 'de', 'es', 'pl', 'pt', 'fr', 'ja', 'mr', 'hi', 'ru', 'de-CH']) {
+    for (const whole of [
+      '0',
+      '7',
+      '123',
+      '1234',
+      '12345',
+      '123456',
+      '1234567',
+      '123456789012345',
+    ]) {
+      const own = BigInt(whole).toLocaleString(language, { numberingSystem: 'latn' });
+      expect(formatNumber(whole, undefined, language), `${language} ${whole}`).toBe(own);
+    }
+  }
+  expect(formatNumber('007', '50', 'de')).toBe('7,50');
 });
 
 test('the table is sound: every line has editions, names that can be met, and balanced signs', () => {
