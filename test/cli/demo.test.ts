@@ -80,7 +80,7 @@ describe('leia demo', () => {
       expect(await readdir(join(output, folder))).toContain('tokenizer.json');
     }
     const summary = await summaryOf(output);
-    expect(summary.corpus).toMatchObject({ articles: 94, anchors: 26684, linked: 5902 });
+    expect(summary.corpus).toMatchObject({ articles: 94, anchors: 27110, linked: 6182 });
     for (const { heldOut, steps } of summary.runs) {
       expect(steps).toBe(16);
       expect(heldOut.map(({ step }) => step)).toEqual([0, 2, 4, 6, 8, 10, 12, 14, 16]);
