@@ -18,8 +18,14 @@ const onEveryDevice = [
   'test/ops/properties.test.ts',
   'test/train/memory-peak.test.ts',
 ];
-/** What `npm test` leaves to `npm run test:full`: it packs an archive of 50 MB and unpacks it. */
-const onlyInFull = process.env.LEIA_TEST_FULL === '1' ? [] : ['test/package/bundle.test.ts'];
+/**
+ * What `npm test` leaves to `npm run test:full`: an archive of 50 MB is packed and unpacked, package managers are
+ * fetched.
+ */
+const onlyInFull =
+  process.env.LEIA_TEST_FULL === '1'
+    ? []
+    : ['test/package/bundle.test.ts', 'test/package/clients.test.ts'];
 const hasGpu = existsSync('/dev/nvidiactl');
 
 /** Where the addons that only tests use lie: another folder for those with sanitizers. */

@@ -97,7 +97,7 @@ describe('leia demo', () => {
     expect(byClass(page, 'passage').length).toBe(3);
     expect(byClass(page, 'name').length).toBeGreaterThanOrEqual(10);
     expect(find(page, 'circle').length).toBe(18);
-    expect(textOf(page)).toContain('5855');
+    expect(textOf(page)).toContain('6131');
     expect(text).not.toMatch(/NaN|undefined|\/tmp\//);
 
     const again = await leia(args);
