@@ -41,8 +41,8 @@ Napi::Value cublaslt_description(Arguments& arguments) {
   return result;
 }
 
-// releaseFreeMemory(): gives freed memory back to the system. glibc keeps it for each thread, for
-// good if something at its end is still used.
+// releaseFreeMemory(): gives freed memory back to the system. glibc keeps it in a heap for each
+// thread, and does not shrink a heap while something at its end is in use.
 Napi::Value release_free_memory(Arguments& arguments) {
 #if defined(__GLIBC__)
   malloc_trim(0);

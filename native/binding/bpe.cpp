@@ -17,7 +17,7 @@ using tokenizer::Encoding;
 using tokenizer::Merge;
 using tokenizer::Token;
 
-// The numbers of a list as records of so many each.
+// A list of numbers as records of kNumbers numbers each.
 template <class Record>
 std::span<const Record> records(const Napi::Value& value, const char* name) {
   constexpr size_t kNumbers = sizeof(Record) / sizeof(int32_t);

@@ -1,4 +1,4 @@
-// Files as memory: the pages of a file that are used come into memory, and go again when it is
+// Files as memory: the pages of a file are loaded when they are used, and dropped when memory is
 // needed elsewhere. What JavaScript writes into them stays in the process and never gets into the
 // file.
 #include <sys/mman.h>

@@ -19,7 +19,8 @@ constexpr size_t kLinkNumbers = 4;
 // Instead of the length of a name.
 constexpr int32_t kNullName = -1;
 constexpr int32_t kNoName = -2;
-// Memory for one call after the other, not written to before it is used; much of it is given back.
+// Memory that one call after the other uses, not initialised; what is more than kMost is given back
+// by the next call.
 template <class T>
 class Room {
  public:
@@ -32,7 +33,7 @@ class Room {
   }
 
  private:
-  static constexpr size_t kMost = size_t{4} << 20;  // much is given back
+  static constexpr size_t kMost = size_t{4} << 20;  // more is given back
   std::unique_ptr<T[]> values_;
   size_t size_ = 0;
 };

@@ -61,7 +61,7 @@ void add_operation(Napi::Object operations) {
 
 using AddOperation = void (*)(Napi::Object operations);
 
-// What adds each of the operations that this build has.
+// The functions that add the operations of this build, one each.
 inline std::vector<AddOperation>& bound_operations() {
   static std::vector<AddOperation> all;
   return all;

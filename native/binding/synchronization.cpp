@@ -13,7 +13,7 @@ class Synchronization {
  public:
   Synchronization(Napi::Env env, Napi::Value result)
       : deferred_(Napi::Promise::Deferred::New(env)) {
-    Napi::Array holder = Napi::Array::New(env, 1);  // a reference can be to objects only
+    Napi::Array holder = Napi::Array::New(env, 1);  // only objects can be referenced
     holder.Set(uint32_t{0}, result);
     result_ = Napi::Persistent(holder.As<Napi::Object>());
     callback_ = Napi::ThreadSafeFunction::New(env, Napi::Function(), "leia synchronize", 0, 1,

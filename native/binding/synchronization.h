@@ -7,8 +7,8 @@
 
 namespace leia::binding {
 
-// A promise of `result` that `queue` has settled: it is given what to call when queued work is
-// done, with nullptr or the failure that the promise is rejected with. The result is kept alive
+// Returns a promise of `result`. `queue` is given a function to call when queued work is done, with
+// nullptr or with the failure that the promise is to be rejected with. The result is kept alive
 // until then.
 Napi::Promise promise_of(Napi::Env env, Napi::Value result,
                          const std::function<void(Device::Done)>& queue);

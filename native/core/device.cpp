@@ -7,7 +7,7 @@ namespace leia {
 
 namespace {
 
-// The number after "cuda:"; 0 without one; -1 if it is no such name.
+// The number after "cuda:"; 0 if there is none; -1 if the name is not of this form.
 int ordinal_of(const std::string& name, const std::string& kind) {
   if (name == kind) return 0;
   if (!name.starts_with(kind + ":")) return -1;

@@ -41,7 +41,7 @@ class Event {
   virtual double milliseconds_since(const Event& earlier) const = 0;
 };
 
-// The largest of the numbers it was told, from any thread.
+// Keeps the largest of the numbers that it is told, from any thread.
 class HighWater {
  public:
   void raise(int64_t value) {
@@ -66,7 +66,7 @@ class Device : public std::enable_shared_from_this<Device> {
   // Is called on an unspecified thread, with what went wrong or nullptr.
   using Done = std::function<void(const FailurePtr&)>;
 
-  // Opens the named device, with a stream of its own. Throws "unavailable" with the way to get it
+  // Opens the named device, with a stream of its own. Throws "unavailable", saying how to get it,
   // if it is missing.
   static std::shared_ptr<Device> open(const std::string& name);
   // One name for each device: "cuda" for "cuda:0". What names no device stays as it is.
@@ -91,7 +91,8 @@ class Device : public std::enable_shared_from_this<Device> {
   void enqueue(WorkPtr work);
   // Copies between host and device, in the stream's order. Both throw "usage" during a capture.
   void write(const Tensor& target, std::vector<std::byte> values);
-  // `done` is called when `values` are there, or with what the tensor's memory is poisoned by.
+  // `done` is called when `values` are there, or with the failure that poisoned the tensor's
+  // memory.
   void read(const Tensor& source, std::byte* values, Done done);
   std::shared_ptr<Event> record_event();
 
@@ -102,11 +103,12 @@ class Device : public std::enable_shared_from_this<Device> {
   // Queues the graph's work, as enqueue() does each piece.
   void replay(const std::shared_ptr<Graph>& graph);
 
-  // `done` is called after all work enqueued before, with the first failure since the last
-  // synchronisation that no reader of what it poisoned was given. Throws "usage" during a capture.
+  // `done` is called after all work enqueued before. It gets the first failure since the last
+  // synchronisation, leaving out those that a reader of poisoned memory was given. Throws "usage"
+  // during a capture.
   void synchronize(Done done);
-  // The same for the end of the program: that the device cannot be used any more is no failure
-  // then.
+  // The same for the end of the program, when it is no failure that the device cannot be used any
+  // more.
   void conclude(Done done);
   // Whether nothing was queued since the last synchronisation.
   bool is_synchronized() const { return is_synchronized_; }
@@ -122,15 +124,15 @@ class Device : public std::enable_shared_from_this<Device> {
   virtual void queue(WorkPtr work, Done done) = 0;
   virtual WorkPtr make_write(const Tensor& target, std::vector<std::byte> values) = 0;
   virtual void queue_read(const Tensor& source, std::byte* values, Done done) = 0;
-  // The same with the first of its work that failed.
+  // The same for a graph; `done` gets the first failure of its work.
   virtual void queue_replay(const std::shared_ptr<Graph>& graph, Done done) = 0;
   virtual std::shared_ptr<Event> queue_event() = 0;
-  // `done` is called after all work queued before, with what makes the device useless or nullptr,
-  // on the thread that keeps the account.
+  // `done` is called after all work queued before, on the thread that keeps the account: with the
+  // failure that makes the device useless, or nullptr.
   virtual void queue_barrier(Done done) = 0;
   virtual std::shared_ptr<Graph> make_graph(std::vector<WorkPtr> work) = 0;
 
-  // Calls `done`, if there is one, with what went wrong, which no synchronisation tells then.
+  // Calls `done`, if there is one, with what went wrong; no synchronisation reports that again.
   static void finish(const Done& done, const FailurePtr& failure);
 
   int64_t peak_live_bytes() const { return peak_live_bytes_.value(); }
@@ -157,11 +159,11 @@ bool run_immediately();
 // With LEIA_POISON=1 new memory holds bytes 0xff: NaN in every float type.
 bool poison_memory();
 
-// Opens a new CPU device. The CPU sets it, which every build has.
+// Opens a new CPU device. Set by cpu/cpu_device.cpp, which is part of every build.
 inline std::shared_ptr<Device> (*open_cpu_device)() = nullptr;
 
-// Where CUDA, or the emulator in its place, is linked in: the name of its devices ("cuda" or
-// "emulated") and what opens the one of that number.
+// Set where CUDA, or the emulator in its place, is linked in: the name of its devices ("cuda" or
+// "emulated") and the function that opens the device of a given number.
 struct CudaSupport {
   const char* name = nullptr;
   std::shared_ptr<Device> (*open)(int ordinal) = nullptr;

@@ -1,7 +1,7 @@
 // What went wrong on a stream, and which memory it left without right values. Work that fails, or
 // is skipped because something it reads is poisoned, poisons what it should have written; work that
-// succeeds makes what it wrote wholly sound again. So an error follows the data: whoever reads what
-// hangs on it gets that error, and nobody else does.
+// succeeds makes what it wrote wholly sound again. So an error follows the data: whoever reads data
+// that depends on it gets that error, and nobody else does.
 //
 // Only the thread that keeps a stream's account touches any of this, in the order of the stream,
 // unless noted. While nothing is poisoned, it costs the comparison of one number.
@@ -40,7 +40,7 @@ class Poison {
   Poison(const Poison&) = delete;
   Poison& operator=(const Poison&) = delete;
 
-  // The first failure that one of these bytes hangs on; nullptr if all are sound.
+  // The first failure that one of these bytes depends on; nullptr if all are sound.
   FailurePtr cause(int64_t begin, int64_t end) const;
   void put(int64_t begin, int64_t end, const FailurePtr& cause);
   void clear(int64_t begin, int64_t end);
@@ -56,8 +56,8 @@ class Poison {
   std::vector<Range> ranges_;  // none overlaps another
 };
 
-// Memory as one piece of work uses it. Holds no memory: work's account may be settled long after
-// its tensors are gone.
+// Memory as one piece of work uses it. Does not keep the memory alive, as work's account may be
+// settled long after its tensors are gone.
 struct Operand {
   Operand(const Tensor& tensor, Access use)
       : poison(tensor.storage->poison()),
@@ -77,9 +77,9 @@ class Failures {
   std::atomic<int64_t>& poisoned_storages() { return poisoned_; }
   bool is_anything_poisoned() const { return poisoned_ != 0; }
 
-  // Has `run` do a piece of work, or say how it went, unless the work reads what is poisoned.
-  // `run` gives the failure or nullptr; this gives that, or what the work was skipped for.
-  // `operands` is called only if something is poisoned or fails.
+  // Calls `run`, which does a piece of work or says how it went, unless the work reads poisoned
+  // memory. Returns what `run` returns, the failure or nullptr; or the failure for which the work
+  // was skipped. `operands` is called only if something is poisoned or fails.
   template <class Operands, class Run>
   FailurePtr account(const Operands& operands, const Run& run) {
     FailurePtr failure;
@@ -94,10 +94,11 @@ class Failures {
   }
 
   FailurePtr add(std::exception_ptr error);
-  // The first failure that nobody was given. Those after it are nobody's any more: one call tells
-  // of one error.
+  // Hands out the first failure that nobody was given. Those after it count as told: one call
+  // reports one error.
   FailurePtr hand_out_first();
-  // Gives it to the reader of what it poisoned, or to who waits for that work alone.
+  // Marks a failure as given to the reader of what it poisoned, or to whoever waits for that work
+  // alone.
   static void hand_out(const FailurePtr& failure) { failure->is_handed_out = true; }
   // The first failure that JavaScript never got; from any thread, once the stream is idle.
   FailurePtr first_untold() const;
@@ -110,7 +111,7 @@ class Failures {
   std::atomic<int64_t> poisoned_{0};
   int64_t count_ = 0;
   std::vector<FailurePtr> untold_;  // in order, with some that were told since
-  size_t enough_ = 16;              // to look for those
+  size_t enough_ = 16;              // length at which those are removed
 };
 
 }  // namespace leia

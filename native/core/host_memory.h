@@ -1,4 +1,4 @@
-// What the machine's main memory has, as a device says it of its own.
+// The machine's main memory, in all and free, as a device reports its own.
 #pragma once
 
 #include <unistd.h>

@@ -33,7 +33,7 @@ void SerialThread::stay_awake() const {
 }
 
 void SerialThread::serve() {
-  std::deque<std::function<void()>> tasks;  // taken at once: pushes do not wait for each
+  std::deque<std::function<void()>> tasks;  // all taken at once: pushes do not wait for each
   for (;;) {
     stay_awake();
     {

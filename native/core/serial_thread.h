@@ -14,8 +14,8 @@ namespace leia {
 
 class SerialThread {
  public:
-  // Stays awake for `awake` after its last task: a push to a thread that sleeps costs its caller a
-  // call of the system, and the task the time until the thread runs.
+  // Stays awake for `awake` after its last task: a push to a sleeping thread costs the caller a
+  // system call, and the task waits until the thread runs.
   explicit SerialThread(std::chrono::microseconds awake = {})
       : awake_(awake), thread_([this] { serve(); }) {}
   // Ends without running what has not begun; its owner sees to it that nothing is left.
@@ -31,7 +31,7 @@ class SerialThread {
   void stay_awake() const;
 
   const std::chrono::microseconds awake_;
-  std::atomic<bool> called_{false};  // whether there is a task, or the end
+  std::atomic<bool> called_{false};  // there is a task, or the thread is to end
   std::mutex mutex_;
   std::condition_variable wake_;
   std::deque<std::function<void()>> tasks_;

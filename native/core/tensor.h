@@ -118,10 +118,10 @@ void check_all_apart(const char* operation, std::vector<NamedTensor> tensors);
 // as with one that it adds to. One that may be the same tensor as an output is still only read.
 enum class Access { read, write, update };
 
-// Of an argument that need not be given: an empty tensor or list then.
+// Marks an argument that need not be given; it is an empty tensor or list then.
 constexpr bool kOptional = true;
 
-// Leaves of an operation's arguments those that are tensors.
+// Passes on only those of an operation's arguments that are tensors.
 template <class Visit>
 class TensorsOnly {
  public:
@@ -142,7 +142,7 @@ class TensorsOnly {
   Visit& visit_;
 };
 
-// Calls visit(name, tensor, access) for all tensors of an operation, those that are empty too.
+// Calls visit(name, tensor, access) for all tensors of an operation, the empty ones too.
 template <class Operation, class Visit>
 void visit_tensors(const Operation& operation, Visit&& visit) {
   Operation::arguments(operation, TensorsOnly(visit));

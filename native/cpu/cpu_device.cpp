@@ -110,7 +110,7 @@ class CpuDevice final : public Device {
   }
 
  private:
-  // Does the work on the stream's thread; gives what it failed with or was skipped for.
+  // Does the work on the stream's thread. Returns the failure that it met or was skipped for.
   FailurePtr account(const Work& work) {
     if (abandoned_) return nullptr;
     return failures_.account([&] { return work.operands(); },

@@ -17,7 +17,8 @@ struct Character {
   size_t units;
 };
 
-// What a text in UTF-8 has in place of half of a surrogate pair, which is no character.
+// The character at `at`. Half of a surrogate pair is no character: U+FFFD takes its place, as in
+// UTF-8.
 Character character_at(const char16_t* at, const char16_t* end) {
   const char32_t unit = *at;
   if ((unit & 0xf800) != 0xd800) return {unit, 1};

@@ -69,7 +69,7 @@ class Bpe {
   static constexpr size_t kMostTokens = 16;
   static constexpr int kRememberedBits = 15;
   struct Remembered {
-    uint8_t units = 0;  // 0: nothing
+    uint8_t units = 0;  // 0: nothing is remembered
     uint8_t tokens = 0;
     std::array<uint8_t, kMostTokens> starts, ends;
     std::array<char16_t, kMostUnits> piece;
