@@ -9,8 +9,8 @@ namespace {
 
 constexpr size_t kBanks = 32, kWord = 4;
 
-// Turns for lanes that access so many bytes each at these offsets: different words of a bank take
-// one each.
+// How many turns the banks take when each lane accesses `bytes` bytes at its offset: different
+// words of one bank take one turn each.
 uint64_t turns_of(const std::vector<size_t>& offsets, size_t bytes) {
   std::vector<size_t> words;
   for (const size_t offset : offsets) {

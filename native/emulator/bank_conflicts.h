@@ -1,8 +1,8 @@
 // How well a warp's accesses spread over the banks of shared memory: 32 banks of four bytes, each
-// of which serves one word at a time (CUDA C++ Programming Guide, "Shared Memory"). Sixteen bytes a
-// lane go eight lanes at a time, eight bytes sixteen. Lanes run one after the other here, so what
-// belongs together is told by its place: the n-th access at a line of the source since the warp
-// last met.
+// of which serves one word at a time (CUDA C++ Programming Guide, "Shared Memory"). With sixteen
+// bytes a lane, eight lanes go at a time; with eight bytes, sixteen. Lanes run one after the other
+// here, so accesses belong together by their place: each lane's n-th access at a line of the source
+// since the warp last met.
 #pragma once
 
 #include <array>
@@ -15,8 +15,8 @@
 
 namespace leia::emulator {
 
-// Of a launch: accesses of as many lanes as go at a time, and the turns that the banks took for
-// them; as many, if there are no conflicts.
+// Counts of a launch: accesses, each by as many lanes as go at a time, and the turns that the banks
+// took for them. The two are equal if there are no conflicts.
 struct SharedTraffic {
   std::atomic<uint64_t> accesses{0}, turns{0};
 };

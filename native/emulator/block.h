@@ -100,7 +100,7 @@ class Block {
   Warpgroup& warpgroup() { return warpgroups_[current_->linear / kWarp / 4]; }
   // Waits until each warp of the warpgroup has issued that many products.
   void wait_for_issues(size_t count, const Where& where);
-  // Something was issued.
+  // Wakes who waits for issues: something was issued.
   void wake_warpgroup();
 
  private:

@@ -38,7 +38,7 @@ struct PreferenceOpaque {
 
 namespace {
 
-// What a plan was made for: kept in the algorithm, as the library keeps its own there.
+// What a plan was made for. It is kept in the algorithm, where the library keeps its own data.
 struct Promise {
   uint32_t alignments[4];
   uint64_t workspace_bytes;
@@ -161,8 +161,8 @@ Status get_heuristic(Handle handle, Description description, Layout a, Layout b,
   *results = {};
   std::memcpy(&results->algorithm, &promise, sizeof(promise));
   results->workspace_bytes = promise.workspace_bytes;
-  // LEIA_EMULATOR_NO_ALGORITHM=1: as the library does where it knows of an algorithm that does not
-  // fit.
+  // LEIA_EMULATOR_NO_ALGORITHM=1: gives an algorithm that does not fit and says so, as the library
+  // may.
   results->state = is_set("LEIA_EMULATOR_NO_ALGORITHM") ? kNotSupported : kSuccess;
   *found = 1;
   return kSuccess;

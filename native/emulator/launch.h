@@ -32,7 +32,8 @@ struct Grid {
 void run_grid(const char* kernel, const Grid& grid, uint64_t order, SharedTraffic* traffic,
               ThreadPool& pool, const std::function<void()>& thread);
 
-// Does it on the stream's thread, after what was queued before; or adds it to what is captured.
+// Runs the task on the stream's thread, after what was queued before; during a capture, adds it to
+// the graph.
 void queue(gpu::Stream stream, std::function<void()> task);
 
 }  // namespace leia::emulator

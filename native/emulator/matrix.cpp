@@ -36,10 +36,10 @@ void give_out(const std::array<LoadMatrix*, kWarp>& lanes, uint32_t) {
   }
 }
 
-// How tensor cores add, as far as measurements tell, for NVIDIA does not (Fasi, Higham, Mikaitis &
-// Pranesh, "Numerical behavior of NVIDIA tensor cores", 2021). After the A100's, the coarsest of
-// those in question: eight products and the sum so far are cut, not rounded, to 24 bits behind the
-// leading bit of the largest, added exactly, and the sum is cut to float32.
+// How tensor cores add. NVIDIA does not say, so this follows measurements (Fasi, Higham, Mikaitis &
+// Pranesh, "Numerical behavior of NVIDIA tensor cores", 2021). It is the way of the A100, the
+// coarsest of the GPUs in question: eight products and the sum so far are cut, not rounded, to 24
+// bits behind the leading bit of the largest, added exactly, and the sum is cut to float32.
 constexpr int kFraction = 24;
 
 // 2^exponent, for exponents of normal numbers.

@@ -1,8 +1,8 @@
 // The CUDA runtime of the emulated devices: memory is the host's, a stream is a thread that does
 // what was queued in order. A copy to the host arrives when an event behind it is waited for and
 // not a moment earlier: until then the host's memory holds garbage. As on a GPU, an error of a
-// kernel stays with its device for good, calls mean the calling thread's device, and a thread that
-// never chose one means the first.
+// kernel stays with its device for good, calls act on the calling thread's device, which is the
+// first until the thread chooses one.
 #include "cuda/runtime.h"
 
 #include <algorithm>
@@ -35,7 +35,7 @@ namespace {
 using Task = std::function<void()>;
 using Clock = std::chrono::steady_clock;
 
-// As many as a test needs to see that they are apart.
+// Enough for tests to see that devices are kept apart.
 constexpr int kDevices = 2;
 constexpr size_t kAlignment = 256;
 
@@ -189,7 +189,7 @@ MemoryState memory_state() {
 void* allocate(size_t bytes) {
   refuse_broken(current_device, "allocate");
   std::lock_guard lock(memory_mutex);
-  // More than there is would be given out, and missing at its first use.
+  // Otherwise the host would give out more memory than there is, and fail at its first use.
   if (allocated_bytes > device_bytes() || bytes > device_bytes() - allocated_bytes) return nullptr;
   void* data = std::aligned_alloc(kAlignment, (bytes + kAlignment - 1) / kAlignment * kAlignment);
   if (data != nullptr) {

@@ -32,11 +32,11 @@ bool same_product(const WarpgroupProduct& a, const WarpgroupProduct& b) {
 }
 
 // A matrix in shared memory as its descriptor says (PTX ISA, "Matrix Descriptor Format", "Strides",
-// "Canonical Layouts"), 128-byte swizzle only. In a line of 128 bytes lie 64 numbers that follow
-// each other in the major dimension, in an atom of 1,024 bytes eight such lines. K-major: lines are
-// rows (or columns, of b), and atoms of eight lines are `stride` apart; 16 numbers of a line are
-// read. Else lines are steps of k, atoms of eight steps are `stride` apart, and atoms of 64 rows
-// `leading`. The address so found has bits 7 to 9 added to bits 4 to 6 without carry.
+// "Canonical Layouts"), 128-byte swizzle only. A line of 128 bytes holds 64 numbers that follow
+// each other in the major dimension; an atom of 1,024 bytes holds eight such lines. K-major: lines
+// are rows (or columns, of b), and atoms of eight lines are `stride` apart; 16 numbers of a line
+// are read. Otherwise lines are steps of k, atoms of eight steps are `stride` apart, and atoms of
+// 64 rows `leading`. Then bits 7 to 9 of the address are added to its bits 4 to 6 without carry.
 class SharedMatrix {
  public:
   SharedMatrix(uint64_t descriptor, bool k_major, const char* name, const Where& where)
@@ -92,14 +92,14 @@ class SharedMatrix {
 
 template <class Visit>
 void for_each_operand_chunk(const WarpgroupProduct& product, const Where& where, Visit&& visit) {
-  // Which of the rows a warp reads is the GPU's affair.
+  // It is up to the GPU which of the rows a warp reads, so each warp counts as a reader of all.
   if (!product.a_in_registers) {
     SharedMatrix(product.a, true, "a", where).for_each_chunk(kRows, visit);
   }
   SharedMatrix(product.b, !product.b_transposed, "b", where).for_each_chunk(product.columns, visit);
 }
 
-// A warp as one reader, to which none of its threads is the same.
+// The warp as one reader, which counts as different from each of its threads.
 Accessor warp_accessor() {
   Accessor who = block().accessor();
   who.thread = SharedMemory::kMany;
@@ -143,7 +143,8 @@ void check_poison(const WarpProducts::Sums& sums, const Where& where) {
   }
 }
 
-// The sums of a product that are under way already, or that this one takes over.
+// The sums of a product: those that are under way already, or new ones, which begin with what the
+// registers hold.
 WarpProducts::Sums& sums_of(WarpProducts& own, const std::array<Multiply*, kWarp>& lanes) {
   const Multiply& first = *lanes[0];
   const uint32_t columns = first.product->columns;

@@ -1,8 +1,8 @@
 // Products by four warps together (PTX ISA, "Asynchronous Warpgroup Level Matrix Instructions").
 //
-// They are as late as a program allows: what a product reads may not change from its issue to the
-// wait that ends it, its sums are poison meanwhile. Each of the four warps makes its own 16 rows
-// when it waits, after all four have issued the same.
+// Products are done as late as a program allows: what a product reads may not change from its issue
+// to the wait that ends it, and its sums are poison meanwhile. Each of the four warps makes its own
+// 16 rows when it waits, after all four have issued the same.
 //
 // A GPU's compiler sees which registers such an instruction uses, the emulator does not. So a fence
 // names the registers that it hands to the tensor cores, and a wait those that it takes back; the
