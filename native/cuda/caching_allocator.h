@@ -24,7 +24,7 @@ class CachingAllocator {
   // nullptr when neither the cache nor the device has enough, even when all that is kept goes back
   // to the device. From any thread.
   void* allocate(size_t bytes);
-  // The same with what is kept left alone, for giving it back waits for all work on the device.
+  // The same, but gives nothing back of what is kept, since that waits for all work on the device.
   void* allocate_without_returning(size_t bytes);
   void release(void* data) noexcept;
   // Bytes that are kept for later.

@@ -32,9 +32,9 @@ struct CudaContext {
     return {static_cast<T*>(execution.scratch.take(static_cast<size_t>(count) * sizeof(T))), count};
   }
 
-  // A word in which the kernels report a bad input, all ones while there is none: the least of
-  // position << 32 | value that was put there. The operation has then failed with the message,
-  // after its description.
+  // A word in which the kernels report bad inputs: all ones while there is none, else the least
+  // position << 32 | value that was put there. The operation then fails, with its description and
+  // the message as the error.
   Global<uint64_t> error_word(ErrorWords::Message message) {
     return {execution.errors.take([work = execution.work, message = std::move(message)](
                                       int64_t position, int32_t value) {

@@ -12,7 +12,7 @@ namespace leia::cublaslt {
 
 namespace {
 
-// Fills the table. What is missing in the library; empty if nothing is.
+// Fills the table. Returns what the library lacks; empty if that is nothing.
 std::string resolve(const OpenLibrary& found, Library& library) {
   std::string missing;
   const auto get = [&](const char* name, auto& function) {

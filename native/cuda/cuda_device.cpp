@@ -69,7 +69,7 @@ struct GraphLaunch {
   std::exception_ptr error;
 };
 
-// What is launched between two points at which the waiting thread looks how the stream is doing.
+// What is launched between two points at which the waiting thread checks the stream.
 struct Segment {
   struct Part {
     std::vector<Step> steps;
@@ -82,10 +82,10 @@ struct Segment {
   std::exception_ptr error;  // of what ends it
 };
 
-// An error of many steps, which is one failure.
+// An error that many steps share, as one failure.
 struct SharedFailure {
   std::exception_ptr error;  // nullptr if there is none
-  FailurePtr failure;        // once it has become that of a step
+  FailurePtr failure;        // once a step has failed with it
 };
 
 class CudaGraph final : public Graph {
@@ -108,7 +108,8 @@ class CudaGraph final : public Graph {
   std::shared_ptr<std::vector<Step>> steps;
 };
 
-// The waiting thread looks at the latest after so many steps: until then, their account is kept.
+// The waiting thread checks the stream after this many steps at the latest, as their account is
+// kept until then.
 constexpr size_t kMostSteps = 4096;
 
 class CudaDevice final : public Device {
@@ -153,7 +154,7 @@ class CudaDevice final : public Device {
     refuse_broken();
     void* data = allocator_.allocate_without_returning(bytes);
     if (data == nullptr) {
-      // Tensors that were disposed may still wait to be launched with: JavaScript is ahead.
+      // Work that is not launched yet may still hold disposed tensors: JavaScript is ahead.
       wait_for_launches();
       data = allocator_.allocate(bytes);
     }
@@ -195,7 +196,7 @@ class CudaDevice final : public Device {
   }
 
   void queue_read(const Tensor& source, std::byte* values, Done done) override {
-    // Of a small one, where its bytes are when the stream is past the copy.
+    // For a small read: where its bytes are when the stream is past the copy.
     const auto arrived = std::make_shared<std::shared_ptr<const std::byte>>();
     queue(tensor_work("read", source, Access::read,
                       [this, source, values, arrived](ExecutionContext&) {
@@ -229,7 +230,7 @@ class CudaDevice final : public Device {
  private:
   // The launching thread's part.
 
-  // Does the body, and notes what it uses and how it went.
+  // Runs the body, and notes what it uses and how it went.
   template <class Body>
   void attempt(std::vector<Operand> operands, Body&& body) {
     if (abandoned_) return;
@@ -252,8 +253,9 @@ class CudaDevice final : public Device {
     run_described(*work, context, *this);
   }
 
-  // What is loaded, chosen or allocated at its first use (kernels, cuBLASLt, its plans, scratch) is
-  // so outside of a capture, where CUDA allows little: the first replay launches the work itself.
+  // The first replay launches the work itself, outside of a capture, in which CUDA allows little:
+  // what is loaded, chosen or allocated at its first use (kernels, cuBLASLt, its plans, scratch) is
+  // then there for the capture.
   void launch(CudaGraph& graph) {
     if (abandoned_) return;
     if (!graph.ran) {
@@ -341,7 +343,7 @@ class CudaDevice final : public Device {
       SharedFailure& of_all = fault.error != nullptr ? fault : of_graph;
       for (const Step& step : *part.graph->steps) settle(step, part.graph->words, of_all);
     }
-    // Whatever has no work to tell of it.
+    // No step reports this error, so the device does.
     if (fault.error != nullptr && fault.failure == nullptr) {
       useless_ = std::make_shared<Failure>(fault.error, 0);
     }
@@ -363,8 +365,8 @@ class CudaDevice final : public Device {
     if (step.is_awaited && awaited_failure_ == nullptr) awaited_failure_ = failure;
   }
 
-  // Waits for the end of the segment. Gives the error of a kernel, of which none of the work can be
-  // told to be free, or of what ends the segment.
+  // Waits for the end of the segment. Returns the error of a kernel, which any of the work may have
+  // caused, or the error of what ends the segment.
   std::exception_ptr fault_of(const Segment& segment) {
     std::exception_ptr fault = segment.error;
     try {
@@ -377,7 +379,8 @@ class CudaDevice final : public Device {
     return fault;
   }
 
-  // The error that is being handled, the first time; from then on what refuse_broken() says.
+  // Returns the error that is being handled, the first time; from then on, what refuse_broken()
+  // throws.
   std::exception_ptr break_down(const std::string& reason) {
     {
       std::lock_guard lock(mutex_);
@@ -402,7 +405,7 @@ class CudaDevice final : public Device {
     }
   }
 
-  // Until all that was queued has been launched and has let go of its tensors.
+  // Waits until all that was queued has been launched and has let go of its tensors.
   void wait_for_launches() {
     std::promise<void> done;
     launcher_.push([&done] { done.set_value(); });
@@ -423,7 +426,7 @@ class CudaDevice final : public Device {
 
   // Of the waiting thread alone:
   FailurePtr awaited_failure_;  // the first of what is awaited
-  FailurePtr useless_;          // what the device says without any work
+  FailurePtr useless_;          // an error that no step reports
 
   PinnedPool pinned_words_{ErrorWords::kCount * sizeof(uint64_t)};
   std::atomic<bool> abandoned_{false};

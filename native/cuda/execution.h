@@ -65,8 +65,8 @@ class ErrorWords {
     // The message of the first word in [first, last) that is set, or empty.
     std::string error(size_t first, size_t last) const;
   };
-  // Queues the copy of the words to `to`, and that they are made empty. With `keep`, the messages
-  // stay, for kernels that will run again.
+  // Queues a copy of the words to `to`, and then their clearing. With `keep`, the messages stay,
+  // for kernels that will run again.
   Reading read(std::shared_ptr<std::byte> to, bool keep);
 
  private:

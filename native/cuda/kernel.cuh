@@ -165,7 +165,7 @@ class Shared {
     extern __shared__ __align__(1024) unsigned char memory[];
     return memory;
   }
-  // In bytes: 32 bits, of which arithmetic is cheaper.
+  // In bytes: 32 bits, with which arithmetic is cheaper.
   LEIA_DEVICE uint32_t at(int64_t i) const {
     return offset_ + static_cast<uint32_t>(i) * static_cast<uint32_t>(sizeof(T));
   }
@@ -262,7 +262,7 @@ T exchange(const char* name, uint32_t mask, T value, int source, const Where& wh
         for (uint32_t lane = 0; lane < kWarp; ++lane) {
           if ((all >> lane & 1) == 0) continue;
           const auto from = static_cast<uint32_t>(lanes[lane]->source);
-          // What an inactive lane gives is undefined: here, what came in.
+          // What an inactive lane gives is undefined: here, the result stays what came in.
           if (from < kWarp && (all >> from & 1) != 0) lanes[lane]->result = lanes[from]->value;
         }
       });
@@ -378,7 +378,7 @@ template <class... Parameters, class... Arguments>
 void launch(const char* name, void (*kernel)(Parameters...), const LaunchShape& shape,
             Stream stream, Arguments&&... arguments) {
 #if defined(__CUDACC__)
-  // More than this a kernel must ask for.
+  // A kernel must ask for more than this.
   constexpr size_t kSharedBytes = 48 * 1024;
   if (shape.shared_bytes > kSharedBytes) {
     const cudaError_t refused = cudaFuncSetAttribute(
@@ -395,7 +395,8 @@ void launch(const char* name, void (*kernel)(Parameters...), const LaunchShape& 
   config.blockDim = dim3(shape.threads);
   config.dynamicSmemBytes = shape.shared_bytes;
   config.stream = stream;
-  // Not <<<>>>, whose error has to be asked of the thread, which may remember another library's.
+  // Not <<<>>>: its error has to be asked of the thread, which may still remember another
+  // library's.
   const cudaError_t error =
       cudaLaunchKernelEx(&config, kernel, std::forward<Arguments>(arguments)...);
   if (error != cudaSuccess) {

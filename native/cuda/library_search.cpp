@@ -76,7 +76,7 @@ void add_python_packages(std::vector<fs::path>& folders) {
     seen.push_back(prefix);
     for (const fs::path& python : subfolders(prefix / "lib", "python3")) {
       for (const char* packages : {"site-packages", "dist-packages"}) {
-        // Since CUDA 13 one folder for all libraries, before one for each.
+        // Since CUDA 13 there is one folder for all libraries, before that one for each.
         for (const fs::path& group : subfolders(python / packages / "nvidia", "")) {
           folders.push_back(group / "lib");
         }
@@ -118,7 +118,7 @@ OpenLibrary open_cuda_library(const std::string& name, const char* variable,
       if (!folder.empty() && !fs::exists(library.path, ignored)) continue;
       const std::string problem = open(library);
       if (problem.empty()) return library;
-      // That the loader has none on its own path is no problem of a library.
+      // If the loader has none on its own path, that is no problem of a library.
       if (!folder.empty() || library.handle != nullptr) {
         problems += text("; ", library.path, " cannot be used: ", problem);
       }

@@ -48,9 +48,10 @@ LEIA_DEVICE void copy_async_wait() {
 #endif
 }
 
-// Does what `number`, which is never negative, is computed from before a wait or a barrier that
-// follows. ptxas (13.0) moves those up as far as straight code goes, before the work that was to be
-// done meanwhile; it does not move them past an instruction that must stay in its place.
+// Keeps the work that computes `number`, which is never negative, before a wait or a barrier that
+// follows. ptxas (13.0) moves waits and barriers up as far as straight code goes, before the work
+// that was to be done meanwhile; it does not move them past an instruction that must stay in its
+// place.
 LEIA_DEVICE void finish_before_wait([[maybe_unused]] float number) {
 #if defined(__CUDACC__)
   asm volatile(

@@ -6,9 +6,9 @@
 
 namespace leia {
 
-// One value of every thread's, given to all of them; `combine(a, b)` joins two. `partial` has room
-// for one value a warp; the block's threads are whole warps. Two barriers: it may be called again
-// at once.
+// Joins one value of each thread, two at a time by `combine(a, b)`, and gives the result to all of
+// them. `partial` has room for one value a warp; the block's threads are whole warps. As it has two
+// barriers, it may be called again at once.
 template <class T, class Combine>
 LEIA_DEVICE T block_reduce(T value, Shared<T> partial, Combine combine LEIA_WHERE) {
   for (int bits = kWarpSize / 2; bits > 0; bits /= 2) {

@@ -1,4 +1,4 @@
-// What of the CUDA runtime a device needs, and no more: memory, one stream, events, graphs. Linked
+// What a device needs of the CUDA runtime, and no more: memory, one stream, events, graphs. Linked
 // to the CUDA runtime itself (runtime_cuda.cpp) or to the emulator's streams
 // (emulator/runtime.cpp), so that the device above it is the same code on a GPU and in tests.
 //
@@ -15,8 +15,8 @@ namespace leia::gpu {
 const char* device_kind();
 // Throws "unavailable" with the reason and the way out if there is no device.
 int device_count();
-// The device that the calling thread's next calls mean; the first unless said. Throws the error of
-// a kernel that ran on it.
+// Sets the device that the calling thread's next calls act on, which is the first unless set.
+// Throws the error of a kernel that ran on it.
 void use_device(int ordinal);
 // "NVIDIA H200, compute capability 9.0, driver 13.0"
 std::string describe_device(int ordinal);

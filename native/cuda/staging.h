@@ -43,9 +43,9 @@ class Staging {
 
   // Returns when `from` may be changed; the copy takes its place in the stream.
   void write(void* device, const std::byte* from, size_t bytes);
-  // A few bytes, up to kSmall, are in the memory that this returns once the stream is past the
-  // copy. More are at `to` when this returns, so after all that was queued before, and it gives
-  // nullptr.
+  // Up to kSmall bytes are in the memory that this returns, once the stream is past the copy. For
+  // more bytes this waits until all that was queued before is done and they are at `to`; it then
+  // returns nullptr.
   std::shared_ptr<const std::byte> read(std::byte* to, const void* device, size_t bytes);
 
   static constexpr size_t kSmall = size_t{64} << 10;

@@ -10,7 +10,7 @@
 
 namespace leia {
 
-// As kernels take them: with other arguments less than 4 KiB.
+// Values as a kernel's argument: together with the other arguments, less than 4 KiB.
 template <class T>
 struct Batch {
   static constexpr int kCount = 3072 / static_cast<int>(sizeof(T));

@@ -20,8 +20,8 @@ extern "C" __device__ void __assertfail(const char* message, const char* file, u
 namespace leia {
 
 #if !defined(__CUDACC__)
-// What the calling thread has had of a processor. On a busy machine time also passes for threads
-// that do not run.
+// How much processor time the calling thread has used. On a busy machine, time on the clock also
+// passes for threads that do not run.
 inline std::chrono::nanoseconds processor_time() {
   timespec used{};
   clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
@@ -29,7 +29,7 @@ inline std::chrono::nanoseconds processor_time() {
 }
 #endif
 
-// The number of blocks that came before, of those that ask this counter. By one thread of a block.
+// Returns how many blocks have drawn a ticket from this counter before. By one thread of a block.
 LEIA_DEVICE uint32_t take_ticket(Global<uint32_t> counter LEIA_WHERE) {
 #if defined(__CUDACC__)
   return atomicAdd(counter.address(0), 1u);

@@ -12,7 +12,7 @@
 // before the wait, nor may those in registers; what was written there by ordinary stores or
 // cp.async needs fence_proxy_async() by its writer, and then a barrier.
 //
-// Compute capability 9.0a only, which other passes of the compiler make traps of.
+// Compute capability 9.0a only: other passes of the compiler make traps of these.
 #pragma once
 
 #include "core/dtype.h"
@@ -70,7 +70,8 @@ struct SharedMatrix {
   }
 };
 
-// What ordinary means wrote to shared memory is there for the tensor cores, after the next barrier.
+// Lets the tensor cores see, after the next barrier, what this thread wrote to shared memory by
+// ordinary stores or cp.async.
 LEIA_DEVICE void fence_proxy_async() {
 #if defined(LEIA_WARPGROUPS)
   asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
@@ -81,8 +82,8 @@ LEIA_DEVICE void fence_proxy_async() {
 #endif
 }
 
-// The compiler takes the registers for written here: it moves no access across, and what they are
-// computed from is done before.
+// Makes the compiler believe that the registers are written here: it moves no access to them
+// across, and finishes their computation before.
 template <class T, int N>
 LEIA_DEVICE void pin([[maybe_unused]] T (&registers)[N][4]) {
 #if defined(__CUDACC__)
@@ -108,7 +109,7 @@ emulator::Registers registers_of(T& array) {
 #endif
 
 // Hands registers to the products that follow: sums, and left operands, of which each product may
-// take a part. Sums that are under way already need no other.
+// take a part. Sums that are under way already need not be handed over again.
 template <class First>
 LEIA_DEVICE void warpgroup_fence(First& first LEIA_WHERE) {
 #if defined(LEIA_WARPGROUPS)
@@ -193,8 +194,8 @@ LEIA_DEVICE void warpgroup_wait(First& first, Second& second LEIA_WHERE) {
   LEIA_SUMS_4(d, n), LEIA_SUMS_4(d, n + 1), LEIA_SUMS_4(d, n + 2), LEIA_SUMS_4(d, n + 3)
 #define LEIA_SUMS_32(d, n) LEIA_SUMS_16(d, n), LEIA_SUMS_16(d, n + 4)
 #define LEIA_SUMS_64(d, n) LEIA_SUMS_32(d, n), LEIA_SUMS_32(d, n + 8)
-// d, a, b, whether to add to d, factors 1 of a and b, and which are not K-major: of a in registers
-// nothing is to be said.
+// d, a, b, whether to add to d, the factors 1 of a and b, and which of the two are not K-major,
+// which is not said of an a in registers.
 #define LEIA_WGMMA(columns, sums, left, right, add, majors)                                    \
   "{\n.reg .pred add;\nsetp.ne.b32 add, " add                                                  \
   ", 0;\n"                                                                                     \
