@@ -30,7 +30,7 @@ struct NoBits {
   Words get(int64_t) const { return Words{}; }
 };
 
-// Made for kRun elements at a time, for the compiler to make several calls at once.
+// Made for kRun elements at a time, so that the compiler can interleave several calls.
 struct RunOfBits {
   static constexpr int64_t kRun = 256;
   RoundingBits bits;

@@ -23,9 +23,9 @@ struct RoundingBits {
   }
 };
 
-// The upper half of a float32 after 16 random bits were added: of a number that lies between two
-// bfloat16, the farther one from zero with the probability that its lower half gives. Words may be
-// one or a vector of them.
+// Adds 16 random bits to a float32 and keeps the upper half. Of the two bfloat16 around the number,
+// this is the one farther from zero with the probability that the lower half gives. Words may be
+// one word or a vector of them.
 template <class Words>
 LEIA_EVERYWHERE Words upper_half(Words bits, Words random) {
   return (bits + random) >> 16;

@@ -1,6 +1,6 @@
 // Cross-entropy of rows of logits x[r, 0..V) against labels y[r]; a label of -100 ignores its row.
-// A row may be longer than the vocabulary V, to begin where 16-byte accesses can: what lies behind
-// is not read, and its gradient is 0.
+// A row may be longer than the vocabulary V, so that every row begins where 16-byte accesses can:
+// what lies behind the vocabulary is not read, and its gradient is 0.
 //
 //   logsumexp[r] = log(sum_v e^x[r, v])                     (of every row)
 //   losses[r]    = logsumexp[r] - x[r, y[r]], 0 where ignored

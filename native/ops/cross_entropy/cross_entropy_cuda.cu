@@ -18,7 +18,7 @@ LEIA_DEVICE float finite(float maximum) {
   return maximum == kLowest ? 0.0f : maximum;
 }
 
-// Of the logits in memory, those of the vocabulary end before those of the row.
+// How many logits a row has: of the vocabulary, and in memory, where more may follow.
 struct Extent {
   int64_t vocabulary, columns;
 };
@@ -41,8 +41,8 @@ struct LogSumExp {
   double log_sum;
 };
 
-// Of the row, known to every thread. The sums of the threads are added in float64: there are few,
-// and the loss is a difference of what comes out.
+// The row's, known to every thread. The threads' sums are added in float64: there are few of them,
+// and the loss is the difference of the result and a logit.
 template <int Width, class T>
 LEIA_DEVICE LogSumExp log_sum_exp(const Row<T>& row) {
   const Shared<double> sums(0, kWarps);
@@ -92,7 +92,7 @@ LEIA_DEVICE void write_gradient(const Row<T>& row, int32_t label, bool counted, 
 #pragma unroll
       for (int j = 0; j < Width; ++j) {
         const float exponent = x[j] - reference - log_sum;
-        // e^x - 1 loses what a label that is nearly sure is about.
+        // For a label that is nearly certain, e^x is close to 1 and e^x - 1 would lose its digits.
         x[j] = scale * (i + j == row.first + label ? expm1f(exponent) : expf(exponent));
         if (i + j >= row.end) x[j] = 0.0f;
       }
@@ -137,7 +137,7 @@ __global__ void cross_entropy(Global<const T> logits, Global<const int32_t> labe
   const Row<T> row(logits, index, extent);
   const int32_t label = labels.load(index);
   const bool counted = counts(label, extent.vocabulary, error_word);
-  // Before the gradient takes its place: a barrier within log_sum_exp is between the two.
+  // Read before the gradient takes its place: a barrier within log_sum_exp is between the two.
   const float own = counted ? as_float(logits.load(row.first + label)) : 0.0f;
   const LogSumExp lse = log_sum_exp<Width>(row);
   if (threadIdx.x == 0) {

@@ -113,8 +113,8 @@ __global__ void __launch_bounds__(BackwardTiles<T, Dims, Small>::kWarps* kWarpSi
       HeadRows<const T>(arguments.value, batch, keys, kv_heads, kv_head, Dims), first);
   for (int i = static_cast<int>(threadIdx.x); i < kKeys; i += kThreads) {
     Span span = visibility.queries_of(batch, smaller(first + i, keys - 1));
-    // Nobody sees what lies beyond the end: there exp(0 - L) may be infinite, and that times the
-    // zeros of the keys is not zero in dQ.
+    // No query sees the positions beyond the last key: there exp(0 - L) may be infinite, and
+    // infinity times the zeros in place of the keys would not be zero in dQ.
     if (first + i >= keys) span.first = queries;
     spans.store(i, span);
   }
@@ -213,7 +213,7 @@ __global__ void __launch_bounds__(BackwardTiles<T, Dims, Small>::kWarps* kWarpSi
     }
     sync_threads();  // probabilities and gradients are there, and the sums of the block before
 
-    // What the blocks before have summed up comes while dV is made.
+    // What the blocks before have summed up is loaded while dV is made.
     Sums<QM, QN> grad_query;
     const int64_t sums = int64_t{held} * kQueries * Dims + static_cast<int64_t>(threadIdx.x) * 4;
     if (!is_first) {
@@ -308,7 +308,7 @@ void launch_backward(const FlashAttentionBackward& op, CudaContext& context) {
       rows_in<T, Dims>(name, context, op.key), rows_in<T, Dims>(name, context, op.value),
       grad_query.rows(), grad_key.rows(), grad_value.rows(), totals.logsumexp.read_only(),
       totals.product.read_only(),
-      // One block of keys has nobody to add to.
+      // A single block of keys shares no sums with another.
       context.scratch<float>(key_blocks > 1 ? rows * Dims : 0), turns,
       ticket_order(batch * kv_heads, key_blocks, bytes_of_head, context.execution.limits),
       visibility_of(op, context), static_cast<int32_t>(heads), static_cast<int32_t>(kv_heads),

@@ -210,7 +210,7 @@ void launch_decode(const char* name, CudaContext& context, const ForwardArgument
                    int64_t batch) {
   using Tiles = DecodeTiles<T, Dims>;
   const int64_t keys = arguments.visibility.keys, queries = arguments.visibility.queries;
-  // From the shape alone, since the bits follow from it.
+  // The division into parts follows from the shape alone, since it decides the bits.
   const int64_t tiles = blocks_of(keys, Tiles::kColumns);
   const int64_t part_tiles =
       std::max<int64_t>(Tiles::kPart / Tiles::kColumns, blocks_of(tiles, Tiles::kMostParts));

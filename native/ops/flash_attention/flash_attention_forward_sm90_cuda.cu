@@ -8,8 +8,8 @@ namespace leia {
 
 namespace {
 
-// 64 + 64 sums a thread, of output and scores, at 128 dims, and 32 registers of exponentials: 255
-// are to be had, as a multiprocessor's 65,536 go to one block. Shared memory: 161 and 81 KB.
+// 64 + 64 sums a thread, of output and scores, at 128 dims, and 32 registers of exponentials: a
+// thread can have 255, as a multiprocessor's 65,536 go to one block. Shared memory: 161 and 81 KB.
 constexpr int kRows = 128, kColumns = 128, kThreads = 2 * kWarpgroup;
 
 template <int Dims>
@@ -97,7 +97,7 @@ __global__ void __launch_bounds__(kThreads, 1)
   sync_threads();
   const Span any = spans.any();
 
-  // The same in all lanes, which the compiler sees.
+  // The same in all lanes; the shuffle lets the compiler see that.
   const int warp = shuffle(static_cast<int>(threadIdx.x) / kWarpSize, 0), warp_row = 16 * warp;
   const SharedMatrix queries = query_tile.by_dims(warp / 4 * 64);
   const float scale = arguments.scale * kLog2E;

@@ -54,8 +54,8 @@ class Tile {
     return row * kDims + (chunk ^ twist) * kChunk;
   }
 
-  // The index of the chunk 2k behind one of the first two of a row, from that one's: one
-  // instruction where k is a constant.
+  // From the index of one of the first two chunks of a row, the index of the chunk 2k behind it:
+  // one instruction where k is a constant.
   LEIA_DEVICE static int beside(int index, int k) {
     constexpr int kMask = kTwisted * kChunk - 1;
     return (index ^ (2 * k * kChunk & kMask)) + (2 * k * kChunk & ~kMask);
@@ -341,8 +341,8 @@ LEIA_DEVICE void multiply_tiles(Sums<M, N>& sums, const Left& left, int from, co
 }
 
 // Writes a warp's sums times `factor` to a head's rows from position `to` on, columns from
-// first_dim on, but nothing beyond its end: for what is written now and then, as the rows of a
-// warp's store are short.
+// first_dim on, but nothing beyond its end. A warp's store has short rows, so this is for what is
+// written now and then.
 template <int M, int N, class T>
 LEIA_DEVICE void store_rows(const Sums<M, N>& sums, float factor, const HeadRows<T>& head,
                             int32_t to, int first_dim) {

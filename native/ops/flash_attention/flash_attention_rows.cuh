@@ -44,7 +44,7 @@ struct PositiveScale {
 
 namespace {
 
-// One thread a number of `to`, whose rows are wider or narrower.
+// One thread for each number of `to`, whose rows may be wider or narrower than those of `from`.
 template <class T>
 __global__ void copy_rows(Global<const T> from, int32_t from_dims, Global<T> to, int32_t to_dims,
                           int64_t count, float factor) {
@@ -82,7 +82,8 @@ Global<const T> rows_in(const char* name, CudaContext& context, const Tensor& te
   return rows.read_only();
 }
 
-// Where kernels write a tensor's rows; finish() brings them there.
+// Where kernels write a tensor's rows: its own memory where it can be, else a copy, which finish()
+// brings there.
 template <class T, int Dims>
 class RowsOut {
  public:
@@ -108,7 +109,7 @@ class RowsOut {
   Global<T> rows_;
 };
 
-// A thread a start.
+// One thread for each start.
 __global__ void check_document_starts(Global<const int32_t> starts, int64_t count,
                                       int32_t positions, Global<uint64_t> error_word) {
   const int64_t i = first_element(1);
@@ -118,7 +119,7 @@ __global__ void check_document_starts(Global<const int32_t> starts, int64_t coun
   if (start != position && !continues) report_bad_input(error_word, i, start);
 }
 
-// A thread a row.
+// One thread for each row.
 __global__ void check_key_lengths(Global<const int32_t> lengths, int64_t rows, int32_t least,
                                   int32_t keys, Global<uint64_t> error_word) {
   const int64_t i = first_element(1);
@@ -127,7 +128,7 @@ __global__ void check_key_lengths(Global<const int32_t> lengths, int64_t rows, i
   if (length < least || length > keys) report_bad_input(error_word, i, length);
 }
 
-// What a row of the batch has of the keys; queues a check of the lengths.
+// Adds how many keys each row of the batch has, and queues a check of these lengths.
 [[maybe_unused]] inline void add_key_lengths(const FlashAttentionForward& op, CudaContext& context,
                                              Visibility& visibility) {
   const Tensor& lengths = op.key_lengths;
@@ -144,7 +145,7 @@ __global__ void check_key_lengths(Global<const int32_t> lengths, int64_t rows, i
   visibility.partial = true;
 }
 
-// Queues a check of the document starts, if there are any, as part of what they mean.
+// Which keys the queries see. Queues a check of the document starts, if there are any.
 template <class Operation>
 Visibility visibility_of(const Operation& op, CudaContext& context) {
   const Tensor& starts = op.document_starts;

@@ -50,7 +50,7 @@ struct RunningSoftmax {
     }
   }
 
-  // The same, but leaves the outputs for later: what they are to be multiplied by.
+  // The same, but leaves the outputs for later: `shrink` is what they are to be multiplied by.
   template <int N>
   LEIA_DEVICE void weigh(Sums<M, N>& scores, float (&shrink)[M][2], float scale) {
 #pragma unroll
@@ -60,7 +60,7 @@ struct RunningSoftmax {
     }
   }
 
-  // What every exponential of the last step is part of.
+  // A number that every exponential of the last step is part of, for finish_before_wait().
   LEIA_DEVICE float sum_of_rows() const {
     float result = 0.0f;
 #pragma unroll

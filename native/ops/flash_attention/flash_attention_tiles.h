@@ -54,12 +54,12 @@ struct BackwardTiles<bfloat16, Dims, false> {
   static constexpr int kKeys = Dims <= 128 ? 128 : 64, kStages = 2, kWarps = 8;
   static constexpr WarpGrid kScores = Dims <= 64 ? WarpGrid{4, 2} : WarpGrid{2, 4};
   static constexpr WarpGrid kKeyGradients = Dims <= 128 ? WarpGrid{4, 2} : WarpGrid{2, 4};
-  // 96 dims are no four times 16.
+  // 96 dims are not a multiple of four times 16.
   static constexpr WarpGrid kQueryGradients = Dims <= 96 ? WarpGrid{4, 2} : WarpGrid{2, 4};
   // Steps of 16 dims of the scores' products in line; more would spill.
   static constexpr int kUnroll = 2;
-  // dK behind dQ: while it is made, dQ's sums are on their way, and the turn that is passed on
-  // behind them waits less. Up to 64 dims that spills.
+  // Makes dK after dQ: meanwhile dQ's sums are on their way, so the turn that is passed on after
+  // them waits less. Up to 64 dims that would spill registers.
   static constexpr bool kGradKeyLast = Dims > 64;
 };
 

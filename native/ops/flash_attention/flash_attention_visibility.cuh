@@ -71,7 +71,7 @@ struct Visibility {
     return larger(0, smaller(keys, document_starts.load(batch * queries + position)));
   }
 
-  // The first position behind it with another start: by bisection.
+  // The first position behind `position` with another start, found by bisection.
   LEIA_DEVICE int32_t end_of(int64_t batch, int32_t position) const {
     const int64_t row = batch * queries;
     const int32_t start = document_starts.load(row + position);

@@ -10,8 +10,8 @@
 
 namespace leia {
 
-// What is wrong with a start, of the [batch, positions] of them, that is neither its own position
-// nor the start before.
+// What is wrong with a document start that is neither its own position nor the start before it. The
+// starts are [batch, positions], and `element` counts through them.
 std::string bad_document_start(int64_t positions, int64_t element, int32_t value);
 
 // What is wrong with the length of a row that is below `least` or above `keys`.

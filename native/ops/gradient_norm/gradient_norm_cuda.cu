@@ -60,8 +60,7 @@ __global__ void norm_and_scale(Global<const float> sums, int64_t count, double m
   const float root = static_cast<float>(sqrt(total));
   const double factor = max_norm / (static_cast<double>(root) + 1e-6);
   norm.store(0, root);
-  // An infinite max_norm gives an infinite factor, or no number for an infinite norm: both do not
-  // clip.
+  // An infinite max_norm gives an infinite factor, or NaN for an infinite norm; neither clips.
   scale.store(0, factor < 1.0 ? static_cast<float>(factor) : 1.0f);
 }
 

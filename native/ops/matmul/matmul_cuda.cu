@@ -1,4 +1,4 @@
-// Matrix products are cuBLASLt's; here only what it leaves out: sums of nothing.
+// cuBLASLt makes the matrix products. This file only handles the empty ones: no results, or K = 0.
 #include "cuda/context.cuh"
 #include "cuda/matmul_plans.h"
 #include "ops/matmul/matmul.h"

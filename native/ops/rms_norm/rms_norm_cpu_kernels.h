@@ -2,7 +2,7 @@
 // not fill a vector is loaded as zeros, which add nothing to any sum.
 namespace leia::LEIA_ISA {
 
-// `residual` and `sum` may be nullptr, both.
+// `residual` and `sum` may be nullptr, but only together.
 template <class T>
 void rms_norm_row(const T* input, const T* residual, T* sum, const T* weight, T* output,
                   float* inverse_rms, int64_t hidden, float epsilon) {

@@ -142,8 +142,8 @@ __global__ void __launch_bounds__(kThreads, 1)
   }
 }
 
-// Adds every block's sums to the gradient: a block has 32 columns, each of its warps every eighth
-// of their sums.
+// Adds every block's sums to the gradient. A block has 32 columns, and each of its warps adds up
+// every eighth of their sums.
 __global__ void rms_norm_add_sums(Global<const float> sums, Global<float> grad_weight,
                                   int64_t count, int64_t hidden) {
   const Shared<float> partial(0, kThreads);
@@ -161,8 +161,8 @@ __global__ void rms_norm_add_sums(Global<const float> sums, Global<float> grad_w
   grad_weight.store(column, grad_weight.load(column) + total);
 }
 
-// Calls body with the widths of accesses and the groups of them that a thread holds of a row.
-// 16-byte accesses need every row to begin at a multiple of 16 bytes.
+// Calls body with the width of an access and with how many groups of that width a thread holds of a
+// row. 16-byte accesses need every row to begin at a multiple of 16 bytes.
 template <class T, class Body>
 void with_row(int64_t hidden, bool is_aligned, Body&& body) {
   constexpr int kWidth = kPack<T>;

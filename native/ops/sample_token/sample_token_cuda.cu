@@ -1,6 +1,7 @@
-// One block a row. Nothing is sorted: a token's key orders all of them, and the key from which on
-// so many tokens, or so much weight, lie is found by halving, each time with one pass over the row,
-// which is in the cache by then. Sums are of whole numbers, exact in any order.
+// One block a row. Nothing is sorted: every token has a key that gives its place in the order. The
+// highest key from which on there are as many tokens, or as much weight, as wanted is found by
+// halving; each time takes one pass over the row, which is in the cache by then. Sums are of whole
+// numbers, exact in any order.
 #include "cuda/reduce.cuh"
 #include "cuda/tensor_list.cuh"
 #include "ops/sample_token/sample_token.h"
@@ -74,8 +75,8 @@ struct Row {
     return {key, block_sum(count, partial), block_sum(weight, partial)};
   }
 
-  // Narrowed to the one token with which `reached`, which holds for low and not for high, begins
-  // to hold.
+  // Narrows the range to the one token with which `reached` begins to hold. It holds for low and
+  // not for high.
   template <class Reached>
   LEIA_DEVICE Range narrowed(Range range, Reached reached) const {
     while (range.low.count - range.high.count > 1) {
