@@ -19,7 +19,7 @@ constexpr size_t kUsualBlockBytes = size_t{300} << 10;
 
 constexpr uint64_t kMagicMask = (uint64_t{1} << kMagicBits) - 1;
 
-// Bytes that can be the second of seven with a magic in them, at any bit of the first.
+// Which bytes can be the second of seven that hold a magic beginning at any bit of the first.
 constexpr std::array<bool, 256> make_second_bytes() {
   std::array<bool, 256> result{};
   for (const uint64_t magic : {kBlockMagic, kEndMagic}) {

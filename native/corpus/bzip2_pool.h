@@ -25,7 +25,7 @@ class Bzip2Pool {
     std::vector<uint8_t> bytes;
   };
 
-  // So many threads decode; the one that takes the blocks is one of them.
+  // `threads` threads decode; the one that takes the blocks is one of them.
   explicit Bzip2Pool(int threads) : threads_(threads) {}
   ~Bzip2Pool();
   Bzip2Pool(const Bzip2Pool&) = delete;

@@ -13,7 +13,7 @@ namespace leia::corpus {
 // its name, finish. Half of a surrogate pair is written as an escape.
 class JsonLine {
  public:
-  // The most bytes that a line takes whose strings have so many units, of UTF-16 or UTF-8, in all.
+  // The most bytes of a line whose strings have `units` units in all, of UTF-16 or UTF-8.
   static constexpr size_t most_bytes(size_t units, size_t links) {
     return kMostOfUnit * units + kMostOfKeys * (links + 1);
   }

@@ -16,10 +16,9 @@ struct Entity {
   size_t size;  // of the reference as it is written, in bytes
 };
 
-// How often references are decoded. Decoded twice, `&amp;nbsp;` is a blank, as in the data of
-// LEIA's authors, whose extraction decodes what WikiExtractor has decoded; once, as on the wiki, it
-// is
-// `&nbsp;`.
+// How often references are decoded. Decoded once, as on the wiki, `&amp;nbsp;` is `&nbsp;`; twice,
+// it is a blank, as in the data of LEIA's authors, whose extraction decodes what WikiExtractor has
+// decoded.
 enum class Decoding : bool { kOnce, kTwice };
 
 // The reference that `text` begins with, an '&'.

@@ -76,7 +76,7 @@ bool OpenFrames::is_parameter(uint32_t start) const {
 void OpenFrames::end_line(int following) {
   if (in_hidden() && !top().link.captioned) {
     if (is_parameter(top().start)) pieces_.cut(top().start);
-    top().link.captioned = following == '\n';  // what another paragraph has are no parameters
+    top().link.captioned = following == '\n';  // another paragraph has no parameters
   }
   while (ends_before(following, top())) abandon();
 }

@@ -8,7 +8,7 @@ namespace leia::corpus::wikitext {
 
 namespace {
 
-// Signs that separate words or clauses, and mean nothing beside nothing.
+// Signs that separate words or clauses, and mean nothing with nothing to separate.
 constexpr std::u32string_view kSeparators =
     U",;:/\u2013\u2014\u00b7\u3001\uff0c\uff1b\uff1a\uff0f"
     U"\u30fb\u060c\u061b\u055d\u1363\u1361\u1364\u1808";
@@ -16,7 +16,7 @@ constexpr std::u32string_view kSeparators =
 constexpr std::u32string_view kSticking =
     U",;.!?\u3001\u3002\uff0c\uff1b\uff01\uff1f\u060c\u061b"
     U"\u061f\u06d4\u0964\u1362\u0589";
-// So far is looked from a hole, in bytes, so that a long row of separators is read once.
+// How many bytes are looked at from a hole: few, so that a long row of separators is read once.
 constexpr size_t kReach = 64;
 
 bool contains(std::u32string_view signs, uint32_t point) {
@@ -64,7 +64,7 @@ void Hollows::close_one() {
     const bool quotation = before.kind == Kind::kQuotation || after.kind == Kind::kQuotation;
     const bool opens = before.kind == Kind::kOpening || before.kind == Kind::kQuotation;
     const bool closes = after.kind == Kind::kClosing || after.kind == Kind::kQuotation;
-    // Of quotation marks with more between it is not known which belong together.
+    // If more stands between two quotation marks, it is not known whether they belong together.
     if (opens && closes && (!quotation || (left == out_ && right == in_))) {
       drop_back(left - before.size);
       drop_to(right + after.size);
@@ -136,7 +136,7 @@ bool Hollows::punctuation_follows() const {
   return at < end_ && contains(kSticking, decode(text_ + at).point);
 }
 
-// Takes the rest up to this place over.
+// Moves the rest up to this place behind the text that is done.
 void Hollows::copy_to(size_t place) {
   for (; placed_ < places_.size() && *places_[placed_] <= place; ++placed_) {
     *places_[placed_] = out_ + (*places_[placed_] - in_);

@@ -19,8 +19,8 @@ class Hollows {
   Hollows(const Characters& characters, std::span<const uint32_t> brackets);
 
   // Closes up the text from `start` to `end` where something was left out, at `holes`, and moves
-  // `places` in it along; both are in order. Returns the new end. Another byte must follow the text
-  // that continues no character.
+  // `places` in it along; both are in order. Returns the new end. A byte that continues no
+  // character must follow the text.
   size_t close(char* text, size_t start, size_t end, std::span<const size_t> holes,
                std::span<size_t* const> places);
 

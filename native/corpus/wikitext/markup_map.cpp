@@ -24,7 +24,7 @@ Bytes load(const char* at) {
 static_assert(MarkupMap::kSeen == sizeof(Bytes) + 2);
 
 // Sets all bits of each byte at `at` where markup may begin. It takes a single wide underscore for
-// two, and may take so a character with the same first and last byte.
+// two, and any other character with the same first and last byte as well.
 Bytes beginnings(const char* at) {
   const Bytes here = load(at);
   const Bytes next = load(at + 1);

@@ -22,7 +22,7 @@ constexpr std::u32string_view kSentenceEnds =
 // The end of a table, which text may follow.
 constexpr std::string_view kTableEnd = "|}";
 
-// Signs that are no word at a line's start, beside blanks.
+// Signs that, like blanks, are no word at a line's start.
 constexpr std::u32string_view kLineMarks = U"*#:;,\u3001\u060c\uff0c";
 
 bool ends_sentence(uint32_t point) {
@@ -271,7 +271,7 @@ size_t Paragraphs::text_start(Span line) const {
   return skip(at, {});
 }
 
-// So are the signs of a heading that is broken over lines.
+// Nor are the signs of a heading that is broken over lines.
 size_t Paragraphs::text_end(Span line) const {
   if (literal_) return line.end;
   const char* begin = text_.data() + line.start;
@@ -298,7 +298,8 @@ bool Paragraphs::has_link(Span part) const {
   });
 }
 
-// Moves a part of the line to its place: without blanks at its ends, in rows, or around links.
+// Moves a part of the line to its place. Blanks at its ends are dropped, a row of blanks becomes
+// one, and links leave out the blanks at their ends.
 void Paragraphs::write(Span part) {
   part = trim(part);
   length_ = next_start();

@@ -28,7 +28,7 @@ struct Link {
   Name english = {};  // the title of the English page, if a template says it
 };
 
-// Pieces from one place to another, without some bytes of the first, or a text of its own.
+// The pieces [from, to) without the first `skip` bytes of the first one; or a text of its own.
 struct Stretch {
   uint32_t from;
   uint32_t to;
@@ -38,8 +38,8 @@ struct Stretch {
 
 class Pieces {
  public:
-  // More bytes than are ever looked at from a place in the source. So many follow the source, and
-  // in the end each piece.
+  // More bytes than are ever looked at from a place in the source. This many follow the source and,
+  // in the end, each piece.
   static constexpr size_t kPadding = 32;
 
   // Begins a page. The source is copied, and followed by bytes that are no markup.
@@ -79,7 +79,7 @@ class Pieces {
   // A piece that is not in the source.
   void push_text(std::string_view text);
   void push_blank() { push_sign(kSpace); }
-  // Nothing, where something was left out.
+  // An empty piece, where something was left out.
   void push_hole() { ranges_.push_back({size_ + kSpace, size_ + kSpace}); }
   bool is_hole(uint32_t place) const {
     return ranges_[place].start == size_ + kSpace && ranges_[place].end == size_ + kSpace;

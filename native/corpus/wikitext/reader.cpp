@@ -23,10 +23,10 @@ const char* end_of_row(const char* at) {
   return end;
 }
 
-// These signs and blanks do not end the start of a line, where some markup only counts.
+// Some markup only counts at the start of a line; these signs and blanks may stand before it.
 constexpr std::u32string_view kIndentation = U":*#;";
 
-// So many times the length of the page may be read as targets of links.
+// Targets of links may be read up to this many times the length of the page.
 constexpr size_t kMostReadings = 2;
 
 // A link that is broken by the end of a line ends within so many bytes of the next.
@@ -34,7 +34,7 @@ constexpr ptrdiff_t kLongestRest = 400;
 // Superscripts and subscripts of digits are shorter, as they are written. In bytes.
 constexpr size_t kLongestScript = 60;
 
-// Templates in so many others are not looked at: what they show is moved once for each.
+// Templates within this many others are not looked at: what they show would be moved once for each.
 constexpr size_t kMostNested = 30;
 
 // The signs of at most so many closing braces end one template or parameter.

@@ -91,8 +91,8 @@ class Reader {
   void script(const Tag& tag);
   Passage finish();
 
-  // Whether this byte stands so far from the current place. There are bytes far beyond the end,
-  // too.
+  // Whether this byte stands `distance` bytes behind the current place. The source is padded, so
+  // this may look beyond its end.
   bool is(char byte, size_t distance) const { return at_[distance] == byte; }
   const char* find(std::string_view sign, const char* from) const;
 

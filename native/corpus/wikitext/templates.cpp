@@ -62,7 +62,7 @@ Templates::Definition Templates::define(std::string_view shown) {
   return definition;
 }
 
-// Up to the end of a group or of the text.
+// Reads up to the end of a group or of the text.
 std::vector<Templates::Part> Templates::parse(std::string_view& shown) {
   std::vector<Part> parts;
   while (!shown.empty() && shown.front() != ']') {
@@ -161,7 +161,8 @@ const Templates::Argument* Templates::find_argument(std::span<const std::string>
   return nullptr;
 }
 
-// Adds what the parts show; returns whether any of the arguments is there, or if there are none.
+// Adds what the parts show. Returns whether any of their arguments is there, or true if they have
+// none.
 bool Templates::show(std::span<const Part> parts, const Pieces& pieces) {
   bool asked = false;
   bool found = false;

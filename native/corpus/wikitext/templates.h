@@ -22,10 +22,9 @@ namespace leia::corpus::wikitext {
 //   {a|2}     the argument a, or if it is empty the second
 //   [ … ]     left out if all arguments in it are empty
 //   @f        what the function f makes of all arguments, if anything
-//   ->        a link: the arguments for its label, for its target, and pairs of those for a
-//   language
-//             and the title there, `-> label|1 1 2=3 4=5`; `en=3` names the language itself, and
-//             without the argument in `?2=3` it is English
+//   ->        a link, `-> label|1 1 2=3 4=5`: the arguments for its label, those for its target,
+//             and pairs of one for a language and one for the title there; `en=3` names the
+//             language itself, and `?2=3` means English if argument 2 is missing
 struct TemplateDefinition {
   std::vector<std::string> names;
   std::string shown;
@@ -46,7 +45,8 @@ class Templates {
   Templates(std::span<const TemplateDefinition> definitions, bool links, Call call);
 
   bool empty() const { return definitions_.empty(); }
-  // The number of a template by its name as written, which the table may have up to a ':'.
+  // The number of a template by its name as written; the table may have only what stands before a
+  // ':'.
   uint32_t find(std::string_view name) const;
   // Where an argument begins in the pieces, behind that of its '|', and in the source.
   struct Place {
