@@ -51,7 +51,7 @@ test.each([
   ['LEIA_NUM_THREADS', 'two', 'LEIA_NUM_THREADS=two, expected a number from 1 to 1024'],
   ['LEIA_NUM_THREADS', '0', 'LEIA_NUM_THREADS=0, expected a number from 1 to 1024'],
 ])('%s=%s is refused', async (variable, value, message) => {
-  const { code, errors } = await runChild('ops/all-cases.ts', { [variable]: value }, [], ['bits']);
+  const { code, errors } = await runChild('core/children/begin.ts', { [variable]: value });
   expect(code).not.toBe(0);
   expect(errors).toContain(message);
 });

@@ -31,9 +31,22 @@ export function wiki(language = 'de', names = NAMES): Siteinfo {
   };
 }
 
-export function extract(text: string, options: ExtractOptions = {}, site = wiki()): Article {
+const german = wiki();
+/** Making an extractor takes milliseconds, as it reads the table of templates. */
+const extractors = new Map<Siteinfo, Map<string, ArticleExtractor>>();
+
+function extractorFor(site: Siteinfo, options: ExtractOptions): ArticleExtractor {
+  const known = extractors.get(site) ?? new Map<string, ArticleExtractor>();
+  extractors.set(site, known);
+  const key = JSON.stringify(options);
+  const extractor = known.get(key) ?? new ArticleExtractor(site, options);
+  known.set(key, extractor);
+  return extractor;
+}
+
+export function extract(text: string, options: ExtractOptions = {}, site = german): Article {
   const wikitext = Buffer.from(text);
-  return new ArticleExtractor(site, options).extract({ id: 1, title: 'Page', wikitext });
+  return extractorFor(site, options).extract({ id: 1, title: 'Page', wikitext });
 }
 
 /** The article's text with `<target:text>` around links, offsets taken as code points. */
