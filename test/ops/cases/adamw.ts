@@ -111,10 +111,10 @@ export function adamwCase(
   const worst = shapes.length > 9 ? 1.8 : 1;
   const tolerances = {
     parameters: split ? 3e-3 * worst : 1e-7 * worst,
-    // One in some 30,000 elements is rounded the other way, since its float32 value differs in the last bit. Other
-    // random bits, or rounding to nearest, would be off by 2e-3.
-    firstMoments: rounding ? 1e-4 : 1e-7 * worst,
-    secondMoments: rounding ? 1e-4 : 1e-7 * worst,
+    // One in some 30,000 elements is rounded the other way, since its float32 value differs in the last bit: of 6,112
+    // elements that was measured to be off by 1.25e-4. Other random bits, or rounding to nearest, would be off by 2e-3.
+    firstMoments: rounding ? 2.5e-4 : 1e-7 * worst,
+    secondMoments: rounding ? 2.5e-4 : 1e-7 * worst,
   };
   const sizes = shapes.map((shape) => shape.join('x'));
   return {
