@@ -1,14 +1,13 @@
 // Options of a command from one zod schema: flags, help, a configuration file, checks. A setting
 // `pSkip` is `--p-skip` on the command line and `pSkip` in the file; the command line wins.
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Command, Option } from 'commander';
-import { parse as parseYaml } from 'yaml';
 import { z } from 'zod';
 import { packageRoot } from '../core/addon.ts';
 import { LeiaError } from '../system/error.ts';
-import { fileError } from '../system/files.ts';
 import { nearest } from '../system/nearest.ts';
+import { readYamlFile } from '../system/yaml.ts';
 
 type Schema = z.ZodObject;
 type Field = { type: z.ZodType; defaultValue: unknown };
@@ -152,22 +151,7 @@ function configPath(given: string): string {
 }
 
 function readConfigFile(path: string, schema: Schema): Record<string, unknown> {
-  let text: string;
-  try {
-    text = readFileSync(path, 'utf8');
-  } catch (error) {
-    throw fileError('read', path, error);
-  }
-  let content: unknown;
-  try {
-    content = path.endsWith('.json') ? JSON.parse(text) : parseYaml(text);
-  } catch (error) {
-    const reason = error instanceof Error ? error.message.split('\n')[0] : String(error);
-    throw new LeiaError(
-      'usage',
-      `${path} is not valid ${path.endsWith('.json') ? 'JSON' : 'YAML'}: ${reason}`,
-    );
-  }
+  const content = readYamlFile(path, 'usage');
   if (typeof content !== 'object' || content === null || Array.isArray(content)) {
     throw new LeiaError('usage', `${path}: expected an object of options`);
   }

@@ -1,7 +1,7 @@
 import { copyFile, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { fixtures, readJson, temporaryFolder } from '../llama/fixtures.ts';
+import { fixtures, readJson, recordedScores, temporaryFolder } from '../llama/fixtures.ts';
 import { leia } from './child.ts';
 import { run } from './in-process.ts';
 
@@ -171,16 +171,7 @@ test('score needs to know what begins a text', async () => {
 });
 
 test('score gives log-likelihoods of ids in the order of the requests', async () => {
-  const { requests } = (await readJson(
-    join(fixtures, 'scoring', 'loglikelihood.json'),
-  )) as unknown as {
-    requests: {
-      context: number[];
-      continuation: number[];
-      log_likelihood: number;
-      is_greedy: boolean;
-    }[];
-  };
+  const requests = await recordedScores();
   const lines = requests.map(({ context, continuation }) =>
     JSON.stringify({ context, continuation }),
   );

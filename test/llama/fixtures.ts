@@ -19,6 +19,17 @@ export async function readJson(path: string): Promise<Record<string, unknown>> {
   return JSON.parse(await readFile(path, 'utf8')) as Record<string, unknown>;
 }
 
+/** Log-likelihoods of tiny-llama that were recorded with another program. */
+export async function recordedScores() {
+  const file = await readJson(join(fixtures, 'scoring', 'loglikelihood.json'));
+  return file.requests as {
+    context: number[];
+    continuation: number[];
+    log_likelihood: number;
+    is_greedy: boolean;
+  }[];
+}
+
 /** An empty folder that goes away after the test. */
 export async function temporaryFolder(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'leia-llama-'));

@@ -1,6 +1,7 @@
 // Character F, the metric of llm-jp-eval: fuzzywuzzy 0.18's `token_sort_ratio` over NFKC strings, divided by 100. What
 // that library does is repeated to the letter, its oddities included, so that scores can be compared with published
 // ones: it deletes U+0080 to U+00FF (`café` becomes `caf`), compares in code points, and rounds half to even.
+import { editDistance } from '../../system/edit-distance.ts';
 
 /** How alike an answer and the right one are: 0 to 1, a multiple of 0.01. */
 export function characterF(answer: string, target: string): number {
@@ -10,7 +11,7 @@ export function characterF(answer: string, target: string): number {
   if (from.length === 0 || to.length === 0) return 0;
   const total = from.length + to.length;
   // In the order of the original's operations: 100 times the rounded ratio decides what is half.
-  return roundHalfToEven(100 * ((total - distance(from, to)) / total)) / 100;
+  return roundHalfToEven(100 * ((total - editDistance(from, to, 2)) / total)) / 100;
 }
 
 /** Tokens of letters, digits and underscores, in lower case and in the order of their code points. */
@@ -31,20 +32,6 @@ function byCodePoint(a: string, b: string): number {
     if (difference !== 0) return difference;
   }
   return from.length - to.length;
-}
-
-/** Levenshtein's distance with a substitution as an insertion and a deletion: it costs 2. */
-function distance(from: readonly string[], to: readonly string[]): number {
-  let row = Array.from({ length: to.length + 1 }, (_, j) => j);
-  for (let i = 1; i <= from.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= to.length; j++) {
-      const kept = row[j - 1]! + (from[i - 1] === to[j - 1] ? 0 : 2);
-      next.push(Math.min(kept, row[j]! + 1, next[j - 1]! + 1));
-    }
-    row = next;
-  }
-  return row[to.length]!;
 }
 
 /** As Python's `round`: 12.5 becomes 12, 62.5 becomes 62, 13.5 becomes 14. */

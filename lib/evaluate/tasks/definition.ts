@@ -1,15 +1,14 @@
 // A task as data: one short YAML file says where its questions are, which of their fields are used, how they are put
 // into words, where few-shot examples come from, and what is measured. The built-in tasks are such files
 // (`builtin/`), and a user's own task is a file of the same kind.
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
-import { parse as parseYaml } from 'yaml';
 import { z } from 'zod';
 import { packageRoot } from '../../core/addon.ts';
 import { LeiaError } from '../../system/error.ts';
-import { fileError } from '../../system/files.ts';
 import { checkJson } from '../../system/json.ts';
 import { nearest } from '../../system/nearest.ts';
+import { readYamlFile } from '../../system/yaml.ts';
 
 /** Where a value stands in a question: keys with dots between them, `*` for every entry of a list, `@id` in XML. */
 const path = z
@@ -245,20 +244,7 @@ function matcher(pattern: string): (name: string) => boolean {
 
 /** @throws LeiaError `io`, or `format` with what is wrong in the file. */
 export function readTaskFile(path: string): TaskFile {
-  let text: string;
-  try {
-    text = readFileSync(path, 'utf8');
-  } catch (error) {
-    throw fileError('read', path, error);
-  }
-  let content: unknown;
-  try {
-    content = parseYaml(text);
-  } catch (error) {
-    const reason = error instanceof Error ? error.message.split('\n')[0] : String(error);
-    throw new LeiaError('format', `${path} is not valid YAML: ${reason}`);
-  }
-  return parseTask(content, basename(path));
+  return parseTask(readYamlFile(path, 'format'), basename(path));
 }
 
 /** Checks a task that was written as an object. `where` names it in errors. Throws LeiaError `format`. */

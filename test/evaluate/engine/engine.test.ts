@@ -8,9 +8,16 @@ import type {
   LogLikelihood,
   LogLikelihoodRequest,
 } from '../../../lib/evaluate/engine/requests.ts';
+import { fitRequests } from '../../../lib/evaluate/requests.ts';
 import { LlamaModel } from '../../../lib/llama/llama-model.ts';
 import { Tokenizer } from '../../../lib/tokenizer/tokenizer.ts';
-import { expectError, fixtures, readJson, tinyLlamas } from '../../llama/fixtures.ts';
+import {
+  expectError,
+  fixtures,
+  readJson,
+  recordedScores,
+  tinyLlamas,
+} from '../../llama/fixtures.ts';
 import { deviceName, randomInteger, randomSource } from '../../ops/case.ts';
 import { plainGeneration, plainLogLikelihood } from './plain.ts';
 
@@ -25,22 +32,12 @@ beforeAll(async () => {
 });
 
 test('log-likelihoods are those that were recorded', async () => {
-  const { requests } = (await readJson(
-    join(fixtures, 'scoring', 'loglikelihood.json'),
-  )) as unknown as {
-    requests: {
-      context: number[];
-      continuation: number[];
-      log_likelihood: number;
-      is_greedy: boolean;
-    }[];
-  };
-  const fitting = requests.filter(
-    ({ context, continuation }) => context.length + continuation.length <= 257,
-  );
-  expect(fitting.length).toBeGreaterThan(15);
+  const requests = await recordedScores();
+  expect(requests).toHaveLength(20);
+  // One of them is too long and was cut on the left.
+  const fitting = fitRequests(requests, { maxLength: 256, emptyContext: undefined });
   const scores = await logLikelihoods(model, fitting, options);
-  for (const [i, { log_likelihood, is_greedy, continuation }] of fitting.entries()) {
+  for (const [i, { log_likelihood, is_greedy, continuation }] of requests.entries()) {
     const { logLikelihood, isGreedy, tokens } = scores[i] as LogLikelihood;
     expect(Math.abs(logLikelihood - log_likelihood)).toBeLessThan(1e-4);
     expect([isGreedy, tokens]).toEqual([is_greedy, continuation.length]);
