@@ -29,9 +29,9 @@ describe('leia prepare, leia data show', () => {
     const { folder, output, prepare } = await smallWiki();
     const prepared = await prepare([flagOf(kind), await writeNames(folder, kind)]);
     expect(prepared).toMatchObject({ code: 0 });
-    expect(prepared.stdout).toMatch(/^dump +ptwiki-pages-articles\.xml, sha256 [0-9a-f]{64}$/m);
-    expect(prepared.stdout).toMatch(/^with an English page +5 \(55\.6 %\)$/m);
-    expect(prepared.stdout).toMatch(/^not on token boundaries +1, end: 1$/m);
+    expect(prepared.stdout).toMatch(/^dump {36}ptwiki-pages-articles\.xml, sha256 [0-9a-f]{64}$/m);
+    expect(prepared.stdout).toContain('with an English page                    5 (55.6 %)');
+    expect(prepared.stdout).toContain('not on token boundaries                 1, end: 1');
     expect(prepared.stdout).toContain(`Next: leia preview --data ${output} --tokenizer ${tiny}`);
 
     const shown = await leia(['data', 'show', '--data', output, '--jsonl']);

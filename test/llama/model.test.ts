@@ -308,7 +308,8 @@ test('the loss of a large vocabulary is made in chunks', async () => {
   expect((await step.loss.readFloats())[0]! / expected!).toBeCloseTo(1, 6);
   for (const [name, gradient] of await gradientsOf(model)) {
     // On a GPU the library adds up a chunk's product in another order than the whole's.
-    expect(relativeError(gradient, reference.get(name)!), name).toBeLessThan(3e-6);
+    const allowed = deviceName === 'cuda' ? 3e-6 : 1e-6;
+    expect(relativeError(gradient, reference.get(name)!), name).toBeLessThan(allowed);
   }
   // The chunk's rows are padded to 50,048 columns.
   expect(bytes - model.bytes).toBe(4 * (2 * 700 * 50_000 - 640 * 50_048) + 4 * 700);

@@ -4,7 +4,7 @@
 // only a ragged case.
 import { createHash } from 'node:crypto';
 import { Device } from '../../lib/index.ts';
-import { deviceName, isAvailable, relativeError } from './case.ts';
+import { deviceName, errorOf, isAvailable } from './case.ts';
 import { caseFiles, caseSelection, raggedSelection, runCase } from './run-case.ts';
 
 const device = Device.open(deviceName);
@@ -20,7 +20,7 @@ for (const file of (await caseFiles()).filter(({ name }) => isAvailable(name))) 
         const bits = createHash('sha256').update(Buffer.from(values.buffer)).digest('hex');
         console.log(JSON.stringify({ name, bits }));
       } else if (expected[output]) {
-        const error = relativeError(values, expected[output]);
+        const error = errorOf(operation, output, values, expected[output]);
         console.log(JSON.stringify({ name, error, tolerance: operation.tolerance[output] ?? 0 }));
       }
     }

@@ -87,7 +87,8 @@ test.each([true, false])('scores far below zero, causal %s', async (causal) => {
   for (const name of ['gradQuery', 'gradKey', 'gradValue'] as const) {
     const actual = Float64Array.from(await gradients[name].read());
     expect(actual.every(Number.isFinite), name).toBe(true);
-    // 1.2e-3 where multiplying and adding is one rounding, as on a GPU; 1.3e-4 elsewhere.
-    expect(relativeError(actual, expected[name]), name).toBeLessThan(2.5e-3);
+    // A GPU multiplies and adds with one rounding, and is off by 1.2e-3; the emulator by 1.3e-4.
+    const allowed = deviceName === 'cuda' ? 2.5e-3 : 1e-3;
+    expect(relativeError(actual, expected[name]), name).toBeLessThan(allowed);
   }
 });

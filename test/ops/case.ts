@@ -26,6 +26,8 @@ export interface OperationCase {
    * written with plain torch operations in the same precision, was measured to give at such shapes.
    */
   tolerance: Record<string, number>;
+  /** Another measure of an output's error, where a rounding may go either way; `relativeError` unless there is one. */
+  error?: (output: string, actual: ArrayLike<number>, expected: ArrayLike<number>) => number;
   /** Least bytes to move and floating-point operations, for the benchmark. */
   bytes: number;
   flops: number;
@@ -92,6 +94,16 @@ export function rounded({ shape, dtype, data }: Values): Values {
   const single = Float32Array.from(data);
   const exact = dtype === 'bfloat16' ? bfloat16ToFloat32(float32ToBfloat16(single)) : single;
   return { shape, dtype, data: Float64Array.from(exact) };
+}
+
+/** How far an output of a case is off, to be held against its tolerance. */
+export function errorOf(
+  operation: OperationCase,
+  output: string,
+  actual: ArrayLike<number>,
+  expected: ArrayLike<number>,
+): number {
+  return operation.error?.(output, actual, expected) ?? relativeError(actual, expected);
 }
 
 /** ‖a − b‖ / ‖b‖; the absolute norm where b is zero; infinite when anything is not finite. */

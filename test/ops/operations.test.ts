@@ -3,7 +3,7 @@
 import { describe, expect, test } from 'vitest';
 import { Device } from '../../lib/index.ts';
 import { isFull } from '../support/extent.ts';
-import { deviceName, isAvailable, relativeError } from './case.ts';
+import { deviceName, errorOf, isAvailable } from './case.ts';
 import { caseFiles, caseSelection, runCase } from './run-case.ts';
 
 /** Of the Hopper kernels, which there are for attention's forward pass; the backward kernels are those of any other run. */
@@ -22,9 +22,10 @@ for (const file of (await caseFiles()).filter(({ name }) => isAvailable(name))) 
           for (const [name, values] of Object.entries(expected)) {
             const output = actual.get(name);
             expect(output, `output ${name}${where}`).toBeDefined();
-            expect(relativeError(output!, values), `${name}${where}`).toBeLessThanOrEqual(
-              operation.tolerance[name] ?? 0,
-            );
+            expect(
+              errorOf(operation, name, output!, values),
+              `${name}${where}`,
+            ).toBeLessThanOrEqual(operation.tolerance[name] ?? 0);
           }
         };
         const actual = await runCase(operation, device);

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { Device } from '../../lib/index.ts';
 import { isFull } from '../support/extent.ts';
-import { deviceName, isAvailable, relativeError } from './case.ts';
+import { deviceName, errorOf, isAvailable } from './case.ts';
 import { caseFiles, runCase } from './run-case.ts';
 
 const files = (await caseFiles()).filter(({ name }) => isAvailable(name));
@@ -16,7 +16,7 @@ for (const { name, randomCase } of files) {
         const operation = randomCase(seed);
         const actual = await runCase(operation, device);
         for (const [output, values] of Object.entries(operation.reference(operation.inputs))) {
-          const error = relativeError(actual.get(output)!, values);
+          const error = errorOf(operation, output, actual.get(output)!, values);
           expect(error, `${output} of ${operation.name}`).toBeLessThanOrEqual(
             operation.tolerance[output] ?? 0,
           );
