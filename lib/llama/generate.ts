@@ -57,15 +57,6 @@ export async function* generate(
   }
 }
 
-/** The index of the largest value, the first of equals. */
-export function argmax(logits: Float32Array): number {
-  let best = 0;
-  for (let i = 1; i < logits.length; i++) {
-    if ((logits[i] as number) > (logits[best] as number)) best = i;
-  }
-  return best;
-}
-
 function checkSampling({ temperature = 1, topK = 1, topP = 1, seed }: SamplingOptions): void {
   const refuse = (name: string, value: number, expected: string) => {
     throw new LeiaError('argument', `generate: ${name} is ${value}, expected ${expected}`);

@@ -16,13 +16,6 @@ bool separates_variants(char sign) {
   return sign == ';' || sign == ':';
 }
 
-// The end of a row of one sign that begins at `at`; the text is followed by another.
-const char* end_of_row(const char* at) {
-  const char* end = at + 1;
-  while (*end == *at) ++end;
-  return end;
-}
-
 // Some markup only counts at the start of a line; these signs and blanks may stand before it.
 constexpr std::u32string_view kIndentation = U":*#;";
 
@@ -33,12 +26,6 @@ constexpr size_t kMostReadings = 2;
 constexpr ptrdiff_t kLongestRest = 400;
 // Superscripts and subscripts of digits are shorter, as they are written. In bytes.
 constexpr size_t kLongestScript = 60;
-
-// Templates within this many others are not looked at: what they show would be moved once for each.
-constexpr size_t kMostNested = 30;
-
-// The signs of at most so many closing braces end one template or parameter.
-constexpr uint32_t kMostBraces = 3;
 
 }  // namespace
 
@@ -210,136 +197,6 @@ Before Reader::before(const char* at, bool after_apostrophe) const {
   if (after_apostrophe) return is_blank(1) ? Before::kOneLetter : Before::kWord;
   if (is_blank(1)) return Before::kBlank;
   return is_blank(2) && at[-1] != '\n' ? Before::kOneLetter : Before::kWord;
-}
-
-// --- templates and tables ---
-
-void Reader::open_braces() {
-  const char* end = end_of_row(at_);
-  const auto count = static_cast<uint32_t>(end - at_);
-  if (line_start_ && *end == '|' && count == 1) return open_table(end + 1);
-  if (count < 2) return literal();
-  // Three are a parameter. What is nested deeper than any page needs is not looked at.
-  const bool named = count == 2 && !templates_.empty() && open_.braces() < kMostNested;
-  const auto name = named ? Brace::Name::kUnread : Brace::Name::kUnknown;
-  Frame& frame = open_.push(FrameKind::kBrace, pieces_.length());
-  frame.brace = {count, line_start_, name, 0, 0};
-  at_ = end;
-  line_start_ = false;
-}
-
-// Opens a table whose attributes begin here. They are the rest of the line and no text, even if the
-// table is never closed.
-void Reader::open_table(const char* attributes) {
-  open_.abandon_inline();
-  open_.push(FrameKind::kTable, pieces_.length());
-  at_ = attributes;
-  while (at_ < end_ && *at_ != '\n' && *at_ != '\r' && !(is('{', 0) && is('{', 1))) {
-    const auto [point, size] = decode(at_);
-    if (point == 0x2028 || point == 0x2029) break;  // line and paragraph separator
-    at_ += size;
-  }
-  line_start_ = false;
-}
-
-void Reader::close_braces() {
-  const char* end = end_of_row(at_);
-  auto left = static_cast<uint32_t>(end - at_);
-  if (left == 1 && !ends_variant(end)) return literal();
-  while (left >= 2 && open_.braces() > 0) {
-    while (!open_.in(FrameKind::kBrace)) open_.pop();
-    Frame& frame = open_.top();
-    const bool shown = show_template(frame);
-    if (!shown) pieces_.cut(frame.start);
-    const uint32_t matched = std::min({frame.brace.count, left, kMostBraces});
-    left -= matched;
-    frame.brace.count -= matched;
-    if (frame.brace.count >= 2) continue;
-    line_start_ = open_.pop().brace.line_start && !shown;
-    if (shown) continue;
-    if (open_.in_target()) {
-      open_.top().link.opaque = true;
-    } else if (!templates_.empty()) {
-      pieces_.push_hole();
-    }
-  }
-  at_ = end;
-  if (left > 0 && ends_variant(end)) {
-    close_variant(open_.pop(), pieces_);
-    at_ = end + 1;
-  } else if (left == 1) {
-    pieces_.push(end - 1, end);
-    line_start_ = false;
-  }
-  // Two or more braces that close nothing are left-over markup.
-}
-
-// Looks for the template of this frame in the table; its pieces are the name.
-void Reader::name_template(Frame& frame) {
-  Brace& brace = frame.brace;
-  const std::string_view name = pieces_.text_from(frame.start, Templates::kLongestName);
-  const bool fits = name.size() <= Templates::kLongestName;
-  brace.number = fits ? templates_.find(name) : Templates::kNone;
-  brace.name = brace.number == Templates::kNone ? Brace::Name::kUnknown : Brace::Name::kKnown;
-  brace.arguments = static_cast<uint32_t>(arguments_.size());
-}
-
-// Turns the template that ends here into what it shows; false if that is nothing, or not known.
-bool Reader::show_template(Frame& frame) {
-  Brace& brace = frame.brace;
-  if (brace.name == Brace::Name::kUnread) name_template(frame);
-  if (brace.name == Brace::Name::kUnknown) return false;
-  const bool shown = templates_.expand(
-      brace.number, frame.start, std::span(arguments_).subspan(brace.arguments), pieces_, targets_);
-  arguments_.resize(brace.arguments);
-  return shown;
-}
-
-// Whether the braces before `end` may close a variant.
-bool Reader::ends_variant(const char* end) const {
-  return *end == '-' && open_.in(FrameKind::kVariant);
-}
-
-void Reader::pipe() {
-  if (line_start_ && is('}', 1) && end_table()) return;
-  Frame& top = open_.top();
-  if (top.kind == FrameKind::kBrace) {
-    if (top.brace.name == Brace::Name::kUnread) name_template(top);
-    if (top.brace.name == Brace::Name::kUnknown) return literal();
-    literal();  // text if the template never ends
-    arguments_.push_back({pieces_.length(), pieces_.offset(at_)});
-  } else if (top.kind == FrameKind::kLink) {
-    if (open_.in_hidden()) return image_pipe(top.link, top.start);
-    // What follows the first `|` is the label, further ones included.
-    if (!open_.in_target()) return literal();
-    end_target(top);
-    pieces_.cut(top.start);
-    ++at_;
-  } else if (top.kind == FrameKind::kVariant && !top.variant.flagged) {
-    variant_sign(read_flags);
-  } else {
-    literal();
-  }
-}
-
-// A '|' in an image: parameters come first, and then a caption, which may contain more of it. All
-// of it is dropped when the image ends; if it never does, the wiki shows it as text.
-void Reader::image_pipe(OpenLink& image, uint32_t start) {
-  if (!image.captioned && !open_.is_parameter(start)) image.captioned = true;
-  if (image.captioned) return literal();
-  pieces_.cut(start);
-  ++at_;
-}
-
-// Whether the `|}` here ended a table.
-bool Reader::end_table() {
-  const bool ends_template = is('}', 2) && !is('}', 3) && open_.braces() > 0;
-  if (ends_template) return false;
-  open_.abandon_inline();
-  if (!open_.in(FrameKind::kTable)) return false;
-  pieces_.cut(open_.pop().start);
-  at_ += 2;
-  return true;
 }
 
 // --- links ---

@@ -23,6 +23,13 @@
 
 namespace leia::corpus::wikitext {
 
+// The end of a row of one sign that begins at `at`; the text is followed by another.
+inline const char* end_of_row(const char* at) {
+  const char* end = at + 1;
+  while (*end == *at) ++end;
+  return end;
+}
+
 // Text without inline markup, but still with its line structure: headings, list marks, rests of
 // tables. The text is in the reader's pieces.
 struct Passage {
