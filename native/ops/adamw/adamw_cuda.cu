@@ -132,6 +132,14 @@ struct HalfMoments {
     load_floats(v, second.read_only(), i, end);
   }
 
+  // Element i's word. Compared, not indexed: an index known only later puts the words into local
+  // memory.
+  LEIA_DEVICE static uint32_t word_at(const PhiloxWords& made, int64_t i) {
+    const uint32_t low = (i & 1) != 0 ? made.words[1] : made.words[0];
+    const uint32_t high = (i & 1) != 0 ? made.words[3] : made.words[2];
+    return (i & 2) != 0 ? high : low;
+  }
+
   LEIA_DEVICE static float rounded_at_random(float value, uint32_t bits) {
     const uint32_t own = bits_of(value);
     const uint32_t stored = (own & 0x7fffffffu) > 0x7f800000u ? 0x7fc00000u : own;
@@ -147,7 +155,7 @@ struct HalfMoments {
 #pragma unroll
     for (int j = 0; j < Width; ++j) {
       uint32_t word = made.words[j];
-      if constexpr (Width == 1) word = made.words[i % kElementsPerCall];
+      if constexpr (Width == 1) word = word_at(made, i);
       first_half[j] = rounded_at_random(m[j], word & 0xffffu);
       second_half[j] = rounded_at_random(v[j], word >> 16);
     }
