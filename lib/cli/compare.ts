@@ -81,7 +81,8 @@ paper.csv: columns method, seed, task and score (0 to 1) or percent; for a mean 
 export function registerCompare(program: Command): void {
   const command = program
     .command('compare')
-    .description('Tables of evaluation results over seeds, with intervals, tests and plots.');
+    .summary('make tables of evaluation results over seeds')
+    .description('Make tables of evaluation results over seeds, with intervals, tests and plots.');
   addSettings(command, schema).addHelpText('after', example);
   command.action(async () => {
     await run(readSettings(command, schema));

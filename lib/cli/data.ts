@@ -36,7 +36,10 @@ function parseSeed(text: string): number {
 }
 
 export function registerData(program: Command): void {
-  const data = program.command('data').description('Look at a dataset made by leia prepare.');
+  const data = program
+    .command('data')
+    .summary('look at a dataset')
+    .description('Look at a dataset made by leia prepare.');
   data
     .command('show')
     .description('Show articles with their links and English names.')

@@ -102,6 +102,7 @@ Examples:
 export function registerEval(program: Command): void {
   const command = program
     .command('eval')
+    .summary('ask models the questions of tasks, and score their answers')
     .description('Ask models the questions of tasks, and score their answers.');
   addSettings(command, schema)
     .addHelpText('after', () => `\nTasks: ${taskList()}`)

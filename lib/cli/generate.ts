@@ -42,7 +42,10 @@ Example:
   leia generate --model checkpoints/llama --prompt "Tokyo is" --max-new-tokens 20 --greedy`;
 
 export function registerGenerate(program: Command): void {
-  const command = program.command('generate').description('Continue a prompt with a model.');
+  const command = program
+    .command('generate')
+    .summary('continue a prompt')
+    .description('Continue a prompt with a model.');
   addSettings(command, schema).addHelpText('after', example);
   command.action(async () => {
     await run(readSettings(command, schema));

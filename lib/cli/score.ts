@@ -39,7 +39,8 @@ Example:
 export function registerScore(program: Command): void {
   const command = program
     .command('score')
-    .description('Log-likelihood of continuations given contexts.');
+    .summary('compute log-likelihoods of continuations')
+    .description('Compute the log-likelihoods of continuations, each given a context.');
   addSettings(command, schema).addHelpText('after', example);
   command.action(async () => {
     await run(readSettings(command, schema));
