@@ -3,6 +3,7 @@
 import { describe, expect, test } from 'vitest';
 import { Device, ops, Tensor } from '../../lib/index.ts';
 import { deviceName } from '../ops/case.ts';
+import { steadyBytes } from '../support/steady-bytes.ts';
 
 const device = Device.open(deviceName);
 const here = { device };
@@ -74,8 +75,7 @@ describe('capture', () => {
   });
 
   test('keeps the tensors it uses, until it is disposed', async () => {
-    await device.synchronize();
-    const before = device.liveBytes;
+    const before = await steadyBytes(device);
     const output = Tensor.zeros([1000], here);
     const view = output.view([1000]);
     const graph = device.capture(() => ops.fill({ output, value: 4 }));
@@ -339,8 +339,7 @@ describe('memory', () => {
   });
 
   test('comes back when it is disposed, also while work uses it', async () => {
-    await device.synchronize();
-    const before = device.liveBytes;
+    const before = await steadyBytes(device);
     using last = Tensor.zeros([1 << 20], here);
     for (let i = 1; i <= 20; i++) {
       using next = Tensor.empty([1 << 20], here);

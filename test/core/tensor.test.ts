@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { addon, type NativeTensor } from '../../lib/core/addon.ts';
 import { Device, type DType, LeiaError, ops, Tensor } from '../../lib/index.ts';
 import { runChild } from '../support/child.ts';
+import { steadyBytes } from '../support/steady-bytes.ts';
 
 const device = Device.open();
 
@@ -209,8 +210,7 @@ describe('views', () => {
 
 describe('memory', () => {
   test('live bytes count what is allocated, views not', async () => {
-    await device.synchronize();
-    const before = device.liveBytes;
+    const before = await steadyBytes(device);
     const tensors = [Tensor.empty([5, 3]), Tensor.empty([7], { dtype: 'bfloat16' })];
     tensors.push(tensors[0]!.view([15]));
     expect(device.liveBytes - before).toBe(60 + 14);
@@ -219,8 +219,7 @@ describe('memory', () => {
   });
 
   test('a block with `using` frees it; a second dispose does nothing', async () => {
-    await device.synchronize();
-    const before = device.liveBytes;
+    const before = await steadyBytes(device);
     {
       using tensor = Tensor.empty([100]);
       expect(device.liveBytes - before).toBe(400);
@@ -230,8 +229,7 @@ describe('memory', () => {
   });
 
   test('a failed from() keeps nothing', async () => {
-    await device.synchronize();
-    const before = device.liveBytes;
+    const before = await steadyBytes(device);
     expect(() => Tensor.from([1], [1000])).toThrow(LeiaError);
     expect(device.liveBytes).toBe(before);
   });
@@ -251,8 +249,7 @@ describe('memory', () => {
   });
 
   test('what queued work uses lives until the work is done, though disposed before', async () => {
-    await device.synchronize();
-    const before = device.liveBytes;
+    const before = await steadyBytes(device);
     const results: Tensor[] = [];
     queueWork();
     for (let i = 0; i < 50; i++) {

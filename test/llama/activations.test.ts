@@ -9,6 +9,7 @@ import { LlamaModel } from '../../lib/llama/llama-model.ts';
 import { parameterLayout } from '../../lib/llama/parameters.ts';
 import { ropeLayout } from '../../lib/llama/rope.ts';
 import { deviceName } from '../ops/case.ts';
+import { steadyBytes } from '../support/steady-bytes.ts';
 import { smallShape } from './small-config.ts';
 
 const config = (change: object) => parseLlamaConfig({ ...smallShape, ...change }, 'config.json');
@@ -29,8 +30,7 @@ test.each(
   ),
 )('a pass for $purpose counts what it allocates: $name', async ({ purpose, config }) => {
   const device = Device.open(deviceName);
-  // Queued work keeps alive what it uses, also what was disposed.
-  await device.synchronize();
+  await steadyBytes(device);
   for (const dtype of ['float32', 'bfloat16'] as const) {
     const shape = { batch: 3, sequence: 77, dtype };
     const layout = passLayout(config, shape, purpose);
@@ -44,12 +44,11 @@ test.each(
 describe.each(Object.entries(configs))('%s', (_, config) => {
   test('a model holds what the layouts count, for every kind of pass', async () => {
     const device = Device.open(deviceName);
-    await device.synchronize();
     const [batch, sequence, dtype] = [2, 9, 'bfloat16'] as const;
     const rows = Array.from({ length: batch }, () =>
       Int32Array.from({ length: sequence }, (_, i) => i),
     );
-    const before = device.liveBytes;
+    const before = await steadyBytes(device);
     const held = async () => {
       await device.synchronize();
       return device.liveBytes - before;

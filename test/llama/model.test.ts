@@ -7,6 +7,7 @@ import { LlamaModel, type ModelDtype } from '../../lib/llama/llama-model.ts';
 import { SafetensorsFile } from '../../lib/llama/safetensors.ts';
 import { AdamW } from '../../lib/train/adamw.ts';
 import { deviceName } from '../ops/case.ts';
+import { steadyBytes } from '../support/steady-bytes.ts';
 import { expectError, fixtures, readJson, relativeError, rowsOf, tinyLlamas } from './fixtures.ts';
 
 interface Expected {
@@ -217,7 +218,7 @@ describe('LlamaModel', () => {
     using optimizer = new AdamW(model.trainableParameters());
     model.reserve({ batch: ids.length, sequence: ids[0]!.length });
     const reserved = model.bytes;
-    const live = [model.device.liveBytes];
+    const live = [await steadyBytes(model.device)];
     for (let step = 0; step < 3; step++) {
       model.zeroGradients();
       model.forwardBackward(ids, labels);

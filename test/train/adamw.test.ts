@@ -10,6 +10,7 @@ import type { TrainableParameter } from '../../lib/llama/parameters.ts';
 import { AdamW, type AdamWOptions, adamwLayout, momentDtypes } from '../../lib/train/adamw.ts';
 import { expectError } from '../llama/fixtures.ts';
 import { randomSource } from '../ops/case.ts';
+import { steadyBytes } from '../support/steady-bytes.ts';
 
 interface Item {
   readonly name: string;
@@ -208,8 +209,7 @@ test('moments in bfloat16 take half, follow float32 closely, and no two paramete
 test('holds the memory that its layout counts, from its making to its end', async () => {
   const device = Device.open();
   const parameters = makeParameters();
-  await device.synchronize();
-  const before = device.liveBytes;
+  const before = await steadyBytes(device);
   const counted = bytesOf(adamwLayout(parameters.map(({ name, parameter }) => [name, parameter])));
   // Two moments of 4 bytes for each number, and 2 for those of bfloat16.
   expect(counted).toBe(8 * (15 + 7 + 6 + 4) + 2 * (15 + 4));

@@ -12,6 +12,7 @@ import { train } from '../../lib/train/train.ts';
 import { TrainingStep } from '../../lib/train/training-step.ts';
 import { expectError } from '../llama/fixtures.ts';
 import { smallShape } from '../llama/small-config.ts';
+import { steadyBytes } from '../support/steady-bytes.ts';
 import { makeRun } from './runs.ts';
 
 const shape = { ...smallShape, num_key_value_heads: 2 };
@@ -33,8 +34,7 @@ test.each(['float32', 'bfloat16'] as const)(
   'the plan in %s is what a run allocates',
   async (dtype) => {
     const plan = planMemory(tiny, { dtype, microBatchSize: 3, sequenceLength: 17 });
-    await Device.open().synchronize();
-    const before = Device.open().liveBytes;
+    const before = await steadyBytes(Device.open());
     using model = LlamaModel.initialize(tiny, { dtype, seed: 1 });
     const parameters = model.bytes;
     model.reserve({ batch: 3, sequence: 17 });
@@ -56,8 +56,7 @@ test.each(['float32', 'bfloat16'] as const)(
 
 test('a whole run holds what the plan says, from its first step on', async () => {
   const options = await makeRun({ dtype: 'bfloat16', documentMask: true });
-  await Device.open().synchronize();
-  const before = Device.open().liveBytes;
+  const before = await steadyBytes(Device.open());
   const held: number[] = [];
   let planned = 0;
   await train({
