@@ -48,10 +48,12 @@ test.each(pages)('links of %s lead somewhere', (page) => {
   expect(local.filter((link) => !existsSync(resolve(root, page, '..', link)))).toEqual([]);
 });
 
+const program = await createProgram();
+
 /** The command of a line like `leia data show --data DIR`, and the flags of the line that it lacks. */
 function unknownFlags(line: string): string[] {
   const words = line.trim().split(/\s+/).slice(1);
-  let command: Command = createProgram();
+  let command: Command = program;
   for (const word of words) {
     const next = command.commands.find((child) => child.name() === word);
     if (next === undefined) break;
@@ -96,7 +98,7 @@ function allCommands(command: Command): Command[] {
 }
 
 test('every command helps with an example that would be accepted', () => {
-  for (const command of allCommands(createProgram())) {
+  for (const command of allCommands(program)) {
     if (command.commands.length > 0) continue;
     let help = '';
     command.configureOutput({ writeOut: (text) => (help += text) }).outputHelp();
@@ -107,7 +109,7 @@ test('every command helps with an example that would be accepted', () => {
 });
 
 test('the commands and their options stay as they are unless meant', async () => {
-  const list = allCommands(createProgram()).map((command) => ({
+  const list = allCommands(program).map((command) => ({
     command: `${command.parent?.parent ? `${command.parent.name()} ` : ''}${command.name()}`,
     options: command.options.map(({ flags, defaultValue, mandatory }) =>
       [flags, mandatory ? 'required' : '', defaultValue === undefined ? '' : `= ${defaultValue}`]

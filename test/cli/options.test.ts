@@ -71,8 +71,9 @@ test('the command line reverses what a file turns on or off', () => {
   expect(read([...off])).toEqual(both(false));
 });
 
-test('every command with a configuration file can reverse each of its booleans', () => {
-  const commands = createProgram().commands.filter(({ options }) =>
+test('every command with a configuration file can reverse each of its booleans', async () => {
+  const program = await createProgram();
+  const commands = program.commands.filter(({ options }) =>
     options.some(({ long }) => long === '--config'),
   );
   expect(commands.map((command) => command.name())).toContain('generate');
