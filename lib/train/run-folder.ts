@@ -12,9 +12,9 @@ import {
   targetOfTemporary,
   writeFileAtomically,
 } from '../system/files.ts';
-import { isLock } from '../system/lock.ts';
+import { isLock, type LockOptions, lockFolder } from '../system/lock.ts';
 import { describeDifference, type RunIdentity } from './identity.ts';
-import { hasResumeState, removeUnusedStates } from './resume.ts';
+import { hasResumeState, removeResumeStates, removeUnusedStates, resumeFolder } from './resume.ts';
 
 const identitySchema = z.record(z.string(), z.union([z.string(), z.number(), z.boolean()]));
 const runFile = 'run.json';
@@ -52,22 +52,57 @@ export async function claimRunFolder(
 }
 
 /**
+ * Whether the folder holds this run, finished. Only reads, so that it needs neither the lock nor the right to write.
+ *
+ * @throws LeiaError `usage` if it holds another finished run, naming what differs; `format`; `io`.
+ */
+export async function isFinished(folder: string, run: RunIdentity): Promise<boolean> {
+  const present = await list(folder);
+  if (!present.includes(configFile) || !present.includes(runFile)) return false;
+  checkSame(folder, await readRun(join(folder, runFile)), run);
+  return true;
+}
+
+/** Removes what a finished run has left because it was killed just after: states, and files under temporary names. */
+export async function clearFinished(folder: string, options: LockOptions): Promise<void> {
+  const present = await listAll(folder);
+  if (!present.some((name) => name === resumeFolder || targetOfTemporary(name) !== undefined)) {
+    return;
+  }
+  try {
+    await using _ = await lockFolder(folder, options);
+    await removeTemporaries(folder, () => true);
+    await removeResumeStates(folder);
+  } catch (error) {
+    if (!(error instanceof LeiaError)) throw error;
+    options.onWarning?.(`what the finished run no longer needs stays: ${error.message}`);
+  }
+}
+
+/**
  * What the run in this folder was started with, if it is finished or can be resumed.
  *
  * @throws LeiaError `format` if that is damaged; `io`.
  */
 export async function recordedRun(folder: string): Promise<RunIdentity | undefined> {
   const present = await list(folder);
-  const hasResult = present.includes(configFile) || hasResumeState(folder);
-  if (!hasResult || !present.includes(runFile)) return undefined;
+  if (!present.includes(runFile)) return undefined;
+  if (!present.includes(configFile) && !hasResumeState(folder)) return undefined;
   return await readRun(join(folder, runFile));
 }
 
 async function list(folder: string): Promise<string[]> {
+  const names = await listAll(folder);
+  return names.filter((name) => !isLock(name) && targetOfTemporary(name) === undefined);
+}
+
+/** Nothing if there is no such folder. */
+async function listAll(folder: string): Promise<string[]> {
   try {
-    const names = await readdir(folder);
-    return names.filter((name) => !isLock(name) && targetOfTemporary(name) === undefined);
+    return await readdir(folder);
   } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return [];
     throw fileError('read', folder, error);
   }
 }

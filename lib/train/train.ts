@@ -31,7 +31,7 @@ import {
   type StateTensors,
   saveResumeState,
 } from './resume.ts';
-import { claimRunFolder, recordedRun } from './run-folder.ts';
+import { claimRunFolder, clearFinished, isFinished, recordedRun } from './run-folder.ts';
 import { type CompleteSettings, checkTogether, type TrainSettings } from './settings.ts';
 import { TrainingStep } from './training-step.ts';
 
@@ -100,13 +100,13 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   const source = openSource(dataset, options, adapted);
   const saveDtype = resolveDtype(options.settings.saveDtype, adapted.dtype);
 
-  await using _ = await lockFolder(output, options);
   const settings = await completeSettings(options, adapted.config);
   const identity = await identifyRun(settings, checkpoint, options.data, options.articles);
+  if (await isFinished(output, identity)) return await nothingToDo(options, saveDtype);
+  await using _ = await lockFolder(output, options);
+  // Another process may have finished it since.
   if ((await claimRunFolder(output, identity)) === 'finished') {
-    await checkSavedDtype(output, saveDtype);
-    await removeResumeStates(output);
-    return { trained: false, skippedBatches: countSkippedBatches(output) };
+    return await nothingToDo(options, saveDtype);
   }
   const available = deviceMemory(settings.device);
   const plan = planMemory(adapted.config, settings, available);
@@ -137,10 +137,18 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   return { trained: true, rounding, skippedBatches: countSkippedBatches(output) };
 }
 
-/** @throws LeiaError `usage` if a finished run was saved in another dtype: its exact weights are gone. */
-async function checkSavedDtype(output: string, wanted: StoredDtype): Promise<void> {
+/**
+ * What a run gives that is finished. The folder may be one that cannot be written.
+ *
+ * @throws LeiaError `usage` if it was saved in another dtype: its exact weights are gone.
+ */
+async function nothingToDo(options: TrainOptions, wanted: StoredDtype): Promise<TrainResult> {
+  const { output } = options;
   const { dtype } = await readConfig(output);
-  if (dtype === wanted) return;
+  if (dtype === wanted) {
+    await clearFinished(output, options);
+    return { trained: false, skippedBatches: countSkippedBatches(output) };
+  }
   throw new LeiaError(
     'usage',
     `${output} holds the finished run of this command, saved as ${dtype} and not ${wanted}; choose that --save-dtype, or another --output to train again`,

@@ -1,4 +1,4 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
 import { joinFloat32 } from '../../lib/core/bfloat16.ts';
@@ -311,5 +311,26 @@ describe('an interrupted run', () => {
     const before = await readFile(join(options.output, 'model.safetensors'));
     expect(await train(options)).toEqual({ trained: false, skippedBatches: 0 });
     expect(await readFile(join(options.output, 'model.safetensors'))).toEqual(before);
+  });
+
+  test('is done when it was killed before it could clear up', async () => {
+    const options = await makeRun({ maxSteps: 1 });
+    await train(options);
+    const { output } = options;
+    await mkdir(join(output, 'resume/step-1'), { recursive: true });
+    await writeFile(join(output, '.model.safetensors.1-0123abcd.tmp'), 'x');
+    const lock = join(output, '.leia.lock');
+    const owner = { id: '0123456789abcdef', process: 1, started: '', host: 'elsewhere' };
+    const place = { boot: '', processNamespace: '', since: '2026-01-01T00:00:00Z' };
+    await writeFile(lock, JSON.stringify({ ...owner, ...place }));
+    const onWarning = vi.fn();
+    expect(await train({ ...options, onWarning })).toMatchObject({ trained: false });
+    expect(onWarning).toHaveBeenCalledWith(
+      expect.stringMatching(/no longer needs stays: .* written by process 1 on elsewhere/),
+    );
+    await rm(lock);
+    expect(await train(options)).toMatchObject({ trained: false });
+    const left = await readdir(output);
+    expect(left.filter((name) => name.startsWith('.') || name === 'resume')).toEqual([]);
   });
 });
