@@ -15,7 +15,7 @@ const schema = z.strictObject({
   output: z
     .string()
     .describe(
-      'the JSON Lines file, .gz or plain; it appears only when it is complete. A device or pipe is written to, - is standard output',
+      'the JSON Lines file, .gz, .zst or plain; it appears only when it is complete. A device or pipe is written to, - is standard output',
     ),
   ...readingSettings(defaultReading),
   sample: z

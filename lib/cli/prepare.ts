@@ -20,17 +20,20 @@ const schema = z.strictObject({
   text: z
     .string()
     .optional()
-    .describe('instead of a dump, text with entity spans: JSON Lines, .bz2, .gz or plain'),
+    .describe('instead of a dump, text with entity spans: JSON Lines, .bz2, .gz, .zst or plain'),
   language: z.string().describe("the edition's code, as in its domain name: ja, el, zh"),
-  wikidata: z.string().optional().describe('English names from Wikidata: all.json, .bz2 or .gz'),
+  wikidata: z
+    .string()
+    .optional()
+    .describe('English names from Wikidata: all.json, .bz2, .gz or .zst'),
   langlinks: z
     .string()
     .optional()
-    .describe("English names from the wiki's own langlinks.sql, .gz or plain"),
+    .describe("English names from the wiki's own langlinks.sql, .gz, .zst or plain"),
   itemsPerSite: z
     .string()
     .optional()
-    .describe("English names from Wikidata's table wb_items_per_site.sql, .gz or plain"),
+    .describe("English names from Wikidata's table wb_items_per_site.sql, .gz, .zst or plain"),
   titles: z.string().optional().describe('English names from a table: title, tab, name'),
   tokenizer: z.string().describe('folder with tokenizer.json, usually that of the model'),
   output: z.string().describe('where the dataset goes'),

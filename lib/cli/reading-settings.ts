@@ -41,5 +41,5 @@ export const dumpSetting = z
   .array(z.string())
   .min(1)
   .describe(
-    'MediaWiki pages-articles XML: .bz2 (also multistream), .gz or plain. Several files, or a pattern with * and ?, are read one after the other, pieces of a dump by their numbers',
+    'MediaWiki pages-articles XML: .bz2 (also multistream), .gz, .zst or plain. Several files, or a pattern with * and ?, are read one after the other, pieces of a dump by their numbers',
   );

@@ -18,7 +18,7 @@ const schema = z.object({
   output: z
     .string()
     .describe(
-      'JSON Lines in the same order: logLikelihood, isGreedy, tokens; .gz or plain, - is standard output',
+      'JSON Lines in the same order: logLikelihood, isGreedy, tokens; .gz, .zst or plain, - is standard output',
     ),
   maxLength: z
     .int()

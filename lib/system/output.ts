@@ -36,7 +36,7 @@ const mostLinks = 40;
 const readerInterval = 50;
 
 /**
- * Writes an output. What its name ends in says how it is packed: `.gz`, or not at all.
+ * Writes an output. What its name ends in says how it is packed: `.gz`, `.zst`, or not at all.
  *
  * @throws LeiaError `usage` if it is one of the inputs, or if another process writes it; `io`; what `pieces` throws.
  */
@@ -186,11 +186,58 @@ async function openStream(path: string): Promise<FileHandle> {
   return await open(path, O_WRONLY | O_APPEND);
 }
 
+/** What a name ends in where the output is packed, and how. */
+const packings = { '.gz': packGzip, '.zst': packZstd } as const;
+
 function packedFor(path: string, pieces: Pieces): Pieces {
-  return path.endsWith('.gz') ? packed(pieces, promisify<Uint8Array, Uint8Array>(gzip)) : pieces;
+  for (const [ending, pack] of Object.entries(packings)) {
+    if (path.endsWith(ending)) return pack(pieces);
+  }
+  return pieces;
 }
 
 /** Each piece is packed by itself: a file of several gzip members unpacks to all of them joined. */
+function packGzip(pieces: Pieces): Pieces {
+  return packed(pieces, promisify<Uint8Array, Uint8Array>(gzip));
+}
+
+/** So much goes into a frame of zstd: as with gzip, frames unpack to all of them joined. */
+const frameBytes = 1 << 20;
+
+async function* packZstd(pieces: Pieces): AsyncGenerator<Uint8Array, void, undefined> {
+  const compress = await zstd();
+  yield* packed(gathered(pieces, frameBytes), async (piece) => compress(piece));
+}
+
+let loading: Promise<(piece: Uint8Array) => Uint8Array> | undefined;
+
+/** Node 20 has no zstd. The package may be started only once: the next start would take the memory from the first. */
+function zstd(): NonNullable<typeof loading> {
+  loading ??= import('@bokuweb/zstd-wasm').then(async ({ compress, init }) => {
+    await init();
+    return compress;
+  });
+  return loading;
+}
+
+/** Longer pieces, of at least so many bytes but for the last. */
+async function* gathered(
+  pieces: Pieces,
+  least: number,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  let parts: Uint8Array[] = [];
+  let length = 0;
+  for await (const piece of pieces) {
+    parts.push(Uint8Array.from(piece)); // it is valid until the next one is asked for
+    length += piece.length;
+    if (length < least) continue;
+    yield Buffer.concat(parts);
+    parts = [];
+    length = 0;
+  }
+  if (length > 0) yield Buffer.concat(parts);
+}
+
 async function* packed(
   pieces: Pieces,
   pack: (piece: Uint8Array) => Promise<Uint8Array>,

@@ -20,6 +20,7 @@ import { findTasks } from '../../lib/evaluate/tasks/definition.ts';
 import { itemsOf } from '../../lib/evaluate/tasks/items.ts';
 import { type RecordFormat, readRecords } from '../../lib/evaluate/tasks/readers.ts';
 import { LeiaError } from '../../lib/system/error.ts';
+import { writeOutput } from '../../lib/system/output.ts';
 import { type Dice, mutateBytes, mutateText } from './mutate.ts';
 
 export interface FuzzedReader {
@@ -43,14 +44,21 @@ function holds(condition: boolean, what: string): void {
   if (!condition) throw new Error(what);
 }
 
+const folders: string[] = [];
+process.once('exit', () => {
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+});
+
+/** A folder that goes away with the process. */
+function temporaryFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'leia-fuzz-'));
+  folders.push(folder);
+  return folder;
+}
+
 /** A file for readers that take a path; the error of a bad one must name it and be one line. */
 class InputFile {
-  readonly #folder = mkdtempSync(join(tmpdir(), 'leia-fuzz-'));
-  readonly path = join(this.#folder, 'input');
-
-  constructor() {
-    process.once('exit', () => rmSync(this.#folder, { recursive: true, force: true }));
-  }
+  readonly path = join(temporaryFolder(), 'input');
 
   async read(input: Uint8Array, read: (path: string) => Promise<unknown>): Promise<void> {
     writeFileSync(this.path, input);
@@ -341,6 +349,17 @@ async function gzip(): Promise<FuzzedReader> {
   return compressed([one, Buffer.concat([one, one]), gzipSync('')], Uint8Array.of(0x1f, 0x8b, 8));
 }
 
+async function zstd(): Promise<FuzzedReader> {
+  const file = join(temporaryFolder(), 'a.zst');
+  const pack = async (text: string): Promise<Uint8Array> => {
+    await writeOutput(file, [Buffer.from(text)]);
+    return readFileSync(file);
+  };
+  const one = await pack(SQL.repeat(50));
+  const seeds = [one, Buffer.concat([one, one]), await pack(''), await pack(SQL)];
+  return compressed(seeds, Uint8Array.of(0x28, 0xb5, 0x2f, 0xfd));
+}
+
 // --- question sets ---
 
 const sets = join(repository, 'test/fixtures/evaluation/sets');
@@ -380,6 +399,7 @@ export const readers: Readonly<Record<string, () => FuzzedReader | Promise<Fuzze
   xml,
   bzip2,
   gzip,
+  zstd,
   'questions-json': () => questions('jcommonsenseqa', 'json', 'jcommonsenseqa/valid-v1.1.json'),
   'questions-xml': () => questions('niilc', 'xml', 'niilc/NIILC-ECQA2015_test.xml'),
   'questions-tsv': () => questions('jaqket', 'tsv', 'jaqket/aio_02_dev.tsv'),

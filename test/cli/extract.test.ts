@@ -3,6 +3,8 @@ import { readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';
+import { readLines } from '../../lib/corpus/dump/lines.ts';
+import { writeOutput } from '../../lib/system/output.ts';
 import { dumpXml, PAGES, sourceOfPage, writeDump } from '../corpus/small-wiki.ts';
 import { temporaryFolder } from '../llama/fixtures.ts';
 import { leia } from './child.ts';
@@ -59,6 +61,20 @@ test('a dump through a pipe, the articles through another', async () => {
   const packed = `${output}.gz`;
   expect(await leia(['extract', '--dump', dump, '--output', packed])).toMatchObject({ code: 0 });
   expect(gunzipSync(await readFile(packed)).toString()).toBe(expected);
+});
+
+test('a dump that is zstd, and articles that are', async () => {
+  const folder = await temporaryFolder();
+  const dump = join(folder, 'pt.xml.zst');
+  await writeOutput(dump, [await readFile(await writeDump(folder))]);
+  const packed = join(folder, 'pt.jsonl.zst');
+  const stdin = await readFile(dump);
+  const piped = await leia(['extract', '--dump', '-', '--output', '-'], { stdin });
+  expect(piped.stdout.split('\n')).toHaveLength(5);
+  expect(await leia(['extract', '--dump', dump, '--output', packed])).toMatchObject({ code: 0 });
+  const lines: string[] = [];
+  for await (const { text } of readLines(packed)) lines.push(`${text}\n`);
+  expect(lines.join('')).toBe(piped.stdout);
 });
 
 test('the dump is never the output', async () => {

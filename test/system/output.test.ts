@@ -16,6 +16,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { gunzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';
+import { inputBytes } from '../../lib/corpus/dump/input-bytes.ts';
 import { checkOutput, isStandardOutput, writeOutput } from '../../lib/system/output.ts';
 import { expectError, temporaryFolder } from '../llama/fixtures.ts';
 import { plainEnvironment } from '../support/child.ts';
@@ -134,6 +135,28 @@ test('.gz is gzip data, whose pieces other programs join', async () => {
   expect(execFileSync('gzip', ['-dc', path]).toString()).toBe(whole);
   await writeOutput(path, []);
   expect(execFileSync('gzip', ['-dc', path]).toString()).toBe('');
+});
+
+test('.zst is zstd data, of frames that unpack to all of them joined', async () => {
+  const folder = await temporaryFolder();
+  const path = join(folder, 'a.zst');
+  const read = async () => {
+    const parts: Uint8Array[] = [];
+    for await (const part of inputBytes(path)) parts.push(Uint8Array.from(part));
+    return Buffer.concat(parts).toString();
+  };
+  await writeOutput(path, pieces);
+  expect(await read()).toBe(whole);
+  // Memory that is used again for the next piece, and more than one frame of it.
+  const memory = Buffer.alloc(700_000);
+  const reused = function* () {
+    for (const letter of 'abc') yield memory.fill(letter);
+  };
+  await writeOutput(path, reused());
+  expect(await read()).toBe([...'abc'].map((letter) => letter.repeat(700_000)).join(''));
+  await writeOutput(path, []);
+  expect(await read()).toBe('');
+  expect((await readFile(path)).length).toBeGreaterThan(0);
 });
 
 const module = JSON.stringify(new URL('../../lib/system/output.ts', import.meta.url).href);

@@ -9,7 +9,7 @@ import { lineBatches, textWorkers, workOnText } from './text-work.ts';
 import { shareTokenizer } from './threads.ts';
 
 export interface PrepareTextOptions extends DatasetOptions {
-  /** JSON Lines: .bz2, .gz or plain. */
+  /** JSON Lines: .bz2, .gz, .zst or plain. */
   text: string;
   /** Threads to read texts with; the result does not depend on it. Default: one a core. */
   workers?: number;

@@ -14,7 +14,7 @@ const LINE_END = 0x0a;
 
 export interface ExtractTextOptions extends ExtractOptions {
   /**
-   * MediaWiki `pages-articles` XML: .bz2, .gz or plain; `-` is standard input. Several are read one after the other, such
+   * MediaWiki `pages-articles` XML: .bz2, .gz, .zst or plain; `-` is standard input. Several are read one after the other, such
    * as the pieces of one dump.
    */
   dump: string | readonly string[];

@@ -31,7 +31,7 @@ export const preparedReading = { ...defaultReading, references: 'twice' } as con
 
 /** How pages are read is `preparedReading`, but for what is said. */
 export interface PrepareOptions extends DatasetOptions, ExtractOptions {
-  /** MediaWiki `pages-articles` XML: .bz2, .gz or plain. Several are pieces of one dump, or dumps of one wiki. */
+  /** MediaWiki `pages-articles` XML: .bz2, .gz, .zst or plain. Several are pieces of one dump, or dumps of one wiki. */
   dump: string | readonly string[];
   names: NameSource;
   /** Threads to read pages with; the result does not depend on it. Default: one a core. */

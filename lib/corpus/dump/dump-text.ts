@@ -9,7 +9,6 @@ const MAGIC: readonly [string, string][] = [
   ['1f8b', 'gzip data'],
   ['fd377a585a', 'xz data'],
   ['377abcaf', 'a 7z archive'],
-  ['28b52ffd', 'zstd data'],
   ['504b0304', 'a zip archive'],
 ];
 const OTHER_TEXT: readonly [RegExp, string][] = [
@@ -34,7 +33,7 @@ function decoderFor(head: Uint8Array, file: string): XmlDecoder {
     const what = kind ?? `'${start.slice(0, 12).replace(/[^\x20-\x7e]/g, '?')}…'`;
     throw new LeiaError(
       'format',
-      `${file}: expected the XML of a MediaWiki dump (.xml, .xml.bz2 or .xml.gz), got ${head.length === 0 ? nothing : what}`,
+      `${file}: expected the XML of a MediaWiki dump (.xml, .xml.bz2, .xml.gz or .xml.zst), got ${head.length === 0 ? nothing : what}`,
     );
   }
   try {

@@ -1,4 +1,4 @@
-// Reads a MediaWiki XML dump (`pages-articles*.xml`, plain, bzip2 or gzip) page by page, in memory that does
+// Reads a MediaWiki XML dump (`pages-articles*.xml`, plain, bzip2, gzip or zstd) page by page, in memory that does
 // not grow with the file. A dump that is cut off, damaged, or of another kind is an error that names
 // the file and the place; nothing is skipped silently.
 import { inputBytes, inputName } from './input-bytes.ts';
@@ -24,7 +24,7 @@ export async function readDump(bytes: AsyncIterable<Uint8Array>, file: string): 
   };
 }
 
-/** Opens `…-pages-articles.xml`, plain, bzip2 (single or multistream) or gzip. Throws `io` or `format`. */
+/** Opens `…-pages-articles.xml`, plain, bzip2 (single or multistream), gzip or zstd. Throws `io` or `format`. */
 export function openDump(path: string): Promise<Dump> {
   return readDump(inputBytes(path), inputName(path));
 }

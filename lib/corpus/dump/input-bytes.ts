@@ -1,5 +1,5 @@
-// Gives the bytes of a dump, decompressed if the file begins like bzip2 or gzip (whatever its name). While the caller
-// works on a piece of bzip2, other threads decode the next ones. `-` is standard input.
+// Gives the bytes of a dump, decompressed if the file begins like bzip2, gzip or zstd (whatever its name). While the
+// caller works on a piece of bzip2, other threads decode the next ones. `-` is standard input.
 import { open } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { basename } from 'node:path';
@@ -9,6 +9,7 @@ import { addon } from '../../core/addon.ts';
 import { LeiaError } from '../../system/error.ts';
 import { fileError } from '../../system/files.ts';
 import type { DumpAddon } from './native.ts';
+import { decodeZstd, isZstd } from './zstd.ts';
 
 /** How many compressed bytes are read at a time, and how many decoded bytes are passed on at a time. */
 const READ_SIZE = 4 << 20;
@@ -107,25 +108,20 @@ async function* decodeBzip2(
   let turn = 0;
   let more = true;
   const next = async (): Promise<Uint8Array | undefined> => {
-    try {
-      while (more || !last) {
-        if (!more) {
-          input = await source.next(buffer);
-          last = input.length < READ_SIZE;
-        }
-        const output = outputs[turn & 1]!;
-        const length = await decoder.decode(input, last, output);
-        input = NO_BYTES;
-        more = length === output.length;
-        if (length === 0) continue;
-        turn++;
-        return output.subarray(0, length);
+    while (more || !last) {
+      if (!more) {
+        input = await source.next(buffer);
+        last = input.length < READ_SIZE;
       }
-      return undefined;
-    } catch (cause) {
-      if (!(cause instanceof LeiaError) || cause.code === 'io') throw cause;
-      throw new LeiaError(cause.code, `${inputName(source.path)}: ${cause.message}`, { cause });
+      const output = outputs[turn & 1]!;
+      const length = await decoder.decode(input, last, output);
+      input = NO_BYTES;
+      more = length === output.length;
+      if (length === 0) continue;
+      turn++;
+      return output.subarray(0, length);
     }
+    return undefined;
   };
   const start = (): ReturnType<typeof next> => {
     const coming = next();
@@ -160,8 +156,16 @@ async function* decodeGzip(
       code === 'Z_BUF_ERROR'
         ? `the gzip data is cut off at byte ${source.position}; download it again`
         : `damaged gzip after byte ${gunzip.bytesWritten}: ${(cause as Error).message}`;
-    throw new LeiaError('format', `${inputName(source.path)}: ${what}`, { cause });
+    throw new LeiaError('format', what, { cause });
   }
+}
+
+function decoded(first: Uint8Array, source: Source): AsyncGenerator<Uint8Array, void, undefined> {
+  const [a, b, c] = first;
+  if (a === 0x42 && b === 0x5a && c === 0x68) return decodeBzip2(first, source);
+  if (a === 0x1f && b === 0x8b) return decodeGzip(first, source);
+  const content = source.from(first, new Uint8Array(READ_SIZE));
+  return isZstd(first) ? decodeZstd(content) : content;
 }
 
 /**
@@ -181,11 +185,11 @@ export async function* inputBytes(
   }
   try {
     const source = new Source(path, file, onRead);
-    const first = await source.next();
-    const [a, b, c] = first;
-    if (a === 0x42 && b === 0x5a && c === 0x68) yield* decodeBzip2(first, source);
-    else if (a === 0x1f && b === 0x8b) yield* decodeGzip(first, source);
-    else yield* source.from(first, new Uint8Array(READ_SIZE));
+    yield* decoded(await source.next(), source);
+  } catch (cause) {
+    // A decoder does not know the file's name.
+    if (!(cause instanceof LeiaError) || cause.code === 'io') throw cause;
+    throw new LeiaError(cause.code, `${inputName(path)}: ${cause.message}`, { cause });
   } finally {
     await file.close();
   }

@@ -1,4 +1,4 @@
-// English titles from Wikidata's entity dump (`all.json`, .bz2 or .gz): a JSON array with one entity a line, or the
+// English titles from Wikidata's entity dump (`all.json`, .bz2, .gz or .zst): a JSON array with one entity a line, or the
 // entities alone, one a line, as filters of such dumps write them. Only the sitelinks of the two editions are kept
 // (https://www.mediawiki.org/wiki/Wikibase/DataModel/JSON).
 import { z } from 'zod';
