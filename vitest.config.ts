@@ -17,6 +17,8 @@ const onEveryDevice = [
   'test/ops/operations.test.ts',
   'test/ops/properties.test.ts',
   'test/train/memory-peak.test.ts',
+  // Half a minute on the emulator.
+  ...(process.env.LEIA_TEST_FULL === '1' ? ['test/autograd/llama.test.ts'] : []),
 ];
 /**
  * What `npm test` leaves to `npm run test:full`: an archive of 50 MB is packed and unpacked, package managers are

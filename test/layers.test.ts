@@ -9,6 +9,7 @@ const root = resolve(import.meta.dirname, '..');
 const allowed: Readonly<Record<string, readonly string[]>> = {
   system: [],
   core: ['system'],
+  autograd: ['core', 'system'],
   tokenizer: ['core', 'system'],
   llama: ['core', 'system', 'tokenizer'],
   leia: ['core', 'llama', 'system', 'tokenizer'],
@@ -37,7 +38,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** What the package exports: made of the folders, never imported by them. */
-const entries: ReadonlySet<string> = new Set(['index.ts', 'ops.ts']);
+const entries: ReadonlySet<string> = new Set(['autograd.ts', 'index.ts', 'ops.ts']);
 
 function filesOf(folder: string, extensions: RegExp): string[] {
   return readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })

@@ -5,6 +5,7 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { expect, test } from 'vitest';
+import * as autograd from '../lib/autograd.ts';
 import { createProgram } from '../lib/cli/main.ts';
 import { AdamW, ops } from '../lib/index.ts';
 import { runChild } from './support/child.ts';
@@ -84,11 +85,20 @@ test('its commands exist with their options', () => {
 
 test('docs/coming-from-pytorch.md names what there is', () => {
   const page = readFileSync(join(root, 'docs/coming-from-pytorch.md'), 'utf8');
-  const [, operations, settings] = page.split(/^## /m).slice(1);
-  const called = [...operations!.matchAll(/^\|[^|]*\| `(\w+)\b(?!\.)/gm)].map(([, name]) => name!);
-  expect(called).toContain('matmul');
-  expect(called.filter((name) => !(name in { ...ops, AdamW }))).toEqual([]);
-  const flags = [...settings!.matchAll(/`(--[a-z0-9-]+)/g)].map(([, flag]) => flag!);
+  const sections = new Map(
+    page.split(/^## /m).map((text) => [text.slice(0, text.indexOf('\n')), text] as const),
+  );
+  const called = (section: string) =>
+    [...sections.get(section)!.matchAll(/^\|[^|]*\| `(?:new )?(\w+)\b(?!\.)/gm)].map(
+      ([, name]) => name!,
+    );
+  expect(called('Operations')).toContain('matmul');
+  expect(called('Operations').filter((name) => !(name in { ...ops, AdamW }))).toEqual([]);
+  expect(called('Autograd')).toContain('checkpoint');
+  expect(called('Autograd').filter((name) => !(name in autograd))).toEqual([]);
+  const flags = [...sections.get('Training')!.matchAll(/`(--[a-z0-9-]+)/g)].map(
+    ([, flag]) => flag!,
+  );
   expect(flags).toContain('--weight-decay');
   expect(unknownFlags(`leia train ${flags.join(' ')}`)).toEqual([]);
 });

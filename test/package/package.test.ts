@@ -164,7 +164,7 @@ describe('the package installed without a compiler', () => {
     });
   });
 
-  test('has operations that need no other package', async () => {
+  test('has operations, and the tape over them, that need no other package', async () => {
     const modules = join(project, 'node_modules');
     const others = (await readdir(modules)).filter(
       (name) => !['leia', 'node-gyp-build', '.bin'].includes(name),
@@ -178,10 +178,14 @@ describe('the package installed without a compiler', () => {
       await writeFile(
         script,
         `import { ops, Tensor } from 'leia/ops';
-         console.log([...(await ops.fill({ output: Tensor.empty([2]), value: 3 }).output.read())].join());`,
+         import { residualAdd, Variable } from 'leia/autograd';
+         const { output } = ops.fill({ output: Tensor.empty([2]), value: 3 });
+         const x = new Variable(output, { requiresGrad: true });
+         residualAdd(x, x).backward();
+         console.log([...(await output.read()), ...(await x.gradient.read())].join());`,
       );
       const { stdout } = await run('node', [script], { cwd: project, env });
-      expect(stdout).toBe('3,3\n');
+      expect(stdout).toBe('3,3,2,2\n');
     } finally {
       for (const name of others) await rename(join(away, name), join(modules, name));
     }

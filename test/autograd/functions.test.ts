@@ -1,0 +1,218 @@
+// The gradients that the tape computes are those that finite differences of the same formula give in float64.
+import { expect, test } from 'vitest';
+import {
+  cast,
+  crossEntropy,
+  customFunction,
+  embedding,
+  flashAttention,
+  matmul,
+  residualAdd,
+  residualRmsNorm,
+  rmsNorm,
+  rope,
+  swiglu,
+  Variable,
+} from '../../lib/autograd.ts';
+import { Device } from '../../lib/core/device.ts';
+import { ops, type Shape, Tensor } from '../../lib/index.ts';
+import {
+  deviceName,
+  dot,
+  elements,
+  gradientError,
+  randomSource,
+  randomValues,
+} from '../ops/case.ts';
+import { crossEntropyReference } from '../ops/cases/cross-entropy.ts';
+import { embeddingReference } from '../ops/cases/embedding.ts';
+import { attentionReference } from '../ops/cases/flash-attention.ts';
+import { matmulReference } from '../ops/cases/matmul.ts';
+import { rmsNormReference } from '../ops/cases/rms-norm.ts';
+import { ropeReference } from '../ops/cases/rope.ts';
+import { swigluReference } from '../ops/cases/swiglu.ts';
+
+type Each<Items extends readonly unknown[], To> = { [Index in keyof Items]: To };
+
+const device = Device.open(deviceName);
+
+/** A function of the tape beside its formula in float64, at inputs of these shapes; each may have several results. */
+function checkOf<const Shapes extends readonly Shape[]>(
+  shapes: Shapes,
+  apply: (inputs: Each<Shapes, Variable>) => readonly Variable[],
+  formula: (inputs: Each<Shapes, Float64Array>) => readonly Float64Array[],
+) {
+  return () => {
+    const random = randomSource(shapes.flat().reduce((a, b) => 31 * a + b, 7));
+    const values = shapes.map((shape) => randomValues(shape, 'float32', random));
+    const inputs = values.map(({ data, shape }) => {
+      const tensor = Tensor.from(Float32Array.from(data), shape, { device });
+      return new Variable(tensor, { requiresGrad: true });
+    });
+    const results = apply(inputs as Each<Shapes, Variable>);
+    // The loss sees every element of every result with a weight of its own.
+    const weights = results.map(({ shape }) =>
+      randomValues([elements(shape), 1], 'float32', random),
+    );
+    const losses = results.map((result, i) => {
+      const weight = Tensor.from(Float32Array.from(weights[i]!.data), weights[i]!.shape, {
+        device,
+      });
+      return matmul(result.view([1, -1]), weight);
+    });
+    losses.reduce(residualAdd).backward();
+    const lossAt = (data: readonly Float64Array[]) =>
+      formula(data as unknown as Each<Shapes, Float64Array>).reduce(
+        (sum, result, i) => sum + dot(result, weights[i]!.data),
+        0,
+      );
+    return { data: values.map(({ data }) => data), inputs, lossAt };
+  };
+}
+
+const attention = {
+  ...{ batch: 2, heads: 4, kvHeads: 2, queries: 5, keys: 5, headDim: 6 },
+  ...{ causal: true, scale: 1 / Math.sqrt(6) },
+};
+const ids = Int32Array.of(3, 0, 3, 1, 5, 3);
+const labels = Int32Array.of(2, -100, 0, 4);
+const angles = Float32Array.from({ length: 5 * 3 }, (_, i) => i / 7);
+const [cos, sin] = [angles.map(Math.cos), angles.map(Math.sin)];
+const table = (values: Float32Array) => Tensor.from(values, [5, 3], { device });
+const sum = (a: Float64Array, b: Float64Array) => a.map((value, i) => value + b[i]!);
+/** silu(x) x, as anybody might add it. */
+const selfGated = customFunction({
+  forward: (x: Tensor) => ({ output: ops.swigluForward({ gate: x, up: x }).output, saved: [x] }),
+  backward: (gradOutput, [x]) => {
+    const { gradGate, gradUp } = ops.swigluBackward({ gradOutput, gate: x, up: x });
+    return [ops.residualAdd({ a: gradGate, b: gradUp }).output];
+  },
+});
+
+const checks = {
+  ...Object.fromEntries(
+    [
+      [false, false],
+      [false, true],
+      [true, false],
+      [true, true],
+    ].map(([transposeA = false, transposeB = false]) => [
+      `matmul${transposeA ? ' Aᵀ' : ''}${transposeB ? ' Bᵀ' : ''}`,
+      checkOf(
+        [transposeA ? [7, 5] : [5, 7], transposeB ? [3, 7] : [7, 3]],
+        ([a, b]) => [matmul(a, b, { transposeA, transposeB })],
+        ([a, b]) => [matmulReference({ m: 5, k: 7, n: 3, transposeA, transposeB }, a, b)],
+      ),
+    ]),
+  ),
+  'matmul of leading dimensions': checkOf(
+    [
+      [2, 3, 7],
+      [4, 7],
+    ],
+    ([a, b]) => [matmul(a, b, { transposeB: true })],
+    ([a, b]) => [matmulReference({ m: 6, k: 7, n: 4, transposeB: true }, a, b)],
+  ),
+  embedding: checkOf(
+    [[6, 5]],
+    ([weight]) => [embedding(Tensor.from(ids, [2, 3], { device }), weight)],
+    ([weight]) => [embeddingReference(Float64Array.from(ids), weight, 5).output],
+  ),
+  rmsNorm: checkOf(
+    [[3, 8], [8]],
+    ([input, weight]) => [rmsNorm(input, weight, { epsilon: 1e-5 })],
+    ([input, weight]) => [rmsNormReference(input, weight).output],
+  ),
+  'rmsNorm of a residual stream': checkOf(
+    [[3, 8], [3, 8], [8]],
+    ([input, residual, weight]) => {
+      const sum = residualAdd(input, residual);
+      return [residualAdd(sum, rmsNorm(sum, weight, { epsilon: 1e-5 }))];
+    },
+    ([input, residual, weight]) => {
+      const stream = sum(input, residual);
+      return [sum(stream, rmsNormReference(stream, weight).output)];
+    },
+  ),
+  residualRmsNorm: checkOf(
+    [[3, 8], [3, 8], [8]],
+    ([input, residual, weight]) => {
+      const { output, sum } = residualRmsNorm(input, residual, weight, { epsilon: 1e-5 });
+      return [output, sum];
+    },
+    ([input, residual, weight]) => {
+      const stream = sum(input, residual);
+      return [rmsNormReference(stream, weight).output, stream];
+    },
+  ),
+  'residualRmsNorm whose sum alone is used': checkOf(
+    [[3, 8], [3, 8], [8]],
+    ([input, residual, weight]) => [
+      residualRmsNorm(input, residual, weight, { epsilon: 1e-5 }).sum,
+    ],
+    ([input, residual]) => [sum(input, residual)],
+  ),
+  rope: checkOf(
+    [[2, 5, 2, 6]],
+    ([input]) => [rope(input, { cos: table(cos), sin: table(sin) })],
+    ([input]) => [
+      ropeReference(
+        input,
+        [2, 5, 2, 6],
+        Float64Array.from(cos),
+        Float64Array.from(sin),
+        undefined,
+        1,
+      ),
+    ],
+  ),
+  flashAttention: checkOf(
+    [
+      [2, 5, 4, 6],
+      [2, 5, 2, 6],
+      [2, 5, 2, 6],
+    ],
+    ([query, key, value]) => [flashAttention(query, key, value, { causal: true })],
+    ([query, key, value]) => [attentionReference(attention, query, key, value).output],
+  ),
+  swiglu: checkOf(
+    [
+      [3, 5],
+      [3, 5],
+    ],
+    ([gate, up]) => [swiglu(gate, up)],
+    ([gate, up]) => [swigluReference(gate, up).output],
+  ),
+  'residualAdd of one variable to itself': checkOf(
+    [[3, 5]],
+    ([x]) => [residualAdd(x, residualAdd(x, x))],
+    ([x]) => [x.map((value) => 3 * value)],
+  ),
+  cast: checkOf(
+    [[3, 5]],
+    ([x]) => [cast(x, 'float32')],
+    ([x]) => [x],
+  ),
+  crossEntropy: checkOf(
+    [[4, 9]],
+    ([logits]) => [crossEntropy(logits, labels)],
+    ([logits]) => {
+      const { losses } = crossEntropyReference(logits, Float64Array.from(labels));
+      return [Float64Array.of(losses.reduce((a, b) => a + b) / 3)];
+    },
+  ),
+  customFunction: checkOf(
+    [[3, 5]],
+    ([x]) => [selfGated(x)],
+    ([x]) => [swigluReference(x, x).output],
+  ),
+};
+
+test.each(Object.entries(checks))('%s', async (_name, check) => {
+  const { data, inputs, lossAt } = check();
+  for (const [i, input] of inputs.entries()) {
+    const gradient = Float64Array.from(await input.gradient.readFloats());
+    const lossOf = (values: Float64Array) => lossAt(data.with(i, values));
+    expect(gradientError(lossOf, data[i]!, gradient, data[i]!.length)).toBeLessThan(2e-6);
+  }
+});
