@@ -51,6 +51,12 @@ T* thread_scratch(int64_t count) {
   return scratch.take<T>(count);
 }
 
+// The tensor's values from that one on, or nullptr if it was not given.
+template <class T>
+T* values_from(const Tensor& tensor, int64_t element) {
+  return tensor ? tensor.data<T>() + element : nullptr;
+}
+
 struct CpuContext : ExecutionContext {
   ThreadPool& pool;
   Scratch& scratch;

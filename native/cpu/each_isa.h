@@ -7,8 +7,8 @@
 // The kernel file has no include guard and no #include (whatever it needs is included before, so
 // that nothing of the standard library is compiled with more than the baseline's instructions); it
 // opens `namespace leia::LEIA_ISA {`. LEIA_VECTOR_BYTES is the vector width; the vector types and
-// functions of cpu/simd.h are there in each namespace. On x86-64 the macros LEIA_ISA_AVX2 and
-// LEIA_ISA_AVX512 tell which set is being compiled.
+// functions of cpu/simd.h and cpu/task_sums.h are there in each namespace. On x86-64 the macros
+// LEIA_ISA_AVX2 and LEIA_ISA_AVX512 tell which set is being compiled.
 #include <cstring>
 
 #include "core/dtype.h"
@@ -18,6 +18,7 @@
 #define LEIA_ISA baseline
 #define LEIA_VECTOR_BYTES 16
 #include "cpu/simd.h"
+#include "cpu/task_sums.h"
 #include LEIA_KERNELS
 #undef LEIA_ISA
 #undef LEIA_VECTOR_BYTES
@@ -30,6 +31,7 @@
 #define LEIA_ISA_AVX2
 #define LEIA_VECTOR_BYTES 32
 #include "cpu/simd.h"
+#include "cpu/task_sums.h"
 #include LEIA_KERNELS
 #undef LEIA_ISA
 #undef LEIA_ISA_AVX2
@@ -42,6 +44,7 @@
 #define LEIA_ISA_AVX512
 #define LEIA_VECTOR_BYTES 64
 #include "cpu/simd.h"
+#include "cpu/task_sums.h"
 #include LEIA_KERNELS
 #undef LEIA_ISA
 #undef LEIA_ISA_AVX512

@@ -50,12 +50,6 @@ void rms_norm_row_backward(const T* grad_output, const T* input, const T* weight
   });
 }
 
-// The tensor's values from that one on, or nullptr if it was not given.
-template <class T>
-T* values_from(const Tensor& tensor, int64_t element) {
-  return tensor ? tensor.data<T>() + element : nullptr;
-}
-
 constexpr int64_t kRowsPerTask = 16;
 
 inline void rms_norm_forward(const RmsNormForward& op, CpuContext& context) {
@@ -91,13 +85,7 @@ inline void rms_norm_backward(const RmsNormBackward& op, CpuContext& context) {
       }
     });
   });
-  float* grad_weight = op.grad_weight.data<float>();
-  context.parallel_ranges(hidden, 1024, [&](int64_t first, int64_t last) {
-    for (int64_t task = 0; task < tasks; ++task) {
-      const float* own = partial + task * hidden;
-      for (int64_t i = first; i < last; ++i) grad_weight[i] += own[i];
-    }
-  });
+  add_task_sums(partial, tasks, op.grad_weight, context);
 }
 
 }  // namespace leia::LEIA_ISA
