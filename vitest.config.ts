@@ -16,6 +16,7 @@ const onEveryDevice = [
   'test/ops/moment-rounding.test.ts',
   'test/ops/operations.test.ts',
   'test/ops/properties.test.ts',
+  'test/ops/special-values.test.ts',
   'test/train/memory-peak.test.ts',
   // Half a minute on the emulator.
   ...(process.env.LEIA_TEST_FULL === '1' ? ['test/autograd/llama.test.ts'] : []),

@@ -11,8 +11,11 @@ import * as adamw from './operations/adamw.ts';
 import * as crossEntropy from './operations/cross-entropy.ts';
 import * as flashAttention from './operations/flash-attention.ts';
 import * as layer from './operations/layer.ts';
+import * as layerNorm from './operations/layer-norm.ts';
+import * as logSoftmax from './operations/log-softmax.ts';
 import * as matmul from './operations/matmul.ts';
 import * as rmsNorm from './operations/rms-norm.ts';
+import * as softmax from './operations/softmax.ts';
 import * as swiglu from './operations/swiglu.ts';
 import { help, type Options, parseOptions } from './options.ts';
 import {
@@ -32,7 +35,10 @@ const operations: Record<string, { workloads(sizes: Sizes): Workload[] }> = {
   'flash-attention': flashAttention,
   adamw,
   'rms-norm': rmsNorm,
+  'layer-norm': layerNorm,
   swiglu,
+  softmax,
+  'log-softmax': logSoftmax,
   'cross-entropy': crossEntropy,
   layer,
 };

@@ -163,6 +163,31 @@ class Torch:
             rest["pass"],
         )
 
+    def layer_norm(self, rows, hidden, epsilon, dtype, **rest):
+        return self.elementwise(
+            lambda x, weight, bias: F.layer_norm(x, [hidden], weight, bias, epsilon),
+            lambda: [
+                self.random([rows, hidden], dtype),
+                self.random([hidden], dtype, 1.0, 0.1),
+                self.random([hidden], dtype, 0.0, 0.1),
+            ],
+            rest["pass"],
+        )
+
+    def softmax(self, rows, size, dtype, **rest):
+        return self.elementwise(
+            lambda x: F.softmax(x, dim=-1),
+            lambda: [self.random([rows, size], dtype, 0.0, 2.0)],
+            rest["pass"],
+        )
+
+    def log_softmax(self, rows, size, dtype, **rest):
+        return self.elementwise(
+            lambda x: F.log_softmax(x, dim=-1),
+            lambda: [self.random([rows, size], dtype, 0.0, 2.0)],
+            rest["pass"],
+        )
+
     def swiglu(self, rows, width, dtype, **rest):
         return self.elementwise(
             lambda gate, up: F.silu(gate) * up,

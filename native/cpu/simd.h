@@ -86,6 +86,14 @@ inline void store_count(T* target, Floats value, int64_t count) {
   }
 }
 
+// The value with zeros in the lanes from `count` on.
+inline Floats first_lanes(Floats value, int64_t count) {
+  if (count == kLanes) return value;
+  float lanes[kLanes];
+  store(lanes, value);
+  return load_partial(lanes, count);
+}
+
 // 16-bit words widened to 32 bits, and their lower halves stored.
 inline Words load_halves(const uint16_t* source, int64_t count) {
   Halves halves{};

@@ -158,6 +158,12 @@ withTorch('PyTorch', () => {
       [{ kind: 'attention', pass: 'backward', ...shape }, ['flash', 'math']],
       [{ kind: 'adamw', count: 10 }, ['fused']],
       [{ kind: 'rms_norm', pass: 'backward', rows: 2, hidden: 8, epsilon: 1e-5, dtype }, ['eager']],
+      [
+        { kind: 'layer_norm', pass: 'backward', rows: 2, hidden: 8, epsilon: 1e-5, dtype },
+        ['eager'],
+      ],
+      [{ kind: 'softmax', pass: 'backward', rows: 2, size: 8, dtype }, ['eager']],
+      [{ kind: 'log_softmax', pass: 'backward', rows: 2, size: 8, dtype }, ['eager']],
       [{ kind: 'swiglu', pass: 'backward', rows: 2, width: 8, dtype }, ['eager']],
       [{ kind: 'cross_entropy', pass: 'backward', rows: 2, vocabulary: 8, dtype }, ['eager']],
       [{ kind: 'layer', ...layer, dtype }, ['flash']],

@@ -39,7 +39,10 @@ test('every operation, as JSON and in a file named by the device', async () => {
     'flash-attention',
     'adamw',
     'rms-norm',
+    'layer-norm',
     'swiglu',
+    'softmax',
+    'log-softmax',
     'cross-entropy',
     'layer',
   ]);

@@ -21,6 +21,8 @@ const outputs = new Set([
   'losses',
   'logsumexp',
   'inverseRms',
+  'mean',
+  'inverseDeviation',
   'norm',
   'scale',
   'sum',

@@ -188,6 +188,57 @@ export const faces: Record<string, Face> = {
       ['gradients', [], 'gradients is empty, expected a tensor'],
     ],
   },
+  layerNormForward: {
+    right: () => ({
+      input: tensor([2, 3, 4]),
+      weight: tensor([4]),
+      bias: tensor([4]),
+      epsilon: 1e-6,
+      output: tensor([2, 3, 4]),
+      mean: tensor([6]),
+      inverseDeviation: tensor([6]),
+    }),
+    anchors: ['input'],
+    inPlace: [['output', 'input']],
+    numbers: [
+      ['epsilon', -1, 'epsilon is -1, expected 0 or more'],
+      ['epsilon', Number.NaN, 'epsilon is nan, expected 0 or more'],
+    ],
+  },
+  layerNormBackward: {
+    right: () => ({
+      gradOutput: tensor([2, 3, 4]),
+      input: tensor([2, 3, 4]),
+      weight: tensor([4]),
+      mean: tensor([6]),
+      inverseDeviation: tensor([6]),
+      gradInput: tensor([2, 3, 4]),
+      gradWeight: tensor([4]),
+      gradBias: tensor([4]),
+    }),
+    anchors: ['input'],
+    inPlace: [
+      ['gradInput', 'gradOutput'],
+      ['gradInput', 'input'],
+    ],
+  },
+  logSoftmaxForward: {
+    right: () => ({ input: tensor([2, 3, 4]), output: tensor([2, 3, 4]) }),
+    anchors: ['input'],
+    inPlace: [['output', 'input']],
+  },
+  logSoftmaxBackward: {
+    right: () => ({
+      gradOutput: tensor([2, 3, 4]),
+      output: tensor([2, 3, 4]),
+      gradInput: tensor([2, 3, 4]),
+    }),
+    anchors: ['output'],
+    inPlace: [
+      ['gradInput', 'gradOutput'],
+      ['gradInput', 'output'],
+    ],
+  },
   matmul: {
     right: () => ({ a: tensor([3, 4]), b: tensor([4, 6]), output: tensor([3, 6]) }),
     anchors: ['a', 'b'],
@@ -290,6 +341,23 @@ export const faces: Record<string, Face> = {
       ['topP', 1.5, 'top_p is 1.5, expected more than 0 and at most 1'],
       ['seed', Number.NaN, 'seed is nan, expected an integer'],
       ['position', -1, 'position is -1, expected 0 or more'],
+    ],
+  },
+  softmaxForward: {
+    right: () => ({ input: tensor([2, 3, 4]), output: tensor([2, 3, 4]) }),
+    anchors: ['input'],
+    inPlace: [['output', 'input']],
+  },
+  softmaxBackward: {
+    right: () => ({
+      gradOutput: tensor([2, 3, 4]),
+      output: tensor([2, 3, 4]),
+      gradInput: tensor([2, 3, 4]),
+    }),
+    anchors: ['output'],
+    inPlace: [
+      ['gradInput', 'gradOutput'],
+      ['gradInput', 'output'],
     ],
   },
   swigluForward: {

@@ -1,0 +1,85 @@
+import { operation } from '../operation.ts';
+import { Tensor } from '../tensor.ts';
+import { like, rowCount } from './outputs.ts';
+
+export interface LayerNormForward {
+  /** [..., hidden], float32 or bfloat16. */
+  input: Tensor;
+  /** [hidden], dtype of input. */
+  weight: Tensor;
+  /** [hidden], dtype of input; none is added if not given. */
+  bias?: Tensor;
+  /** Added to the variance, 0 or more. */
+  epsilon: number;
+  /** Shape and dtype of input; may be input itself. */
+  output?: Tensor;
+  /** [rows], float32: saved for backward. */
+  mean?: Tensor;
+  /** [rows], float32: saved for backward. */
+  inverseDeviation?: Tensor;
+}
+
+const nativeLayerNormForward = operation<LayerNormForward, 'output' | 'mean' | 'inverseDeviation'>(
+  'layerNormForward',
+);
+
+/**
+ * LayerNorm (Ba, Kiros & Hinton 2016) over the innermost dimension:
+ * `output = (input - mean) * inverseDeviation * weight + bias`, where
+ * `inverseDeviation = 1 / sqrt(variance + epsilon)` and the variance is the mean of squared deviations, as in PyTorch.
+ * A mean that is large beside the deviation costs the output no digits.
+ *
+ * @throws LeiaError with code `argument` if a shape, dtype or number is not as said above.
+ * @example
+ * const { output, mean, inverseDeviation } = ops.layerNormForward({ input, weight, bias, epsilon: 1e-5 });
+ */
+export function layerNormForward(args: LayerNormForward): {
+  output: Tensor;
+  mean: Tensor;
+  inverseDeviation: Tensor;
+} {
+  const { input } = args;
+  const perRow = () => Tensor.empty([rowCount(input.shape)], { device: input.device });
+  const output = args.output ?? like(input);
+  const mean = args.mean ?? perRow();
+  const inverseDeviation = args.inverseDeviation ?? perRow();
+  nativeLayerNormForward(args, { output, mean, inverseDeviation });
+  return { output, mean, inverseDeviation };
+}
+
+export interface LayerNormBackward {
+  /** Shape and dtype of input. */
+  gradOutput: Tensor;
+  input: Tensor;
+  weight: Tensor;
+  mean: Tensor;
+  inverseDeviation: Tensor;
+  /** Shape and dtype of input; overwritten; may be gradOutput or input itself. */
+  gradInput?: Tensor;
+  /** [hidden], float32; added to. Zeros if not given. */
+  gradWeight?: Tensor;
+  /** [hidden], float32; added to. Given where there was a bias, whose gradient is computed then. */
+  gradBias?: Tensor;
+}
+
+const nativeLayerNormBackward = operation<LayerNormBackward, 'gradInput' | 'gradWeight'>(
+  'layerNormBackward',
+);
+
+/**
+ * Backward of {@link layerNormForward}.
+ *
+ * @throws LeiaError with code `argument` if a shape or dtype is not as said above.
+ * @example
+ * ops.layerNormBackward({ gradOutput, input, weight, mean, inverseDeviation, gradInput, gradWeight, gradBias });
+ */
+export function layerNormBackward(args: LayerNormBackward): {
+  gradInput: Tensor;
+  gradWeight: Tensor;
+} {
+  const { input, weight } = args;
+  const gradInput = args.gradInput ?? like(input);
+  const gradWeight = args.gradWeight ?? Tensor.zeros(weight.shape, { device: input.device });
+  nativeLayerNormBackward(args, { gradInput, gradWeight });
+  return { gradInput, gradWeight };
+}

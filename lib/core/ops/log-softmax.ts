@@ -1,0 +1,50 @@
+import { operation } from '../operation.ts';
+import type { Tensor } from '../tensor.ts';
+import { like } from './outputs.ts';
+
+export interface LogSoftmaxForward {
+  /** [..., size], float32 or bfloat16. */
+  input: Tensor;
+  /** Shape and dtype of input; may be input itself. Saved for backward. */
+  output?: Tensor;
+}
+
+const nativeLogSoftmaxForward = operation<LogSoftmaxForward, 'output'>('logSoftmaxForward');
+
+/**
+ * The logarithm of softmax over the innermost dimension. No finite input overflows, and inputs of −Infinity stay what
+ * they are. As in PyTorch, a row is NaN throughout that has a NaN or +Infinity, or nothing but −Infinity.
+ *
+ * @throws LeiaError with code `argument` if a shape or dtype is not as said above.
+ * @example
+ * const { output } = ops.logSoftmaxForward({ input });
+ */
+export function logSoftmaxForward(args: LogSoftmaxForward): { output: Tensor } {
+  const output = args.output ?? like(args.input);
+  nativeLogSoftmaxForward(args, { output });
+  return { output };
+}
+
+export interface LogSoftmaxBackward {
+  /** Shape and dtype of output. */
+  gradOutput: Tensor;
+  /** What forward gave. */
+  output: Tensor;
+  /** Shape and dtype of output; overwritten; may be gradOutput or output itself. */
+  gradInput?: Tensor;
+}
+
+const nativeLogSoftmaxBackward = operation<LogSoftmaxBackward, 'gradInput'>('logSoftmaxBackward');
+
+/**
+ * Backward of {@link logSoftmaxForward}: `gradInput = gradOutput - exp(output) * sum(gradOutput)`.
+ *
+ * @throws LeiaError with code `argument` if a shape or dtype is not as said above.
+ * @example
+ * const { gradInput } = ops.logSoftmaxBackward({ gradOutput, output });
+ */
+export function logSoftmaxBackward(args: LogSoftmaxBackward): { gradInput: Tensor } {
+  const gradInput = args.gradInput ?? like(args.output);
+  nativeLogSoftmaxBackward(args, { gradInput });
+  return { gradInput };
+}

@@ -1,0 +1,50 @@
+import { operation } from '../operation.ts';
+import type { Tensor } from '../tensor.ts';
+import { like } from './outputs.ts';
+
+export interface SoftmaxForward {
+  /** [..., size], float32 or bfloat16. */
+  input: Tensor;
+  /** Shape and dtype of input; may be input itself. Saved for backward. */
+  output?: Tensor;
+}
+
+const nativeSoftmaxForward = operation<SoftmaxForward, 'output'>('softmaxForward');
+
+/**
+ * Softmax over the innermost dimension. No finite input overflows, and inputs of −Infinity get 0. As in PyTorch, a row
+ * is NaN throughout that has a NaN or +Infinity, or nothing but −Infinity: it has no probabilities.
+ *
+ * @throws LeiaError with code `argument` if a shape or dtype is not as said above.
+ * @example
+ * const { output } = ops.softmaxForward({ input });
+ */
+export function softmaxForward(args: SoftmaxForward): { output: Tensor } {
+  const output = args.output ?? like(args.input);
+  nativeSoftmaxForward(args, { output });
+  return { output };
+}
+
+export interface SoftmaxBackward {
+  /** Shape and dtype of output. */
+  gradOutput: Tensor;
+  /** What forward gave. */
+  output: Tensor;
+  /** Shape and dtype of output; overwritten; may be gradOutput or output itself. */
+  gradInput?: Tensor;
+}
+
+const nativeSoftmaxBackward = operation<SoftmaxBackward, 'gradInput'>('softmaxBackward');
+
+/**
+ * Backward of {@link softmaxForward}: `gradInput = output * (gradOutput - sum(gradOutput * output))`.
+ *
+ * @throws LeiaError with code `argument` if a shape or dtype is not as said above.
+ * @example
+ * const { gradInput } = ops.softmaxBackward({ gradOutput, output });
+ */
+export function softmaxBackward(args: SoftmaxBackward): { gradInput: Tensor } {
+  const gradInput = args.gradInput ?? like(args.output);
+  nativeSoftmaxBackward(args, { gradInput });
+  return { gradInput };
+}

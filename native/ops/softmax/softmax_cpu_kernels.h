@@ -1,0 +1,107 @@
+// Compiled once per instruction set by softmax_cpu.cpp.
+namespace leia::LEIA_ISA {
+
+// The highest of a row and sum_v e^(x[v] - highest); NaN, where a row has no softmax.
+template <class T>
+float exponential_sum(const T* input, int64_t size, float& highest) {
+  const float lowest = -__builtin_inff();
+  Floats most = splat(lowest);
+  for_vectors(size, [&](int64_t i, int64_t count) {
+    most = maximum(most, load_count(input + i, count, lowest));
+  });
+  highest = reduce_max(most);
+  Floats sum{};
+  for_vectors(size, [&](int64_t i, int64_t count) {
+    sum += first_lanes(exponential(load_count(input + i, count) - highest), count);
+  });
+  return reduce_sum(sum);
+}
+
+template <class T>
+void softmax_row(const T* input, T* output, int64_t size) {
+  float highest;
+  const float scale = 1.0f / exponential_sum(input, size, highest);
+  for_vectors(size, [&](int64_t i, int64_t count) {
+    store_count(output + i, exponential(load_count(input + i, count) - highest) * scale, count);
+  });
+}
+
+template <class T>
+void log_softmax_row(const T* input, T* output, int64_t size) {
+  float highest;
+  const float log_sum = std::log(exponential_sum(input, size, highest));
+  for_vectors(size, [&](int64_t i, int64_t count) {
+    store_count(output + i, load_count(input + i, count) - highest - log_sum, count);
+  });
+}
+
+template <class T>
+void softmax_row_backward(const T* grad_output, const T* output, T* grad_input, int64_t size) {
+  Floats products{};
+  for_vectors(size, [&](int64_t i, int64_t count) {
+    products += load_count(grad_output + i, count) * load_count(output + i, count);
+  });
+  const float sum = reduce_sum(products);
+  for_vectors(size, [&](int64_t i, int64_t count) {
+    const Floats dy = load_count(grad_output + i, count);
+    store_count(grad_input + i, load_count(output + i, count) * (dy - sum), count);
+  });
+}
+
+template <class T>
+void log_softmax_row_backward(const T* grad_output, const T* output, T* grad_input, int64_t size) {
+  Floats gradients{};
+  for_vectors(size,
+              [&](int64_t i, int64_t count) { gradients += load_count(grad_output + i, count); });
+  const float sum = reduce_sum(gradients);
+  for_vectors(size, [&](int64_t i, int64_t count) {
+    const Floats share = exponential(load_count(output + i, count));
+    store_count(grad_input + i, load_count(grad_output + i, count) - share * sum, count);
+  });
+}
+
+// Calls body(type, first element of the row, its size) for every row of a tensor.
+template <class Body>
+void for_rows(const Tensor& tensor, CpuContext& context, Body body) {
+  constexpr int64_t kElementsPerTask = 16384;
+  const int64_t size = tensor.shape[-1];
+  if (size == 0) return;
+  const int64_t rows_each = size < kElementsPerTask ? kElementsPerTask / size : 1;
+  dispatch_float(tensor.dtype, [&](auto type) {
+    context.parallel_ranges(tensor.rows(), rows_each, [&](int64_t first, int64_t last) {
+      for (int64_t row = first; row < last; ++row) body(type, row * size, size);
+    });
+  });
+}
+
+inline void softmax_forward(const SoftmaxForward& op, CpuContext& context) {
+  for_rows(op.input, context, [&](auto type, int64_t at, int64_t size) {
+    using T = decltype(type);
+    softmax_row(op.input.data<T>() + at, op.output.data<T>() + at, size);
+  });
+}
+
+inline void log_softmax_forward(const LogSoftmaxForward& op, CpuContext& context) {
+  for_rows(op.input, context, [&](auto type, int64_t at, int64_t size) {
+    using T = decltype(type);
+    log_softmax_row(op.input.data<T>() + at, op.output.data<T>() + at, size);
+  });
+}
+
+inline void softmax_backward(const SoftmaxBackward& op, CpuContext& context) {
+  for_rows(op.output, context, [&](auto type, int64_t at, int64_t size) {
+    using T = decltype(type);
+    softmax_row_backward(op.grad_output.data<T>() + at, op.output.data<T>() + at,
+                         op.grad_input.data<T>() + at, size);
+  });
+}
+
+inline void log_softmax_backward(const LogSoftmaxBackward& op, CpuContext& context) {
+  for_rows(op.output, context, [&](auto type, int64_t at, int64_t size) {
+    using T = decltype(type);
+    log_softmax_row_backward(op.grad_output.data<T>() + at, op.output.data<T>() + at,
+                             op.grad_input.data<T>() + at, size);
+  });
+}
+
+}  // namespace leia::LEIA_ISA
