@@ -3,11 +3,14 @@ import { z } from 'zod';
 import { extractText } from '../corpus/dataset/extract-text.ts';
 import { dumpFiles } from '../corpus/dump/dump-files.ts';
 import { defaultReading } from '../corpus/wikitext/extract.ts';
+import { LeiaError } from '../system/error.ts';
 import { isStandardOutput, writeOutput } from '../system/output.ts';
+import { writeShards } from '../system/shards.ts';
 import { interruptible } from './interrupt.ts';
 import { addSettings, readSettings } from './options.ts';
 import { formatBytes, warn } from './progress.ts';
 import { dumpSetting, readingSettings } from './reading-settings.ts';
+import { parseSize } from './sizes.ts';
 import { StageProgress } from './stage-progress.ts';
 
 const schema = z.strictObject({
@@ -16,6 +19,12 @@ const schema = z.strictObject({
     .string()
     .describe(
       'the JSON Lines file, .gz, .zst or plain; it appears only when it is complete. A device or pipe is written to, - is standard output',
+    ),
+  shardSize: z
+    .string()
+    .optional()
+    .describe(
+      'write several files, each of at most so much text before it is packed: 100MB; el.jsonl.gz becomes el-00000-of-00012.jsonl.gz and so on',
     ),
   ...readingSettings(defaultReading),
   sample: z
@@ -64,11 +73,14 @@ async function run({
   workers,
   sample,
   seed,
+  shardSize,
   ...settings
 }: z.output<typeof schema>): Promise<void> {
+  const shardBytes = shardSize === undefined ? undefined : shardBytesOf(shardSize);
   const input = { ...settings, dump: await dumpFiles(settings.dump) };
   const progress = new StageProgress({ text: 'articles' });
   let [articles, bytes] = [0, 0];
+  let shards: string[] | undefined;
   await interruptible(async (signal) => {
     const pieces = extractText({
       ...input,
@@ -86,9 +98,24 @@ async function run({
       }
     };
     const options = { inputs: input.dump, onWarning: warn };
-    await writeOutput(output, lines(), options).finally(() => progress.done());
+    try {
+      if (shardBytes === undefined) await writeOutput(output, lines(), options);
+      else shards = await writeShards(output, lines(), { ...options, shardBytes });
+    } finally {
+      progress.done();
+    }
   });
   const summary = `${articles} articles, ${formatBytes(bytes)}`;
-  if (await isStandardOutput(output)) console.error(summary);
+  if (shards !== undefined) console.log(`${summary}: ${shards[0]}, ${shards.length} in all`);
+  else if (await isStandardOutput(output)) console.error(summary);
   else console.log(`${summary}: ${output}`);
+}
+
+function shardBytesOf(size: string): number {
+  const bytes = parseSize(size);
+  if (bytes !== undefined) return bytes;
+  throw new LeiaError(
+    'usage',
+    `--shard-size: expected a size such as 100MB or 1GiB, got '${size}'`,
+  );
 }

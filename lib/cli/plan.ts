@@ -22,6 +22,7 @@ import {
   type MemoryPlan,
 } from '../train/memory.ts';
 import { checkTogether, type TrainSettings } from '../train/settings.ts';
+import { parseSize } from './sizes.ts';
 
 const GiB = 2 ** 30;
 
@@ -33,8 +34,6 @@ export const cards: Readonly<Record<string, number>> = {
   'h200-141gb': 139.7 * GiB,
 };
 
-const units: Readonly<Record<string, number>> = { gb: 1e9, gib: GiB, mb: 1e6, mib: 2 ** 20 };
-
 /**
  * A GPU that is not here: the name of a card, or its memory with a unit.
  *
@@ -43,9 +42,8 @@ const units: Readonly<Record<string, number>> = { gb: 1e9, gib: GiB, mb: 1e6, mi
 export function parseDeviceMemory(text: string): DeviceMemory {
   const card = cards[text.toLowerCase()];
   if (card !== undefined) return absentGpu(text.toLowerCase(), card);
-  const [, number, unit] = /^(\d+(?:\.\d+)?) ?([a-z]+)$/i.exec(text) ?? [];
-  const bytes = Number(number) * (units[unit?.toLowerCase() ?? ''] ?? Number.NaN);
-  if (bytes > 0) return absentGpu(`a GPU of ${text}`, bytes);
+  const bytes = parseSize(text);
+  if (bytes !== undefined) return absentGpu(`a GPU of ${text}`, bytes);
   throw new LeiaError(
     'usage',
     `--device-memory: expected a size such as 40GB or 39.3GiB, or one of ${Object.keys(cards).join(', ')}, got '${text}'`,

@@ -106,15 +106,15 @@ export class StagedFile {
   }
 
   /** Renames it to its final name, replacing what is there. Throws `io`. */
-  async commit(): Promise<void> {
+  async commit(path = this.path): Promise<void> {
     try {
-      await rename(this.#temporary, this.path);
+      await rename(this.#temporary, path);
     } catch (error) {
       if (error instanceof Error && 'code' in error && error.code === 'ENOENT') {
-        const message = `cannot write ${this.path}: its temporary file was removed; does another leia write to the same place?`;
+        const message = `cannot write ${path}: its temporary file was removed; does another leia write to the same place?`;
         throw new LeiaError('io', message, { cause: error });
       }
-      throw fileError('write', this.path, error);
+      throw fileError('write', path, error);
     }
     this.#committed = true;
   }

@@ -69,6 +69,11 @@ export async function isStandardOutput(path: string): Promise<boolean> {
   return (await targetOf(path)).kind === 'stdout';
 }
 
+/** Whether a path names a file, which is there or not, and neither a folder nor a device, a pipe or an open file. */
+export async function isFileName(path: string): Promise<boolean> {
+  return (await targetOf(path)).kind === 'file';
+}
+
 async function targetOf(path: string, links = 0): Promise<Target> {
   if (path === standardOutput) return { kind: 'stdout', path };
   try {
@@ -189,7 +194,8 @@ async function openStream(path: string): Promise<FileHandle> {
 /** What a name ends in where the output is packed, and how. */
 const packings = { '.gz': packGzip, '.zst': packZstd } as const;
 
-function packedFor(path: string, pieces: Pieces): Pieces {
+/** An output's content as its name says that it is packed. */
+export function packedFor(path: string, pieces: Pieces): Pieces {
   for (const [ending, pack] of Object.entries(packings)) {
     if (path.endsWith(ending)) return pack(pieces);
   }

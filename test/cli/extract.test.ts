@@ -77,6 +77,26 @@ test('a dump that is zstd, and articles that are', async () => {
   expect(lines.join('')).toBe(piped.stdout);
 });
 
+test('articles in shards', async () => {
+  const folder = await temporaryFolder();
+  const dump = await writeDump(folder);
+  const whole = await leia(['extract', '--dump', dump, '--output', '-']);
+  const output = join(folder, 'out.jsonl.gz');
+  const args = ['extract', '--dump', dump, '--output', output, '--shard-size'];
+  const { code, stdout } = await leia([...args, '0.4kB']);
+  expect({ code, stdout }).toEqual({
+    code: 0,
+    stdout: expect.stringMatching(/^4 articles, .*out-00000-of-00003\.jsonl\.gz, 3 in all\n$/),
+  });
+  const names = (await readdir(folder)).filter((name) => name.startsWith('out')).sort();
+  const texts = names.map(async (name) => gunzipSync(await readFile(join(folder, name))));
+  expect(Buffer.concat(await Promise.all(texts)).toString()).toBe(whole.stdout);
+  expect(await leia([...args, 'big'])).toMatchObject({
+    code: 2,
+    stderr: "leia: --shard-size: expected a size such as 100MB or 1GiB, got 'big'\n",
+  });
+});
+
 test('the dump is never the output', async () => {
   const folder = await temporaryFolder();
   const dump = await writeDump(folder);
