@@ -1,4 +1,7 @@
 // Ctrl-C asks the work to stop at the next safe place; a second one ends the program at once.
+import { LeiaError } from '../system/error.ts';
+
+type Handlers = Partial<Record<NodeJS.Signals, () => void>>;
 
 /**
  * Runs `work` with a signal that SIGINT, SIGTERM and SIGHUP abort. When a terminal closes, both the kernel and the shell
@@ -6,22 +9,58 @@
  */
 export async function interruptible<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const controller = new AbortController();
+  const stop = stopper(controller);
+  const hangUp = () => controller.abort();
+  const handlers = { SIGINT: stop, SIGTERM: stop, SIGHUP: hangUp };
+  return await handling(handlers, () => work(controller.signal));
+}
+
+/**
+ * The same for work that saves where it stands, so that a batch system may pre-empt it with SIGTERM or SIGUSR1: that it
+ * was stopped so is no failure. These signals, however often they come, do not end the program at once, since batch
+ * systems send several.
+ *
+ * @returns what `work` gives, or undefined if it was stopped so.
+ */
+export async function preemptible<T>(
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T | undefined> {
+  const controller = new AbortController();
+  let preempted = false;
+  const preempt = () => {
+    preempted ||= !controller.signal.aborted;
+    controller.abort();
+  };
+  const stop = stopper(controller);
+  const hangUp = () => controller.abort();
+  const handlers = { SIGINT: stop, SIGHUP: hangUp, SIGTERM: preempt, SIGUSR1: preempt };
+  return await handling(handlers, async () => {
+    try {
+      return await work(controller.signal);
+    } catch (error) {
+      if (!preempted || !(error instanceof LeiaError) || error.code !== 'interrupted') throw error;
+      process.stderr.write(`${error.message}\n`);
+      return undefined;
+    }
+  });
+}
+
+function stopper(controller: AbortController): () => void {
   let asked = false;
-  const stop = () => {
+  return () => {
     if (asked) process.exit(130);
     asked = true;
     process.stderr.write('\nstopping at the next safe place (again to stop at once) …\n');
     controller.abort();
   };
-  const hangUp = () => controller.abort();
-  process.on('SIGINT', stop);
-  process.on('SIGTERM', stop);
-  process.on('SIGHUP', hangUp);
+}
+
+async function handling<T>(handlers: Handlers, work: () => Promise<T>): Promise<T> {
+  const entries = Object.entries(handlers);
+  for (const [signal, handler] of entries) process.on(signal, handler);
   try {
-    return await work(controller.signal);
+    return await work();
   } finally {
-    process.off('SIGINT', stop);
-    process.off('SIGTERM', stop);
-    process.off('SIGHUP', hangUp);
+    for (const [signal, handler] of entries) process.off(signal, handler);
   }
 }

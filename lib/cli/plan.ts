@@ -20,6 +20,7 @@ import {
   deviceMemory,
   formatGigabytes,
   type MemoryPlan,
+  savedBytes,
 } from '../train/memory.ts';
 import { checkTogether, type TrainSettings } from '../train/settings.ts';
 import { parseSize } from './sizes.ts';
@@ -117,6 +118,9 @@ function table(rows: readonly PlanRow[], marked: PlanRow | undefined): string[] 
   return columns([titles, ...cells], [3, 4, 5, 6]);
 }
 
+/** Beside the plan: without room for it, training waits until a state is written. */
+const copyName = 'in main memory, while a state is written';
+
 function partLines({ memory }: PlanRow, device: DeviceMemory): string[] {
   const parts = (Object.entries(partNames) as [keyof MemoryPlan, string][])
     .filter(([part]) => memory[part] > 0)
@@ -126,6 +130,7 @@ function partLines({ memory }: PlanRow, device: DeviceMemory): string[] {
       ...parts,
       ['in all', formatGigabytes(memory.total)],
       [`${device.name} has`, formatGigabytes(device.bytes)],
+      [copyName, formatGigabytes(savedBytes(memory))],
     ],
     [1],
   );

@@ -6,7 +6,7 @@ import { LeiaError } from '../system/error.ts';
 import type { StepMetrics } from '../train/metrics.ts';
 import { trainSettings } from '../train/settings.ts';
 import { type TrainStart, train } from '../train/train.ts';
-import { interruptible } from './interrupt.ts';
+import { preemptible } from './interrupt.ts';
 import { describeRounding } from './model-options.ts';
 import { addSettings, readSettings } from './options.ts';
 import { cards, parseDeviceMemory, planLines } from './plan.ts';
@@ -86,7 +86,7 @@ async function run({
   ...settings
 }: Settings): Promise<void> {
   const progress = new TrainProgress(settings);
-  const { trained, rounding, skippedBatches } = await interruptible((signal) =>
+  const result = await preemptible((signal) =>
     train({
       model,
       data,
@@ -99,6 +99,8 @@ async function run({
       onWarning: progress.warning,
     }).finally(() => progress.done()),
   );
+  if (result === undefined) return;
+  const { trained, rounding, skippedBatches } = result;
   console.log(
     trained
       ? `The model is in ${output}, its metrics in ${output}/metrics.jsonl.`

@@ -3,36 +3,51 @@
 import { statfs } from 'node:fs/promises';
 import { LeiaError } from '../system/error.ts';
 import { fileError } from '../system/files.ts';
-import { formatGigabytes, type MemoryPlan } from './memory.ts';
+import { formatGigabytes, type MemoryPlan, savedBytes } from './memory.ts';
 import { resumeStateBytes } from './resume.ts';
+import type { TrainSettings } from './settings.ts';
 
 /** Beside weights and moments: headers, tokenizer, metrics, and what the file system rounds up. */
 const otherBytes = 16e6;
 
 /**
- * Checks that the folder's disk will hold all that the run writes. At most two states are there at once: a state is
- * removed as soon as the next one is complete, and the last one once the model, which is smaller, is complete. A state
- * that is there already takes no more room, so a run that passed this check when it started passes it when resumed.
+ * Checks that the folder's disk will hold all that the run writes. So many states are there at once as are kept, but two
+ * at least, while one is written or the model, which is smaller. Those kept for good come on top: as many as can be
+ * foreseen, since the clock decides when others are saved. States that are there already take no more room, so a run that
+ * passed this check when it started passes it when resumed.
  *
  * @throws LeiaError `usage` if the disk has less room; `io`.
  */
 export async function checkDisk(
   folder: string,
-  {
-    parameters,
-    masterLowBits,
-    moments,
-  }: Pick<MemoryPlan, 'parameters' | 'masterLowBits' | 'moments'>,
+  plan: Pick<MemoryPlan, 'parameters' | 'masterLowBits' | 'moments'>,
+  settings: Pick<TrainSettings, 'keepStates' | 'keepEvery' | 'saveSteps' | 'maxSteps'>,
 ): Promise<void> {
-  const state = parameters + masterLowBits + moments;
-  const present = Math.min(resumeStateBytes(folder), state);
-  const needed = present > 0 ? 2 * state - present : 2 * state + otherBytes;
+  const state = savedBytes(plan);
+  const there = resumeStateBytes(folder);
+  const passing = Math.max(2, settings.keepStates);
+  const count = passing + Math.max(keptForGood(settings), there.filter(({ keep }) => keep).length);
+  const present = there
+    .map(({ bytes }) => Math.min(bytes, state))
+    .slice(-count)
+    .reduce((sum, bytes) => sum + bytes, 0);
+  const needed = count * state - present + (present > 0 ? 0 : otherBytes);
   const free = await freeBytes(folder);
   if (needed <= free) return;
   throw new LeiaError(
     'usage',
-    `${folder}: the disk has ${formatGigabytes(free)} free, the run needs ${formatGigabytes(needed)} for two resumable states of ${formatGigabytes(state)}${present > 0 ? ', one of which is there' : ''}`,
+    `${folder}: the disk has ${formatGigabytes(free)} free, the run needs ${formatGigabytes(needed)} for ${count} resumable states of ${formatGigabytes(state)}${present > 0 ? `, ${there.length} of them there already` : ''}`,
   );
+}
+
+/** How many states a run keeps for good, as far as steps decide when it saves. */
+function keptForGood({
+  keepEvery,
+  saveSteps,
+  maxSteps,
+}: Pick<TrainSettings, 'keepEvery' | 'saveSteps' | 'maxSteps'>): number {
+  if (keepEvery === 0 || saveSteps === undefined) return 0;
+  return Math.floor(Math.floor((maxSteps - 1) / saveSteps) / keepEvery);
 }
 
 async function freeBytes(folder: string): Promise<number> {

@@ -29,6 +29,9 @@ export async function identifyRun(
   const {
     device: _,
     saveMinutes: __,
+    saveSteps: ______,
+    keepStates: _______,
+    keepEvery: ________,
     saveDtype: ___,
     recompute: ____,
     auto: _____,

@@ -101,6 +101,15 @@ export function planMemory(
   return { ...parts, tensors, ...others, total };
 }
 
+/** Bytes of a run's saved state: on the disk, and in main memory as a copy while it is written. */
+export function savedBytes({
+  parameters,
+  masterLowBits,
+  moments,
+}: Pick<MemoryPlan, 'parameters' | 'masterLowBits' | 'moments'>): number {
+  return parameters + masterLowBits + moments;
+}
+
 /** What a GPU gives for the layout: large tensors have pages of their own, small ones share some. */
 function pageBytes(layout: object): number {
   const [large, small] = [[] as number[], [] as number[]];

@@ -14,7 +14,12 @@ import {
 } from '../system/files.ts';
 import { isLock, type LockOptions, lockFolder } from '../system/lock.ts';
 import { describeDifference, type RunIdentity } from './identity.ts';
-import { hasResumeState, removeResumeStates, removeUnusedStates, resumeFolder } from './resume.ts';
+import {
+  hasResumeState,
+  removeResumeStates,
+  removeUnfinishedStates,
+  unneededStates,
+} from './resume.ts';
 
 const identitySchema = z.record(z.string(), z.union([z.string(), z.number(), z.boolean()]));
 const runFile = 'run.json';
@@ -40,7 +45,7 @@ export async function claimRunFolder(
   }
   // This process holds the lock, so the processes that were writing these are dead.
   await removeTemporaries(folder, () => true);
-  await removeUnusedStates(folder);
+  await removeUnfinishedStates(folder);
   const before = await recordedRun(folder);
   if (before !== undefined) {
     checkSame(folder, before, run);
@@ -66,9 +71,8 @@ export async function isFinished(folder: string, run: RunIdentity): Promise<bool
 /** Removes what a finished run has left because it was killed just after: states, and files under temporary names. */
 export async function clearFinished(folder: string, options: LockOptions): Promise<void> {
   const present = await listAll(folder);
-  if (!present.some((name) => name === resumeFolder || targetOfTemporary(name) !== undefined)) {
-    return;
-  }
+  const hasTemporaries = present.some((name) => targetOfTemporary(name) !== undefined);
+  if (!hasTemporaries && unneededStates(folder).length === 0) return;
   try {
     await using _ = await lockFolder(folder, options);
     await removeTemporaries(folder, () => true);

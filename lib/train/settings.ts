@@ -86,7 +86,20 @@ export const trainSettings = z.strictObject({
     .number()
     .min(0)
     .default(30)
-    .describe('minutes between resumable states; 0: only when interrupted'),
+    .describe(
+      'minutes between resumable states; 0: only when interrupted, or as --save-steps says',
+    ),
+  saveSteps: count.optional().describe('save a resumable state after each so many steps as well'),
+  keepStates: count
+    .default(2)
+    .describe(
+      'how many of the newest states are kept; if the last one is damaged, the one before is used',
+    ),
+  keepEvery: z
+    .int()
+    .min(0)
+    .default(0)
+    .describe('keep each so-many-th state for good, also when the run is finished; 0: none'),
 });
 
 export type TrainSettings = z.infer<typeof trainSettings>;

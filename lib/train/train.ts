@@ -24,15 +24,16 @@ import { identifyRun } from './identity.ts';
 import { deviceMemory, type MemoryPlan, planMemory } from './memory.ts';
 import { countSkippedBatches, MetricsFile, type StepMetrics } from './metrics.ts';
 import {
-  findResumeState,
   hasResumeState,
-  loadResumeTensors,
+  pruneStates,
+  type RunPosition,
   removeResumeStates,
-  type StateTensors,
-  saveResumeState,
+  restoreNewest,
 } from './resume.ts';
 import { claimRunFolder, clearFinished, isFinished, recordedRun } from './run-folder.ts';
 import { type CompleteSettings, checkTogether, type TrainSettings } from './settings.ts';
+import { StateSaver } from './state-saver.ts';
+import type { StateTensors } from './state-values.ts';
 import { TrainingStep } from './training-step.ts';
 
 export interface TrainOptions {
@@ -111,7 +112,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   const available = deviceMemory(settings.device);
   const plan = planMemory(adapted.config, settings, available);
   checkMemory(adapted.config, settings, available, hasResumeState(output));
-  await checkDisk(output, plan);
+  await checkDisk(output, plan, settings);
   const { device, dtype, recompute, microBatchSize: batch, sequenceLength: sequence } = settings;
   using model = LlamaModel.allocate(adapted, { device, dtype, recompute });
   model.reserve({ batch, sequence });
@@ -181,6 +182,7 @@ class Run {
   readonly #model: LlamaModel;
   readonly #optimizer: AdamW;
   readonly #source: SequenceSource;
+  readonly #saver: StateSaver;
   /** Where the data stood after the last whole step. */
   #position: SequenceState;
   #lastSaved = performance.now();
@@ -195,15 +197,17 @@ class Run {
     this.#model = model;
     this.#optimizer = optimizer;
     this.#source = source;
+    this.#saver = new StateSaver(options.output, stateTensors(optimizer), options.settings);
     this.#position = source.state();
   }
 
-  /** Loads the newest saved state. Returns false, and has changed nothing, if there is none. */
+  /** Loads the newest saved state that is whole. Returns false, and has changed nothing, if there is none. */
   async restore(): Promise<boolean> {
-    const state = findResumeState(this.#options.output);
+    const { output, onWarning } = this.#options;
+    const tensors = stateTensors(this.#optimizer);
+    const accept = ({ source }: RunPosition) => this.#source.restore(source);
+    const state = await restoreNewest(output, tensors, accept, onWarning);
     if (state === undefined) return false;
-    await loadResumeTensors(state, this.#tensors());
-    this.#source.restore(state.source);
     this.#position = this.#source.state();
     this.#optimizer.stepCount = state.step;
     return true;
@@ -212,6 +216,8 @@ class Run {
   /** Writes the trained model. If that fails, it saves a state before it throws, so that no step is lost. */
   async save(adapted: AdaptedCheckpoint): Promise<RoundingLoss | undefined> {
     const { output, settings } = this.#options;
+    // The model takes the place of the states before the last one.
+    await pruneStates(output, 1);
     try {
       return await this.#model.save(output, {
         dtype: settings.saveDtype,
@@ -228,7 +234,7 @@ class Run {
 
   /** Makes all steps that are left. */
   async finish(): Promise<void> {
-    const { output, settings, onStep } = this.#options;
+    const { output, settings, onStep, onWarning } = this.#options;
     using step = new TrainingStep(this.#model, this.#optimizer, settings);
     const metrics = await MetricsFile.open(output, this.#optimizer.stepCount);
     try {
@@ -236,14 +242,18 @@ class Run {
         const line = await this.#step(step);
         metrics.append(line);
         await onStep?.(line, this.#model);
-        await this.#saveNowAndThen(metrics);
+        this.#saver.check();
+        if (this.#isSavingDue()) await this.#save(metrics);
       }
       await this.#model.device.synchronize();
+      // The finished model takes the state's place, so it matters little if that could not be written.
+      await this.#saver.settle().catch((error: Error) => onWarning?.(error.message));
     } catch (error) {
       if (error instanceof LeiaError && error.code === 'interrupted') {
         metrics.flush();
         await this.#saveState();
       }
+      await this.#saver.settle().catch(() => {});
       throw error;
     } finally {
       metrics.close();
@@ -288,36 +298,43 @@ class Run {
     return new LeiaError('interrupted', `${done}; run the same command again to resume`);
   }
 
-  async #saveNowAndThen(metrics: MetricsFile): Promise<void> {
-    const { saveMinutes, maxSteps } = this.#options.settings;
+  #isSavingDue(): boolean {
+    const { saveMinutes, saveSteps, maxSteps } = this.#options.settings;
+    const { stepCount } = this.#optimizer;
+    if (stepCount === maxSteps) return false;
+    if (saveSteps !== undefined && stepCount % saveSteps === 0) return true;
     const minutes = (performance.now() - this.#lastSaved) / 60_000;
-    if (saveMinutes === 0 || minutes < saveMinutes || this.#optimizer.stepCount === maxSteps)
-      return;
-    metrics.flush();
-    await this.#saveState();
+    return saveMinutes > 0 && minutes >= saveMinutes;
   }
 
-  async #saveState(): Promise<void> {
-    const { stepCount: step } = this.#optimizer;
-    if (step === 0) return;
-    const state = { step, source: this.#position };
-    await saveResumeState(this.#options.output, state, this.#tensors());
+  /** Begins to save the state; goes on when it is copied. */
+  async #save(metrics: MetricsFile): Promise<void> {
+    await this.#saver.save(this.#where(), () => metrics.flush());
     this.#lastSaved = performance.now();
   }
 
-  /** All tensors that steps change. */
-  #tensors(): StateTensors {
-    const tensors = new Map();
-    for (const { name, parameter } of this.#optimizer.parameters) {
-      const { firstMoment, secondMoment, masterLowBits } = this.#optimizer.state(name);
-      tensors.set(`parameter.${name}`, parameter);
-      tensors.set(`firstMoment.${name}`, firstMoment);
-      tensors.set(`secondMoment.${name}`, secondMoment);
-      // States have called the low bits so since the first version.
-      if (masterLowBits !== undefined) tensors.set(`remainder.${name}`, masterLowBits);
-    }
-    return tensors;
+  /** Saves the state of a run that does not go on. */
+  async #saveState(): Promise<void> {
+    if (this.#optimizer.stepCount > 0) await this.#saver.saveNow(this.#where());
   }
+
+  #where(): RunPosition {
+    return { step: this.#optimizer.stepCount, source: this.#position };
+  }
+}
+
+/** All tensors that steps change. */
+function stateTensors(optimizer: AdamW): StateTensors {
+  const tensors = new Map();
+  for (const { name, parameter } of optimizer.parameters) {
+    const { firstMoment, secondMoment, masterLowBits } = optimizer.state(name);
+    tensors.set(`parameter.${name}`, parameter);
+    tensors.set(`firstMoment.${name}`, firstMoment);
+    tensors.set(`secondMoment.${name}`, secondMoment);
+    // States have called the low bits so since the first version.
+    if (masterLowBits !== undefined) tensors.set(`remainder.${name}`, masterLowBits);
+  }
+  return tensors;
 }
 
 /** Adds the tokens that the strategy inserts; plain training leaves the model as it is. */

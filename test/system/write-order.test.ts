@@ -69,8 +69,8 @@ test('a checkpoint loses its config before its weights are replaced, and gets it
   ]);
 });
 
-test('a state is whole before it gets its name, and the older one goes after that', async () => {
-  const options = await makeRun({ maxSteps: 3, saveMinutes: 1e-9 });
+test.each([1, 2])('a state is whole before it gets its name; %i are kept', async (keepStates) => {
+  const options = await makeRun({ maxSteps: 4, saveSteps: 1, keepStates });
   record(options.output);
   await train(options);
   const state = (step: number) => {
@@ -93,9 +93,13 @@ test('a state is whole before it gets its name, and the older one goes after tha
     'mkdir resume',
     ...state(1),
     'sync metrics.jsonl',
-    ...state(2),
-    'rm resume/step-1',
+    ...(keepStates === 1 ? [...state(2), 'rm resume/step-1'] : state(2)),
     'sync metrics.jsonl',
+    // With two kept there is one while the next is written, so that there is never room needed for three.
+    ...(keepStates === 1 ? [...state(3), 'rm resume/step-2'] : ['rm resume/step-1', ...state(3)]),
+    'sync metrics.jsonl',
+    // The model needs the room of the state before the last.
+    ...(keepStates === 1 ? [] : ['rm resume/step-2']),
     'rm resume',
   ]);
   // The last state goes when the model is there for good.

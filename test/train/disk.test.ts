@@ -21,20 +21,22 @@ beforeEach(() => {
   vi.mocked(rename).mockImplementation(real.rename);
 });
 
+const settings = { keepStates: 2, keepEvery: 0, saveSteps: undefined, maxSteps: 50 };
 const plan = { parameters: 2e9, masterLowBits: 2e9, moments: 8e9 };
 
-async function expectRefused(folder: string, text: string): Promise<void> {
-  await expectError(() => checkDisk(folder, plan), 'usage', text);
+async function expectRefused(folder: string, text: string, now = settings): Promise<void> {
+  await expectError(() => checkDisk(folder, plan, now), 'usage', text);
 }
 
 test('a run that starts needs room for two states', async () => {
   const folder = await temporaryFolder();
   free = 24e9 + 16e6;
-  await checkDisk(folder, plan);
+  await checkDisk(folder, plan, settings);
+  await checkDisk(folder, plan, { ...settings, keepStates: 1 });
   free -= 1;
   await expectRefused(
     folder,
-    `${folder}: the disk has 24.0 GB free, the run needs 24.0 GB for two resumable states of 12.0 GB`,
+    `${folder}: the disk has 24.0 GB free, the run needs 24.0 GB for 2 resumable states of 12.0 GB`,
   );
   free = 9e9;
   await expectRefused(folder, 'the disk has 9.0 GB free, the run needs 24.0 GB');
@@ -49,15 +51,28 @@ test('a state that is there counts, so that a run which could start can be resum
   await handle.truncate(plan.parameters + plan.masterLowBits + plan.moments);
   await handle.close();
   free = 12e9;
-  await checkDisk(folder, plan);
+  await checkDisk(folder, plan, settings);
   free -= 1;
-  await expectRefused(folder, 'needs 12.0 GB for two resumable states of 12.0 GB, one of which is');
+  await expectRefused(folder, 'needs 12.0 GB for 2 resumable states of 12.0 GB, 1 of them there');
+});
+
+test('what is kept counts, as far as steps decide it', async () => {
+  const folder = await temporaryFolder();
+  free = 0;
+  const three = { ...settings, keepStates: 3 };
+  await expectRefused(folder, 'for 3 resumable states', three);
+  // Saved after steps 10, 20, 30 and 40; every second one stays.
+  await expectRefused(folder, 'for 5 resumable', {
+    ...three,
+    keepEvery: 2,
+    saveSteps: 10,
+  } as never);
 });
 
 test('a folder that cannot be asked is named', async () => {
   vi.mocked(statfs).mockImplementation(real.statfs);
   const absent = join(await temporaryFolder(), 'absent');
-  await expectError(() => checkDisk(absent, plan), 'io', `cannot read ${absent}`);
+  await expectError(() => checkDisk(absent, plan, settings), 'io', `cannot read ${absent}`);
 });
 
 /** Bytes of all files in a folder. */
@@ -94,4 +109,21 @@ test('a run takes what it asked for, and goes on with what is left of it', async
   free = 2 * state + 16e6 - sizeOf(options.output);
   expect(await train(options)).toMatchObject({ trained: true });
   expect(most).toBeLessThan(2.05 * state);
+});
+
+test('a state that the disk cannot take ends the run with the reason, and leaves the one before', async () => {
+  const options = await makeRun({ saveSteps: 1 });
+  free = Number.MAX_SAFE_INTEGER;
+  vi.mocked(rename).mockImplementation(async (from, to) => {
+    if (String(to).endsWith('step-2')) throw Object.assign(new Error(), { code: 'ENOSPC' });
+    await real.rename(from, to);
+  });
+  await expectError(() => train(options), 'io', 'step-2: the disk is full');
+  expect(readdirSync(join(options.output, 'resume')).filter((name) => name[0] !== '.')).toEqual([
+    'step-1',
+  ]);
+  vi.mocked(rename).mockImplementation(real.rename);
+  const onStart = vi.fn();
+  expect(await train({ ...options, onStart })).toMatchObject({ trained: true });
+  expect(onStart).toHaveBeenCalledWith(expect.objectContaining({ stepsDone: 1 }));
 });

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { copyFile, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DatasetWriter } from '../../lib/leia/dataset-writer.ts';
@@ -97,6 +98,13 @@ export async function metricsOf(output: string): Promise<StepMetrics[]> {
     .split('\n')
     .filter(Boolean)
     .map((line) => JSON.parse(line) as StepMetrics);
+}
+
+/** SHA-256 of a file: comparing two of them byte by byte takes the test runner seconds. */
+export async function digestOf(path: string): Promise<string> {
+  return createHash('sha256')
+    .update(await readFile(path))
+    .digest('hex');
 }
 
 /** What must be the same in two runs that are the same. */

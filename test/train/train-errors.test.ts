@@ -160,7 +160,7 @@ describe('the output folder', () => {
 
   test.each([
     ['state.json', '{"version": 1', 'is not JSON'],
-    ['state.json', '{"version": 2, "step": 2, "source": {}}', 'expected the state of a run'],
+    ['state.json', '{"version": 3, "step": 2, "source": {}}', 'expected the state of a run'],
     ['state.json', '{"version": 1, "step": 2, "source": {}}', 'state of the data'],
     ['state.safetensors', '', 'state.safetensors'],
   ])('holds a damaged %s: %j', async (file, content, message) => {
@@ -188,7 +188,7 @@ describe('the output folder', () => {
     const options = await makeInterrupted();
     await writeFile(join(options.output, '.model.safetensors.1-0123abcd.tmp'), 'x');
     const resume = join(options.output, 'resume');
-    for (const name of ['.step-1.tmp', '.step-3.tmp', 'step-1']) {
+    for (const name of ['.step-1.tmp', '.step-3.tmp']) {
       await mkdir(join(resume, name));
       await writeFile(join(resume, name, 'state.safetensors'), 'x');
     }

@@ -1,0 +1,97 @@
+// Saves a run's states. The run waits for a copy in main memory only; the copy is written while training goes on. If there
+// is no memory for it, the state is written from where it is, and the run waits until that is done.
+import { type Retention, type RunPosition, saveResumeState } from './resume.ts';
+import {
+  copyValues,
+  type StateTensors,
+  type StateValues,
+  stateBytes,
+  valuesInPlace,
+} from './state-values.ts';
+
+/** What saving has cost the run. */
+export interface SavingCost {
+  /** For which the run stood still. */
+  readonly seconds: number;
+  /** Of the states. */
+  readonly bytes: number;
+}
+
+/** How much more than the copy has to be free: buffers, and what others take meanwhile. */
+const reserve = 1.1;
+
+export class StateSaver {
+  readonly #output: string;
+  readonly #tensors: StateTensors;
+  readonly #retention: Retention;
+  #writing: Promise<void> | undefined;
+  #failure: { readonly error: unknown } | undefined;
+  #cost: SavingCost = { seconds: 0, bytes: 0 };
+
+  constructor(output: string, tensors: StateTensors, retention: Retention) {
+    this.#output = output;
+    this.#tensors = tensors;
+    this.#retention = retention;
+  }
+
+  /**
+   * Copies the state and begins to write it; resolves when it is copied. If the state before is still being written, it
+   * waits for that first, so that there is one copy at a time.
+   *
+   * @param before is called before anything is written: to flush what the state relies on.
+   * @throws what {@link check} throws.
+   */
+  async save(position: RunPosition, before: () => void): Promise<void> {
+    await this.#timed(async () => {
+      await this.settle();
+      before();
+      const bytes = stateBytes(this.#tensors);
+      if (process.availableMemory() < bytes * reserve) {
+        await this.#write(position, valuesInPlace(this.#tensors));
+      } else {
+        this.#writing = this.#write(position, await copyValues(this.#tensors)).catch((error) => {
+          this.#failure = { error };
+        });
+      }
+    });
+  }
+
+  /** Writes the state and resolves when it is on the disk. For a run that stands still anyway. */
+  async saveNow(position: RunPosition): Promise<void> {
+    // If it could not be written, this one may be.
+    await this.settle().catch(() => {});
+    await this.#write(position, valuesInPlace(this.#tensors));
+  }
+
+  /** Waits until the last state is on the disk. Throws what {@link check} throws. */
+  async settle(): Promise<void> {
+    await this.#writing;
+    this.#writing = undefined;
+    this.check();
+  }
+
+  /** @throws the error that writing a state ended with, once. */
+  check(): void {
+    const failure = this.#failure;
+    this.#failure = undefined;
+    if (failure !== undefined) throw failure.error;
+  }
+
+  /** What saving has cost since this was asked for last. */
+  takeCost(): SavingCost {
+    const cost = this.#cost;
+    this.#cost = { seconds: 0, bytes: 0 };
+    return cost;
+  }
+
+  async #write(position: RunPosition, values: StateValues): Promise<void> {
+    await saveResumeState(this.#output, position, values, this.#retention);
+  }
+
+  async #timed(work: () => Promise<void>): Promise<void> {
+    const began = performance.now();
+    await work();
+    const seconds = this.#cost.seconds + (performance.now() - began) / 1000;
+    this.#cost = { seconds, bytes: this.#cost.bytes + stateBytes(this.#tensors) };
+  }
+}

@@ -1,0 +1,57 @@
+// The values of a run's state, on their way from the device to a file: one tensor after the other while the run stands
+// still, or all at once as a copy in main memory, which is written while the run goes on.
+import { bytesPerElement, elementCount, type Shape, type Tensor } from '../core/tensor.ts';
+import type { SafetensorsSource } from '../llama/safetensors.ts';
+
+/** Tensors of a run by name: parameters, low bits of their masters, moments. */
+export type StateTensors = ReadonlyMap<string, Tensor>;
+
+/** What is written of each. */
+export type StateValues = readonly SafetensorsSource[];
+
+/** What each tensor takes in a file, and in a copy. */
+export function stateBytes(tensors: StateTensors): number {
+  return [...tensors.values()].reduce(
+    (sum, { shape, dtype }) => sum + elementCount(shape) * bytesPerElement(dtype),
+    0,
+  );
+}
+
+/** Reads each tensor when it is written: nothing may change them until then. */
+export function valuesInPlace(tensors: StateTensors): StateValues {
+  return [...tensors].map(([name, tensor]) => ({
+    ...describe(name, tensor),
+    read: async () => await readBytes(tensor),
+  }));
+}
+
+/**
+ * Copies all tensors. The reads are queued at once, behind the work that was queued before. Each copy is let go of as
+ * soon as it is given to be written.
+ */
+export async function copyValues(tensors: StateTensors): Promise<StateValues> {
+  const copies = await Promise.all([...tensors.values()].map(readBytes));
+  return [...tensors].map(([name, tensor], index) => ({
+    ...describe(name, tensor),
+    read() {
+      const bytes = copies[index]!;
+      copies[index] = new Uint8Array();
+      return bytes;
+    },
+  }));
+}
+
+function describe(name: string, tensor: Tensor) {
+  return { name, dtype: storedDtype(name, tensor), shape: tensor.shape as Shape };
+}
+
+async function readBytes(tensor: Tensor): Promise<Uint8Array> {
+  const { buffer, byteOffset, byteLength } = await tensor.readBits();
+  return new Uint8Array(buffer, byteOffset, byteLength);
+}
+
+/** The low bits of masters, stored as `remainder.*`, are 16-bit patterns, not numbers. */
+export function storedDtype(name: string, tensor: Tensor): 'F32' | 'BF16' | 'U16' {
+  if (tensor.dtype === 'float32') return 'F32';
+  return name.startsWith('remainder.') ? 'U16' : 'BF16';
+}
