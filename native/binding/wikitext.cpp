@@ -1,6 +1,7 @@
 // The reader of wikitext for JavaScript: an object for each wiki and thread. JavaScript is asked
 // what the less simple links lead to.
 #include <algorithm>
+#include <array>
 #include <memory>
 #include <span>
 #include <string>
@@ -27,10 +28,10 @@ using corpus::wikitext::Passage;
 using corpus::wikitext::ReadingOptions;
 using corpus::wikitext::Scripts;
 using corpus::wikitext::TemplateDefinition;
-using corpus::wikitext::Templates;
 
 // Numbers of a link: start, end, length of its target in UTF-16 units.
 constexpr size_t kLinkNumbers = 4;
+constexpr size_t kLongestCharacter = 4;  // in bytes
 
 Napi::Value number(Napi::Env env, size_t value) {
   return Napi::Number::New(env, static_cast<double>(value));
@@ -99,9 +100,7 @@ class JsWikitextReader : public Napi::ObjectWrap<JsWikitextReader> {
           std::span<const uint8_t>(properties.Data(), properties.ElementLength()),
           std::span<const uint32_t>(capitals.Data(), capitals.ElementLength()), options,
           [this](std::string_view target) { return ask(target); },
-          [this](const std::string& function, const Templates::Arguments& values) {
-            return call(function, values);
-          });
+          [this](uint32_t number, std::string_view values) { return call(number, values); });
       return info.Env().Undefined();
     });
   }
@@ -148,18 +147,12 @@ class JsWikitextReader : public Napi::ObjectWrap<JsWikitextReader> {
     for (uint32_t i = 0; i < array.Length(); ++i) take(array.Get(i));
   }
 
-  // call(function: string, values: string[]): names and values of a template's arguments in turn.
-  std::string call(const std::string& function, const Templates::Arguments& values) {
+  // call(template: number, values: string): see lib/corpus/wikitext/native.ts.
+  std::string call(uint32_t number, std::string_view values) {
     const Napi::HandleScope scope(Env());
-    Napi::Array list = Napi::Array::New(Env(), 2 * values.size());
-    uint32_t next = 0;
-    for (const auto& [key, value] : values) {
-      list.Set(next++, string(key));
-      list.Set(next++, string(value));
-    }
-    const Napi::Value answer = call_.Call({Napi::String::New(Env(), function), list});
+    const Napi::Value answer = call_.Call({Napi::Number::New(Env(), number), string(values)});
     require(answer.IsString(), "wikitext: expected a string of what shows templates");
-    return answer.As<Napi::String>().Utf8Value();
+    return utf8(answer);
   }
 
   std::string ask(std::string_view target) {
@@ -167,7 +160,18 @@ class JsWikitextReader : public Napi::ObjectWrap<JsWikitextReader> {
     const auto written = Napi::String::New(Env(), target.data(), target.size());
     const Napi::Value answer = resolve_.Call({written});
     require(answer.IsString(), "wikitext: expected a string of what resolves targets");
-    return answer.As<Napi::String>().Utf8Value();
+    return utf8(answer);
+  }
+
+  // The UTF-8 of a string; a short one is asked for once, without its length.
+  static std::string utf8(const Napi::Value& text) {
+    std::array<char, 256> buffer;
+    size_t size = 0;
+    const napi_status status =
+        napi_get_value_string_utf8(text.Env(), text, buffer.data(), buffer.size(), &size);
+    // A longer one is cut before the character that does not fit.
+    const bool whole = status == napi_ok && size + kLongestCharacter < buffer.size();
+    return whole ? std::string(buffer.data(), size) : text.As<Napi::String>().Utf8Value();
   }
 
   Passage read(Arguments& arguments) {
@@ -180,8 +184,15 @@ class JsWikitextReader : public Napi::ObjectWrap<JsWikitextReader> {
     return reader_->read({reinterpret_cast<const char*>(bytes.Data()), bytes.ByteLength()});
   }
 
-  // Makes a string of UTF-8, five times as fast as V8 does it by itself.
+  // Makes a string of UTF-8, five times as fast as V8 does it by itself. ASCII takes a byte a sign,
+  // as the strings of JavaScript's own code do, which makes comparing it with them fast.
   Napi::Value string(std::string_view utf8) {
+    if (std::ranges::all_of(utf8, [](char byte) { return static_cast<uint8_t>(byte) < 0x80; })) {
+      napi_value ascii = nullptr;
+      const napi_status status = napi_create_string_latin1(Env(), utf8.data(), utf8.size(), &ascii);
+      require(status == napi_ok, "wikitext: a string of ", utf8.size(), " bytes cannot be made");
+      return {Env(), ascii};
+    }
     corpus::wikitext::to_utf16(utf8, units_);
     return Napi::String::New(Env(), units_);
   }

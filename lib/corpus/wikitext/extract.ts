@@ -71,7 +71,7 @@ export class ArticleExtractor {
   constructor(wiki: Siteinfo, options: ExtractOptions = {}) {
     const resolver = new LinkResolver(wiki);
     const { lists, templates, links, references, scripts } = readingOf(options);
-    const values = new TemplateValues(wiki, scripts);
+    const known = templates === 'inline' ? templatesOf(wiki) : [];
     this.#reader = new (addon<WikitextAddon>().NativeWikitextReader)(
       characterProperties(),
       capitalsOf(wiki),
@@ -79,12 +79,12 @@ export class ArticleExtractor {
         keepLists: lists === 'keep',
         decodeTwice: references === 'twice',
         scripts,
-        templates: templates === 'inline' ? templatesOf(wiki) : [],
+        templates: known,
         templateLinks: links === 'all',
         brackets: brackets(),
       },
       (target) => resolver.resolve(target),
-      (name, given) => values.call(name, given),
+      new TemplateValues(wiki, scripts).caller(known),
     );
   }
 

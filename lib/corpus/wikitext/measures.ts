@@ -74,9 +74,15 @@ for (const line of UNITS.trim().split('\n')) {
 }
 
 /** Between two numbers of a range: how it is written, and how behind the numbers. */
-const BETWEEN: Readonly<Record<string, string>> = {
-  ...{ '-': '–', '–': '–', to: ' to ', and: ' and ', or: ' or ', x: ' × ', by: ' by ', '×': ' × ' },
-};
+const BETWEEN = new Map(
+  Object.entries({
+    ...{ '-': '–', '–': '–', to: ' to ', and: ' and ', or: ' or ' },
+    ...{ x: ' × ', by: ' by ', '×': ' × ' },
+  }),
+);
+
+/** What a rounded value has in digits more than its precision, at least. */
+const FINER = Math.log10(2);
 
 interface Quantity {
   value: number;
@@ -85,15 +91,23 @@ interface Quantity {
   text: string;
 }
 
+const NUMBER = /^([-−+]?)(\d+)(?:\.(\d+))?$/;
+
 function quantityOf(text: string, language: string): Quantity | undefined {
+  // Looking first is faster than replacing nothing: measures are most of what templates compute.
+  const plain = text.includes(',') ? text.replaceAll(',', '') : text;
   const [, sign = '', whole, decimals] =
-    /^([-−+]?)(\d+)(?:\.(\d+))?$/.exec(text.replaceAll(',', '').replace(/^\./, '0.')) ?? [];
+    NUMBER.exec(plain.startsWith('.') ? `0${plain}` : plain) ?? [];
   if (whole === undefined || whole.length > 15) return undefined;
   const minus = sign === '-' || sign === '−';
-  const value = Number(`${minus ? '-' : ''}${whole}.${decimals ?? 0}`);
-  const zeros = /0*$/.exec(whole)![0].length;
-  const shown = `${minus ? '−' : ''}${formatNumber(whole, decimals, language)}`;
-  return { value, precision: decimals?.length ?? -Math.min(zeros, whole.length - 1), text: shown };
+  const size = Number(decimals === undefined ? whole : `${whole}.${decimals}`);
+  const value = minus ? -size : size;
+  const digits = formatNumber(whole, decimals, language);
+  const shown = minus ? `−${digits}` : digits;
+  if (decimals !== undefined) return { value, precision: decimals.length, text: shown };
+  let zeros = 0;
+  while (zeros < whole.length - 1 && whole.at(-1 - zeros) === '0') zeros++;
+  return { value, precision: -zeros, text: shown };
 }
 
 /** How many digits behind the point a converted value has. */
@@ -109,16 +123,18 @@ function digitsOf(given: Quantity, from: Unit, to: Unit, result: number): number
   // Whole numbers give feet to the foot.
   const feet = to.symbol === 'ft' && Number.isInteger(given.value);
   const ratio = feet ? 1 / from.scale : Math.abs(given.value) / size;
-  const finer = Math.log10(ratio) + Math.log10(2);
+  const finer = Math.log10(ratio) + FINER;
   return Math.max(Math.floor(given.precision + finer), 1 - Math.floor(Math.log10(size) + tiny));
 }
 
 function rounded(value: number, digits: number, language: string): string {
   const unit = 10 ** Math.max(-digits, 0);
   const number = digits < 0 ? Math.round(Math.abs(value) / unit) * unit : Math.abs(value);
-  const [whole = '0', decimals] = number.toFixed(Math.min(Math.max(digits, 0), 20)).split('.');
-  const zero = Number(`${whole}.${decimals ?? 0}`) === 0;
-  return `${value < 0 && !zero ? '−' : ''}${formatNumber(whole, decimals, language)}`;
+  const fixed = number.toFixed(Math.min(Math.max(digits, 0), 20));
+  const point = fixed.indexOf('.');
+  const whole = point < 0 ? fixed : fixed.slice(0, point);
+  const text = formatNumber(whole, point < 0 ? undefined : fixed.slice(point + 1), language);
+  return value < 0 && Number(fixed) !== 0 ? `−${text}` : text;
 }
 
 /** A measure and what it is in other units, or an empty string if they are not known. */
@@ -130,32 +146,40 @@ export function convert(values: Values, language: string): string {
     const quantity = quantityOf(values.get(String(place)) ?? '', language);
     if (quantity === undefined) return '';
     numbers.push(quantity);
-    const sign = BETWEEN[values.get(String(place + 1)) ?? ''];
+    const sign = BETWEEN.get(values.get(String(place + 1)) ?? '');
     if (sign === undefined || numbers.length === 2) break;
     between = sign;
   }
   const from = units.get(values.get(String(place + 1)) ?? '');
   if (from === undefined) return '';
   const named = values.get(String(place + 2));
-  const given = named === undefined ? from.targets : named.split(/[\s+]+/);
+  const given = named === undefined ? from.targets : codesOf(named);
   const last = numbers.at(-1)!;
-  const text = numbers.map((number) => number.text).join(between);
+  const text = numbers.length === 1 ? last.text : numbers.map(({ text }) => text).join(between);
   const shown = nameOf(text, last.value, from, values, language);
+  if (values.get('disp') === 'out') return shown;
   const digits = Number(values.get(String(place + 3)) ?? Number.NaN);
-  const results = given.flatMap((code) => {
+  let results = '';
+  for (const code of given) {
     const to = units.get(code);
-    if (to === undefined || to.kind !== from.kind) return [];
-    const values = numbers.map(
-      ({ value }) => (value * from.scale + from.zero - to.zero) / to.scale,
-    );
-    const places = Math.max(...numbers.map((number, i) => digitsOf(number, from, to, values[i]!)));
-    const converted = values.map((value) =>
-      rounded(value, Number.isInteger(digits) ? digits : places, language),
-    );
-    return [`${converted.join(between)} ${to.symbol}`];
-  });
-  const plain = values.get('disp') === 'out' || results.length === 0;
-  return plain ? shown : `${shown} (${results.join('; ')})`;
+    if (to === undefined || to.kind !== from.kind) continue;
+    let places = Number.NEGATIVE_INFINITY;
+    const converted: number[] = [];
+    for (const number of numbers) {
+      const value = (number.value * from.scale + from.zero - to.zero) / to.scale;
+      converted.push(value);
+      places = Math.max(places, digitsOf(number, from, to, value));
+    }
+    if (Number.isInteger(digits)) places = digits;
+    const texts = converted.map((value) => rounded(value, places, language));
+    results += `${results === '' ? '' : '; '}${texts.join(between)} ${to.symbol}`;
+  }
+  return results === '' ? shown : `${shown} (${results})`;
+}
+
+/** The codes of units that are named together, `ft+in`. */
+function codesOf(named: string): readonly string[] {
+  return /[\s+]/.test(named) ? named.split(/[\s+]+/) : [named];
 }
 
 function nameOf(text: string, value: number, unit: Unit, values: Values, language: string): string {

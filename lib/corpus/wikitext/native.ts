@@ -57,14 +57,14 @@ export interface WikitextAddon {
   /**
    * `properties`: of each code point, as in characters.ts. `capitals`: pairs of code points, a letter that titles do
    * not begin with and its capital. `resolve` tells what a link's target is, for those that may not be a title as they
-   * stand. `call` gives the text of a template that a function makes of its arguments, their names and values in turn;
-   * empty if it cannot.
+   * stand. `call` gives the text of a template that a function makes of its arguments, or an empty one: `template` is its
+   * place in the options, `values` has names and values in turn, with a NUL behind each.
    */
   NativeWikitextReader: new (
     properties: Uint8Array,
     capitals: Uint32Array,
     options: NativeReadingOptions,
     resolve: (target: string) => LinkTarget,
-    call: (name: string, values: string[]) => string,
+    call: (template: number, values: string) => string,
   ) => NativeWikitextReader;
 }

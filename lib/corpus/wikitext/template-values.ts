@@ -3,6 +3,7 @@
 import type { Siteinfo } from '../dump/siteinfo.ts';
 import type { Scripts } from './extract.ts';
 import { convert } from './measures.ts';
+import type { TemplateDefinition } from './native.ts';
 import { type LanguageLabels, languageLabels } from './templates.ts';
 
 /** The arguments of a template by name; those without one are numbered from 1. */
@@ -41,13 +42,12 @@ export class TemplateValues {
     };
   }
 
-  /** `given`: names and values in turn. */
-  call(name: string, given: readonly string[]): string {
-    const values = new Map<string, string>();
-    for (let i = 0; i + 1 < given.length; i += 2) {
-      if (given[i + 1] !== '') values.set(given[i]!, given[i + 1]!);
-    }
-    return this.#functions[name]?.(values) ?? '';
+  /** What the reader of wikitext with these templates calls; see `call` of `NativeWikitextReader`. */
+  caller(templates: readonly TemplateDefinition[]): (template: number, given: string) => string {
+    const functions = templates.map(({ shown }) =>
+      shown.startsWith('@') ? this.#functions[shown.slice(1)] : undefined,
+    );
+    return (template, given) => functions[template]?.(valuesOf(given)) ?? '';
   }
 
   #script(text: string, raised: boolean): string {
@@ -103,6 +103,18 @@ export class TemplateValues {
     if (text === undefined) return '';
     return `${this.#labels(values.get('1') ?? '') ?? ''}${text}`;
   }
+}
+
+/** `given`: names and values in turn, with a NUL behind each. Empty ones are left out. */
+function valuesOf(given: string): Values {
+  const values = new Map<string, string>();
+  for (let at = 0; at < given.length; ) {
+    const middle = given.indexOf('\0', at);
+    const end = given.indexOf('\0', middle + 1);
+    if (end > middle + 1) values.set(given.slice(at, middle), given.slice(middle + 1, end));
+    at = end + 1;
+  }
+  return values;
 }
 
 function isKnown(language: string): boolean {
@@ -173,7 +185,7 @@ export function formatNumber(
   language: string,
 ): string {
   const { group, point, last, others, least } = numberForm(language);
-  const digits = whole.replace(/^0+(?=\d)/, '');
+  const digits = whole.startsWith('0') ? whole.replace(/^0+(?=\d)/, '') : whole;
   let end = digits.length > last && digits.length >= least ? digits.length - last : 0;
   let text = digits.slice(end);
   for (; end > 0; end -= others) {
@@ -190,22 +202,15 @@ function fraction(values: Values): string {
   return third === undefined ? `${first}⁄${second}` : `${first} ${second}⁄${third}`;
 }
 
+const NO_PHONEMES = new Set([
+  ...['lang', 'pron', 'us', 'uk', 'local', 'also', 'audio', 'lang-us', 'lang-uk', 'icon'],
+]);
+const AUDIO = /\.(?:og[ag]|wav|mp3)$/i;
+
 /** `{{IPAc-en|lang|æ|l}}`; what is no phoneme says how the sound is introduced. */
 function phonemes(values: Values): string {
-  const words = new Set([
-    'lang',
-    'pron',
-    'us',
-    'uk',
-    'local',
-    'also',
-    'audio',
-    'lang-us',
-    'lang-uk',
-    'icon',
-  ]);
   const sounds = listed(values).filter(
-    (part) => !words.has(part.toLowerCase()) && !/\.(?:og[ag]|wav|mp3)$/i.test(part),
+    (part) => !NO_PHONEMES.has(part.toLowerCase()) && !(part.includes('.') && AUDIO.test(part)),
   );
   return sounds.length === 0 ? '' : `/${sounds.join('').replaceAll('_', ' ')}/`;
 }

@@ -36,6 +36,23 @@ Hollows::Hollows(const Characters& characters, std::span<const uint32_t> bracket
       brackets_[point] = kKinds[kind];
     }
   }
+  for (uint32_t point = 0; point < ascii_.size(); ++point) ascii_[point] = find_role(point);
+  for (uint32_t point = 0; point < with_role_.size(); ++point) {
+    if (characters_.has(point, kBlank)) with_role_.set(point);
+  }
+  for (const auto& [point, kind_of] : brackets_) {
+    if (point < with_role_.size()) with_role_.set(point);
+  }
+  for (const std::u32string_view signs : {kSeparators, kSticking}) {
+    for (const char32_t sign : signs) with_role_.set(sign);
+  }
+}
+
+Hollows::Role Hollows::find_role(uint32_t point) const {
+  const auto found = brackets_.find(point);
+  return {found == brackets_.end() ? Kind::kOther : found->second,
+          characters_.has(point, kBlank) || contains(kSeparators, point),
+          contains(kSticking, point)};
 }
 
 size_t Hollows::close(char* text, size_t start, size_t end, std::span<const size_t> holes,
@@ -89,26 +106,20 @@ void Hollows::close_one() {
 Hollows::Sign Hollows::sign_before(size_t at) const {
   if (at == start_) return {};
   const Character character = decode_before(text_ + start_, text_ + at);
-  const auto found = brackets_.find(character.point);
-  return {found == brackets_.end() ? Kind::kOther : found->second, character.size};
+  return {role(character.point).kind, character.size};
 }
 
 Hollows::Sign Hollows::sign_at(size_t at) const {
   if (at >= end_) return {};
   const Character character = decode(text_ + at);
-  const auto found = brackets_.find(character.point);
-  return {found == brackets_.end() ? Kind::kOther : found->second, character.size};
-}
-
-bool Hollows::is_separator(uint32_t point) const {
-  return contains(kSeparators, point);
+  return {role(character.point).kind, character.size};
 }
 
 size_t Hollows::back_over_separators(size_t at) const {
   const size_t least = at - start_ > kReach ? at - kReach : start_;
   while (at > least) {
     const Character character = decode_before(text_ + start_, text_ + at);
-    if (!characters_.has(character.point, kBlank) && !is_separator(character.point)) break;
+    if (!role(character.point).skipped) break;
     at -= character.size;
   }
   return at;
@@ -118,7 +129,7 @@ size_t Hollows::over_separators(size_t at) const {
   const size_t most = std::min(end_, at + kReach);
   while (at < most) {
     const Character character = decode(text_ + at);
-    if (!characters_.has(character.point, kBlank) && !is_separator(character.point)) break;
+    if (!role(character.point).skipped) break;
     at += character.size;
   }
   return at;
@@ -133,7 +144,7 @@ size_t Hollows::back_over_blanks(size_t at) const {
 bool Hollows::punctuation_follows() const {
   size_t at = in_;
   while (at < end_ && text_[at] == ' ') ++at;
-  return at < end_ && contains(kSticking, decode(text_ + at).point);
+  return at < end_ && role(decode(text_ + at).point).sticks;
 }
 
 // Moves the rest up to this place behind the text that is done.

@@ -2,6 +2,8 @@
 // them, `Sweden (, ), officially`, and separators with nothing between or beside them.
 #pragma once
 
+#include <array>
+#include <bitset>
 #include <cstdint>
 #include <span>
 #include <string_view>
@@ -26,6 +28,12 @@ class Hollows {
 
  private:
   enum class Kind : uint8_t { kOther, kOpening, kClosing, kQuotation };
+  // What a character is to a hole.
+  struct Role {
+    Kind kind = Kind::kOther;
+    bool skipped = false;  // a separator or a blank
+    bool sticks = false;   // a sign that no blank stands before
+  };
   struct Sign {
     Kind kind = Kind::kOther;
     size_t size = 0;  // 0 at the end of the line
@@ -34,7 +42,11 @@ class Hollows {
   void close_one();
   Sign sign_before(size_t at) const;
   Sign sign_at(size_t at) const;
-  bool is_separator(uint32_t point) const;
+  Role find_role(uint32_t point) const;
+  Role role(uint32_t point) const {
+    if (point < ascii_.size()) return ascii_[point];
+    return point < with_role_.size() && !with_role_[point] ? Role() : find_role(point);
+  }
   size_t back_over_separators(size_t at) const;
   size_t over_separators(size_t at) const;
   size_t back_over_blanks(size_t at) const;
@@ -45,6 +57,9 @@ class Hollows {
 
   const Characters& characters_;
   std::unordered_map<uint32_t, Kind> brackets_;
+  // Nearly all that stands beside holes has no role, or is ASCII: the rest is looked up by hash.
+  std::bitset<0x10000> with_role_;
+  std::array<Role, 0x80> ascii_;
 
   // The text that is done goes from `start_` to `out_`, what is still to do from `in_` to `end_`.
   char* text_ = nullptr;

@@ -11,11 +11,19 @@ constexpr std::string_view kBlanks = " \t\n";
 constexpr std::string_view kEnglish = "en";
 // Of an argument that names a language or a page, or that a function reads. In bytes.
 constexpr size_t kLongestValue = 1000;
+constexpr float kLoad = 0.25F;       // names a bucket, so that few share one
+constexpr size_t kShapeFactor = 37;  // spreads the shapes of names
 
 std::string_view trimmed(std::string_view text) {
   const size_t start = std::min(text.find_first_not_of(kBlanks), text.size());
   text.remove_prefix(start);
   return text.substr(0, text.find_last_not_of(kBlanks) + 1);
+}
+
+// A sign of a template's name as the table has it: with small ASCII letters and blanks.
+char in_table(char sign) {
+  if (sign == '_') return ' ';
+  return sign >= 'A' && sign <= 'Z' ? static_cast<char>(sign | 0x20) : sign;
 }
 
 std::vector<std::string> split(std::string_view text, char separator) {
@@ -32,9 +40,11 @@ std::vector<std::string> split(std::string_view text, char separator) {
 
 Templates::Templates(std::span<const TemplateDefinition> definitions, bool links, Call call)
     : links_(links), call_(std::move(call)) {
+  numbers_.max_load_factor(kLoad);
   for (const auto& [names, shown] : definitions) {
     for (const std::string& name : names) {
       numbers_[name] = static_cast<uint32_t>(definitions_.size());
+      present_.set(shape(name));
     }
     definitions_.push_back(define(shown));
   }
@@ -43,7 +53,7 @@ Templates::Templates(std::span<const TemplateDefinition> definitions, bool links
 Templates::Definition Templates::define(std::string_view shown) {
   Definition definition;
   if (shown.starts_with('@')) {
-    definition.function = shown.substr(1);
+    definition.is_function = true;
   } else if (shown.starts_with("-> ")) {
     const std::vector<std::string> parts = split(shown.substr(3), ' ');
     Link link;
@@ -89,19 +99,29 @@ std::vector<Templates::Part> Templates::parse(std::string_view& shown) {
 uint32_t Templates::find(std::string_view name) const {
   name = trimmed(name);
   if (name.size() > kLongestName) return kNone;
-  std::array<char, kLongestName> buffer;
-  std::transform(name.begin(), name.end(), buffer.begin(), [](char sign) {
-    if (sign == '_') return ' ';
-    return sign >= 'A' && sign <= 'Z' ? static_cast<char>(sign | 0x20) : sign;
-  });
-  const std::string_view normal(buffer.data(), name.size());
-  auto found = numbers_.find(normal);
-  if (found == numbers_.end()) {
-    const size_t colon = normal.find(':');
-    if (colon == std::string_view::npos) return kNone;
-    found = numbers_.find(normal.substr(0, colon + 1));
-  }
+  const uint32_t number = number_of(name);
+  if (number != kNone) return number;
+  const size_t colon = name.find(':');
+  return colon == std::string_view::npos ? kNone : number_of(name.substr(0, colon + 1));
+}
+
+// Of a name as it is written, without blanks around it.
+uint32_t Templates::number_of(std::string_view name) const {
+  if (!present_[shape(name)]) return kNone;
+  std::array<char, kLongestName> buffer = {};
+  std::ranges::transform(name, buffer.begin(), in_table);
+  const auto found = numbers_.find(std::string_view(buffer.data(), name.size()));
   return found == numbers_.end() ? kNone : found->second;
+}
+
+// A number that names share which are equal once they are written in small letters.
+size_t Templates::shape(std::string_view name) const {
+  if (name.empty()) return 0;
+  size_t number = name.size();
+  for (const char sign : {name.front(), name[name.size() / 2], name.back()}) {
+    number = number * kShapeFactor + static_cast<uint8_t>(in_table(sign));
+  }
+  return number % present_.size();
 }
 
 bool Templates::expand(uint32_t number, uint32_t start, std::span<const Place> arguments,
@@ -111,8 +131,8 @@ bool Templates::expand(uint32_t number, uint32_t start, std::span<const Place> a
   shown_.clear();
   result_.clear();
   if (!definition.links.empty()) return link(definition.links[0], start, pieces, targets);
-  if (!definition.function.empty()) {
-    if (!call(definition.function, pieces)) return false;
+  if (definition.is_function) {
+    if (!call(number, pieces)) return false;
   } else if (!show(definition.parts, pieces) && !arguments_.empty()) {
     return false;  // all of the arguments that it shows are empty
   }
@@ -188,13 +208,16 @@ bool Templates::show(std::span<const Part> parts, const Pieces& pieces) {
   return found || !asked;
 }
 
-bool Templates::call(const std::string& function, const Pieces& pieces) {
-  Arguments values;
+bool Templates::call(uint32_t number, const Pieces& pieces) {
+  values_.clear();
   for (const Argument& argument : arguments_) {
     const std::string value = pieces.text_of(argument.value, kLongestValue);
-    values.emplace_back(argument.key, trimmed(value));
+    for (const std::string_view text : {std::string_view(argument.key), trimmed(value)}) {
+      values_ += text.substr(0, text.find('\0'));  // which XML cannot have
+      values_ += '\0';
+    }
   }
-  result_ = call_(function, values);
+  result_ = call_(number, values_);
   if (!result_.empty()) shown_.push_back({0, 0, 0, result_});
   return !result_.empty();
 }

@@ -3,6 +3,7 @@
 // already, with their links and references, so nothing is read twice.
 #pragma once
 
+#include <bitset>
 #include <cstdint>
 #include <functional>
 #include <span>
@@ -36,10 +37,9 @@ class Templates {
   // In bytes.
   static constexpr size_t kLongestName = 60;
 
-  // Names and values of arguments; those without a name are numbered from 1.
-  using Arguments = std::vector<std::pair<std::string, std::string>>;
-  // Returns an empty string if the template's text is not known.
-  using Call = std::function<std::string(const std::string& function, const Arguments& arguments)>;
+  // What the function of a template makes of its arguments, or an empty string. They come as names
+  // and values in turn, each followed by a NUL; those without a name are numbered from 1.
+  using Call = std::function<std::string(uint32_t number, std::string_view arguments)>;
 
   // `links`: whether templates make links.
   Templates(std::span<const TemplateDefinition> definitions, bool links, Call call);
@@ -71,7 +71,7 @@ class Templates {
   };
   struct Definition {
     std::vector<Part> parts;
-    std::string function;
+    bool is_function = false;
     std::vector<Link> links;  // one or none
   };
   struct Argument {
@@ -81,10 +81,12 @@ class Templates {
 
   static std::vector<Part> parse(std::string_view& shown);
   static Definition define(std::string_view shown);
+  uint32_t number_of(std::string_view name) const;
+  size_t shape(std::string_view name) const;
   void read_arguments(uint32_t start, std::span<const Place> places, const Pieces& pieces);
   const Argument* find_argument(std::span<const std::string> keys, const Pieces& pieces) const;
   bool show(std::span<const Part> parts, const Pieces& pieces);
-  bool call(const std::string& function, const Pieces& pieces);
+  bool call(uint32_t number, const Pieces& pieces);
   bool link(const Link& link, uint32_t start, Pieces& pieces, LinkTargets& targets);
 
   const bool links_;
@@ -95,8 +97,12 @@ class Templates {
     size_t operator()(std::string_view text) const { return std::hash<std::string_view>()(text); }
   };
   std::unordered_map<std::string, uint32_t, Hash, std::equal_to<>> numbers_;
+  // Most templates of a page are not in the table, which a bit tells of most of them before their
+  // names are written in small letters and looked up.
+  std::bitset<size_t{1} << 13> present_;  // by `shape`
   std::vector<Argument> arguments_;
   std::vector<Stretch> shown_;
+  std::string values_;
   std::string result_;
 };
 
