@@ -8,12 +8,14 @@ import { Device, LeiaError } from '../lib/index.ts';
 import { largeCopy, largeProduct } from './ceiling.ts';
 import { measureHostCosts } from './host-costs.ts';
 import * as adamw from './operations/adamw.ts';
+import * as concatenate from './operations/concatenate.ts';
 import * as crossEntropy from './operations/cross-entropy.ts';
 import * as flashAttention from './operations/flash-attention.ts';
 import * as layer from './operations/layer.ts';
 import * as layerNorm from './operations/layer-norm.ts';
 import * as logSoftmax from './operations/log-softmax.ts';
 import * as matmul from './operations/matmul.ts';
+import * as permute from './operations/permute.ts';
 import * as rmsNorm from './operations/rms-norm.ts';
 import * as softmax from './operations/softmax.ts';
 import * as swiglu from './operations/swiglu.ts';
@@ -40,6 +42,8 @@ const operations: Record<string, { workloads(sizes: Sizes): Workload[] }> = {
   softmax,
   'log-softmax': logSoftmax,
   'cross-entropy': crossEntropy,
+  permute,
+  concatenate,
   layer,
 };
 /** The name for the cost of a call, which is no operation. */

@@ -195,6 +195,22 @@ class Torch:
             rest["pass"],
         )
 
+    def permute(self, shape, order, dtype):
+        def make():
+            source = self.random(shape, dtype).permute(order)
+            target = torch.empty(source.shape, device=self.device, dtype=DTYPES[dtype])
+            return lambda: target.copy_(source)
+
+        return {"copy_": make}
+
+    def concatenate(self, rows, widths, dtype):
+        def make():
+            inputs = [self.random([rows, width], dtype) for width in widths]
+            target = torch.empty([rows, sum(widths)], device=self.device, dtype=DTYPES[dtype])
+            return lambda: torch.cat(inputs, dim=1, out=target)
+
+        return {"cat": make}
+
     def cross_entropy(self, rows, vocabulary, dtype, **rest):
         return self.elementwise(
             lambda logits, labels: F.cross_entropy(logits, labels),

@@ -24,7 +24,10 @@ export interface Workload {
   prepare(device: Device): Prepared;
 }
 
-export type RivalTask = { kind: string } & Record<string, string | number | boolean>;
+export type RivalTask = { kind: string } & Record<
+  string,
+  string | number | boolean | readonly number[]
+>;
 
 export interface Prepared {
   /** Queues the operation once. */

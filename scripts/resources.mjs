@@ -38,7 +38,7 @@ function fail(message) {
 
 /** Kernel files; those without a kernel of their own have nothing to report. */
 function kernelFiles() {
-  const folder = join(root, 'native/ops');
+  const folder = join(root, 'native');
   return readdirSync(folder, { recursive: true })
     .filter((name) => name.endsWith('.cu'))
     .map((name) => join(folder, name))
@@ -200,7 +200,7 @@ function table(rows, version) {
     const numbers = architectures.flatMap((architecture) =>
       columns.map((column) => row[architecture]?.[column] ?? '–'),
     );
-    const cells = [file.replace('_cuda.cu', ''), `\`${name}\``, threads, shared, ...numbers];
+    const cells = [file.replace(/(_cuda)?\.cu$/, ''), `\`${name}\``, threads, shared, ...numbers];
     return `| ${cells.join(' | ')} |`;
   });
   return `# What each kernel takes

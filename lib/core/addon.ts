@@ -50,7 +50,12 @@ export interface NativeOperation {
   readonly parameters: readonly string[];
 }
 
-export type NativeArgument = NativeTensor | readonly NativeTensor[] | number | boolean | undefined;
+export type NativeArgument =
+  | NativeTensor
+  | readonly (NativeTensor | number)[]
+  | number
+  | boolean
+  | undefined;
 
 /** The part of the addon that is the core's. What else it has is declared by the folders that call it. */
 export interface CoreAddon {

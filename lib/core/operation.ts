@@ -3,7 +3,7 @@
 import { addon, type NativeArgument, type NativeOperation, type NativeTensor } from './addon.ts';
 
 type HasHandle = { readonly handle: NativeTensor };
-type Value = HasHandle | readonly HasHandle[] | number | boolean | undefined;
+type Value = HasHandle | readonly (HasHandle | number)[] | number | boolean | undefined;
 type Values = Readonly<Record<string, Value>>;
 
 /**
@@ -34,5 +34,6 @@ export function operation<Arguments extends object, Filled extends keyof Argumen
 
 function handleOf(value: Value): NativeArgument {
   if (typeof value !== 'object') return value;
-  return 'handle' in value ? value.handle : value.map(({ handle }) => handle);
+  if ('handle' in value) return value.handle;
+  return value.map((item) => (typeof item === 'number' ? item : item.handle));
 }

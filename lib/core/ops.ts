@@ -4,6 +4,7 @@
 // and added to. All reductions are float32 in a fixed order: the same inputs give the same bits.
 export * from './ops/adamw.ts';
 export * from './ops/cast.ts';
+export * from './ops/concatenate.ts';
 export * from './ops/cross-entropy.ts';
 export * from './ops/embedding.ts';
 export * from './ops/fill.ts';
@@ -12,11 +13,14 @@ export * from './ops/gradient-norm.ts';
 export * from './ops/layer-norm.ts';
 export * from './ops/log-softmax.ts';
 export * from './ops/matmul.ts';
+export * from './ops/permute.ts';
 export * from './ops/random-normal.ts';
 export * from './ops/residual-add.ts';
 export * from './ops/rms-norm.ts';
 export * from './ops/rope.ts';
 export * from './ops/sample-token.ts';
+export * from './ops/slice.ts';
 export * from './ops/softmax.ts';
 export * from './ops/swiglu.ts';
 export * from './ops/write-rows.ts';
+export * from './ops/write-slice.ts';

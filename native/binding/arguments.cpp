@@ -84,18 +84,36 @@ std::vector<Tensor> Arguments::to_tensors(const char* name, const Napi::Value& v
   return result;
 }
 
-double Arguments::number(const char* name) {
-  const Napi::Value value = this->value();
+double Arguments::to_number(const char* name, const Napi::Value& value) const {
   if (!value.IsNumber()) wrong(name, "a number", value);
   return value.As<Napi::Number>().DoubleValue();
 }
 
-int64_t Arguments::integer(const char* name) {
-  const double value = number(name);
-  if (!(std::abs(value) <= 9007199254740991.0) || std::trunc(value) != value) {
-    fail("argument", text(call_, ": ", name, " is ", value, ", expected an integer"));
+int64_t Arguments::to_integer(const char* name, const Napi::Value& value) const {
+  const double number = to_number(name, value);
+  if (!(std::abs(number) <= 9007199254740991.0) || std::trunc(number) != number) {
+    fail("argument", text(call_, ": ", name, " is ", number, ", expected an integer"));
   }
-  return static_cast<int64_t>(value);
+  return static_cast<int64_t>(number);
+}
+
+double Arguments::number(const char* name) {
+  return to_number(name, value());
+}
+
+int64_t Arguments::integer(const char* name) {
+  return to_integer(name, value());
+}
+
+std::vector<int64_t> Arguments::integers(const char* name) {
+  const Napi::Value value = this->value();
+  if (!value.IsArray()) wrong(name, "an array of integers", value);
+  const auto array = value.As<Napi::Array>();
+  std::vector<int64_t> result;
+  for (uint32_t i = 0; i < array.Length(); ++i) {
+    result.push_back(to_integer(text(name, "[", i, "]").c_str(), array[i]));
+  }
+  return result;
 }
 
 bool Arguments::boolean(const char* name) {

@@ -23,6 +23,7 @@ class Arguments {
   double number(const char* name);
   float real(const char* name) { return static_cast<float>(number(name)); }
   int64_t integer(const char* name);
+  std::vector<int64_t> integers(const char* name);  // an array of them
   bool boolean(const char* name);
   std::string string(const char* name);
   Napi::Uint8Array bytes(const char* name);
@@ -33,6 +34,8 @@ class Arguments {
   [[noreturn]] void wrong(const char* name, const char* expected, const Napi::Value& value) const;
   Tensor to_tensor(const char* name, const Napi::Value& value) const;
   std::vector<Tensor> to_tensors(const char* name, const Napi::Value& value) const;
+  double to_number(const char* name, const Napi::Value& value) const;
+  int64_t to_integer(const char* name, const Napi::Value& value) const;
 
   const Napi::CallbackInfo& info_;
   const char* call_;

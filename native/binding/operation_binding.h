@@ -27,6 +27,9 @@ class ArgumentReader {
   void operator()(const char* name, float& value) const { value = arguments_.real(name); }
   void operator()(const char* name, int64_t& value) const { value = arguments_.integer(name); }
   void operator()(const char* name, bool& value) const { value = arguments_.boolean(name); }
+  void operator()(const char* name, std::vector<int64_t>& value) const {
+    value = arguments_.integers(name);
+  }
 
  private:
   Arguments& arguments_;

@@ -166,6 +166,8 @@ withTorch('PyTorch', () => {
       [{ kind: 'log_softmax', pass: 'backward', rows: 2, size: 8, dtype }, ['eager']],
       [{ kind: 'swiglu', pass: 'backward', rows: 2, width: 8, dtype }, ['eager']],
       [{ kind: 'cross_entropy', pass: 'backward', rows: 2, vocabulary: 8, dtype }, ['eager']],
+      [{ kind: 'permute', shape: [2, 3, 4], order: [0, 2, 1], dtype }, ['copy_']],
+      [{ kind: 'concatenate', rows: 2, widths: [8, 16], dtype }, ['cat']],
       [{ kind: 'layer', ...layer, dtype }, ['flash']],
     ] as const) {
       const { contestants, failures } = await rival.prepare(task);

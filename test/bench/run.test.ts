@@ -44,6 +44,8 @@ test('every operation, as JSON and in a file named by the device', async () => {
     'softmax',
     'log-softmax',
     'cross-entropy',
+    'permute',
+    'concatenate',
     'layer',
   ]);
   expect(new Set(rows.map(({ name }) => name)).size).toBe(rows.length);

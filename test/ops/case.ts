@@ -89,6 +89,13 @@ export function randomValues(shape: Shape, dtype: DType, random: () => number, s
   return rounded({ shape, dtype, data });
 }
 
+/** Random values of any dtype: whole numbers for int32, which float32 could not hold all of. */
+export function wholeOrFloatValues(shape: Shape, dtype: DType, random: () => number): Values {
+  if (dtype !== 'int32') return randomValues(shape, dtype, random);
+  const next = () => randomInteger(random, -(2 ** 31), 2 ** 31 - 1);
+  return { shape, dtype, data: Float64Array.from({ length: elements(shape) }, next) };
+}
+
 /** The values rounded to their dtype. */
 export function rounded({ shape, dtype, data }: Values): Values {
   const single = Float32Array.from(data);

@@ -3,7 +3,7 @@
 import { type DType, ops, type Shape, Tensor } from '../../lib/index.ts';
 import { elements } from './case.ts';
 
-export type Value = Tensor | readonly Tensor[] | number | boolean;
+export type Value = Tensor | readonly Tensor[] | readonly number[] | number | boolean;
 export type Arguments = Record<string, Value>;
 
 export interface Face {
@@ -54,6 +54,17 @@ const vocabularies = [
   ['vocabulary', 5, 'vocabulary is 5, expected 1 to 4, the logits of a row'],
 ] as const;
 
+/** Of a part with 4 of the 6 in dimension 1 of a whole. */
+const slices = (part: string, whole: string) =>
+  [
+    ['dimension', -1, 'dimension is -1, expected 0 to 1'],
+    ['dimension', 2, 'dimension is 2, expected 0 to 1'],
+    ...[-1, 3].map((start) => {
+      const why = `as ${part} takes 4 of ${whole}'s 6 in dimension 1`;
+      return ['start', start, `start is ${start}, expected 0 to 2, ${why}`] as const;
+    }),
+  ] as const;
+
 export const faces: Record<string, Face> = {
   adamw: {
     right: () => ({
@@ -91,6 +102,15 @@ export const faces: Record<string, Face> = {
     right: () => ({ input: tensor([3, 4]), output: tensor([3, 4], 'bfloat16') }),
     anchors: ['input'],
     anyFloat: ['input', 'output'],
+  },
+  concatenate: {
+    right: () => ({ inputs: tensor([3, 4]), dimension: 1, output: tensor([3, 4]) }),
+    lists: ['inputs'],
+    anchors: ['inputs'],
+    numbers: [
+      ['inputs', [], 'inputs is empty, expected at least one tensor'],
+      ['dimension', 2, 'dimension is 2, expected 0 to 1'],
+    ],
   },
   crossEntropyForward: {
     right: () => ({
@@ -248,6 +268,29 @@ export const faces: Record<string, Face> = {
       ['accumulate', 1, 'accumulate is a number, expected a boolean'],
     ],
   },
+  permute: {
+    right: () => ({ input: tensor([2, 3, 4]), order: [2, 0, 1], output: tensor([4, 2, 3]) }),
+    anchors: ['input'],
+    numbers: [
+      [
+        'order',
+        [0, 1],
+        'order is [0, 1], expected each dimension of input [2, 3, 4] once, counted from 0',
+      ],
+      [
+        'order',
+        [0, 1, 1],
+        'order is [0, 1, 1], expected each dimension of input [2, 3, 4] once, counted from 0',
+      ],
+      [
+        'order',
+        [0, 1, 3],
+        'order is [0, 1, 3], expected each dimension of input [2, 3, 4] once, counted from 0',
+      ],
+      ['order', [0, 1, 0.5], 'order[2] is 0.5, expected an integer'],
+      ['order', 1, 'order is a number, expected an array of integers'],
+    ],
+  },
   randomNormal: {
     right: () => ({
       output: tensor([3]),
@@ -343,6 +386,12 @@ export const faces: Record<string, Face> = {
       ['position', -1, 'position is -1, expected 0 or more'],
     ],
   },
+  slice: {
+    right: () => ({ input: tensor([3, 6]), dimension: 1, start: 1, output: tensor([3, 4]) }),
+    anchors: ['input'],
+    free: { input: [1], output: [1] },
+    numbers: slices('output', 'input'),
+  },
   softmaxForward: {
     right: () => ({ input: tensor([2, 3, 4]), output: tensor([2, 3, 4]) }),
     anchors: ['input'],
@@ -389,6 +438,15 @@ export const faces: Record<string, Face> = {
     }),
     anchors: ['rows', 'table'],
     free: { table: [0] },
+  },
+  writeSlice: {
+    right: () => ({ input: tensor([3, 4]), dimension: 1, start: 1, output: tensor([3, 6]) }),
+    anchors: ['output'],
+    free: { input: [1], output: [1] },
+    numbers: [
+      ...slices('input', 'output'),
+      ['accumulate', 1, 'accumulate is a number, expected a boolean'],
+    ],
   },
 };
 

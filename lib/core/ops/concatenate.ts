@@ -1,0 +1,34 @@
+import { operation } from '../operation.ts';
+import { Tensor } from '../tensor.ts';
+
+export interface Concatenate {
+  /** One or more, of any dtype; all of one shape but for the dimension. */
+  inputs: readonly Tensor[];
+  /** Along which dimension they come one behind the other, counted from 0. */
+  dimension: number;
+  /** Shape of the inputs, with the sum of their sizes in the dimension; dtype of inputs; memory of its own. */
+  output?: Tensor;
+}
+
+const nativeConcatenate = operation<Concatenate, 'output'>('concatenate');
+
+/**
+ * Tensors one behind the other along a dimension, in the order of the list. Its backward is a {@link slice} of the
+ * output's gradient for each input.
+ */
+export function concatenate(args: Concatenate): { output: Tensor } {
+  const output = args.output ?? allocate(args);
+  nativeConcatenate(args, { output });
+  return { output };
+}
+
+/** For no inputs an empty tensor, which the operation refuses with them. */
+function allocate({ inputs, dimension }: Concatenate): Tensor {
+  const [first] = inputs;
+  if (first === undefined) return Tensor.empty([0]);
+  const total = inputs.reduce((sum, { shape }) => sum + (shape[dimension] ?? 0), 0);
+  return Tensor.empty(
+    first.shape.map((size, i) => (i === dimension ? total : size)),
+    first,
+  );
+}

@@ -1,0 +1,45 @@
+import { LeiaError } from '../../system/error.ts';
+import { operation } from '../operation.ts';
+import { Tensor } from '../tensor.ts';
+
+export interface Slice {
+  /** Any shape but [], any dtype. */
+  input: Tensor;
+  /** Which dimension is cut, counted from 0. */
+  dimension: number;
+  /** The first index of the range. */
+  start: number;
+  /** The index behind the range, for an output that is not given; the dimension's end unless set. */
+  end?: number;
+  /** Shape of input, but for the dimension, where it has the range's size; dtype of input; memory of its own. */
+  output?: Tensor;
+}
+
+const nativeSlice = operation<Slice, 'output'>('slice');
+
+/**
+ * A copy of a range of one dimension: `output[…, j, …] = input[…, start + j, …]`. Its backward is {@link writeSlice}
+ * into the input's gradient. Of the outermost dimension `tensor.slice` gives the same without a copy.
+ */
+export function slice(args: Slice): { output: Tensor } {
+  const output = args.output ?? allocate(args);
+  nativeSlice(args, { output });
+  return { output };
+}
+
+function allocate({
+  input,
+  dimension,
+  start,
+  end = input.shape[dimension] ?? start,
+}: Slice): Tensor {
+  const size = end - start;
+  if (!(Number.isInteger(size) && size >= 0)) {
+    throw new LeiaError(
+      'argument',
+      `slice: start is ${start} and end ${end}, expected whole numbers, start at most end`,
+    );
+  }
+  const shape = input.shape.map((whole, i) => (i === dimension ? size : whole));
+  return Tensor.empty(shape, input);
+}

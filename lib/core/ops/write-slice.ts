@@ -1,0 +1,27 @@
+import { operation } from '../operation.ts';
+import type { Tensor } from '../tensor.ts';
+
+export interface WriteSlice {
+  /** Shape of output, but for the dimension; dtype of output, float32 or bfloat16 with `accumulate`. */
+  input: Tensor;
+  /** Which dimension of the output is written to in part, counted from 0. */
+  dimension: number;
+  /** The first index that is written to; `start` + the input's size is at most the output's. */
+  start: number;
+  /** Add to what is there, in float32, instead of overwriting it. */
+  accumulate?: boolean;
+  /** Any shape but [], any dtype; all outside of the range stays as it is. */
+  output: Tensor;
+}
+
+const nativeWriteSlice = operation<WriteSlice, 'accumulate'>('writeSlice');
+
+/**
+ * Overwrites a range of one dimension, or adds to it: `output[…, start + j, …] (+)= input[…, j, …]`. The counterpart of
+ * {@link slice}, and its backward: the gradient of a slice goes to its place in the gradient of the whole.
+ */
+export function writeSlice(args: WriteSlice): { output: Tensor } {
+  const { accumulate = false } = args;
+  nativeWriteSlice(args, { accumulate });
+  return { output: args.output };
+}
