@@ -7,7 +7,17 @@ import { operation } from './operation.ts';
 
 export type { DType, HostArray };
 
+// Not the faces in ops/, which import this file.
 const fillNatively = operation<{ output: Tensor; value: number }>('fill');
+const permuteNatively = operation<{ input: Tensor; order: readonly number[]; output: Tensor }>(
+  'permute',
+);
+const sliceNatively = operation<{
+  input: Tensor;
+  dimension: number;
+  start: number;
+  output: Tensor;
+}>('slice');
 
 /** Sizes of the dimensions, outermost first; at most five. */
 export type Shape = readonly number[];
@@ -142,17 +152,65 @@ export class Tensor implements Disposable {
     return shape.map((size) => (size === -1 ? inferred : size));
   }
 
-  /** Rows `[start, end)` of the outermost dimension, over the same memory. */
-  slice(start: number, end: number): Tensor {
-    const [rows = 0, ...rest] = this.shape;
-    const whole = Number.isInteger(start) && Number.isInteger(end);
-    if (!(whole && start >= 0 && start <= end && end <= rows)) {
-      throw new LeiaError(
-        'argument',
-        `slice: rows ${start} to ${end} of a tensor with ${rows} rows, expected 0 <= start <= end <= ${rows}`,
-      );
+  /**
+   * The range `[start, end)` of a dimension. Of the outermost it shares memory, as {@link view}; of another it is a copy
+   * (`ops.slice`), which later changes of this tensor do not reach.
+   *
+   * @throws LeiaError `argument` for a dimension that the tensor does not have, or a range that is not within it.
+   */
+  slice(start: number, end?: number, dimension = 0): Tensor {
+    const size = this.#size('slice', dimension);
+    const last = end ?? size;
+    const isRange = Number.isInteger(start) && Number.isInteger(last);
+    if (!(isRange && start >= 0 && start <= last && last <= size)) {
+      const range = `${start} to ${last}`;
+      const what =
+        dimension === 0
+          ? `rows ${range} of a tensor with ${size} rows`
+          : `${range} of the ${size} in dimension ${dimension}`;
+      throw new LeiaError('argument', `slice: ${what}, expected 0 <= start <= end <= ${size}`);
     }
-    return this.view([end - start, ...rest], start * elementCount(rest));
+    const shape = this.shape.with(dimension, last - start);
+    if (dimension === 0) return this.view(shape, start * elementCount(shape.slice(1)));
+    const output = Tensor.empty(shape, this);
+    sliceNatively({ input: this, dimension, start, output }, {});
+    return output;
+  }
+
+  /**
+   * A copy with the dimensions in another order: its dimension d is this tensor's `order[d]` (`ops.permute`).
+   * @throws LeiaError `argument` unless `order` names each dimension once.
+   */
+  permute(order: readonly number[]): Tensor {
+    const shape = order.map((dimension) => this.#size('permute', dimension));
+    const output = Tensor.empty(shape.slice(0, this.shape.length), this);
+    permuteNatively({ input: this, order, output }, {});
+    return output;
+  }
+
+  /**
+   * A copy with two dimensions exchanged, the innermost two unless others are given.
+   * @throws LeiaError `argument` for a dimension that the tensor does not have.
+   */
+  transpose(first = this.shape.length - 2, second = this.shape.length - 1): Tensor {
+    for (const dimension of [first, second]) this.#size('transpose', dimension);
+    const exchanged = new Map([
+      [first, second],
+      [second, first],
+    ]);
+    return this.permute(this.shape.map((_, i) => exchanged.get(i) ?? i));
+  }
+
+  /** The size of a dimension, which must be one of this tensor's. */
+  #size(call: string, dimension: number): number {
+    const size = this.shape[dimension];
+    if (size !== undefined) return size;
+    const expected =
+      this.shape.length === 0 ? 'a tensor with dimensions' : `0 to ${this.shape.length - 1}`;
+    throw new LeiaError(
+      'argument',
+      `${call}: dimension ${dimension} of ${this.toString()}, expected ${expected}`,
+    );
   }
 
   /** Frees the memory once no queued work uses it. Using the tensor afterwards throws. */
