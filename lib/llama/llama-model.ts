@@ -6,6 +6,7 @@ import * as ops from '../core/ops.ts';
 import { Tensor } from '../core/tensor.ts';
 import { LeiaError } from '../system/error.ts';
 import {
+  type Activations,
   type KeptLogits,
   type LossWorkspace,
   type PassLayout,
@@ -299,6 +300,18 @@ export class LlamaModel implements Disposable {
     lossWithGradient(weights, gradients, activations, loss, logits, scale / labelTokens);
     backwardTrunk(context, weights, gradients, activations, loss.gradients);
     return { loss: loss.lossValue };
+  }
+
+  /**
+   * The trunk of a training step's forward pass alone, to look at what it computes. What `recompute` names is there for
+   * the last layer only.
+   */
+  forwardActivations(
+    inputIds: TokenRows | Tensor,
+    labels: TokenRows,
+    options: ForwardOptions = {},
+  ): Activations {
+    return this.#forwardTrunk('step', inputIds, labels, options).activations;
   }
 
   /** Everything up to `activations.final`, with the labels in place. */

@@ -19,6 +19,8 @@ export interface StepMetrics {
   tokensPerSecond: number;
   /** How many batches were skipped before this step because they had no label; absent if none. */
   skippedBatches?: number;
+  /** How many were skipped because their loss or gradient was not finite; absent if none. */
+  nonFiniteBatches?: number;
 }
 
 export class MetricsFile {

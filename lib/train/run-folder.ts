@@ -24,7 +24,7 @@ import {
 const identitySchema = z.record(z.string(), z.union([z.string(), z.number(), z.boolean()]));
 const runFile = 'run.json';
 /** What runs did before there was a setting for it. */
-const beforeThereWasASetting = { moments: 'float32' };
+const beforeThereWasASetting = { moments: 'float32', skipNonFinite: 0 };
 
 /**
  * Assigns the folder to this run if it holds no other, and says whether the run is finished. The caller must have locked

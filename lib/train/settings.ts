@@ -62,6 +62,13 @@ export const trainSettings = z.strictObject({
     .positive()
     .default(1)
     .describe('gradients are scaled down to this global norm'),
+  skipNonFinite: z
+    .int()
+    .min(0)
+    .default(0)
+    .describe(
+      'how many batches in a row may be skipped because their loss or gradient is not finite; after them, or with 0, the run ends',
+    ),
   lossAverage: z
     .enum(['tokens', 'micro-batches'])
     .default('tokens')

@@ -23,6 +23,7 @@ import { checkDisk } from './disk.ts';
 import { identifyRun } from './identity.ts';
 import { deviceMemory, type MemoryPlan, planMemory } from './memory.ts';
 import { countSkippedBatches, MetricsFile, type StepMetrics } from './metrics.ts';
+import { NonFiniteError } from './non-finite.ts';
 import {
   hasResumeState,
   pruneStates,
@@ -34,7 +35,7 @@ import { claimRunFolder, clearFinished, isFinished, recordedRun } from './run-fo
 import { type CompleteSettings, checkTogether, type TrainSettings } from './settings.ts';
 import { StateSaver } from './state-saver.ts';
 import type { StateTensors } from './state-values.ts';
-import { TrainingStep } from './training-step.ts';
+import { type StepResult, TrainingStep } from './training-step.ts';
 
 export interface TrainOptions {
   /** Hugging Face folder of the model to start from, with its tokenizer. */
@@ -86,7 +87,7 @@ export interface TrainResult {
  * Starts a training run, or resumes it.
  *
  * @throws LeiaError `usage` (settings; an output folder of another run, or in use; too little memory or disk), `mismatch`
- *   (tokenizer of another dataset; no label in a whole epoch), `execution` (a loss that is not finite), `interrupted`, and what reading
+ *   (tokenizer of another dataset; no label in a whole epoch), `execution` (a loss or gradient that is not finite), `interrupted`, and what reading
  *   and writing throws.
  */
 export async function train(options: TrainOptions): Promise<TrainResult> {
@@ -264,16 +265,34 @@ class Run {
     const { settings, onMicroBatch, signal } = this.#options;
     const number = this.#optimizer.stepCount + 1;
     const began = performance.now();
-    const { batch, skipped } = this.#nextBatch();
-    const result = await step.run(batch, (sequences) => {
+    const skips = { skippedBatches: 0, nonFiniteBatches: 0 };
+    const beforeMicroBatch = (sequences: number) => {
       onMicroBatch?.(number, sequences);
       if (signal?.aborted) throw this.#interrupted();
-    });
+    };
+    let result: StepResult | undefined;
+    while (result === undefined) {
+      const { batch, skipped } = this.#nextBatch();
+      skips.skippedBatches += skipped;
+      try {
+        result = await step.run(batch, beforeMicroBatch);
+      } catch (error) {
+        this.#skipNonFinite(error, ++skips.nonFiniteBatches);
+      }
+    }
     this.#position = this.#source.state();
     const seconds = (performance.now() - began) / 1000;
     const tokensPerSecond = (settings.batchSize * settings.sequenceLength) / seconds;
-    const skippedBatches = skipped > 0 ? { skippedBatches: skipped } : {};
-    return { step: number, ...result, tokensPerSecond, ...skippedBatches };
+    return { step: number, ...result, tokensPerSecond, ...positive(skips) };
+  }
+
+  /** Passes over a batch whose loss or gradient is not finite, if the settings allow it; throws what it is otherwise. */
+  #skipNonFinite(error: unknown, count: number): void {
+    const { settings, onWarning } = this.#options;
+    if (!(error instanceof NonFiniteError) || error.lasting || count > settings.skipNonFinite) {
+      throw error;
+    }
+    onWarning?.(`${error.message}; this batch is skipped`);
   }
 
   /** The next batch with a label in it, and how many before it had none. */
@@ -321,6 +340,12 @@ class Run {
   #where(): RunPosition {
     return { step: this.#optimizer.stepCount, source: this.#position };
   }
+}
+
+/** What is not 0. */
+function positive<Counts extends Record<string, number>>(counts: Counts): Partial<Counts> {
+  const entries = Object.entries(counts).filter(([, count]) => count > 0);
+  return Object.fromEntries(entries) as Partial<Counts>;
 }
 
 /** All tensors that steps change. */

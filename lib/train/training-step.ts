@@ -6,8 +6,8 @@ import * as ops from '../core/ops.ts';
 import type { Sequence } from '../leia/packing.ts';
 import { countLabelTokens } from '../llama/batch.ts';
 import type { LlamaModel } from '../llama/llama-model.ts';
-import { LeiaError } from '../system/error.ts';
 import type { AdamW } from './adamw.ts';
+import { findNonFinite, NonFiniteError } from './non-finite.ts';
 import { learningRateAt } from './schedule.ts';
 import type { CompleteSettings } from './settings.ts';
 
@@ -44,22 +44,20 @@ export class TrainingStep implements Disposable {
    * @param batch rows, with at least one label among them.
    * @param beforeMicroBatch is called before each micro-batch with the number of sequences queued so far; it may throw
    *   to abandon the step.
-   * @throws LeiaError `execution` when the loss or the gradient is not finite.
+   * @throws NonFiniteError when the loss or the gradient is not finite, saying where that began.
    */
   async run(
     batch: readonly Sequence[],
     beforeMicroBatch: (sequences: number) => void,
   ): Promise<StepResult> {
     const step = this.#optimizer.stepCount;
-    const { maxGradientNorm } = this.#settings;
     const loss = await this.#accumulateGradients(batch, beforeMicroBatch);
-    const gradients = this.#optimizer.parameters.map(({ gradient }) => gradient);
-    const { norm, scale } = this.#clipping.tensors;
-    ops.gradientNorm({ gradients, maxNorm: maxGradientNorm, norm, scale });
-    const [gradientNorm] = (await norm.readFloats()) as unknown as [number];
-    checkFinite(step + 1, loss, gradientNorm);
+    const gradientNorm = await this.#gradientNorm();
+    if (!Number.isFinite(loss) || !Number.isFinite(gradientNorm)) {
+      throw await this.#nonFinite(batch, loss, gradientNorm);
+    }
     const learningRate = learningRateAt(step, this.#settings);
-    this.#optimizer.step({ learningRate, gradientScale: scale });
+    this.#optimizer.step({ learningRate, gradientScale: this.#clipping.tensors.scale });
     return { loss, learningRate, gradientNorm };
   }
 
@@ -67,33 +65,76 @@ export class TrainingStep implements Disposable {
     batch: readonly Sequence[],
     beforeMicroBatch: (sequences: number) => void,
   ): Promise<number> {
-    const { microBatchSize, lossAverage, documentMask } = this.#settings;
-    const model = this.#model;
-    const ofMicroBatches = lossAverage === 'micro-batches';
+    const { microBatchSize } = this.#settings;
     const microBatches = cut(batch, microBatchSize);
-    const scale = ofMicroBatches ? 1 / microBatches.length : 1;
-    const labelTokens = countLabels(batch);
+    const options = this.#passOptions(batch, microBatches.length);
     let sum = 0;
     let previous: Promise<Float32Array> | undefined;
-    model.zeroGradients();
-    for (const [index, rows] of microBatches.entries()) {
+    this.#model.zeroGradients();
+    for (const [index, { rows }] of microBatches.entries()) {
       beforeMicroBatch(index * microBatchSize);
-      const { loss: micro } = model.forwardBackward(
-        rows.map(({ inputIds }) => inputIds),
-        rows.map(({ labels }) => labels),
-        {
-          scale,
-          ...(!ofMicroBatches && { labelTokens }),
-          ...(documentMask && { documentStarts: rows.map((row) => row.documentStarts) }),
-        },
-      );
+      const { loss: micro } = this.#model.forwardBackward(...this.#passOf(rows, options));
       const loss = micro.readFloats();
       // If an earlier one rejects, this one is never awaited, and the step fails all the same.
       loss.catch(() => {});
-      if (previous !== undefined) sum += (await previous)[0]! * scale;
+      if (previous !== undefined) sum += (await previous)[0]! * options.scale;
       previous = loss;
     }
-    return sum + (await previous!)[0]! * scale;
+    return sum + (await previous!)[0]! * options.scale;
+  }
+
+  /** What decides how much a micro-batch's loss counts. */
+  #passOptions(batch: readonly Sequence[], microBatches: number): PassOptions {
+    return this.#settings.lossAverage === 'micro-batches'
+      ? { scale: 1 / microBatches }
+      : { scale: 1, labelTokens: countLabels(batch) };
+  }
+
+  /** The arguments of the model's passes. */
+  #passOf(rows: readonly Sequence[], options: PassOptions) {
+    const documentStarts = this.#settings.documentMask && {
+      documentStarts: rows.map((row) => row.documentStarts),
+    };
+    return [
+      rows.map(({ inputIds }) => inputIds),
+      rows.map(({ labels }) => labels),
+      { ...options, ...documentStarts },
+    ] as const;
+  }
+
+  /** The norm of all gradients, and in `scale` what they are to be multiplied by. */
+  async #gradientNorm(): Promise<number> {
+    const gradients = this.#optimizer.parameters.map(({ gradient }) => gradient);
+    const { norm, scale } = this.#clipping.tensors;
+    ops.gradientNorm({ gradients, maxNorm: this.#settings.maxGradientNorm, norm, scale });
+    return (await norm.readFloats())[0] as number;
+  }
+
+  /** Computes the step again to find where what is not finite comes from. */
+  async #nonFinite(
+    batch: readonly Sequence[],
+    loss: number,
+    gradientNorm: number,
+  ): Promise<NonFiniteError> {
+    const model = this.#model;
+    const microBatches = cut(batch, this.#settings.microBatchSize);
+    const options = this.#passOptions(batch, microBatches.length);
+    const { where, lasting } = await findNonFinite({
+      parameters: this.#optimizer.parameters,
+      microBatches: microBatches.map(({ number, rows }) => ({
+        number,
+        forward: () => model.forwardActivations(...this.#passOf(rows, options)),
+        forwardBackward: () => model.forwardBackward(...this.#passOf(rows, options)).loss,
+      })),
+      microBatchCount: batch.length / this.#settings.microBatchSize,
+      zeroGradients: () => model.zeroGradients(),
+      gradientNorm: () => this.#gradientNorm(),
+    });
+    const what = Number.isFinite(loss) ? `gradient norm is ${gradientNorm}` : `loss is ${loss}`;
+    return new NonFiniteError(
+      `step ${this.#optimizer.stepCount + 1}: the ${what}, ${where}; a lower learning rate, warm-up steps or dtype float32 may help`,
+      lasting,
+    );
   }
 
   get bytes(): number {
@@ -105,27 +146,23 @@ export class TrainingStep implements Disposable {
   }
 }
 
-/** Micro-batches. One without a label has no mean and adds no gradient, so it is left out. */
-function cut(batch: readonly Sequence[], size: number): (readonly Sequence[])[] {
-  const pieces = Array.from({ length: batch.length / size }, (_, i) =>
-    batch.slice(i * size, (i + 1) * size),
-  );
-  return pieces.filter((rows) => countLabels(rows) > 0);
+interface PassOptions {
+  readonly scale: number;
+  readonly labelTokens?: number;
+}
+
+/** Micro-batches, numbered from 1. One without a label has no mean and adds no gradient, so it is left out. */
+function cut(
+  batch: readonly Sequence[],
+  size: number,
+): { readonly number: number; readonly rows: readonly Sequence[] }[] {
+  const pieces = Array.from({ length: batch.length / size }, (_, i) => ({
+    number: i + 1,
+    rows: batch.slice(i * size, (i + 1) * size),
+  }));
+  return pieces.filter(({ rows }) => countLabels(rows) > 0);
 }
 
 function countLabels(rows: readonly Sequence[]): number {
   return countLabelTokens(rows.map(({ labels }) => labels));
-}
-
-function checkFinite(step: number, loss: number, gradientNorm: number): void {
-  for (const [what, value] of [
-    ['loss', loss],
-    ['gradient norm', gradientNorm],
-  ] as const) {
-    if (Number.isFinite(value)) continue;
-    throw new LeiaError(
-      'execution',
-      `step ${step}: the ${what} is ${value}; a lower learning rate, warm-up steps or dtype float32 may help`,
-    );
-  }
 }
