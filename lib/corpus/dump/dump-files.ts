@@ -26,25 +26,40 @@ async function expand(name: string): Promise<string[]> {
   );
   if (isFile || !/[*?]/.test(pattern)) return [name];
   const folder = dirname(name);
-  const fits = patternOf(pattern);
   let found: string[];
   try {
     found = await readdir(folder);
   } catch (error) {
     throw fileError('read', folder, error);
   }
-  const files = found.filter((file) => fits.test(file)).sort();
+  const files = found.filter((file) => fits(file, pattern)).sort();
   if (files.length === 0) throw new LeiaError('usage', `no file fits the pattern ${name}`);
   return files.map((file) => join(folder, file));
 }
 
 /** As in a shell, a hidden file fits only a pattern that begins with a dot. */
-function patternOf(pattern: string): RegExp {
-  const source = pattern
-    .replaceAll(/[.+^${}()|[\]\\]/g, '\\$&')
-    .replaceAll('*', '.*')
-    .replaceAll('?', '.');
-  return new RegExp(pattern.startsWith('.') ? `^${source}$` : `^(?!\\.)${source}$`, 's');
+function fits(name: string, pattern: string): boolean {
+  if (name.startsWith('.') && !pattern.startsWith('.')) return false;
+  // Where the last `*` stood, and how far what it stands for reaches: if the rest does not fit, it reaches further. So
+  // the time grows with the product of both lengths at most, unlike that of a regular expression.
+  let [star, reached] = [-1, 0];
+  let [at, place] = [0, 0];
+  while (at < name.length) {
+    if (pattern[place] === '*') {
+      star = place++;
+      reached = at;
+    } else if (place < pattern.length && (pattern[place] === '?' || pattern[place] === name[at])) {
+      place++;
+      at++;
+    } else if (star >= 0) {
+      place = star + 1;
+      at = ++reached;
+    } else {
+      return false;
+    }
+  }
+  while (pattern[place] === '*') place++;
+  return place === pattern.length;
 }
 
 /** Sorts those whose names differ in numbers alone, where the first of them stands. */

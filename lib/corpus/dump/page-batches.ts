@@ -175,25 +175,33 @@ export async function readBatches(
     decode(undefined, false);
   };
 
-  let page = -1;
-  for (let more = true; page < 0 && more; ) {
-    more = await pending.more();
-    page = findPage(pending.bytes);
-    // Whatever is complete is read at once, so that a file of another kind is noticed early.
-    const complete = pending.bytes.lastIndexOf('>') + 1;
-    if (page < 0 && more && complete > 0) readFrame(complete);
-    if (pending.length > maxPageBytes) throw tooLong('a tag');
-  }
-  readFrame(page < 0 ? pending.length : page, page < 0);
-  if (page < 0) {
-    throw new LeiaError('format', `${file}: a MediaWiki export without pages; ${DOWNLOAD}`);
-  }
+  const readHead = async (): Promise<Siteinfo> => {
+    let page = -1;
+    for (let more = true; page < 0 && more; ) {
+      more = await pending.more();
+      page = findPage(pending.bytes);
+      // Whatever is complete is read at once, so that a file of another kind is noticed early.
+      const complete = pending.bytes.lastIndexOf('>') + 1;
+      if (page < 0 && more && complete > 0) readFrame(complete);
+      if (pending.length > maxPageBytes) throw tooLong('a tag');
+    }
+    readFrame(page < 0 ? pending.length : page, page < 0);
+    if (page < 0) {
+      throw new LeiaError('format', `${file}: a MediaWiki export without pages; ${DOWNLOAD}`);
+    }
+    return frame.endHead();
+  };
+  const close = async (): Promise<void> => {
+    await pieces.return?.(undefined);
+  };
+  const siteinfo = await readHead().catch(async (error) => {
+    await close();
+    throw error;
+  });
 
   return {
-    siteinfo: frame.endHead(),
-    close: async () => {
-      await pieces.return?.(undefined);
-    },
+    siteinfo,
+    close,
     reclaim: (buffers) => pending.reclaim(buffers),
     async *batches(from = 0) {
       try {
@@ -218,7 +226,7 @@ export async function readBatches(
         }
         readFrame(pending.length, true);
       } finally {
-        await pieces.return?.(undefined);
+        await close();
       }
     },
   };

@@ -1,7 +1,8 @@
 // Which files are read for the dumps that a person names, and in which order.
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { openDump } from '../../../lib/corpus/dump/dump.ts';
 import { dumpFiles } from '../../../lib/corpus/dump/dump-files.ts';
 import { expectError, temporaryFolder } from '../../llama/fixtures.ts';
 
@@ -35,6 +36,31 @@ test('signs of patterns may stand in a name', async () => {
   const at = await folderWith(['what?.xml', 'what1.xml', 'a+b(c).xml', 'a+b(d).xml']);
   expect(await dumpFiles([at('what?.xml')])).toEqual([at('what?.xml')]);
   expect(await dumpFiles([at('a+b(?).xml')])).toEqual([at('a+b(c).xml'), at('a+b(d).xml')]);
+});
+
+test('a pattern of many stars takes no longer than others', async () => {
+  const at = await folderWith(['a'.repeat(200), `${'a'.repeat(100)}b`]);
+  expect(await dumpFiles([at(`${'*a'.repeat(60)}*b`)])).toEqual([at(`${'a'.repeat(100)}b`)]);
+  expect(await dumpFiles([at('**a?a*')])).toHaveLength(2);
+  await expectError(() => dumpFiles([at(`${'a*'.repeat(60)}c`)]), 'usage', 'no file fits');
+});
+
+test('a file that is no dump is closed', async () => {
+  const at = await folderWith([]);
+  for (const [name, text] of [
+    ['no.xml', '[1]'],
+    ['cut.xml', '<mediawiki xml:lang="pt"><siteinfo>'],
+    ['empty.xml', ''],
+    ['wrong.xml', '<mediawiki></x>'],
+    ['page.xml', '<html><page></page>'],
+  ] as const) {
+    await writeFile(at(name), text);
+    await expectError(() => openDump(at(name)), 'format', name);
+  }
+  const open = await Promise.all(
+    (await readdir('/proc/self/fd')).map((fd) => readlink(`/proc/self/fd/${fd}`).catch(() => '')),
+  );
+  expect(open.filter((path) => path.startsWith(at('')))).toEqual([]);
 });
 
 test('what cannot be meant is told', async () => {
