@@ -2,8 +2,7 @@
 // the reader, and what must hold whatever comes: a result that is sound, or an error that names the file.
 
 import { isUtf8 } from 'node:buffer';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { parseAnnotatedLine } from '../../lib/corpus/dataset/annotated-line.ts';
@@ -19,62 +18,24 @@ import { ArticleExtractor } from '../../lib/corpus/wikitext/extract.ts';
 import { findTasks } from '../../lib/evaluate/tasks/definition.ts';
 import { itemsOf } from '../../lib/evaluate/tasks/items.ts';
 import { type RecordFormat, readRecords } from '../../lib/evaluate/tasks/readers.ts';
-import { LeiaError } from '../../lib/system/error.ts';
 import { writeOutput } from '../../lib/system/output.ts';
-import { type Dice, mutateBytes, mutateText } from './mutate.ts';
-
-export interface FuzzedReader {
-  /** The input of a case. */
-  make(dice: Dice): Uint8Array;
-  /** Throws if what must hold does not. */
-  check(input: Uint8Array): Promise<void>;
-}
+import {
+  bytesOf,
+  type FuzzedReader,
+  holds,
+  InputFile,
+  orNamedError,
+  temporaryFolder,
+  words,
+} from './checks.ts';
+import { mutateBytes, mutateText } from './mutate.ts';
+import { pages, severalDumps } from './page-readers.ts';
 
 const repository = resolve(import.meta.dirname, '../..');
 const dumps = [
   join(repository, 'test/fixtures/dumps/ltgwiki-2017-pages-articles.xml.bz2'),
   join(repository, 'examples/demo/jawiki-sample-pages-articles-multistream.xml.bz2'),
 ];
-
-const words = (list: string): string[] =>
-  list.split(/\s+/).map((word) => word.replaceAll('␣', ' '));
-const bytesOf = (list: readonly string[]): Uint8Array[] => list.map((word) => Buffer.from(word));
-
-function holds(condition: boolean, what: string): void {
-  if (!condition) throw new Error(what);
-}
-
-const folders: string[] = [];
-process.once('exit', () => {
-  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
-});
-
-/** A folder that goes away with the process. */
-function temporaryFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'leia-fuzz-'));
-  folders.push(folder);
-  return folder;
-}
-
-/** A file for readers that take a path; the error of a bad one must name it and be one line. */
-class InputFile {
-  readonly path = join(temporaryFolder(), 'input');
-
-  async read(input: Uint8Array, read: (path: string) => Promise<unknown>): Promise<void> {
-    writeFileSync(this.path, input);
-    await orNamedError(read(this.path), 'input');
-  }
-}
-
-async function orNamedError(work: Promise<unknown>, name: string): Promise<void> {
-  try {
-    await work;
-  } catch (error) {
-    if (!(error instanceof LeiaError) || error.code !== 'format') throw error;
-    holds(error.message.includes(name), `the error does not name the file: ${error.message}`);
-    holds(!error.message.includes('\n'), `the error has several lines: ${error.message}`);
-  }
-}
 
 // --- wikitext ---
 
@@ -397,6 +358,8 @@ export const readers: Readonly<Record<string, () => FuzzedReader | Promise<Fuzze
   jsonl,
   titles,
   xml,
+  pages,
+  dumps: severalDumps,
   bzip2,
   gzip,
   zstd,
