@@ -1,7 +1,6 @@
 // The CPU as a device: a thread serves its stream, the shared thread pool runs each kernel.
 #include <atomic>
 #include <chrono>
-#include <cstdlib>
 #include <cstring>
 #include <utility>
 
@@ -10,12 +9,20 @@
 #include "core/serial_thread.h"
 #include "cpu/cpu_context.h"
 #include "cpu/isa.h"
+#include "cpu/kept_memory.h"
 
 namespace leia {
 
 namespace {
 
-constexpr size_t kAlignment = 64;
+// What may be kept of freed memory; nothing where a sanitizer is to see each use of what was freed.
+int64_t most_kept_bytes() {
+#if defined(__SANITIZE_ADDRESS__)
+  return 0;
+#else
+  return host_memory_bytes() / 8;
+#endif
+}
 
 using Clock = std::chrono::steady_clock;
 
@@ -52,13 +59,11 @@ class CpuDevice final : public Device {
 
  protected:
   void* allocate_bytes(size_t bytes) override {
-    const size_t rounded = (bytes + kAlignment) / kAlignment * kAlignment;
-    if (rounded < bytes) return nullptr;
-    void* data = std::aligned_alloc(kAlignment, rounded);
-    if (data != nullptr && poison_memory()) std::memset(data, 0xff, rounded);
+    void* data = memory_.allocate(bytes, room());
+    if (data != nullptr && poison_memory()) std::memset(data, 0xff, bytes);
     return data;
   }
-  void free_bytes(void* data) noexcept override { std::free(data); }
+  void free_bytes(void* data) noexcept override { memory_.release(data, room()); }
 
   void queue(WorkPtr work, Done done) override {
     thread_.push([this, work = std::move(work), done = std::move(done)]() mutable {
@@ -134,6 +139,10 @@ class CpuDevice final : public Device {
   }
 
   Scratch scratch_;  // of the thread alone
+  // Tensors and what is kept take no more together than tensors have taken before.
+  int64_t room() const { return peak_live_bytes() - live_bytes(); }
+
+  KeptMemory memory_{most_kept_bytes()};
   std::atomic<bool> abandoned_{false};
   SerialThread thread_;  // last: its tasks use all of the above
 };
