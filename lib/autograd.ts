@@ -3,5 +3,6 @@
 export { checkpoint } from './autograd/checkpoint.ts';
 export { type CustomFunction, customFunction } from './autograd/custom.ts';
 export * from './autograd/functions.ts';
+export { manualSeed } from './autograd/random.ts';
 export { noGrad } from './autograd/recording.ts';
 export { type Operand, Variable } from './autograd/variable.ts';

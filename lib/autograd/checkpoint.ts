@@ -1,6 +1,7 @@
 // Recomputation: of a part of a model its inputs alone are kept, and its backward computes the part again.
 import { Tensor } from '../core/tensor.ts';
 import type { GradientSum } from './gradient-sum.ts';
+import { drawPlace, withDrawsFrom } from './random.ts';
 import { inScope, isRecording } from './recording.ts';
 import { note, propagate, Variable } from './variable.ts';
 
@@ -26,6 +27,7 @@ export function checkpoint(
   compute: (...inputs: Variable[]) => Variable | readonly Variable[],
   ...inputs: readonly Variable[]
 ): Variable | readonly Variable[] {
+  const place = drawPlace();
   const first = inScope('checkpoint', false, () => compute(...inputs));
   if (!isRecording()) return first;
   const values = listOf(first).map(({ value }) => value);
@@ -37,7 +39,8 @@ export function checkpoint(
           ? Variable.between(value)
           : { variable: new Variable(value), sum: undefined };
       });
-      const again = listOf(compute(...standIns.map(({ variable }) => variable)));
+      const variables = standIns.map(({ variable }) => variable);
+      const again = listOf(withDrawsFrom(place, () => compute(...variables)));
       for (const [i, gradient] of gradients.entries()) {
         if (gradient instanceof Tensor) Variable.sumOf(again[i])?.share(gradient);
       }

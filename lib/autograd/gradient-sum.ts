@@ -123,3 +123,14 @@ export class GradientSum {
     this.#isShared = false;
   }
 }
+
+/** Hands a new gradient to those who want it. */
+export function give(gradient: Tensor, ...sums: readonly (GradientSum | undefined)[]): void {
+  const wanting = sums.filter((sum) => sum !== undefined);
+  if (wanting.length === 1) {
+    wanting[0]?.add(gradient);
+  } else {
+    for (const sum of wanting) sum.share(gradient);
+    gradient.dispose();
+  }
+}

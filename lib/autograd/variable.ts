@@ -44,6 +44,7 @@ export class Variable implements Disposable {
   readonly value: Tensor;
   /** Where gradients arrive; undefined if none is wanted. */
   #sum: GradientSum | undefined;
+  /** Whether it is neither the result of an operation that was recorded nor stands for one. */
   #isLeaf = true;
   /** How it was computed; `used` once backward has been there. */
   #note: Note | 'used' | undefined;
@@ -51,11 +52,7 @@ export class Variable implements Disposable {
   /** @throws LeiaError `argument` for a gradient of whole numbers. */
   constructor(value: Tensor, { requiresGrad = false }: { readonly requiresGrad?: boolean } = {}) {
     this.value = value;
-    if (!requiresGrad) return;
-    if (value.dtype === 'int32') {
-      throw new LeiaError('argument', `Variable: ${value} has no gradient, expected a float dtype`);
-    }
-    this.#sum = new GradientSum(value, true);
+    this.#sum = requiresGrad ? leafSum(value) : undefined;
   }
 
   get shape(): Shape {
@@ -85,6 +82,25 @@ export class Variable implements Disposable {
       'usage',
       `gradient: this variable ${what}, expected a leaf with requiresGrad`,
     );
+  }
+
+  /** Whether no operation made it: a parameter, or a constant. */
+  get isLeaf(): boolean {
+    return this.#isLeaf && this.#note === undefined;
+  }
+
+  /**
+   * Whether the next operations on this leaf are recorded for its gradient; what there is of that is freed by `false`, as
+   * for a frozen parameter.
+   * @throws LeiaError `usage` for the result of an operation, `argument` for whole numbers.
+   */
+  setRequiresGrad(requiresGrad: boolean): void {
+    if (!this.isLeaf) {
+      throw new LeiaError('usage', `setRequiresGrad: ${this} is no leaf, expected a parameter`);
+    }
+    if (requiresGrad === this.requiresGrad) return;
+    this.#sum?.take()?.dispose();
+    this.#sum = requiresGrad ? leafSum(this.value) : undefined;
   }
 
   /** Sets the gradient of a leaf to zero, for the next step. */
@@ -167,6 +183,11 @@ export class Variable implements Disposable {
   static setNote(variable: Variable, note: Note | 'used'): void {
     variable.#note = note;
   }
+}
+
+function leafSum(value: Tensor): GradientSum {
+  if (value.dtype !== 'int32') return new GradientSum(value, true);
+  throw new LeiaError('argument', `Variable: ${value} has no gradient, expected a float dtype`);
 }
 
 type Each<Items extends readonly unknown[], To> = { [Index in keyof Items]: To };

@@ -2,16 +2,24 @@
 import { expect, test } from 'vitest';
 import {
   cast,
+  concatenate,
   crossEntropy,
   customFunction,
   embedding,
   flashAttention,
+  layerNorm,
+  logSoftmax,
   matmul,
+  permute,
   residualAdd,
   residualRmsNorm,
   rmsNorm,
   rope,
+  slice,
+  softmax,
+  split,
   swiglu,
+  transpose,
   Variable,
 } from '../../lib/autograd.ts';
 import { Device } from '../../lib/core/device.ts';
@@ -27,9 +35,11 @@ import {
 import { crossEntropyReference } from '../ops/cases/cross-entropy.ts';
 import { embeddingReference } from '../ops/cases/embedding.ts';
 import { attentionReference } from '../ops/cases/flash-attention.ts';
+import { layerNormReference } from '../ops/cases/layer-norm.ts';
 import { matmulReference } from '../ops/cases/matmul.ts';
 import { rmsNormReference } from '../ops/cases/rms-norm.ts';
 import { ropeReference } from '../ops/cases/rope.ts';
+import { logSoftmaxReference, softmaxReference } from '../ops/cases/softmax.ts';
 import { swigluReference } from '../ops/cases/swiglu.ts';
 
 type Each<Items extends readonly unknown[], To> = { [Index in keyof Items]: To };
@@ -152,6 +162,29 @@ const checks = {
     ],
     ([input, residual]) => [sum(input, residual)],
   ),
+  layerNorm: checkOf(
+    [[3, 8], [8], [8]],
+    ([input, weight, bias]) => [layerNorm(input, weight, bias, { epsilon: 1e-5 })],
+    ([input, weight, bias]) => [layerNormReference(input, weight, bias).output],
+  ),
+  'layerNorm without bias, its weight frozen': checkOf(
+    [[3, 8]],
+    ([input]) => {
+      const weight = Tensor.from([1, 2, 3, 4, 5, 6, 7, 8], [8], { device });
+      return [layerNorm(input, weight, undefined, { epsilon: 1e-5 })];
+    },
+    ([input]) => [layerNormReference(input, Float64Array.of(1, 2, 3, 4, 5, 6, 7, 8)).output],
+  ),
+  softmax: checkOf(
+    [[3, 8]],
+    ([input]) => [softmax(input)],
+    ([input]) => [softmaxReference(input, 8)],
+  ),
+  logSoftmax: checkOf(
+    [[3, 8]],
+    ([input]) => [logSoftmax(input)],
+    ([input]) => [logSoftmaxReference(input, 8)],
+  ),
   rope: checkOf(
     [[2, 5, 2, 6]],
     ([input]) => [rope(input, { cos: table(cos), sin: table(sin) })],
@@ -187,6 +220,37 @@ const checks = {
     [[3, 5]],
     ([x]) => [residualAdd(x, residualAdd(x, x))],
     ([x]) => [x.map((value) => 3 * value)],
+  ),
+  permute: checkOf(
+    [[2, 3, 4]],
+    ([x]) => [permute(x, [2, 0, 1])],
+    ([x]) => [Float64Array.from(x, (_, i) => x[(i % 6) * 4 + Math.floor(i / 6)]!)],
+  ),
+  'transpose, twice': checkOf(
+    [[2, 3, 4]],
+    ([x]) => [transpose(transpose(x, 0, 2), 0, 2)],
+    ([x]) => [x],
+  ),
+  'slices that overlap': checkOf(
+    [[3, 4]],
+    ([x]) => [slice(x, 1, 1, 3), slice(x, 1, 2), slice(x, 0, 2)],
+    ([x]) => [
+      x.filter((_, i) => i % 4 === 1 || i % 4 === 2),
+      x.filter((_, i) => i % 4 >= 2),
+      x.slice(8),
+    ],
+  ),
+  'split, and concatenate in another order': checkOf(
+    [[2, 5]],
+    ([x]) => {
+      const [a, b] = split(x, [2, 3], 1);
+      return [concatenate([b, a, b], 1)];
+    },
+    ([x]) => [
+      Float64Array.from(
+        [0, 1].flatMap((row) => [2, 3, 4, 0, 1, 2, 3, 4].map((i) => x[5 * row + i]!)),
+      ),
+    ],
   ),
   cast: checkOf(
     [[3, 5]],

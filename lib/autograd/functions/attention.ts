@@ -1,0 +1,60 @@
+// Attention, and the rotation of its positions.
+import * as ops from '../../core/ops.ts';
+import type { Tensor } from '../../core/tensor.ts';
+import { give } from '../gradient-sum.ts';
+import { type Operand, record, tensorOf, type Variable } from '../variable.ts';
+
+/** Rotary position embedding, as {@link ops.ropeForward}; the tables have no gradient. */
+export function rope(input: Operand, angles: ops.RopeAngles): Variable {
+  const { output } = ops.ropeForward({ input: tensorOf(input), ...angles });
+  const saved = [angles.cos, angles.sin, angles.positions] as const;
+  const [result] = record(
+    [input],
+    [output],
+    saved,
+    ([gradOutput], [sum], [cos, sin, positions]) => {
+      if (gradOutput === undefined) return;
+      const args = { gradOutput, cos, sin, ...(positions && { positions }) };
+      give(ops.ropeBackward(args).gradInput, sum);
+    },
+  );
+  return result;
+}
+
+export interface FlashAttentionOptions {
+  /** Query i sees keys up to i + (keys - queries). False unless given. */
+  readonly causal?: boolean;
+  /** Factor of the scores, 1/sqrt(headDim) unless given. */
+  readonly scale?: number;
+  /** [batch, sequence], int32: where the document of each position starts. */
+  readonly documentStarts?: Tensor;
+}
+
+/** Attention, as {@link ops.flashAttentionForward}: operands are [batch, sequence, heads, headDim]. */
+export function flashAttention(
+  query: Operand,
+  key: Operand,
+  value: Operand,
+  { documentStarts, ...options }: FlashAttentionOptions = {},
+): Variable {
+  const values = [tensorOf(query), tensorOf(key), tensorOf(value)] as const;
+  const { output, logsumexp } = ops.flashAttentionForward({
+    ...{ query: values[0], key: values[1], value: values[2], ...options },
+    ...(documentStarts && { documentStarts }),
+  });
+  const saved = [...values, output, logsumexp, documentStarts] as const;
+  const inputs = [query, key, value] as const;
+  const [result] = record(inputs, [output], saved, ([gradOutput], sums, kept) => {
+    if (gradOutput === undefined) return;
+    const [query, key, value, output, logsumexp, starts] = kept;
+    const gradients = ops.flashAttentionBackward({
+      ...{ gradOutput, query, key, value, output, logsumexp, ...options },
+      ...(starts && { documentStarts: starts }),
+    });
+    give(gradients.gradQuery, sums[0]);
+    give(gradients.gradKey, sums[1]);
+    give(gradients.gradValue, sums[2]);
+  });
+  logsumexp.dispose();
+  return result;
+}

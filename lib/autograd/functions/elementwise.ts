@@ -1,0 +1,39 @@
+// What is computed element by element.
+import * as ops from '../../core/ops.ts';
+import type { DType } from '../../core/tensor.ts';
+import { give } from '../gradient-sum.ts';
+import { type Operand, record, tensorOf, type Variable } from '../variable.ts';
+
+/** `silu(gate) * up`, as {@link ops.swigluForward}. */
+export function swiglu(gate: Operand, up: Operand): Variable {
+  const values = { gate: tensorOf(gate), up: tensorOf(up) };
+  const { output } = ops.swigluForward(values);
+  const saved = [values.gate, values.up] as const;
+  const [result] = record([gate, up], [output], saved, ([gradOutput], sums, [gate, up]) => {
+    if (gradOutput === undefined) return;
+    const { gradGate, gradUp } = ops.swigluBackward({ gradOutput, gate, up });
+    give(gradGate, sums[0]);
+    give(gradUp, sums[1]);
+  });
+  return result;
+}
+
+/** `a + b` of one shape, as {@link ops.residualAdd}. */
+export function residualAdd(a: Operand, b: Operand): Variable {
+  const { output } = ops.residualAdd({ a: tensorOf(a), b: tensorOf(b) });
+  const [result] = record([a, b], [output], [], ([gradient], [sumA, sumB]) => {
+    if (gradient === undefined) return;
+    sumA?.share(gradient);
+    sumB?.share(gradient);
+  });
+  return result;
+}
+
+/** The same numbers in another float dtype, as {@link ops.cast}. */
+export function cast(input: Operand, dtype: DType): Variable {
+  const { output } = ops.cast({ input: tensorOf(input), dtype });
+  const [result] = record([input], [output], [], ([gradient], [sum]) => {
+    if (gradient) sum?.share(gradient);
+  });
+  return result;
+}

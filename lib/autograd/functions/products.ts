@@ -1,0 +1,44 @@
+// Products of matrices, and rows of a table.
+import * as ops from '../../core/ops.ts';
+import type { Tensor } from '../../core/tensor.ts';
+import { type Operand, record, tensorOf, type Variable, wantsGradient } from '../variable.ts';
+
+/** The product of matrices, as {@link ops.matmul}; `matmul(x, weight, { transposeB: true })` is a linear layer. */
+export function matmul(
+  a: Operand,
+  b: Operand,
+  options: { readonly transposeA?: boolean; readonly transposeB?: boolean } = {},
+): Variable {
+  const { transposeA = false, transposeB = false } = options;
+  const [valueA, valueB] = [tensorOf(a), tensorOf(b)];
+  const { output } = ops.matmul({ a: valueA, b: valueB, transposeA, transposeB });
+  const saved = [
+    wantsGradient(b) ? valueA : undefined,
+    wantsGradient(a) ? valueB : undefined,
+  ] as const;
+  const [result] = record([a, b], [output], saved, ([gradient], [sumA, sumB], [keptA, keptB]) => {
+    if (gradient === undefined) return;
+    if (sumB && keptA) {
+      const transposed = { a: gradient, transposeA: true, b: keptA, transposeB: transposeA };
+      const straight = { a: keptA, transposeA: !transposeA, b: gradient };
+      ops.matmul({ ...(transposeB ? transposed : straight), ...sumB.target() });
+    }
+    if (sumA && keptB) {
+      const transposed = { a: keptB, transposeA: transposeB, b: gradient, transposeB: true };
+      const straight = { a: gradient, b: keptB, transposeB: !transposeB };
+      ops.matmul({ ...(transposeA ? transposed : straight), ...sumA.target() });
+    }
+  });
+  return result;
+}
+
+/** Rows of a table, as {@link ops.embeddingForward}. */
+export function embedding(ids: Tensor, weight: Operand): Variable {
+  const { output } = ops.embeddingForward({ ids, weight: tensorOf(weight) });
+  const [result] = record([weight], [output], [ids], ([gradOutput], [sum], [keptIds]) => {
+    sum?.inFloat32((gradWeight) => {
+      if (gradOutput) ops.embeddingBackward({ gradOutput, ids: keptIds, gradWeight });
+    });
+  });
+  return result;
+}

@@ -1,0 +1,76 @@
+// The same elements in other places.
+import * as ops from '../../core/ops.ts';
+import { Tensor } from '../../core/tensor.ts';
+import { give } from '../gradient-sum.ts';
+import { type Operand, record, tensorOf, type Variable } from '../variable.ts';
+
+/** The dimensions in another order, as {@link ops.permute}. */
+export function permute(input: Operand, order: readonly number[]): Variable {
+  const { output } = ops.permute({ input: tensorOf(input), order });
+  const inverse = order.map((_, dimension) => order.indexOf(dimension));
+  const [result] = record([input], [output], [], ([gradient], [sum]) => {
+    if (gradient) give(ops.permute({ input: gradient, order: inverse }).output, sum);
+  });
+  return result;
+}
+
+/** Two dimensions exchanged, counted from 0. */
+export function transpose(input: Operand, first: number, second: number): Variable {
+  const order = Array.from(input.shape, (_, dimension) => dimension);
+  [order[first], order[second]] = [second, first];
+  return permute(input, order);
+}
+
+/** A range of one dimension, up to its end unless told, as {@link ops.slice}. */
+export function slice(input: Operand, dimension: number, start: number, end?: number): Variable {
+  const value = tensorOf(input);
+  const { shape, dtype, device } = value;
+  const { output } = ops.slice({
+    ...{ input: value, dimension, start },
+    ...(end !== undefined && { end }),
+  });
+  const [result] = record([input], [output], [], ([gradient], [sum]) => {
+    if (gradient === undefined || sum === undefined) return;
+    const place = { input: gradient, dimension, start };
+    if (sum.form.dtype === gradient.dtype) {
+      ops.writeSlice({ ...place, accumulate: true, output: sum.total() });
+    } else {
+      const whole = Tensor.zeros(shape, { dtype, device });
+      sum.add(ops.writeSlice({ ...place, output: whole }).output);
+    }
+  });
+  return result;
+}
+
+/** One behind the other along a dimension, as {@link ops.concatenate}. */
+export function concatenate(inputs: readonly Operand[], dimension: number): Variable {
+  const values = inputs.map(tensorOf);
+  const { output } = ops.concatenate({ inputs: values, dimension });
+  const sizes = values.map(({ shape }) => shape[dimension] ?? 0);
+  const [result] = record(inputs, [output], [], ([gradient], sums) => {
+    if (gradient === undefined) return;
+    for (const [i, { start, end }] of rangesOf(sizes).entries()) {
+      if (sums[i]) give(ops.slice({ input: gradient, dimension, start, end }).output, sums[i]);
+    }
+  });
+  return result;
+}
+
+/** The parts of a dimension, of these sizes, one behind the other: the counterpart of {@link concatenate}. */
+export function split<const Sizes extends readonly number[]>(
+  input: Operand,
+  sizes: Sizes,
+  dimension: number,
+): { [Index in keyof Sizes]: Variable } {
+  const parts = rangesOf(sizes).map(({ start, end }) => slice(input, dimension, start, end));
+  return parts as { [Index in keyof Sizes]: Variable };
+}
+
+function rangesOf(sizes: readonly number[]): { readonly start: number; readonly end: number }[] {
+  let end = 0;
+  return sizes.map((size) => {
+    const start = end;
+    end += size;
+    return { start, end };
+  });
+}
