@@ -97,6 +97,7 @@ export type { SaveDtype, StoredDtype, StoredValues } from './llama/stored-values
 export * from './ops.ts';
 export { type Encoding, Tokenizer } from './tokenizer/tokenizer.ts';
 export { AdamW, type AdamWOptions, type AdamWState, type MomentDtype } from './train/adamw.ts';
-export type { StepMetrics } from './train/metrics.ts';
+export type { MetricsSink, StepMetrics } from './train/metrics.ts';
 export { type TrainSettings, type TrainSettingsInput, trainSettings } from './train/settings.ts';
+export { EventFile } from './train/tensorboard.ts';
 export { type TrainOptions, type TrainResult, type TrainStart, train } from './train/train.ts';

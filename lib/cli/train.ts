@@ -1,10 +1,12 @@
 // `leia train`: continues the training of a LLaMA on a prepared dataset, with the English names inserted as
 // the strategy says.
+import { join } from 'node:path';
 import type { Command } from 'commander';
 import { z } from 'zod';
 import { LeiaError } from '../system/error.ts';
 import type { StepMetrics } from '../train/metrics.ts';
 import { trainSettings } from '../train/settings.ts';
+import { EventFile, eventFolder } from '../train/tensorboard.ts';
 import { type TrainStart, train } from '../train/train.ts';
 import { preemptible } from './interrupt.ts';
 import { describeRounding } from './model-options.ts';
@@ -17,6 +19,10 @@ const schema = z.strictObject({
   data: z.string().describe('dataset that leia prepare made with that tokenizer'),
   output: z.string().describe('where checkpoint, metrics.jsonl and resumable states go'),
   ...trainSettings.shape,
+  tensorboard: z
+    .boolean()
+    .default(false)
+    .describe(`write the metrics for TensorBoard as well, to ${eventFolder}/ in --output`),
   plan: z
     .boolean()
     .default(false)
@@ -70,6 +76,7 @@ async function plan({
   data: _,
   output: __,
   plan: ___,
+  tensorboard: ____,
   deviceMemory,
   ...settings
 }: z.output<typeof planSchema>): Promise<void> {
@@ -83,6 +90,7 @@ async function run({
   output,
   plan: _,
   deviceMemory: __,
+  tensorboard,
   ...settings
 }: Settings): Promise<void> {
   const progress = new TrainProgress(settings);
@@ -93,6 +101,7 @@ async function run({
       output,
       settings,
       signal,
+      sinks: tensorboard ? [new EventFile(join(output, eventFolder))] : [],
       onStart: progress.start,
       onMicroBatch: progress.microBatch,
       onStep: progress.step,
@@ -116,6 +125,12 @@ async function run({
   }
 }
 
+/** What the line shows of a step. */
+type ShownMetrics = Pick<
+  StepMetrics,
+  'step' | 'loss' | 'learningRate' | 'gradientNorm' | 'tokensPerSecond'
+>;
+
 /** What is known of a run on one line: step, loss, rate, tokens per second, time left. */
 export class TrainProgress {
   readonly #line = new Progress();
@@ -123,7 +138,7 @@ export class TrainProgress {
   readonly #batchSize: number;
   #began = 0;
   #first = 0;
-  #last: StepMetrics | undefined;
+  #last: ShownMetrics | undefined;
 
   constructor({ maxSteps, batchSize }: { maxSteps: number; batchSize: number }) {
     this.#maxSteps = maxSteps;
@@ -162,7 +177,7 @@ export class TrainProgress {
     this.#show(step - 1 + sequences / this.#batchSize);
   };
 
-  readonly step = (metrics: StepMetrics): void => {
+  readonly step = (metrics: ShownMetrics): void => {
     this.#last = metrics;
     this.#show(metrics.step);
   };

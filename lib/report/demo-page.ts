@@ -2,7 +2,7 @@
 // does and does not show. It is one file without scripts and loads nothing from the network.
 import type { HeldOutLoss } from '../evaluate/held-out-loss.ts';
 import type { PassagePreview, Piece } from '../leia/preview.ts';
-import type { StepMetrics } from '../train/metrics.ts';
+import type { RecordedMetrics } from '../train/metrics.ts';
 import { type Html, html } from './html.ts';
 import { legend, lineChart, type Series, smooth } from './line-chart.ts';
 import { style } from './style.ts';
@@ -15,7 +15,7 @@ export interface HeldOutPoint extends HeldOutLoss {
 export interface DemoRun {
   /** "plain text", "LEIA (right, p_skip 0.5)". */
   readonly name: string;
-  readonly metrics: readonly StepMetrics[];
+  readonly metrics: readonly RecordedMetrics[];
   /** In the order of steps, from before the first to after the last. */
   readonly heldOut: readonly HeldOutPoint[];
   /** Tokens that the run was trained on, and how many of them belong to inserted names and their marks. */
@@ -166,7 +166,7 @@ ${rows.map(([label, values]) => html`<tr><th>${label}</th>${values.map((value) =
 `;
 }
 
-function lastTenth(metrics: readonly StepMetrics[]): string | undefined {
+function lastTenth(metrics: readonly RecordedMetrics[]): string | undefined {
   const tail = metrics.slice(-Math.max(1, Math.round(metrics.length / 10)));
   if (tail.length === 0) return undefined;
   return (tail.reduce((sum, { loss }) => sum + loss, 0) / tail.length).toFixed(3);

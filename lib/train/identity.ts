@@ -35,6 +35,7 @@ export async function identifyRun(
     saveDtype: ___,
     recompute: ____,
     auto: _____,
+    peakTflops: _________,
     ...decisive
   } = settings;
   return {

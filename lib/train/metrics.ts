@@ -4,66 +4,119 @@ import { appendFileSync, closeSync, fsyncSync, openSync, readFileSync } from 'no
 import { join } from 'node:path';
 import { LeiaError } from '../system/error.ts';
 import { fileError, writeFileAtomically } from '../system/files.ts';
+import type { StepSpeed } from './speed.ts';
 
 const metricsFile = 'metrics.jsonl';
 
-export interface StepMetrics {
+export interface StepMetrics extends StepSpeed {
   /** Counted from 1. */
   step: number;
   /** Mean cross-entropy in nats per label token of the batch, before the update. */
   loss: number;
+  /** e to the power of the loss; absent where that is beyond float64. */
+  perplexity?: number;
   learningRate: number;
   /** Global L2 norm before clipping. */
   gradientNorm: number;
-  /** Tokens fed per second of this step. */
-  tokensPerSecond: number;
+  /** The most memory that was taken on the device at once until now, in bytes; see {@link Device.peakBytes}. */
+  memoryBytes: number;
   /** How many batches were skipped before this step because they had no label; absent if none. */
   skippedBatches?: number;
   /** How many were skipped because their loss or gradient was not finite; absent if none. */
   nonFiniteBatches?: number;
+  /** Mean cross-entropy in nats per token of articles that are not trained on; absent if not measured after this step. */
+  heldOutLoss?: number;
+  /** Scores of tasks by their names; absent if not measured after this step. */
+  tasks?: Readonly<Record<string, number>>;
 }
 
-export class MetricsFile {
-  readonly path: string;
-  readonly #descriptor: number;
+/** A line of `metrics.jsonl`. Those of earlier versions have less in them. */
+export type RecordedMetrics = Partial<StepMetrics> &
+  Pick<StepMetrics, 'step' | 'loss' | 'learningRate' | 'gradientNorm'>;
 
-  private constructor(path: string) {
-    this.path = path;
-    try {
-      this.#descriptor = openSync(path, 'a');
-    } catch (error) {
-      throw fileError('write', path, error);
-    }
+/** Takes the metrics of a run, to show them or to keep them. What it throws ends the run. */
+export interface MetricsSink {
+  /** Called once, before all others. What the sink has of later steps is of a run that was lost after `stepsDone`. */
+  begin(stepsDone: number): void | Promise<void>;
+  /** Takes the metrics of one step. */
+  append(metrics: StepMetrics): void;
+  /** Makes what it has last. Called before a state is saved, so that no line of an earlier step can be missing. */
+  flush(): void;
+  close(): void;
+}
+
+/** `metrics.jsonl` in the folder of a run. */
+export class MetricsFile implements MetricsSink {
+  readonly #path: string;
+  #descriptor = -1;
+
+  constructor(folder: string) {
+    this.#path = join(folder, metricsFile);
   }
 
-  /** Opens `metrics.jsonl` in a folder, keeping the lines of the first `steps` steps. */
-  static async open(folder: string, steps: number): Promise<MetricsFile> {
-    const path = join(folder, metricsFile);
-    const kept = readMetrics(path).filter(({ step }) => step <= steps);
-    await writeFileAtomically(path, kept.map((line) => `${JSON.stringify(line)}\n`).join(''));
-    return new MetricsFile(path);
+  /** Keeps the lines of the first `stepsDone` steps. */
+  async begin(stepsDone: number): Promise<void> {
+    const kept = readMetrics(this.#path).filter(({ step }) => step <= stepsDone);
+    const lines = kept.map((line) => `${JSON.stringify(line)}\n`);
+    await writeFileAtomically(this.#path, lines.join(''));
+    this.#attempt(() => {
+      this.#descriptor = openSync(this.#path, 'a');
+    });
   }
 
   append(metrics: StepMetrics): void {
-    try {
-      appendFileSync(this.#descriptor, `${JSON.stringify(metrics)}\n`);
-    } catch (error) {
-      throw fileError('write', this.path, error);
-    }
+    this.#attempt(() => appendFileSync(this.#descriptor, `${JSON.stringify(metrics)}\n`));
   }
 
-  /** Flushes the lines to the disk. Done before a state is saved, so that no line of an earlier step can be missing. */
   flush(): void {
-    try {
-      fsyncSync(this.#descriptor);
-    } catch (error) {
-      throw fileError('write', this.path, error);
-    }
+    this.#attempt(() => fsyncSync(this.#descriptor));
   }
 
   close(): void {
     this.flush();
     closeSync(this.#descriptor);
+  }
+
+  #attempt(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      throw fileError('write', this.#path, error);
+    }
+  }
+}
+
+/** Several sinks as one. If one fails to begin, those before it are closed. */
+export class MetricsSinks implements MetricsSink {
+  readonly #sinks: readonly MetricsSink[];
+
+  constructor(sinks: readonly MetricsSink[]) {
+    this.#sinks = sinks;
+  }
+
+  async begin(stepsDone: number): Promise<void> {
+    const begun: MetricsSink[] = [];
+    try {
+      for (const sink of this.#sinks) {
+        await sink.begin(stepsDone);
+        begun.push(sink);
+      }
+    } catch (error) {
+      for (const sink of begun) sink.close();
+      throw error;
+    }
+  }
+
+  append(metrics: StepMetrics): void {
+    for (const sink of this.#sinks) sink.append(metrics);
+  }
+
+  flush(): void {
+    for (const sink of this.#sinks) sink.flush();
+  }
+
+  close(): void {
+    for (const sink of this.#sinks) sink.close();
   }
 }
 
@@ -74,7 +127,7 @@ export function countSkippedBatches(folder: string): number {
 }
 
 /** The whole lines of a metrics file; a last line that was cut off is left out. */
-export function readMetrics(path: string): StepMetrics[] {
+export function readMetrics(path: string): RecordedMetrics[] {
   let text: string;
   try {
     text = readFileSync(path, 'utf8');
@@ -85,7 +138,7 @@ export function readMetrics(path: string): StepMetrics[] {
   const lines = text.split('\n').slice(0, -1);
   return lines.map((line, index) => {
     try {
-      return JSON.parse(line) as StepMetrics;
+      return JSON.parse(line) as RecordedMetrics;
     } catch {
       throw new LeiaError('format', `${path}: line ${index + 1} is not JSON`);
     }

@@ -83,6 +83,13 @@ export const trainSettings = z.strictObject({
     .enum(['float32', 'bfloat16'])
     .default('bfloat16')
     .describe('of weights and activations; the optimiser keeps float32 precision in both'),
+  peakTflops: z
+    .number()
+    .positive()
+    .optional()
+    .describe(
+      'what the device can do at most, in TFLOP/s, to tell utilisation; known for bfloat16 on A100, H100 and H200',
+    ),
   saveDtype: z
     .enum(saveDtypes)
     .default('base')

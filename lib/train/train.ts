@@ -22,7 +22,13 @@ import { checkMemory, completeChoices } from './choices.ts';
 import { checkDisk } from './disk.ts';
 import { identifyRun } from './identity.ts';
 import { deviceMemory, type MemoryPlan, planMemory } from './memory.ts';
-import { countSkippedBatches, MetricsFile, type StepMetrics } from './metrics.ts';
+import {
+  countSkippedBatches,
+  MetricsFile,
+  type MetricsSink,
+  MetricsSinks,
+  type StepMetrics,
+} from './metrics.ts';
 import { NonFiniteError } from './non-finite.ts';
 import {
   hasResumeState,
@@ -33,6 +39,7 @@ import {
 } from './resume.ts';
 import { claimRunFolder, clearFinished, isFinished, recordedRun } from './run-folder.ts';
 import { type CompleteSettings, checkTogether, type TrainSettings } from './settings.ts';
+import { flopsCeiling, StepClock, type StepSpeed, stepSpeed } from './speed.ts';
 import { StateSaver } from './state-saver.ts';
 import type { StateTensors } from './state-values.ts';
 import { type StepResult, TrainingStep } from './training-step.ts';
@@ -54,9 +61,19 @@ export interface TrainOptions {
   readonly onStart?: (start: TrainStart) => void;
   /** Hears, before each micro-batch, how many sequences of the batch are done. */
   readonly onMicroBatch?: (step: number, sequences: number) => void;
+  /** Take the metrics of each step, beside `metrics.jsonl`. */
+  readonly sinks?: readonly MetricsSink[];
+  /**
+   * Called after each step to measure how good the model is; what it gives goes into the step's metrics. It may use the
+   * model, but must leave parameters and gradients as they are.
+   */
+  readonly measure?: (step: number, model: LlamaModel) => Promise<Measured | undefined>;
   /** Called after each step with its metrics; the next step waits for it. */
   readonly onStep?: (metrics: StepMetrics, model: LlamaModel) => void | Promise<void>;
 }
+
+/** Of the model after a step. */
+export type Measured = Pick<StepMetrics, 'heldOutLoss' | 'tasks'>;
 
 export interface TrainStart {
   /** Steps of the saved state that this run resumes from; 0 if there is none. */
@@ -187,6 +204,9 @@ class Run {
   /** Where the data stood after the last whole step. */
   #position: SequenceState;
   #lastSaved = performance.now();
+  readonly #clock = new StepClock();
+  /** What the device can do at most, in FLOP/s, if that is known. */
+  readonly #ceiling: number | undefined;
 
   constructor(
     options: CompleteOptions,
@@ -200,6 +220,7 @@ class Run {
     this.#source = source;
     this.#saver = new StateSaver(options.output, stateTensors(optimizer), options.settings);
     this.#position = source.state();
+    this.#ceiling = flopsCeiling(model.device.properties.description, options.settings);
   }
 
   /** Loads the newest saved state that is whole. Returns false, and has changed nothing, if there is none. */
@@ -235,10 +256,12 @@ class Run {
 
   /** Makes all steps that are left. */
   async finish(): Promise<void> {
-    const { output, settings, onStep, onWarning } = this.#options;
+    const { output, settings, sinks = [], onStep, onWarning } = this.#options;
     using step = new TrainingStep(this.#model, this.#optimizer, settings);
-    const metrics = await MetricsFile.open(output, this.#optimizer.stepCount);
+    const metrics = new MetricsSinks([new MetricsFile(output), ...sinks]);
+    await metrics.begin(this.#optimizer.stepCount);
     try {
+      this.#clock.lap();
       while (this.#optimizer.stepCount < settings.maxSteps) {
         const line = await this.#step(step);
         metrics.append(line);
@@ -262,9 +285,8 @@ class Run {
   }
 
   async #step(step: TrainingStep): Promise<StepMetrics> {
-    const { settings, onMicroBatch, signal } = this.#options;
+    const { onMicroBatch, signal } = this.#options;
     const number = this.#optimizer.stepCount + 1;
-    const began = performance.now();
     const skips = { skippedBatches: 0, nonFiniteBatches: 0 };
     const beforeMicroBatch = (sequences: number) => {
       onMicroBatch?.(number, sequences);
@@ -272,18 +294,41 @@ class Run {
     };
     let result: StepResult | undefined;
     while (result === undefined) {
-      const { batch, skipped } = this.#nextBatch();
+      const { batch, skipped } = await this.#clock.during('data', () => this.#nextBatch());
       skips.skippedBatches += skipped;
       try {
-        result = await step.run(batch, beforeMicroBatch);
+        result = await this.#clock.during('compute', () => step.run(batch, beforeMicroBatch));
       } catch (error) {
         this.#skipNonFinite(error, ++skips.nonFiniteBatches);
       }
     }
     this.#position = this.#source.state();
-    const seconds = (performance.now() - began) / 1000;
-    const tokensPerSecond = (settings.batchSize * settings.sequenceLength) / seconds;
-    return { step: number, ...result, tokensPerSecond, ...positive(skips) };
+    const measured = await this.#measure(number);
+    const { loss, ...others } = result;
+    const perplexity = Math.exp(loss);
+    return {
+      step: number,
+      loss,
+      ...(Number.isFinite(perplexity) && { perplexity }),
+      ...others,
+      ...this.#speed(),
+      ...measured,
+      ...positive(skips),
+    };
+  }
+
+  async #measure(step: number): Promise<Measured | undefined> {
+    const { measure } = this.#options;
+    if (measure === undefined) return undefined;
+    return await this.#clock.during('evaluation', () => measure(step, this.#model));
+  }
+
+  /** What the step that has just been made took, in time and memory. */
+  #speed(): StepSpeed & { memoryBytes: number } {
+    const { settings } = this.#options;
+    const { config, device } = this.#model;
+    const times = { ...this.#clock.lap(), saving: this.#saver.takeCost() };
+    return { ...stepSpeed(config, settings, times, this.#ceiling), memoryBytes: device.peakBytes };
   }
 
   /** Passes over a batch whose loss or gradient is not finite, if the settings allow it; throws what it is otherwise. */
@@ -327,7 +372,7 @@ class Run {
   }
 
   /** Begins to save the state; goes on when it is copied. */
-  async #save(metrics: MetricsFile): Promise<void> {
+  async #save(metrics: MetricsSink): Promise<void> {
     await this.#saver.save(this.#where(), () => metrics.flush());
     this.#lastSaved = performance.now();
   }

@@ -24,15 +24,10 @@ export function countWork(
 ): number {
   const { batchSize, microBatchSize, sequenceLength, dtype, recompute, moments } = settings;
   const { hiddenSize, intermediateSize, numHiddenLayers: layers, vocabSize } = config;
-  const query = config.numAttentionHeads * config.headDim;
-  const keyValue = config.numKeyValueHeads * config.headDim;
+  const { query, keyValue, down, products } = layerSizes(config);
   const bytes = bytesPerElement(dtype);
   const tokens = batchSize * sequenceLength;
 
-  // Of a token and layer. A number of a matrix is one multiplication and one addition.
-  const attentionProducts = hiddenSize * (query + 2 * keyValue) + query * hiddenSize;
-  const down = intermediateSize * hiddenSize;
-  const products = attentionProducts + 3 * down;
   // Two products with the half of the keys that a token sees; five of them in backward.
   const attention = 2 * query * sequenceLength;
   const norms = bytes * (2 * 2 * hiddenSize + 3 * intermediateSize);
@@ -57,4 +52,31 @@ export function countWork(
   const perStep = parameters * (4 + 8 + state);
   const memory = tokens * bytesPerToken + (batchSize / microBatchSize) * perMicroBatch + perStep;
   return tokens * perToken + operationsPerByte[kind] * memory;
+}
+
+/**
+ * Floating-point operations of a token's forward and backward pass in rows of `sequenceLength`: two in forward and four in
+ * backward for each number of a matrix, and those of the two products of causal attention, of which a token needs half.
+ * Operations between the products, and what is computed again, do not count, as in Chowdhery et al. 2022, "PaLM", appendix B.
+ */
+export function countModelOperations(config: LlamaConfig, sequenceLength: number): number {
+  const { hiddenSize, numHiddenLayers: layers, vocabSize } = config;
+  const { query, products } = layerSizes(config);
+  const attention = 2 * query * sequenceLength;
+  return 6 * (layers * products + vocabSize * hiddenSize) + 3 * layers * attention;
+}
+
+/** Of a layer: widths of query and key, and how many numbers its matrices have. */
+function layerSizes({
+  hiddenSize,
+  intermediateSize,
+  numAttentionHeads,
+  numKeyValueHeads,
+  headDim,
+}: LlamaConfig) {
+  const query = numAttentionHeads * headDim;
+  const keyValue = numKeyValueHeads * headDim;
+  const down = intermediateSize * hiddenSize;
+  const products = hiddenSize * (query + 2 * keyValue) + query * hiddenSize + 3 * down;
+  return { query, keyValue, down, products };
 }

@@ -33,9 +33,16 @@ describe('leia train', () => {
     expect(Object.keys((await metricsOf(output))[2]!)).toEqual([
       'step',
       'loss',
+      'perplexity',
       'learningRate',
       'gradientNorm',
       'tokensPerSecond',
+      'flopsPerSecond',
+      'seconds',
+      'computeShare',
+      'dataShare',
+      'savingShare',
+      'memoryBytes',
     ]);
 
     const exported = `${output}-exported`;

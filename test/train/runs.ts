@@ -109,5 +109,9 @@ export async function digestOf(path: string): Promise<string> {
 
 /** What must be the same in two runs that are the same. */
 export function withoutSpeed(metrics: readonly StepMetrics[]) {
-  return metrics.map(({ tokensPerSecond: _, ...rest }) => rest);
+  return metrics.map(
+    ({ step, loss, perplexity, learningRate, gradientNorm, skippedBatches, heldOutLoss }) => ({
+      ...{ step, loss, perplexity, learningRate, gradientNorm, skippedBatches, heldOutLoss },
+    }),
+  );
 }

@@ -1,0 +1,116 @@
+// How fast a step was: tokens and floating-point operations a second, and where its time went.
+import type { LlamaConfig } from '../llama/config.ts';
+import type { CompleteSettings } from './settings.ts';
+import type { SavingCost } from './state-saver.ts';
+import { countModelOperations } from './work.ts';
+
+/** What a step and what came before it took, in seconds. */
+export interface StepTimes {
+  /** From the end of the step before to the end of this one. */
+  readonly total: number;
+  /** Reading and packing the batch. */
+  readonly data: number;
+  /** The step itself: forward, backward, update. */
+  readonly compute: number;
+  /** Held-out loss and tasks, after the step before. */
+  readonly evaluation: number;
+  readonly saving: SavingCost;
+}
+
+/** Measures where the time of steps goes. */
+export class StepClock {
+  #began = performance.now();
+  #parts = { data: 0, compute: 0, evaluation: 0 };
+
+  /** Adds the time of some work to a part of the step. */
+  async during<T>(part: 'data' | 'compute' | 'evaluation', work: () => T | Promise<T>): Promise<T> {
+    const began = performance.now();
+    try {
+      return await work();
+    } finally {
+      this.#parts[part] += (performance.now() - began) / 1000;
+    }
+  }
+
+  /** The times since this was called last. */
+  lap(): Omit<StepTimes, 'saving'> {
+    const now = performance.now();
+    const times = { total: (now - this.#began) / 1000, ...this.#parts };
+    this.#began = now;
+    this.#parts = { data: 0, compute: 0, evaluation: 0 };
+    return times;
+  }
+}
+
+export interface StepSpeed {
+  /** Tokens fed per second of data and computation. */
+  tokensPerSecond: number;
+  /**
+   * Floating-point operations of the model per second of data and computation: those of its products and of causal
+   * attention, forward and backward, once. What `recompute` computes again does not count.
+   */
+  flopsPerSecond: number;
+  /** Their share of `flopsCeiling`; absent where that is not known. */
+  flopsUtilization?: number;
+  /** What the device can do at most, per second. */
+  flopsCeiling?: number;
+  /** Wall time from the end of the step before to the end of this one. */
+  seconds: number;
+  /** Of `seconds`: the share of forward, backward and update. */
+  computeShare: number;
+  /** Of `seconds`: the share of reading and packing the batch. */
+  dataShare: number;
+  /** Of `seconds`: the share for which the run stood still to save a state. */
+  savingShare: number;
+  /** Of `seconds`: the share of held-out loss and tasks; absent if none were measured. */
+  evaluationShare?: number;
+  /** Bytes of the states that began to be saved since the step before; absent if none. */
+  savedBytes?: number;
+}
+
+/**
+ * Dense bfloat16 products with float32 sums, in FLOP/s, from NVIDIA's data sheets: A100 (2021), H100 (2023), H200 (2024).
+ */
+const ceilings: readonly [RegExp, number][] = [
+  [/\bA100\b/, 312e12],
+  [/\bH100 PCIe\b/, 756e12],
+  [/\bH100 80GB HBM3\b/, 989e12],
+  [/\bH200\b/, 989e12],
+];
+
+/** What a device can do at most in this dtype, in FLOP/s, if that is known. */
+export function flopsCeiling(
+  description: string,
+  { dtype, peakTflops }: Pick<CompleteSettings, 'dtype' | 'peakTflops'>,
+): number | undefined {
+  if (peakTflops !== undefined) return peakTflops * 1e12;
+  if (dtype !== 'bfloat16') return undefined;
+  return ceilings.find(([name]) => name.test(description))?.[1];
+}
+
+/** The speed of a step. */
+export function stepSpeed(
+  config: LlamaConfig,
+  settings: Pick<CompleteSettings, 'batchSize' | 'sequenceLength'>,
+  { total, data, compute, evaluation, saving }: StepTimes,
+  ceiling: number | undefined,
+): StepSpeed {
+  const { batchSize, sequenceLength } = settings;
+  const tokens = batchSize * sequenceLength;
+  const share = (seconds: number) => (total > 0 ? seconds / total : 0);
+  const flopsPerSecond = (tokens * countModelOperations(config, sequenceLength)) / (data + compute);
+  return {
+    tokensPerSecond: tokens / (data + compute),
+    flopsPerSecond,
+    ...(ceiling !== undefined && {
+      flopsUtilization: flopsPerSecond / ceiling,
+      flopsCeiling: ceiling,
+    }),
+    seconds: total,
+    computeShare: share(compute),
+    dataShare: share(data),
+    savingShare: share(saving.seconds),
+    ...(evaluation > 0 && { evaluationShare: share(evaluation) }),
+    ...(saving.bytes > 0 && { savedBytes: saving.bytes }),
+  };
+}
