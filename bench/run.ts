@@ -8,6 +8,8 @@ import { Device, LeiaError } from '../lib/index.ts';
 import { largeCopy, largeProduct } from './ceiling.ts';
 import { measureHostCosts } from './host-costs.ts';
 import * as adamw from './operations/adamw.ts';
+import * as addBias from './operations/add-bias.ts';
+import * as binary from './operations/binary.ts';
 import * as concatenate from './operations/concatenate.ts';
 import * as crossEntropy from './operations/cross-entropy.ts';
 import * as flashAttention from './operations/flash-attention.ts';
@@ -41,6 +43,8 @@ const operations: Record<string, { workloads(sizes: Sizes): Workload[] }> = {
   swiglu,
   softmax,
   'log-softmax': logSoftmax,
+  binary,
+  'add-bias': addBias,
   'cross-entropy': crossEntropy,
   permute,
   concatenate,

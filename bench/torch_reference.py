@@ -211,6 +211,25 @@ class Torch:
 
         return {"cat": make}
 
+    def multiply(self, rows, width, bRows, bWidth, dtype, **rest):
+        return self.elementwise(
+            lambda a, b: a * b,
+            lambda: [self.random([rows, width], dtype), self.random([bRows, bWidth], dtype)],
+            rest["pass"],
+        )
+
+    def add_bias(self, rows, width, dtype, **rest):
+        if rest["pass"] == "forward":
+            inputs = lambda: [self.random([rows, width], dtype), self.random([width], dtype)]
+            return self.elementwise(lambda x, bias: x + bias, inputs, "forward")
+
+        # What autograd does for the bias, added to a float32 gradient.
+        def make():
+            gradient, bias = self.random([rows, width], dtype), self.random([width])
+            return lambda: bias.add_(gradient.sum(0))
+
+        return {"eager": make}
+
     def cross_entropy(self, rows, vocabulary, dtype, **rest):
         return self.elementwise(
             lambda logits, labels: F.cross_entropy(logits, labels),

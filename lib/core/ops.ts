@@ -3,6 +3,8 @@
 // given are allocated. Gradients of activations are overwritten; gradients of parameters are float32
 // and added to. All reductions are float32 in a fixed order: the same inputs give the same bits.
 export * from './ops/adamw.ts';
+export * from './ops/add-bias.ts';
+export * from './ops/binary.ts';
 export * from './ops/cast.ts';
 export * from './ops/concatenate.ts';
 export * from './ops/cross-entropy.ts';

@@ -5,11 +5,7 @@
 
 #include <cstdint>
 
-#if defined(__CUDACC__)
-#define LEIA_EVERYWHERE __host__ __device__
-#else
-#define LEIA_EVERYWHERE
-#endif
+#include "core/everywhere.h"
 
 namespace leia {
 

@@ -165,6 +165,11 @@ withTorch('PyTorch', () => {
       [{ kind: 'softmax', pass: 'backward', rows: 2, size: 8, dtype }, ['eager']],
       [{ kind: 'log_softmax', pass: 'backward', rows: 2, size: 8, dtype }, ['eager']],
       [{ kind: 'swiglu', pass: 'backward', rows: 2, width: 8, dtype }, ['eager']],
+      [
+        { kind: 'multiply', pass: 'backward', rows: 2, width: 8, bRows: 1, bWidth: 8, dtype },
+        ['eager'],
+      ],
+      [{ kind: 'add_bias', pass: 'backward', rows: 2, width: 8, dtype }, ['eager']],
       [{ kind: 'cross_entropy', pass: 'backward', rows: 2, vocabulary: 8, dtype }, ['eager']],
       [{ kind: 'permute', shape: [2, 3, 4], order: [0, 2, 1], dtype }, ['copy_']],
       [{ kind: 'concatenate', rows: 2, widths: [8, 16], dtype }, ['cat']],

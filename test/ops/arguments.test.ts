@@ -67,7 +67,8 @@ function wrongShapes(face: Face): { name: string; args: Arguments }[] {
     const free = face.free?.[name];
     if (free?.length === 0) return [];
     const longer = shape.flatMap((size, i) => (free?.includes(i) ? [] : [shape.with(i, size + 2)]));
-    return [...longer, [...shape, 1], shape.slice(1)].map((other) => ({
+    const shorter = face.shorter?.includes(name) ? [] : [shape.slice(1)];
+    return [...longer, [...shape, 1], ...shorter].map((other) => ({
       name,
       args: { ...face.right(), [name]: tensor(other, dtype) },
     }));

@@ -5,6 +5,7 @@
 import { addon } from '../../lib/core/addon.ts';
 import { bfloat16ToFloat32, float32ToBfloat16 } from '../../lib/core/bfloat16.ts';
 import type { Device, DType, Shape, Tensor } from '../../lib/index.ts';
+import { roomOf } from './rooms.ts';
 
 /** A tensor's values in float64; inputs are exact in their dtype. */
 export interface Values {
@@ -46,15 +47,15 @@ export type OutputAllocator = (shape: Shape, dtype?: DType) => Tensor;
 /** The device under test; each has a run of its own (vitest.config.ts). */
 export const deviceName = process.env.LEIA_TEST_DEVICE ?? 'cpu';
 
-/** Whether the device under test has the operation, named as its folder: `rms-norm`; and whether it is wanted. */
-export function isAvailable(operation: string): boolean {
+/** Whether the device under test has the operations of a room, such as `rms-norm`; and whether they are wanted. */
+export function isAvailable(room: string): boolean {
   const wanted = process.env.LEIA_TEST_OPERATION;
-  if (wanted !== undefined && operation !== wanted) return false;
+  if (wanted !== undefined && room !== wanted) return false;
   if (deviceName === 'cpu') return true;
-  const prefix = operation.replaceAll('-', '_');
+  const camelCase = (name: string) => name.replace(/_./g, (part) => part[1]!.toUpperCase());
   return addon()
     .cudaOperations()
-    .some((name) => [prefix, `${prefix}_forward`].includes(name));
+    .some((name) => roomOf(camelCase(name)) === room);
 }
 export type { Device };
 

@@ -15,6 +15,8 @@ export interface Face {
   anchors: readonly string[];
   /** Dimensions that may have any size; all of them if empty. */
   free?: Record<string, readonly number[]>;
+  /** Arguments that may lack their outermost dimension. */
+  shorter?: readonly string[];
   /** Arguments whose float dtype is their own. */
   anyFloat?: readonly string[];
   /** Pairs that may be the same tensor. */
@@ -64,6 +66,22 @@ const slices = (part: string, whole: string) =>
       return ['start', start, `start is ${start}, expected 0 to 2, ${why}`] as const;
     }),
   ] as const;
+const operands = () => ({ a: tensor([3, 4]), b: tensor([4]) });
+const binary: Face = {
+  right: () => ({ ...operands(), output: tensor([3, 4]) }),
+  anchors: ['a', 'b'],
+  shorter: ['b'],
+  inPlace: [['output', 'a']],
+};
+const binaryBackward: Face = {
+  right: () => ({
+    gradOutput: tensor([3, 4]),
+    ...operands(),
+    gradA: tensor([3, 4]),
+    gradB: tensor([4]),
+  }),
+  anchors: ['gradOutput', 'a', 'b'],
+};
 
 export const faces: Record<string, Face> = {
   adamw: {
@@ -98,6 +116,26 @@ export const faces: Record<string, Face> = {
       ['firstParameter', -1, 'first_parameter is -1, expected 0 or more'],
     ],
   },
+  addBias: {
+    right: () => ({ input: tensor([2, 3, 4]), bias: tensor([4]), output: tensor([2, 3, 4]) }),
+    anchors: ['input'],
+    inPlace: [['output', 'input']],
+  },
+  addBiasBackward: {
+    right: () => ({ gradOutput: tensor([2, 3, 4]), gradBias: tensor([4]) }),
+    anchors: ['gradOutput'],
+    free: { gradOutput: [0, 1] },
+    shorter: ['gradOutput'],
+    anyFloat: ['gradOutput'],
+  },
+  add: binary,
+  subtract: binary,
+  multiply: binary,
+  divide: binary,
+  addBackward: binaryBackward,
+  subtractBackward: binaryBackward,
+  multiplyBackward: binaryBackward,
+  divideBackward: binaryBackward,
   cast: {
     right: () => ({ input: tensor([3, 4]), output: tensor([3, 4], 'bfloat16') }),
     anchors: ['input'],

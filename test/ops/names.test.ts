@@ -1,19 +1,14 @@
 // One name per operation everywhere: the folder of its kernels, its entry in the binding, its face in
-// TypeScript and its cases.
+// TypeScript and its cases. Where operations share their kernels, folders and files have the name of their room.
 import { readdirSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { addon } from '../../lib/core/addon.ts';
 import { ops } from '../../lib/index.ts';
 import { faces } from './faces.ts';
+import { roomOf } from './rooms.ts';
 
 function entries(folder: string): string[] {
   return readdirSync(new URL(`../../${folder}/`, import.meta.url));
-}
-
-/** rmsNormBackward -> rms-norm */
-function operationOf(name: string): string {
-  const base = name.replace(/(Forward|Backward)$/, '');
-  return base.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 }
 
 function sorted(names: Iterable<string>): string[] {
@@ -38,7 +33,7 @@ test('each has its contract and its binding in its folder', () => {
 });
 
 test('each is an export of the addon', () => {
-  expect(sorted(Object.keys(natives).map(operationOf))).toEqual(operations);
+  expect(sorted(Object.keys(natives).map(roomOf))).toEqual(operations);
 });
 
 test('each has a file and a function in TypeScript, with the name of the native one', () => {

@@ -10,3 +10,15 @@ export function rowCount(shape: Shape): number {
 export function like(tensor: Tensor): Tensor {
   return Tensor.empty(tensor.shape, tensor);
 }
+
+/**
+ * The shape that two shapes stretch to by NumPy's rules. Where they do not, it is wrong for one of them, which the
+ * operation then refuses.
+ */
+export function broadcastShape(a: Shape, b: Shape): Shape {
+  const rank = Math.max(a.length, b.length);
+  return Array.from({ length: rank }, (_, i) => {
+    const size = a[i - rank + a.length] ?? 1;
+    return size === 1 ? (b[i - rank + b.length] ?? 1) : size;
+  });
+}

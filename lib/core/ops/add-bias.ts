@@ -1,0 +1,39 @@
+import { operation } from '../operation.ts';
+import { Tensor } from '../tensor.ts';
+import { like } from './outputs.ts';
+
+export interface AddBias {
+  /** [..., width], float32 or bfloat16. */
+  input: Tensor;
+  /** [width], dtype of input. */
+  bias: Tensor;
+  /** Shape and dtype of input; may be input itself. */
+  output?: Tensor;
+}
+
+const nativeAddBias = operation<AddBias, 'output'>('addBias');
+
+/** `output = input + bias`, for each row, added in float32. */
+export function addBias(args: AddBias): { output: Tensor } {
+  const output = args.output ?? like(args.input);
+  nativeAddBias(args, { output });
+  return { output };
+}
+
+export interface AddBiasBackward {
+  /** [..., width], float32 or bfloat16. It is the gradient of the input, too. */
+  gradOutput: Tensor;
+  /** [width], float32; added to. Zeros if not given. */
+  gradBias?: Tensor;
+}
+
+const nativeAddBiasBackward = operation<AddBiasBackward, 'gradBias'>('addBiasBackward');
+
+/** Backward of {@link addBias} for the bias: `gradBias += gradOutput`, summed over the rows. */
+export function addBiasBackward(args: AddBiasBackward): { gradBias: Tensor } {
+  const { gradOutput } = args;
+  const gradBias =
+    args.gradBias ?? Tensor.zeros(gradOutput.shape.slice(-1), { device: gradOutput.device });
+  nativeAddBiasBackward(args, { gradBias });
+  return { gradBias };
+}

@@ -1,0 +1,135 @@
+// Arithmetic of two tensors, or of a tensor and a number. The four operations take the same arguments.
+import { LeiaError } from '../../system/error.ts';
+import { operation } from '../operation.ts';
+import { Tensor } from '../tensor.ts';
+import { broadcastShape, like } from './outputs.ts';
+
+export interface Binary {
+  /**
+   * Any shape, float32 or bfloat16; or a number. Shapes are broadcast by NumPy's rules: aligned at the innermost
+   * dimension, a size of 1 or a missing outer dimension stretches to the other's size.
+   */
+  a: Tensor | number;
+  /** dtype of a, a shape that broadcasts with a's; or a number. One of the two is a tensor. */
+  b: Tensor | number;
+  /** dtype of a, the shape that both stretch to; may be a or b itself where that has this shape. */
+  output?: Tensor;
+}
+
+export interface BinaryBackward {
+  /** Shape and dtype of the output. */
+  gradOutput: Tensor;
+  /**
+   * The operands of the forward pass. One may be left out where its values are not needed (each operation says which it
+   * needs) and its gradient is not wanted or given.
+   */
+  a?: Tensor | number | undefined;
+  b?: Tensor | number | undefined;
+  /** Asks for the gradient of this operand alone. Else there is one for each that is a tensor or has one given. */
+  only?: 'a' | 'b' | undefined;
+  /** Shape and dtype of a; overwritten. */
+  gradA?: Tensor;
+  /** Shape and dtype of b; overwritten. */
+  gradB?: Tensor;
+}
+
+/** The gradients that were asked for. */
+export interface BinaryGradients {
+  gradA: Tensor | undefined;
+  gradB: Tensor | undefined;
+}
+
+interface NativeBinary {
+  a: Tensor | undefined;
+  b: Tensor | undefined;
+  number: number;
+  output: Tensor;
+}
+
+interface NativeBackward extends BinaryGradients {
+  gradOutput: Tensor;
+  a: Tensor | undefined;
+  b: Tensor | undefined;
+  number: number;
+}
+
+type Operand = Tensor | number | undefined;
+
+function isGiven(operation: string, name: string, operand: Operand): void {
+  if (operand !== undefined) return;
+  const expected = 'expected a Tensor or a number';
+  throw new LeiaError('argument', `${operation}: ${name} is undefined, ${expected}`);
+}
+
+/** The operands as native code takes them: tensors, and the number that stands for what is none. */
+function split(a: Operand, b: Operand) {
+  const number = typeof a === 'number' ? a : typeof b === 'number' ? b : 0;
+  const tensorOf = (operand: Operand) => (typeof operand === 'number' ? undefined : operand);
+  return { a: tensorOf(a), b: tensorOf(b), number };
+}
+
+function forward(name: string): (args: Binary) => { output: Tensor } {
+  const native = operation<NativeBinary>(name);
+  return (args) => {
+    isGiven(name, 'a', args.a);
+    isGiven(name, 'b', args.b);
+    const operands = split(args.a, args.b);
+    const { a, b } = operands;
+    const shape = broadcastShape(a?.shape ?? [], b?.shape ?? []);
+    const output = args.output ?? Tensor.empty(shape, a ?? b);
+    native({ ...operands, output }, {});
+    return { output };
+  };
+}
+
+/** The operands whose values a gradient depends on. */
+type Needs = { readonly a: readonly ('a' | 'b')[]; readonly b: readonly ('a' | 'b')[] };
+
+function backward(name: string, needs: Needs): (args: BinaryBackward) => BinaryGradients {
+  const native = operation<NativeBackward>(`${name}Backward`);
+  return (args) => {
+    const operands = split(args.a, args.b);
+    const gradient = (operand: 'a' | 'b', given: Tensor | undefined) => {
+      if (args.only !== undefined && args.only !== operand) return undefined;
+      const target = given ?? (operands[operand] && like(operands[operand]));
+      if (target) for (const each of needs[operand]) isGiven(`${name}_backward`, each, args[each]);
+      return target;
+    };
+    const gradients = { gradA: gradient('a', args.gradA), gradB: gradient('b', args.gradB) };
+    native({ gradOutput: args.gradOutput, ...operands, ...gradients }, {});
+    return gradients;
+  };
+}
+
+/** `output = a + b`, element by element, computed in float32; shapes are broadcast. */
+export const add = forward('add');
+
+/** `output = a - b`, element by element, computed in float32; shapes are broadcast. */
+export const subtract = forward('subtract');
+
+/** `output = a * b`, element by element, computed in float32; shapes are broadcast. */
+export const multiply = forward('multiply');
+
+/** `output = a / b`, element by element, computed in float32; shapes are broadcast. Division by 0 follows IEEE 754. */
+export const divide = forward('divide');
+
+/**
+ * Backward of {@link add}: `gradA = gradB = gradOutput`, summed over the dimensions along which the operand was
+ * stretched. It needs the values of neither a nor b.
+ */
+export const addBackward = backward('add', { a: [], b: [] });
+
+/** Backward of {@link subtract}: `gradA = gradOutput`, `gradB = -gradOutput`; see {@link addBackward}. */
+export const subtractBackward = backward('subtract', { a: [], b: [] });
+
+/**
+ * Backward of {@link multiply}: `gradA = gradOutput * b`, `gradB = gradOutput * a`, summed over the dimensions along which
+ * the operand was stretched. Each gradient needs the values of the other operand.
+ */
+export const multiplyBackward = backward('multiply', { a: ['b'], b: ['a'] });
+
+/**
+ * Backward of {@link divide}: `gradA = gradOutput / b`, `gradB = -gradOutput * (a / b) / b`, summed over the dimensions
+ * along which the operand was stretched. gradA needs the values of b, gradB those of both.
+ */
+export const divideBackward = backward('divide', { a: ['b'], b: ['a', 'b'] });
