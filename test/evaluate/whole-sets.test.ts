@@ -18,7 +18,7 @@ import { modelFolder } from './tasks/support.ts';
 const root = resolve(import.meta.dirname, '../..');
 const sets = process.env.LEIA_QUESTION_SETS ?? join(root, '..', 'shared', 'data', 'qa');
 const full = process.env.LEIA_TEST_FULL === '1';
-/** Every question of the sets with choices, which takes an hour. */
+/** Every question of the sets with choices, and 40 that ask for text: an hour. */
 const whole = process.env.LEIA_WHOLE_SETS === '1';
 
 /** English CODAH: a prompt and four endings, which X-CODAH joins. */
@@ -65,7 +65,7 @@ async function load(name: string): Promise<LoadedTask> {
 
 /** How many questions of a set are asked. Without a cache, each generated token costs a pass over all before it. */
 function limitOf({ definition }: LoadedTask): number {
-  if (definition.generate !== undefined) return whole ? 5 : full ? 2 : 1;
+  if (definition.generate !== undefined) return whole ? 40 : full ? 2 : 1;
   if (whole) return Number.MAX_SAFE_INTEGER;
   return full ? 40 : 2;
 }
