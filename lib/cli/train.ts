@@ -7,18 +7,20 @@ import { LeiaError } from '../system/error.ts';
 import type { StepMetrics } from '../train/metrics.ts';
 import { trainSettings } from '../train/settings.ts';
 import { EventFile, eventFolder } from '../train/tensorboard.ts';
-import { type TrainStart, train } from '../train/train.ts';
+import { type Measured, type TrainStart, train } from '../train/train.ts';
 import { preemptible } from './interrupt.ts';
 import { describeRounding } from './model-options.ts';
 import { addSettings, readSettings } from './options.ts';
 import { cards, parseDeviceMemory, planLines } from './plan.ts';
 import { formatBytes, formatDuration, Progress, warn } from './progress.ts';
+import { checkMeasureSettings, measureSettings, openMeasuring } from './train-measure.ts';
 
 const schema = z.strictObject({
   model: z.string().describe('Hugging Face folder of the LLaMA to start from, with its tokenizer'),
   data: z.string().describe('dataset that leia prepare made with that tokenizer'),
   output: z.string().describe('where checkpoint, metrics.jsonl and resumable states go'),
   ...trainSettings.shape,
+  ...measureSettings,
   tensorboard: z
     .boolean()
     .default(false)
@@ -78,6 +80,11 @@ async function plan({
   plan: ___,
   tensorboard: ____,
   deviceMemory,
+  evaluateSteps: _____,
+  heldOutArticles: ______,
+  evaluateTasks: _______,
+  evaluateData: ________,
+  evaluateLimit: _________,
   ...settings
 }: z.output<typeof planSchema>): Promise<void> {
   const device = deviceMemory === undefined ? undefined : parseDeviceMemory(deviceMemory);
@@ -91,11 +98,19 @@ async function run({
   plan: _,
   deviceMemory: __,
   tensorboard,
+  evaluateSteps,
+  heldOutArticles,
+  evaluateTasks,
+  evaluateData,
+  evaluateLimit,
   ...settings
 }: Settings): Promise<void> {
+  const measure = { evaluateSteps, heldOutArticles, evaluateTasks, evaluateData, evaluateLimit };
+  checkMeasureSettings(measure);
   const progress = new TrainProgress(settings);
-  const result = await preemptible((signal) =>
+  const result = await preemptible(async (signal) =>
     train({
+      ...(await openMeasuring({ model, data, settings, measure, signal })),
       model,
       data,
       output,
@@ -129,7 +144,15 @@ async function run({
 type ShownMetrics = Pick<
   StepMetrics,
   'step' | 'loss' | 'learningRate' | 'gradientNorm' | 'tokensPerSecond'
->;
+> &
+  Measured;
+
+function describeMeasured({ heldOutLoss, tasks = {} }: Measured): string[] {
+  return [
+    ...(heldOutLoss === undefined ? [] : [`held-out loss ${heldOutLoss.toFixed(4)}`]),
+    ...Object.entries(tasks).map(([task, score]) => `${task} ${score.toFixed(3)}`),
+  ];
+}
 
 /** What is known of a run on one line: step, loss, rate, tokens per second, time left. */
 export class TrainProgress {
@@ -179,6 +202,8 @@ export class TrainProgress {
 
   readonly step = (metrics: ShownMetrics): void => {
     this.#last = metrics;
+    const measured = describeMeasured(metrics);
+    if (measured.length > 0) this.#line.done(`step ${metrics.step}: ${measured.join(', ')}`);
     this.#show(metrics.step);
   };
 

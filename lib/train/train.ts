@@ -65,7 +65,7 @@ export interface TrainOptions {
   readonly sinks?: readonly MetricsSink[];
   /**
    * Called after each step to measure how good the model is; what it gives goes into the step's metrics. It may use the
-   * model, but must leave parameters and gradients as they are.
+   * model, but must leave parameters and gradients as they are. If it throws `interrupted`, nothing is measured.
    */
   readonly measure?: (step: number, model: LlamaModel) => Promise<Measured | undefined>;
   /** Called after each step with its metrics; the next step waits for it. */
@@ -320,7 +320,13 @@ class Run {
   async #measure(step: number): Promise<Measured | undefined> {
     const { measure } = this.#options;
     if (measure === undefined) return undefined;
-    return await this.#clock.during('evaluation', () => measure(step, this.#model));
+    try {
+      return await this.#clock.during('evaluation', () => measure(step, this.#model));
+    } catch (error) {
+      // The step is made, so its metrics are written; before the next one the run ends.
+      if (error instanceof LeiaError && error.code === 'interrupted') return undefined;
+      throw error;
+    }
   }
 
   /** What the step that has just been made took, in time and memory. */
