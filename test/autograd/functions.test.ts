@@ -1,15 +1,19 @@
 // The gradients that the tape computes are those that finite differences of the same formula give in float64.
 import { expect, test } from 'vitest';
 import {
+  add,
+  addBias,
   cast,
   concatenate,
   crossEntropy,
   customFunction,
+  divide,
   embedding,
   flashAttention,
   layerNorm,
   logSoftmax,
   matmul,
+  multiply,
   permute,
   residualAdd,
   residualRmsNorm,
@@ -18,6 +22,7 @@ import {
   slice,
   softmax,
   split,
+  subtract,
   swiglu,
   transpose,
   Variable,
@@ -220,6 +225,33 @@ const checks = {
     [[3, 5]],
     ([x]) => [residualAdd(x, residualAdd(x, x))],
     ([x]) => [x.map((value) => 3 * value)],
+  ),
+  addBias: checkOf(
+    [[3, 4], [4]],
+    ([input, bias]) => [addBias(input, bias)],
+    ([input, bias]) => [input.map((value, i) => value + bias[i % 4]!)],
+  ),
+  'add and subtract, stretched': checkOf(
+    [[3, 4], [3, 1], [4]],
+    ([x, column, row]) => [add(x, column), subtract(row, x), subtract(x, row), add(1, x)],
+    ([x, column, row]) => [
+      x.map((value, i) => value + column[Math.floor(i / 4)]!),
+      x.map((value, i) => row[i % 4]! - value),
+      x.map((value, i) => value - row[i % 4]!),
+      x.map((value) => 1 + value),
+    ],
+  ),
+  'multiply and divide, stretched': checkOf(
+    [
+      [3, 4],
+      [3, 1],
+    ],
+    ([x, column]) => [multiply(x, column), divide(column, add(multiply(x, x), 1)), divide(x, -2)],
+    ([x, column]) => [
+      x.map((value, i) => value * column[Math.floor(i / 4)]!),
+      x.map((value, i) => column[Math.floor(i / 4)]! / (value * value + 1)),
+      x.map((value) => value / -2),
+    ],
   ),
   permute: checkOf(
     [[2, 3, 4]],

@@ -37,3 +37,14 @@ export function cast(input: Operand, dtype: DType): Variable {
   });
   return result;
 }
+
+/** `input + bias` for each row, as {@link ops.addBias}. */
+export function addBias(input: Operand, bias: Operand): Variable {
+  const { output } = ops.addBias({ input: tensorOf(input), bias: tensorOf(bias) });
+  const [result] = record([input, bias], [output], [], ([gradOutput], [ofInput, ofBias]) => {
+    if (gradOutput === undefined) return;
+    ofBias?.inFloat32((gradBias) => ops.addBiasBackward({ gradOutput, gradBias }));
+    ofInput?.share(gradOutput);
+  });
+  return result;
+}

@@ -59,10 +59,6 @@ function weightedSum(values: Tensor, weight: number): Tensor {
 /** A new tensor for the elements times the one number that a float32 tensor has. */
 function multiplied(values: Tensor, factor: Tensor): Tensor {
   using exact = ops.cast({ input: values, dtype: 'float32' }).output;
-  using column = exact.view([-1, 1]);
-  using number = factor.view([1, 1]);
-  using product = ops.matmul({ a: column, b: number }).output;
-  using output = ops.cast({ input: product, dtype: values.dtype }).output;
-  values.dispose();
-  return output.view(values.shape);
+  ops.multiply({ a: exact, b: factor, output: exact });
+  return ops.cast({ input: exact, dtype: values.dtype, output: values }).output;
 }

@@ -1,0 +1,77 @@
+// Arithmetic of two operands, of which one may be a number, with broadcasting.
+import * as ops from '../../core/ops.ts';
+import { Tensor } from '../../core/tensor.ts';
+import { type Operand, record, tensorOf, type Variable, wantsGradient } from '../variable.ts';
+
+/** An operand of arithmetic. */
+export type Term = Operand | number;
+
+/** `a + b`, as {@link ops.add}. */
+export function add(a: Term, b: Term): Variable {
+  return compute(sum, a, b);
+}
+
+/** `a - b`, as {@link ops.subtract}. */
+export function subtract(a: Term, b: Term): Variable {
+  return compute(difference, a, b);
+}
+
+/** `a * b`, as {@link ops.multiply}. */
+export function multiply(a: Term, b: Term): Variable {
+  return compute(product, a, b);
+}
+
+/** `a / b`, as {@link ops.divide}. */
+export function divide(a: Term, b: Term): Variable {
+  return compute(quotient, a, b);
+}
+
+interface Arithmetic {
+  readonly forward: (args: ops.Binary) => { output: Tensor };
+  readonly backward: (args: ops.BinaryBackward) => ops.BinaryGradients;
+  /** Which values the gradient of a needs, and that of b. */
+  readonly needs: readonly ['' | 'b', '' | 'a' | 'ab'];
+}
+
+const sum: Arithmetic = { forward: ops.add, backward: ops.addBackward, needs: ['', ''] };
+const difference: Arithmetic = {
+  ...{ forward: ops.subtract, backward: ops.subtractBackward },
+  needs: ['', ''],
+};
+const product: Arithmetic = {
+  ...{ forward: ops.multiply, backward: ops.multiplyBackward },
+  needs: ['b', 'a'],
+};
+const quotient: Arithmetic = {
+  ...{ forward: ops.divide, backward: ops.divideBackward },
+  needs: ['b', 'ab'],
+};
+
+function compute({ forward, backward, needs }: Arithmetic, a: Term, b: Term): Variable {
+  const [valueA, valueB] = [a, b].map((term) => (typeof term === 'number' ? term : tensorOf(term)));
+  const { output } = forward({ a: valueA as Tensor | number, b: valueB as Tensor | number });
+  const inputs = [a, b].map((term) => (typeof term === 'number' ? undefined : term));
+  const needed = needs.filter((_, i) => wantsGradient(inputs[i])).join('');
+  const saved = [
+    valueA instanceof Tensor && needed.includes('a') ? valueA : undefined,
+    valueB instanceof Tensor && needed.includes('b') ? valueB : undefined,
+  ];
+  const [result] = record(inputs, [output], saved, ([gradOutput], [sumA, sumB], [keptA, keptB]) => {
+    if (gradOutput === undefined) return;
+    const [gradA, gradB] = [sumA, sumB].map(
+      (sum) => sum && Tensor.empty(sum.form.shape, gradOutput),
+    );
+    backward({
+      gradOutput,
+      a: keptA ?? (typeof a === 'number' ? a : undefined),
+      b: keptB ?? (typeof b === 'number' ? b : undefined),
+      ...(gradA && { gradA }),
+      ...(gradB && { gradB }),
+      ...(!gradA && { only: 'b' }),
+      ...(!gradB && { only: 'a' }),
+    });
+    if (gradA) sumA?.add(gradA);
+    if (gradB) sumB?.add(gradB);
+  });
+  return result;
+}
