@@ -164,7 +164,7 @@ describe('the package installed without a compiler', () => {
     });
   });
 
-  test('has operations, and the tape over them, that need no other package', async () => {
+  test('has operations, a tape over them and modules, that need no other package', async () => {
     const modules = join(project, 'node_modules');
     const others = (await readdir(modules)).filter(
       (name) => !['leia', 'node-gyp-build', '.bin'].includes(name),
@@ -179,13 +179,15 @@ describe('the package installed without a compiler', () => {
         script,
         `import { ops, Tensor } from 'leia/ops';
          import { residualAdd, Variable } from 'leia/autograd';
+         import { Linear } from 'leia/nn';
          const { output } = ops.fill({ output: Tensor.empty([2]), value: 3 });
          const x = new Variable(output, { requiresGrad: true });
          residualAdd(x, x).backward();
-         console.log([...(await output.read()), ...(await x.gradient.read())].join());`,
+         const { shape } = new Linear(2, 3).forward(x.view([1, 2]));
+         console.log([...(await output.read()), ...(await x.gradient.read()), ...shape].join());`,
       );
       const { stdout } = await run('node', [script], { cwd: project, env });
-      expect(stdout).toBe('3,3,2,2\n');
+      expect(stdout).toBe('3,3,2,2,1,3\n');
     } finally {
       for (const name of others) await rename(join(away, name), join(modules, name));
     }
