@@ -55,7 +55,7 @@ const tokens = bytesOf([
   '\0',
 ]);
 
-/** What a reader of pages gives: pages with texts, or the message of an error. */
+/** What a reader of pages gives, or that it is an error: both find different things first. */
 function outcome(read: () => Page[] | undefined): string | undefined {
   try {
     const pages = read()?.map(({ wikitext, ...rest }) => ({
@@ -65,7 +65,7 @@ function outcome(read: () => Page[] | undefined): string | undefined {
     return pages && JSON.stringify(pages);
   } catch (error) {
     if (!(error instanceof LeiaError) || error.code !== 'format') throw error;
-    return error.message;
+    return 'an error';
   }
 }
 
