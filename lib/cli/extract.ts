@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { z } from 'zod';
 import { extractText } from '../corpus/dataset/extract-text.ts';
 import { dumpFiles } from '../corpus/dump/dump-files.ts';
-import { defaultReading } from '../corpus/wikitext/extract.ts';
+import { defaultReading, keepable } from '../corpus/wikitext/extract.ts';
 import { LeiaError } from '../system/error.ts';
 import { isStandardOutput, writeOutput } from '../system/output.ts';
 import { writeShards } from '../system/shards.ts';
@@ -27,6 +27,12 @@ const schema = z.strictObject({
       'write several files, each of at most so much text before it is packed: 100MB; el.jsonl.gz becomes el-00000-of-00012.jsonl.gz and so on',
     ),
   ...readingSettings(defaultReading),
+  keep: z
+    .array(z.enum(keepable))
+    .optional()
+    .describe(
+      'keep more than running text: headings as ## Title, captions of images, a line each, tables, a line for each row with tabs between the cells, formulas as $LaTeX$',
+    ),
   sample: z
     .number()
     .positive()
@@ -49,6 +55,8 @@ const example = `
 Each line is an article that has text, {"title": …, "id": …, "revision": …, "time": …, "url": …, "text": …, "anchors":
 [{"start": …, "end": …, "target": …}, …]}. Number, version, its time and address are those of the page, for attribution;
 offsets count code points; the target is the title that the link names.
+--keep headings marks headings, with a # for each level: ## Title. They stand even without text under them. Captions of images
+that show theirs stand behind the paragraph that the image is in. Cells of tables may be empty; a table in a cell is text of it.
 
 Example:
   leia extract --dump elwiki-latest-pages-articles.xml.bz2 --output el.jsonl

@@ -127,6 +127,11 @@ class JsWikitextReader : public Napi::ObjectWrap<JsWikitextReader> {
     each(given.Get("brackets"), [&](const Napi::Value& point) {
       options.brackets.push_back(point.ToNumber().Uint32Value());
     });
+    options.kept = {flag("keepHeadings"), flag("keepCaptions"), flag("keepTables"),
+                    flag("keepFormulas")};
+    each(given.Get("thumbnails"), [&](const Napi::Value& name) {
+      if (options.kept.captions) options.thumbnails.push_back(name.ToString().Utf8Value());
+    });
     each(given.Get("templates"), [&](const Napi::Value& entry) {
       require(entry.IsObject(), "wikitext: expected a template as an object");
       const Napi::Object known = entry.As<Napi::Object>();
@@ -142,7 +147,7 @@ class JsWikitextReader : public Napi::ObjectWrap<JsWikitextReader> {
 
   template <class Take>
   static void each(const Napi::Value& list, Take take) {
-    require(list.IsArray(), "wikitext: expected brackets and templates as arrays");
+    require(list.IsArray(), "wikitext: expected brackets, thumbnails and templates as arrays");
     const Napi::Array array = list.As<Napi::Array>();
     for (uint32_t i = 0; i < array.Length(); ++i) take(array.Get(i));
   }

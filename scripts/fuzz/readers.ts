@@ -14,7 +14,7 @@ import { readItemsPerSite } from '../../lib/corpus/names/items-per-site.ts';
 import { readLanglinks } from '../../lib/corpus/names/langlinks.ts';
 import { readTitleTable } from '../../lib/corpus/names/title-table.ts';
 import { readWikidata } from '../../lib/corpus/names/wikidata.ts';
-import { ArticleExtractor } from '../../lib/corpus/wikitext/extract.ts';
+import { ArticleExtractor, keepable } from '../../lib/corpus/wikitext/extract.ts';
 import { findTasks } from '../../lib/evaluate/tasks/definition.ts';
 import { itemsOf } from '../../lib/evaluate/tasks/items.ts';
 import { type RecordFormat, readRecords } from '../../lib/evaluate/tasks/readers.ts';
@@ -42,7 +42,7 @@ const dumps = [
 const wikitextTokens = [
   ...words(`[[ ]] [ ] {{ }} {{{ }}} { } {| |} |- | ! || !! '' ''' ''''' ' <!-- --> <ref> </ref> <ref␣name="a"/>
     <br> <b <nowiki> </nowiki> <math> </math> <table> </table> <gallery> </gallery> <div> </div> <pre> <!
-    -{ }- zh-hans: ; : == === * # ---- __TOC__ __ &nbsp; &#0; &#x10ffff; & < > http://x.org [http://x␣ 
+    !! || |+ |-␣a="b" <tr> <td> </td> <th> <caption> </tr> <ce> </ce> |mini|␣a␣b ! -{ }- zh-hans: ; : == === * # ---- __TOC__ __ &nbsp; &#0; &#x10ffff; & < > http://x.org [http://x␣ 
     ファイル: Category: en: w: .jpg #a | [[a| ]]s {{a| <syntaxhighlight> %C3%A9 _ #REDIRECT {{! <includeonly>
     |thumb| [[File: [[:File: zh-tw: A|  T| => </table </nowiki ~~~~ ‎ 東 😀 é`),
   '\n',
@@ -60,6 +60,14 @@ const wikitextTokens = [
   '\u0301',
 ];
 
+/** Lines have words, and no blanks at their ends; rows of tables that are kept, which have tabs, may have them. */
+function checkLines(text: string, rows: boolean): void {
+  for (const line of text === '' ? [] : text.split('\n')) {
+    const whole = line === line.trim() || (rows && line.includes('\t'));
+    holds(line.trim() !== '' && whole, `a line is empty or has blanks at its ends: ${line}`);
+  }
+}
+
 async function wikitext(): Promise<FuzzedReader> {
   const pages: string[] = [];
   let wiki: Siteinfo | undefined;
@@ -73,6 +81,7 @@ async function wikitext(): Promise<FuzzedReader> {
   }
   const site = { ...wiki!, language: 'zh' };
   const extractor = new ArticleExtractor(site);
+  const keeping = new ArticleExtractor(site, { keep: keepable });
   return {
     make: (dice) => Buffer.from(mutateText(dice, pages, wikitextTokens)),
     check: async (input) => {
@@ -94,11 +103,15 @@ async function wikitext(): Promise<FuzzedReader> {
         holds(target !== '' && !target.includes('#'), `target ${target}`);
       }
       holds(previous <= points.length, 'a link reaches beyond the text');
-      holds(
-        article.text === '' ||
-          article.text.split('\n').every((line) => line === line.trim() && line !== ''),
-        'a line is empty or has blanks at its ends',
-      );
+      checkLines(article.text, false);
+      const { text, anchors } = keeping.extract(page);
+      checkLines(text, true);
+      const { length } = Array.from(text);
+      previous = 0;
+      for (const { start, end } of anchors) {
+        holds(start >= previous && end > start && end <= length, `kept: a link at ${start}`);
+        previous = end;
+      }
     },
   };
 }

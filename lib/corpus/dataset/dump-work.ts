@@ -12,7 +12,7 @@ import { normaliseTitle } from '../dump/title.ts';
 import { englishName } from '../names/english-name.ts';
 import { type SharedTitles, TitleIndex } from '../names/title-index.ts';
 import type { Article } from '../wikitext/article.ts';
-import { ArticleExtractor, type Reading } from '../wikitext/extract.ts';
+import { ArticleExtractor, type Kept, type Reading } from '../wikitext/extract.ts';
 import {
   type ArticleBatch,
   ArticleEncoder,
@@ -46,6 +46,7 @@ export interface ArticleJob extends Source {
 export interface TextJob extends Source {
   kind: 'text';
   reading: Reading;
+  keep?: readonly Kept[] | undefined;
 }
 
 export type DumpJob = TitleJob | ArticleJob | TextJob;
@@ -81,7 +82,8 @@ export async function startWork(job: DumpJob, loaded?: Tokenizer): Promise<Work<
       return { result, transfer: [], spent: [batch.bytes.buffer] };
     };
   }
-  const extractor = new ArticleExtractor(siteinfo, job.reading);
+  const keep = job.kind === 'text' ? job.keep : undefined;
+  const extractor = new ArticleExtractor(siteinfo, { ...job.reading, keep });
   if (job.kind === 'text') return async (batch) => textOf(batch, source, extractor, job);
   const index = new TitleIndex(job.titles);
   const encoder = new ArticleEncoder(loaded ?? (await openShared(job.tokenizer)));

@@ -5,7 +5,7 @@ import { LeiaError } from '../../system/error.ts';
 import { fileError } from '../../system/files.ts';
 import { openBatches } from '../dump/dump.ts';
 import { inputName, standardInput } from '../dump/input-bytes.ts';
-import { type ExtractOptions, readingOf } from '../wikitext/extract.ts';
+import { type ExtractOptions, type Kept, readingOf } from '../wikitext/extract.ts';
 import { type ByteProgress, ReadingProgress } from './byte-progress.ts';
 import { dumpWorkers, noArticleIn, type TextBatch, workOn } from './dump-work.ts';
 import type { Sample } from './sample.ts';
@@ -18,6 +18,8 @@ export interface ExtractTextOptions extends ExtractOptions {
    * as the pieces of one dump.
    */
   dump: string | readonly string[];
+  /** What is kept besides running text. */
+  keep?: readonly Kept[] | undefined;
   /** Which articles are taken; all unless given. */
   sample?: Sample | undefined;
   /** At most so many articles: the first. */
@@ -43,7 +45,7 @@ export interface ExtractTextOptions extends ExtractOptions {
 export async function* extractText(
   options: ExtractTextOptions,
 ): AsyncGenerator<Pick<TextBatch, 'articles' | 'lines'>, void, undefined> {
-  const { workers = availableParallelism(), signal, sample } = options;
+  const { workers = availableParallelism(), signal, sample, keep } = options;
   const { limit = Number.POSITIVE_INFINITY } = options;
   const dumps = [options.dump].flat();
   const progress = new ReadingProgress(await Promise.all(dumps.map(sizeOf)));
@@ -53,7 +55,7 @@ export async function* extractText(
   try {
     for (const [i, dump] of dumps.entries()) {
       const { siteinfo, batches, reclaim } = await openBatches(dump, { onRead: progress.of(i) });
-      const job = { kind: 'text', file: inputName(dump), siteinfo, reading, sample } as const;
+      const job = { kind: 'text', file: inputName(dump), siteinfo, reading, sample, keep } as const;
       for await (const batch of workOn(batches(), job, pool, reclaim)) {
         const { oddities } = batch;
         const { articles, lines } = firstOf(batch, limit - done);

@@ -8,6 +8,7 @@ import type { Article, Link } from './article.ts';
 import { brackets, characterProperties, lowercaseLetters } from './characters.ts';
 import { LinkResolver } from './links.ts';
 import type { NativeWikitextReader, WikitextAddon } from './native.ts';
+import { THUMBNAIL_NAMES } from './prefixes.ts';
 import { TemplateValues } from './template-values.ts';
 import { templatesOf } from './templates.ts';
 
@@ -39,6 +40,14 @@ export interface Reading {
 }
 export type ExtractOptions = { [Name in keyof Reading]?: Reading[Name] | undefined };
 
+/**
+ * What is kept besides running text: headings as `## Title`, with a sign for each level, also where no text stands under
+ * them; captions of images, a line each behind the paragraph that the image stands in; tables, a line for each row with
+ * tabs between its cells; formulas as LaTeX, `$…$`.
+ */
+export const keepable = ['headings', 'captions', 'tables', 'formulas'] as const;
+export type Kept = (typeof keepable)[number];
+
 /** What is chosen where nothing else is said; `scripts` are plain where templates are dropped. */
 export const defaultReading: Omit<Reading, 'scripts'> = {
   lists: 'keep',
@@ -68,7 +77,11 @@ const longPage = 2 ** 21;
 export class ArticleExtractor {
   readonly #reader: NativeWikitextReader;
 
-  constructor(wiki: Siteinfo, options: ExtractOptions = {}) {
+  constructor(
+    wiki: Siteinfo,
+    options: ExtractOptions & { keep?: readonly Kept[] | undefined } = {},
+  ) {
+    const kept = new Set(options.keep);
     const resolver = new LinkResolver(wiki);
     const { lists, templates, links, references, scripts } = readingOf(options);
     const known = templates === 'inline' ? templatesOf(wiki) : [];
@@ -82,6 +95,11 @@ export class ArticleExtractor {
         templates: known,
         templateLinks: links === 'all',
         brackets: brackets(),
+        keepHeadings: kept.has('headings'),
+        keepCaptions: kept.has('captions'),
+        keepTables: kept.has('tables'),
+        keepFormulas: kept.has('formulas'),
+        thumbnails: THUMBNAIL_NAMES,
       },
       (target) => resolver.resolve(target),
       new TemplateValues(wiki, scripts).caller(known),

@@ -43,6 +43,13 @@ export interface NativeReadingOptions {
   templates: readonly TemplateDefinition[];
   /** Whether templates make links. */
   templateLinks: boolean;
+  /** Headings as `## Title`, captions of images, rows of tables with tabs between their cells, formulas as LaTeX. */
+  keepHeadings: boolean;
+  keepCaptions: boolean;
+  keepTables: boolean;
+  keepFormulas: boolean;
+  /** Names, in small ASCII letters, of the parameter that shows an image with its caption. */
+  thumbnails: readonly string[];
   /** Code points of opening brackets, 0, of closing ones, 0, and of quotation marks, which may be either. */
   brackets: readonly number[];
 }

@@ -52,6 +52,57 @@ thể loại|төркем|санат|гурӯҳ|ангилал|קטגוריה|ק
     .map((name) => name.normalize('NFC')),
 );
 
+/** The parameters of images that show a caption (`img_thumbnail` and `img_framed` of MediaWiki's languages). */
+export const THUMBNAIL_NAMES: readonly string[] = [
+  ...[
+    'thumb',
+    'thumbnail',
+    'frame',
+    'framed',
+    'enframed',
+    'mini',
+    'miniatur',
+    'gerahmt',
+    'vignette',
+    'cadre',
+  ],
+  ...[
+    'miniatura',
+    'miniaturadeimagen',
+    'miniaturadaimagem',
+    'marco',
+    'min',
+    'miniatuur',
+    'mały',
+    'miniatyr',
+  ],
+  ...[
+    'мини',
+    'миниатюра',
+    'міні',
+    'мініатюра',
+    'μικρογραφία',
+    'μινιατούρα',
+    'サムネイル',
+    'サムネ',
+    'フレーム',
+  ],
+  ...[
+    '缩略图',
+    '縮圖',
+    '섬네일',
+    '썸네일',
+    '프레임',
+    'تصغير',
+    'مصغر',
+    'بندانگشتی',
+    'ממוזער',
+    'अंगूठाकार',
+    'अंगूठा',
+  ],
+  ...['इवलेसे', 'nhỏ', 'pienoiskuva', 'küçükresim', 'náhľad', 'náhled', 'bélyegkép'],
+];
+
 /** A title with a prefix that ends like this is a file, whatever the language calls the namespace. */
 export const MEDIA_EXTENSION =
   /\.(?:jpe?g|png|svg|gif|tiff?|webp|xcf|bmp|ogg|oga|ogv|ogx|opus|webm|wav|flac|mp3|mp4|mpe?g|midi?|pdf|djvu|stl)$/i;

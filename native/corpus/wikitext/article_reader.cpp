@@ -8,8 +8,9 @@ ArticleReader::ArticleReader(std::span<const uint8_t> properties,
     : characters_(properties),
       targets_(characters_, capitals, std::move(ask)),
       templates_(options.templates, options.template_links, std::move(call)),
-      reader_(characters_, targets_, templates_, options.decoding, options.scripts),
-      paragraphs_(characters_, options.brackets, options.lists) {}
+      reader_(characters_, targets_, templates_, options.decoding, options.scripts, options.kept,
+              options.thumbnails),
+      paragraphs_(characters_, options.brackets, options.lists, options.kept.headings) {}
 
 Passage ArticleReader::read(std::string_view wikitext) {
   links_.clear();

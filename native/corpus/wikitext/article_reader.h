@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -33,6 +34,8 @@ struct ReadingOptions {
   bool template_links = false;
   // See Hollows.
   std::vector<uint32_t> brackets;
+  Kept kept = {};
+  std::vector<std::string> thumbnails;  // see Reader
 };
 
 class ArticleReader {

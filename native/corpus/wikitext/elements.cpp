@@ -21,6 +21,19 @@ std::string_view find_end_tag(std::string_view text, std::string_view name,
   return {};
 }
 
+// A text whose rows of blanks and line breaks are one blank each, without those at its ends.
+std::string in_one_line(std::string_view text) {
+  std::string line;
+  bool blank = false;
+  for (const char sign : text) {
+    const bool here = sign == ' ' || sign == '\t' || sign == '\n' || sign == '\r';
+    if (!here && blank && !line.empty()) line += ' ';
+    if (!here) line += sign;
+    blank = here;
+  }
+  return line;
+}
+
 }  // namespace
 
 void Elements::begin() {
@@ -37,13 +50,19 @@ Elements::Element Elements::read(const Tag& tag, const char* end) {
     return {nullptr, {}};
   }
   const std::string_view content = between(tag.end, end_tag.data());
-  return {end_tag.data() + end_tag.size(), text_of(content, tag.action)};
+  return {end_tag.data() + end_tag.size(), text_of(content, tag)};
 }
 
-std::string_view Elements::text_of(std::string_view content, TagAction action) {
-  if (action == TagAction::kDrop) return {};
-  if (action == TagAction::kLiteral) {
+std::string_view Elements::text_of(std::string_view content, const Tag& tag) {
+  if (tag.action == TagAction::kDrop) return {};
+  if (tag.action == TagAction::kLiteral) {
     text_ = decode_entities(content, decoding_);
+    return text_;
+  }
+  if (keep_formulas_) {
+    text_ = in_one_line(content);
+    if (text_.empty()) return text_;
+    text_ = tag.name == "math" ? "$" + text_ + "$" : "$\\ce{" + text_ + "}$";
     return text_;
   }
   ++formula_count_;

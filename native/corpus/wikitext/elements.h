@@ -16,8 +16,9 @@ namespace leia::corpus::wikitext {
 
 class Elements {
  public:
-  Elements(const Characters& characters, Decoding decoding)
-      : characters_(characters), decoding_(decoding) {}
+  // `formulas`: whether they are kept, as LaTeX.
+  Elements(const Characters& characters, Decoding decoding, bool formulas)
+      : characters_(characters), decoding_(decoding), keep_formulas_(formulas) {}
 
   // Begins a page.
   void begin();
@@ -30,10 +31,11 @@ class Elements {
   Element read(const Tag& tag, const char* end);
 
  private:
-  std::string_view text_of(std::string_view content, TagAction action);
+  std::string_view text_of(std::string_view content, const Tag& tag);
 
   const Characters& characters_;
   const Decoding decoding_;
+  const bool keep_formulas_;
   std::unordered_map<std::string, size_t> formulas_;  // their numbers by their content
   size_t formula_count_ = 0;
   std::unordered_set<std::string> endless_;  // names whose last end tag has been passed

@@ -4,6 +4,8 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "corpus/wikitext/pieces.h"
@@ -47,6 +49,9 @@ struct OpenLink {
   Name written;
   bool opaque;     // a template stood in the target, so where it leads is unknown
   bool captioned;  // an image whose parameters are over
+  bool thumbnail;  // an image whose caption is shown
+  bool marked;     // the piece before it marks a caption
+  uint32_t part;   // where the current parameter or the caption begins
   uint32_t links;  // finished before this one began
 };
 
@@ -69,12 +74,18 @@ struct Frame {
 
 class OpenFrames {
  public:
-  explicit OpenFrames(Pieces& pieces) : pieces_(pieces) { begin(); }
+  // `thumbnails`: names of the parameter that shows an image with its caption.
+  OpenFrames(Pieces& pieces, std::vector<std::string> thumbnails)
+      : pieces_(pieces), thumbnails_(std::move(thumbnails)) {
+    begin();
+  }
 
   void begin();
-  // How many frames are open, and how many of them are templates.
+  // How many frames are open, and how many of them are templates, tables, and images or categories.
   size_t size() const { return frames_.size() - kOutside; }
   size_t braces() const { return braces_; }
+  size_t tables() const { return tables_; }
+  size_t hidden() const { return hidden_; }
   // The innermost frame and the one around it; of kind `kNone` if there is none.
   Frame& top() { return frames_.back(); }
   const Frame& parent() const { return frames_[frames_.size() - 2]; }
@@ -95,8 +106,12 @@ class OpenFrames {
   // Closes the top frame although its end is missing; its content stays as text, but for the
   // parameters of an image.
   void abandon();
+  // Says that the innermost frame, a link, is an image or a category.
+  void hide() { ++hidden_; }
   // Whether the pieces from here on are a parameter of an image, `thumb` or `alt=…`.
   bool is_parameter(uint32_t start) const;
+  // Drops the part of an image that is being read if it is a parameter.
+  bool take_parameter(OpenLink& image);
   // Closes what cannot continue in the next line, which begins with this byte, or -1 at the end of
   // the text.
   void end_line(int following);
@@ -110,6 +125,9 @@ class OpenFrames {
   Pieces& pieces_;
   std::vector<Frame> frames_;
   size_t braces_ = 0;
+  size_t tables_ = 0;
+  size_t hidden_ = 0;
+  const std::vector<std::string> thumbnails_;
 };
 
 }  // namespace leia::corpus::wikitext

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 #include <limits>
+#include <tuple>
+#include <utility>
 
 namespace leia::corpus::wikitext {
 
@@ -48,13 +50,17 @@ bool is_odd(std::string_view text) {
 }  // namespace
 
 Paragraphs::Paragraphs(const Characters& characters, std::span<const uint32_t> brackets,
-                       Lists lists)
-    : characters_(characters), lists_(lists), hollows_(characters, brackets) {}
+                       Lists lists, bool mark_headings)
+    : characters_(characters),
+      lists_(lists),
+      mark_headings_(mark_headings),
+      hollows_(characters, brackets) {}
 
 void Paragraphs::make(const Passage& passage, const Pieces& pieces) {
   pieces_ = &pieces;
-  // A line takes no more room than its pieces, the line break that ends it included.
-  const size_t room = pieces.text_size() + kPadding;
+  // A line takes no more room than its pieces, the line break that ends it included; captions come
+  // without line breaks.
+  const size_t room = pieces.text_size() + 2 * pieces.captions() + kPadding;
   if (text_.size() > kMostKept) text_ = {};
   if (text_.size() < room) text_.resize(room);
   length_ = 0;
@@ -68,17 +74,30 @@ void Paragraphs::make(const Passage& passage, const Pieces& pieces) {
   template_offset_ = table_offset_;
   literal_ = false;
   after_row_ = false;
+  row_ = false;
+  captions_.clear();
   next_link_ = 0;
   open_ = Open::kNone;
+  add_pieces(passage, 0, pieces.length());
+  end_line();
+  drop_headings(0);
+}
 
-  uint32_t link_place = pass_links(0);
-  for (uint32_t place = 0; place < pieces.length(); ++place) {
+void Paragraphs::add_pieces(const Passage& passage, uint32_t from, uint32_t to) {
+  const Pieces& pieces = *pieces_;
+  uint32_t link_place = pass_links(from);
+  for (uint32_t place = from; place < to; ++place) {
     if (place >= link_place) link_place = pass_links(place);
     if (place == passage.open_table) table_offset_ = line_offset_ + line_.end - line_.start;
     if (place == passage.open_template) template_offset_ = line_offset_ + line_.end - line_.start;
     const std::string_view piece = pieces.at(place);
     if (piece.empty()) {
-      if (pieces.is_hole(place)) holes_.push_back(line_.end);
+      if (pieces.is_mark(place, Mark::kHole)) holes_.push_back(line_.end);
+      if (pieces.is_mark(place, Mark::kRow)) row_ = true;
+      if (pieces.is_mark(place, Mark::kCaption)) {
+        place = pass_captions(place);
+        link_place = 0;
+      }
       continue;
     }
     if (line_.end == line_.start) literal_ = pieces.is_foreign(place);
@@ -87,12 +106,43 @@ void Paragraphs::make(const Passage& passage, const Pieces& pieces) {
     } else if (pieces.is_foreign(place)) {
       add_lines(piece);
     } else {
-      add(piece);
+      add(pieces.is_cell_end(place) && !row_ ? pieces.blank() : piece);
     }
   }
-  pass_links(pieces.length());
-  end_line();
-  drop_headings(0);
+  pass_links(to);
+}
+
+// Leaves a caption that begins here for the end of the line. Returns its last piece.
+uint32_t Paragraphs::pass_captions(uint32_t place) {
+  uint32_t end = place + 1;
+  const auto ends = [this](uint32_t at) {
+    return pieces_->is_mark(at, Mark::kCaption) || pieces_->is_mark(at, Mark::kCaptionEnd);
+  };
+  while (end < pieces_->length() && !ends(end)) ++end;
+  if (end == pieces_->length() || pieces_->is_mark(end, Mark::kCaption)) return place;
+  captions_.push_back({place + 1, end});
+  // Links in it are passed later; one around it goes on.
+  const std::vector<Link>& links = pieces_->links();
+  while (next_link_ < links.size() && links[next_link_].end <= end) {
+    if (links[next_link_].start <= place) break;
+    ++next_link_;
+  }
+  return end;
+}
+
+// Writes the captions of the line that has ended, as lines of their own.
+void Paragraphs::write_captions() {
+  const std::vector<Caption> captions = std::exchange(captions_, {});
+  const std::vector<Link>& links = pieces_->links();
+  const auto saved = std::tuple(next_link_, open_, link_start_);
+  for (const auto& [from, to] : captions) {
+    const auto first = std::ranges::lower_bound(links, from, {}, &Link::start);
+    next_link_ = static_cast<size_t>(first - links.begin());
+    open_ = Open::kNone;
+    add_pieces({}, from, to);
+    end_line();
+  }
+  std::tie(next_link_, open_, link_start_) = saved;
 }
 
 // Begins and ends links at this place. Returns the next place where a link begins or ends.
@@ -146,13 +196,17 @@ void Paragraphs::end_line() {
   in_template_ = line_offset_ >= template_offset_;
   line_offset_ += line_.end - line_.start + 1;
   if (!holes_.empty()) close_hollows();
-  if (line_.end > line_.start) {
+  if (row_) {
+    row(line_);
+  } else if (line_.end > line_.start) {
     line(line_);
   } else {
     after_row_ = false;
   }
+  row_ = false;
   line_ = {next_start(), next_start()};
   line_links_.clear();
+  if (!captions_.empty()) write_captions();
   if (open_ == Open::kOpen) link_start_ = line_.end;
 }
 
@@ -204,12 +258,29 @@ Paragraphs::Span Paragraphs::broken_heading(Span line) const {
 
 void Paragraphs::heading(size_t level, Span title) {
   // A heading replaces those before it that had no text, unless it is below them.
-  drop_headings(level);
+  if (!mark_headings_) drop_headings(level);
   if (!has_word(title)) return;
-  headings_.push_back({level, length_, links_.size()});
+  const size_t links = links_.size();
+  if (!mark_headings_) headings_.push_back({level, length_, links});
+  const size_t start = next_start();
   write(title);
+  if (mark_headings_) return mark_heading(level, start, links);
   const char* end = text_.data() + length_;
   if (!ends_sentence(decode_before(text_.data(), end).point)) text_[length_++] = '.';
+}
+
+// Puts `## ` before the title that was written from `start` on. The signs around it made room.
+void Paragraphs::mark_heading(size_t level, size_t start, size_t links) {
+  char* title = text_.data() + start;
+  const size_t size = level + 1;
+  std::memmove(title + size, title, length_ - start);
+  std::memset(title, '#', level);
+  title[level] = ' ';
+  length_ += size;
+  for (; links < links_.size(); ++links) {
+    links_[links].start += size;
+    links_[links].end += size;
+  }
 }
 
 // Removes the headings without text from this level on.
@@ -290,6 +361,17 @@ size_t Paragraphs::text_end(Span line) const {
     ++signs;
   }
   return signs >= 2 ? static_cast<size_t>(at - text_.data()) : line.end;
+}
+
+// A row of a table: cells with tabs between them, unless there is nothing in them.
+void Paragraphs::row(Span line) {
+  after_row_ = false;
+  if (!has_word(line)) return;
+  headings_.clear();
+  const size_t start = next_start();
+  write(line);
+  const auto end = text_.begin() + static_cast<ptrdiff_t>(length_);
+  std::replace(text_.begin() + static_cast<ptrdiff_t>(start), end, '\x1f', '\t');
 }
 
 bool Paragraphs::has_link(Span part) const {

@@ -30,7 +30,9 @@ struct TextLink {
 class Paragraphs {
  public:
   // `brackets`: see Hollows.
-  Paragraphs(const Characters& characters, std::span<const uint32_t> brackets, Lists lists);
+  // `mark_headings`: a heading is `## Title`, also without text under it.
+  Paragraphs(const Characters& characters, std::span<const uint32_t> brackets, Lists lists,
+             bool mark_headings);
 
   // Makes paragraphs of a passage and its pieces.
   void make(const Passage& passage, const Pieces& pieces);
@@ -51,6 +53,9 @@ class Paragraphs {
     size_t end;
   };
 
+  void add_pieces(const Passage& passage, uint32_t from, uint32_t to);
+  uint32_t pass_captions(uint32_t place);
+  void write_captions();
   uint32_t pass_links(uint32_t place);
   void cut_link(const Link& link);
   void add(std::string_view piece);
@@ -61,6 +66,7 @@ class Paragraphs {
   size_t heading_level(Span line) const;
   Span broken_heading(Span line) const;
   void heading(size_t level, Span title);
+  void mark_heading(size_t level, size_t start, size_t links);
   void drop_headings(size_t level);
   void paragraph(Span line);
   bool is_of_table(Span line) const;
@@ -68,6 +74,7 @@ class Paragraphs {
   size_t text_start(Span line) const;
   size_t text_end(Span line) const;
   bool has_link(Span part) const;
+  void row(Span line);
   void write(Span part);
   void move(Span part, bool odd);
   void shift(Span part);
@@ -83,6 +90,7 @@ class Paragraphs {
 
   const Characters& characters_;
   const Lists lists_;
+  const bool mark_headings_;
   Hollows hollows_;
   const Pieces* pieces_ = nullptr;
   // The finished lines; behind them the one being read, which then moves to its place.
@@ -106,6 +114,14 @@ class Paragraphs {
   // a table.
   bool literal_ = false;
   bool after_row_ = false;
+  bool row_ = false;  // whether it is a row of a table that is kept
+
+  // Captions of images in this line, which stand behind it: their pieces.
+  struct Caption {
+    uint32_t from;
+    uint32_t to;
+  };
+  std::vector<Caption> captions_;
 
   size_t next_link_ = 0;
   // Whether a link is open, or was cut at the end of its line; and where the open one begins.

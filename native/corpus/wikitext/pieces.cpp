@@ -27,6 +27,8 @@ void Pieces::begin(std::string_view source) {
   links_.clear();
   quotes_.clear();
   names_.clear();
+  cleared_ = false;
+  captions_ = 0;
 }
 
 std::string_view Pieces::at(uint32_t place) const {
@@ -124,6 +126,12 @@ void Pieces::mark_all_quotes(uint32_t start) {
   }
 }
 
+void Pieces::clear(uint32_t place) {
+  if (at(place).empty()) return;  // a mark stays
+  set_mark(place, Mark::kNothing);
+  cleared_ = true;
+}
+
 void Pieces::cut(uint32_t start) {
   ranges_.resize(std::min<size_t>(start, ranges_.size()));
   while (!links_.empty() && links_.back().end > start) links_.pop_back();
@@ -165,6 +173,11 @@ Name Pieces::keep(std::string_view name) {
 }
 
 void Pieces::finish() {
+  if (cleared_) {
+    std::erase_if(quotes_, [this](const QuoteRun& run) {
+      return run.length > 0 && is_mark(run.place, Mark::kNothing);
+    });
+  }
   for (size_t from = 0; from < quotes_.size();) {
     size_t to = from;
     while (to < quotes_.size() && quotes_[to].length > 0) ++to;

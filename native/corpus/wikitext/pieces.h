@@ -36,6 +36,18 @@ struct Stretch {
   std::string_view text;
 };
 
+// A piece without text that tells where something is.
+enum class Mark : uint8_t {
+  kHole = 0,     // something was left out
+  kNothing = 1,  // what stood here is gone
+  kRow = 4,      // a row of a table begins, which is one line of text
+  kCell,         // a cell of an HTML table begins
+  kTable,        // a table within a table begins,
+  kTableEnd,     // and ends
+  kCaption,      // the caption of an image begins,
+  kCaptionEnd,   // and ends
+};
+
 class Pieces {
  public:
   // More bytes than are ever looked at from a place in the source. This many follow the source and,
@@ -79,10 +91,28 @@ class Pieces {
   // A piece that is not in the source.
   void push_text(std::string_view text);
   void push_blank() { push_sign(kSpace); }
-  // An empty piece, where something was left out.
-  void push_hole() { ranges_.push_back({size_ + kSpace, size_ + kSpace}); }
-  bool is_hole(uint32_t place) const {
-    return ranges_[place].start == size_ + kSpace && ranges_[place].end == size_ + kSpace;
+  // A blank, followed by padding.
+  std::string_view blank() const { return {extra_.data() + kSpace, 1}; }
+  void push_mark(Mark mark) {
+    captions_ += mark == Mark::kCaption;
+    ranges_.push_back(marked(mark));
+  }
+  // How many captions were marked, those that were dropped included.
+  size_t captions() const { return captions_; }
+  void set_mark(uint32_t place, Mark mark) { ranges_[place] = marked(mark); }
+  bool is_mark(uint32_t place, Mark mark) const {
+    const auto [start, end] = ranges_[place];
+    return start == marked(mark).start && start == end;
+  }
+  // Turns a piece into the end of a cell, a blank, or nothing.
+  void set_cell_end(uint32_t place) { set_sign(place, kCellEnd); }
+  bool is_cell_end(uint32_t place) const { return ranges_[place].start == size_ + kCellEnd; }
+  void set_blank(uint32_t place) { set_sign(place, kSpace); }
+  void clear(uint32_t place);
+  // Drops so many bytes at the ends of a piece.
+  void trim(uint32_t place, uint32_t front, uint32_t back) {
+    ranges_[place].start += front;
+    ranges_[place].end -= back;
   }
   // The end of a line, up to which apostrophes balance.
   void push_line_break();
@@ -115,12 +145,21 @@ class Pieces {
     uint32_t end;
   };
   // Pieces that are not in the source, right behind it.
-  static constexpr std::string_view kSigns = " \n\"";
+  static constexpr std::string_view kSigns = " \n\"\x1f      ";
   static constexpr uint32_t kSpace = 0;
   static constexpr uint32_t kNewline = 1;
   static constexpr uint32_t kQuote = 2;
+  static constexpr uint32_t kCellEnd = 3;
+  static_assert(static_cast<size_t>(Mark::kCaptionEnd) < kSigns.size());
 
   void push_sign(uint32_t sign) { ranges_.push_back({size_ + sign, size_ + sign + 1}); }
+  void set_sign(uint32_t place, uint32_t sign) {
+    ranges_[place] = {size_ + sign, size_ + sign + 1};
+  }
+  Range marked(Mark mark) const {
+    const uint32_t place = size_ + static_cast<uint32_t>(mark);
+    return {place, place};
+  }
   Range append(std::string_view text);
   void write_quotes(std::span<QuoteRun> line);
   void replace(uint32_t place, uint32_t apostrophes, bool quoted);
@@ -134,6 +173,8 @@ class Pieces {
   std::vector<Range> ranges_;
   std::vector<Link> links_;
   std::vector<QuoteRun> quotes_;  // by piece
+  size_t captions_ = 0;
+  bool cleared_ = false;  // runs of apostrophes may have been cleared
   std::string names_;
   std::string joined_;
   // What `keep_only` has taken apart.

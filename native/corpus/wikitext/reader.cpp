@@ -30,14 +30,15 @@ constexpr size_t kLongestScript = 60;
 }  // namespace
 
 Reader::Reader(const Characters& characters, LinkTargets& targets, Templates& templates,
-               Decoding decoding, Scripts scripts)
+               Decoding decoding, Scripts scripts, Kept kept, std::vector<std::string> thumbnails)
     : characters_(characters),
       targets_(targets),
       templates_(templates),
       decoding_(decoding),
       scripts_(scripts),
-      open_(pieces_),
-      elements_(characters, decoding) {}
+      kept_(kept),
+      open_(pieces_, std::move(thumbnails)),
+      elements_(characters, decoding, kept.formulas) {}
 
 Passage Reader::read(std::string_view wikitext) {
   pieces_.begin(wikitext);
@@ -64,7 +65,8 @@ Passage Reader::read(std::string_view wikitext) {
 // Where markup may begin next, or the end.
 const char* Reader::next_markup() const {
   const char* next = markup_.next(at_);
-  return open_.in(FrameKind::kVariant) ? std::find_if(at_, next, separates_variants) : next;
+  if (open_.in(FrameKind::kVariant)) return std::find_if(at_, next, separates_variants);
+  return kept_.tables && open_.in(FrameKind::kTable) ? std::find(at_, next, '!') : next;
 }
 
 // Text without markup.
@@ -108,6 +110,8 @@ void Reader::special() {
       return variant_sign(end_option);
     case ':':
       return variant_sign(read_code);
+    case '!':  // in a table
+      return literal();
     default:
       return behaviour_switch();
   }
@@ -228,7 +232,7 @@ void Reader::open_bracket() {
   // A target cannot contain a link, so the brackets before were no link.
   if (open_.in_target()) open_.abandon();
   const auto links = static_cast<uint32_t>(pieces_.links().size());
-  open_.push(FrameKind::kLink, pieces_.length()).link = {{}, {}, false, false, links};
+  open_.push(FrameKind::kLink, pieces_.length()).link.links = links;
   at_ += 2;
   line_start_ = false;
 }
@@ -277,8 +281,7 @@ void Reader::close_link() {
   if (!labelled) end_target(frame);
   const Target& target = frame.link.target;
   if (target.kind == TargetKind::kHidden) {
-    pieces_.cut(frame.start);
-    return;
+    return end_image(frame);
   }
   if (!labelled) {
     target_as_label(frame);
@@ -354,7 +357,7 @@ void Reader::angle() {
     case TagAction::kBreak:
       return pieces_.push_blank();
     case TagAction::kBlock:
-      return block_tag();
+      return kept_.tables && html_cell(*tag) ? void() : block_tag();
     case TagAction::kTable:
       return html_table(tag->closing);
     default:
@@ -368,13 +371,23 @@ void Reader::block_tag() {
 
 void Reader::html_table(bool closing) {
   if (!closing) {
-    open_.push(FrameKind::kHtmlTable, pieces_.length());
-    return;
+    return begin_table(FrameKind::kHtmlTable);
   }
   open_.abandon_inline();
-  if (open_.in(FrameKind::kHtmlTable) || open_.in(FrameKind::kTable)) {
-    pieces_.cut(open_.pop().start);
+  if (open_.in(FrameKind::kHtmlTable) || open_.in(FrameKind::kTable)) close_table();
+}
+
+// Marks the rows and cells of an HTML table that is kept; false for any other tag.
+bool Reader::html_cell(const Tag& tag) {
+  if (!open_.in(FrameKind::kHtmlTable) && !open_.in(FrameKind::kTable)) return false;
+  const bool row = tag.name == "tr" || tag.name == "caption";
+  const bool cell = tag.name == "td" || tag.name == "th" || tag.name == "caption";
+  if (row && !tag.closing) {
+    pieces_.push_line_break();
+    pieces_.push_mark(Mark::kRow);
   }
+  if (cell && !tag.closing) pieces_.push_mark(Mark::kCell);
+  return row || cell;
 }
 
 // An element whose content is not wikitext. Without an end tag only its start is dropped.

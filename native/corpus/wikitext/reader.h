@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -45,11 +46,20 @@ struct Passage {
   size_t steps = 0;
 };
 
+// What is kept besides running text.
+struct Kept {
+  bool headings = false;  // told from other lines, and also where no text stands under them
+  bool captions = false;  // of images
+  bool tables = false;
+  bool formulas = false;
+};
+
 class Reader {
  public:
-  // Without any `templates` all are dropped without a trace.
+  // Without any `templates` all are dropped without a trace. `thumbnails`: see OpenFrames; none if
+  // no captions are kept.
   Reader(const Characters& characters, LinkTargets& targets, Templates& templates,
-         Decoding decoding, Scripts scripts);
+         Decoding decoding, Scripts scripts, Kept kept, std::vector<std::string> thumbnails);
   Reader(const Reader&) = delete;
   Reader& operator=(const Reader&) = delete;
 
@@ -78,8 +88,12 @@ class Reader {
   bool show_template(Frame& frame);
   bool ends_variant(const char* end) const;
   void pipe();
-  void image_pipe(OpenLink& image, uint32_t start);
+  void begin_image(Frame& frame);
+  void image_pipe(OpenLink& image);
+  void end_image(Frame& frame);
+  void begin_table(FrameKind kind);
   bool end_table();
+  void close_table();
 
   void open_bracket();
   void close_bracket();
@@ -94,6 +108,7 @@ class Reader {
   void angle();
   void block_tag();
   void html_table(bool closing);
+  bool html_cell(const Tag& tag);
   void element(const Tag& tag);
   void script(const Tag& tag);
   Passage finish();
@@ -108,6 +123,7 @@ class Reader {
   Templates& templates_;
   const Decoding decoding_;
   const Scripts scripts_;
+  const Kept kept_;
   Pieces pieces_;
   MarkupMap markup_;
   OpenFrames open_;

@@ -4,6 +4,7 @@
 #include <span>
 
 #include "corpus/wikitext/reader.h"
+#include "corpus/wikitext/table_rows.h"
 #include "corpus/wikitext/variants.h"
 
 namespace leia::corpus::wikitext {
@@ -36,7 +37,7 @@ void Reader::open_braces() {
 // table is never closed.
 void Reader::open_table(const char* attributes) {
   open_.abandon_inline();
-  open_.push(FrameKind::kTable, pieces_.length());
+  begin_table(FrameKind::kTable);
   at_ = attributes;
   while (at_ < end_ && *at_ != '\n' && *at_ != '\r' && !(is('{', 0) && is('{', 1))) {
     const auto [point, size] = decode(at_);
@@ -64,7 +65,7 @@ void Reader::close_braces() {
     if (open_.in_target()) {
       open_.top().link.opaque = true;
     } else if (!templates_.empty()) {
-      pieces_.push_hole();
+      pieces_.push_mark(Mark::kHole);
     }
   }
   at_ = end;
@@ -113,11 +114,12 @@ void Reader::pipe() {
     literal();  // text if the template never ends
     arguments_.push_back({pieces_.length(), pieces_.offset(at_)});
   } else if (top.kind == FrameKind::kLink) {
-    if (open_.in_hidden()) return image_pipe(top.link, top.start);
+    if (open_.in_hidden()) return image_pipe(top.link);
     // What follows the first `|` is the label, further ones included.
     if (!open_.in_target()) return literal();
     end_target(top);
     pieces_.cut(top.start);
+    if (top.link.target.kind == TargetKind::kHidden) begin_image(top);
     ++at_;
   } else if (top.kind == FrameKind::kVariant && !top.variant.flagged) {
     variant_sign(read_flags);
@@ -126,13 +128,54 @@ void Reader::pipe() {
   }
 }
 
-// A '|' in an image: parameters come first, and then a caption, which may contain more of it. All
-// of it is dropped when the image ends; if it never does, the wiki shows it as text.
-void Reader::image_pipe(OpenLink& image, uint32_t start) {
-  if (!image.captioned && !open_.is_parameter(start)) image.captioned = true;
+// Begins the parameters of an image. A caption within that of another image is dropped with it.
+void Reader::begin_image(Frame& frame) {
+  if (kept_.captions && open_.hidden() == 0) {
+    pieces_.push_mark(Mark::kCaption);
+    frame.link.marked = true;
+    ++frame.start;
+  }
+  frame.link.part = frame.start;
+  open_.hide();
+}
+
+// A '|' in an image: parameters come first, and then a caption, which may contain more of it. If
+// captions are kept, parameters may follow it. If the image never ends, the wiki shows it as text.
+void Reader::image_pipe(OpenLink& image) {
+  if (!image.captioned && !open_.take_parameter(image)) image.captioned = !image.marked;
   if (image.captioned) return literal();
-  pieces_.cut(start);
+  if (image.part < pieces_.length()) {
+    pieces_.push_blank();  // the caption has several parts
+    image.part = pieces_.length();
+  }
   ++at_;
+}
+
+// Drops an image, but for its caption if that is shown and kept.
+void Reader::end_image(Frame& frame) {
+  if (!frame.link.marked) return pieces_.cut(frame.start);
+  open_.take_parameter(frame.link);
+  if (frame.link.thumbnail && frame.start < pieces_.length()) {
+    pieces_.push_mark(Mark::kCaptionEnd);
+  } else {
+    pieces_.cut(frame.start - 1);
+  }
+}
+
+// Opens a table. One that is kept begins a line, and its first row.
+void Reader::begin_table(FrameKind kind) {
+  const bool nested = open_.tables() > 0;
+  if (kept_.tables && !nested) pieces_.push_line_break();
+  open_.push(kind, pieces_.length());
+  if (kept_.tables) pieces_.push_mark(nested ? Mark::kTable : Mark::kRow);
+}
+
+void Reader::close_table() {
+  const uint32_t start = open_.pop().start;
+  if (!kept_.tables) return pieces_.cut(start);
+  if (open_.tables() > 0) return pieces_.push_mark(Mark::kTableEnd);
+  TableRows(pieces_, start).make();
+  pieces_.push_line_break();
 }
 
 // Whether the `|}` here ended a table.
@@ -141,7 +184,7 @@ bool Reader::end_table() {
   if (ends_template) return false;
   open_.abandon_inline();
   if (!open_.in(FrameKind::kTable)) return false;
-  pieces_.cut(open_.pop().start);
+  close_table();
   at_ += 2;
   return true;
 }

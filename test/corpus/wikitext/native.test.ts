@@ -17,7 +17,8 @@ const { NativeWikitextReader } = addon<WikitextAddon>();
 type Resolve = (target: string) => LinkTarget;
 const options: NativeReadingOptions = {
   ...{ keepLists: true, decodeTwice: false, scripts: 'plain' as const },
-  ...{ templates: [], templateLinks: true, brackets: [] },
+  ...{ templates: [], templateLinks: true, brackets: [], thumbnails: [] },
+  ...{ keepHeadings: false, keepCaptions: false, keepTables: false, keepFormulas: false },
 };
 
 const reader = (resolve: Resolve) =>

@@ -2,7 +2,13 @@
 
 import type { Namespace, Siteinfo } from '../../../lib/corpus/dump/siteinfo.ts';
 import type { Article } from '../../../lib/corpus/wikitext/article.ts';
-import { ArticleExtractor, type ExtractOptions } from '../../../lib/corpus/wikitext/extract.ts';
+import {
+  ArticleExtractor,
+  type ExtractOptions as Choices,
+  type Kept,
+} from '../../../lib/corpus/wikitext/extract.ts';
+
+type ExtractOptions = Choices & { keep?: readonly Kept[] };
 
 const NAMES: [number, string][] = [
   [-2, 'Medien'],
