@@ -9,6 +9,7 @@ import { largeCopy, largeProduct } from './ceiling.ts';
 import { measureHostCosts } from './host-costs.ts';
 import * as adamw from './operations/adamw.ts';
 import * as addBias from './operations/add-bias.ts';
+import * as argmax from './operations/argmax.ts';
 import * as binary from './operations/binary.ts';
 import * as concatenate from './operations/concatenate.ts';
 import * as crossEntropy from './operations/cross-entropy.ts';
@@ -17,10 +18,14 @@ import * as layer from './operations/layer.ts';
 import * as layerNorm from './operations/layer-norm.ts';
 import * as logSoftmax from './operations/log-softmax.ts';
 import * as matmul from './operations/matmul.ts';
+import * as max from './operations/max.ts';
+import * as mean from './operations/mean.ts';
 import * as permute from './operations/permute.ts';
 import * as rmsNorm from './operations/rms-norm.ts';
 import * as softmax from './operations/softmax.ts';
+import * as sum from './operations/sum.ts';
 import * as swiglu from './operations/swiglu.ts';
+import * as topK from './operations/top-k.ts';
 import { help, type Options, parseOptions } from './options.ts';
 import {
   type Ceiling,
@@ -45,6 +50,11 @@ const operations: Record<string, { workloads(sizes: Sizes): Workload[] }> = {
   'log-softmax': logSoftmax,
   binary,
   'add-bias': addBias,
+  sum,
+  mean,
+  max,
+  argmax,
+  'top-k': topK,
   'cross-entropy': crossEntropy,
   permute,
   concatenate,

@@ -188,6 +188,23 @@ class Torch:
             rest["pass"],
         )
 
+    def reduction(self, name, shape, dimension, dtype):
+        functions = {
+            "sum": lambda x: x.sum(dimension),
+            "mean": lambda x: x.mean(dimension),
+            "max": lambda x: x.max(dimension),
+            "argmax": lambda x: x.argmax(dimension),
+        }
+        sizes = [int(size) for size in shape.split("x")]
+        return self.elementwise(
+            functions[name], lambda: [self.random(sizes, dtype, 1.0)], "forward"
+        )
+
+    def top_k(self, rows, size, k, dtype):
+        return self.elementwise(
+            lambda x: x.topk(k), lambda: [self.random([rows, size], dtype)], "forward"
+        )
+
     def swiglu(self, rows, width, dtype, **rest):
         return self.elementwise(
             lambda gate, up: F.silu(gate) * up,

@@ -164,6 +164,11 @@ withTorch('PyTorch', () => {
       ],
       [{ kind: 'softmax', pass: 'backward', rows: 2, size: 8, dtype }, ['eager']],
       [{ kind: 'log_softmax', pass: 'backward', rows: 2, size: 8, dtype }, ['eager']],
+      ...['sum', 'mean', 'max', 'argmax'].map(
+        (name) =>
+          [{ kind: 'reduction', name, shape: '2x3x4', dimension: 1, dtype }, ['eager']] as const,
+      ),
+      [{ kind: 'top_k', rows: 2, size: 8, k: 2, dtype }, ['eager']],
       [{ kind: 'swiglu', pass: 'backward', rows: 2, width: 8, dtype }, ['eager']],
       [
         { kind: 'multiply', pass: 'backward', rows: 2, width: 8, bRows: 1, bWidth: 8, dtype },

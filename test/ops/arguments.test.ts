@@ -23,6 +23,7 @@ const outputs = new Set([
   'inverseRms',
   'mean',
   'inverseDeviation',
+  'indices',
   'norm',
   'scale',
   'sum',

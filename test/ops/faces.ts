@@ -51,6 +51,12 @@ const angles = () => ({
   positions: tensor([2, 3], 'int32'),
 });
 
+const dimensions = [
+  ['dimension', 3, 'dimension is 3, expected -3 to 2 for a tensor of shape [2, 3, 4]'],
+  ['dimension', -4, 'dimension is -4, expected -3 to 2 for a tensor of shape [2, 3, 4]'],
+  ['dimension', 0.5, 'dimension is 0.5, expected an integer'],
+] as const;
+
 const vocabularies = [
   ['vocabulary', 0, 'vocabulary is 0, expected 1 to 4, the logits of a row'],
   ['vocabulary', 5, 'vocabulary is 5, expected 1 to 4, the logits of a row'],
@@ -136,6 +142,13 @@ export const faces: Record<string, Face> = {
   subtractBackward: binaryBackward,
   multiplyBackward: binaryBackward,
   divideBackward: binaryBackward,
+  argmax: {
+    right: () => ({ input: tensor([2, 3, 4]), indices: tensor([2, 4], 'int32'), dimension: 1 }),
+    anchors: ['input'],
+    free: { input: [1] },
+    anyFloat: ['input'],
+    numbers: dimensions,
+  },
   cast: {
     right: () => ({ input: tensor([3, 4]), output: tensor([3, 4], 'bfloat16') }),
     anchors: ['input'],
@@ -329,6 +342,40 @@ export const faces: Record<string, Face> = {
       ['order', 1, 'order is a number, expected an array of integers'],
     ],
   },
+  maxForward: {
+    right: () => ({
+      input: tensor([2, 3, 4]),
+      output: tensor([2, 1, 4]),
+      indices: tensor([2, 1, 4], 'int32'),
+      dimension: 1,
+    }),
+    anchors: ['input', 'output'],
+    free: { input: [1] },
+    numbers: dimensions,
+  },
+  maxBackward: {
+    right: () => ({
+      gradOutput: tensor([2, 4]),
+      indices: tensor([2, 4], 'int32'),
+      gradInput: tensor([2, 3, 4]),
+      dimension: 1,
+    }),
+    anchors: ['gradInput'],
+    free: { gradInput: [1] },
+    numbers: dimensions,
+  },
+  meanForward: {
+    right: () => ({ input: tensor([2, 3, 4]), output: tensor([2, 4]), dimension: 1 }),
+    anchors: ['input'],
+    free: { input: [1] },
+    numbers: dimensions,
+  },
+  meanBackward: {
+    right: () => ({ gradOutput: tensor([2, 4]), gradInput: tensor([2, 3, 4]), dimension: 1 }),
+    anchors: ['gradInput'],
+    free: { gradInput: [1] },
+    numbers: dimensions,
+  },
   randomNormal: {
     right: () => ({
       output: tensor([3]),
@@ -447,6 +494,18 @@ export const faces: Record<string, Face> = {
       ['gradInput', 'output'],
     ],
   },
+  sumForward: {
+    right: () => ({ input: tensor([2, 3, 4]), output: tensor([2, 4]), dimension: 1 }),
+    anchors: ['input'],
+    free: { input: [1] },
+    numbers: dimensions,
+  },
+  sumBackward: {
+    right: () => ({ gradOutput: tensor([2, 4]), gradInput: tensor([2, 3, 4]), dimension: 1 }),
+    anchors: ['gradInput'],
+    free: { gradInput: [1] },
+    numbers: dimensions,
+  },
   swigluForward: {
     right: () => ({ gate: tensor([3, 4]), up: tensor([3, 4]), output: tensor([3, 4]) }),
     anchors: ['gate'],
@@ -467,6 +526,30 @@ export const faces: Record<string, Face> = {
     inPlace: ['gradOutput', 'gate', 'up'].flatMap((input) =>
       ['gradGate', 'gradUp'].map((output) => [output, input] as const),
     ),
+  },
+  topKForward: {
+    right: () => ({
+      input: tensor([2, 3, 8]),
+      output: tensor([2, 3, 4]),
+      indices: tensor([2, 3, 4], 'int32'),
+      k: 4,
+    }),
+    anchors: ['input'],
+    free: { input: [2] },
+    numbers: [
+      ['k', 0, 'k is 0, expected 1 to 8, the elements of a row'],
+      ['k', 9, 'k is 9, expected 1 to 8, the elements of a row'],
+      ['k', 1.5, 'k is 1.5, expected an integer'],
+    ],
+  },
+  topKBackward: {
+    right: () => ({
+      gradOutput: tensor([2, 3, 2]),
+      indices: Tensor.from(Int32Array.of(0, 1, 2, 3, 4, 5, 6, 7, 1, 0, 3, 2), [2, 3, 2]),
+      gradInput: tensor([2, 3, 8]),
+    }),
+    anchors: ['gradInput', 'gradOutput'],
+    free: { gradInput: [2] },
   },
   writeRows: {
     right: () => ({

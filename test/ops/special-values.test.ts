@@ -48,4 +48,77 @@ describe.each([3, 8, 1000, 1001, 9000])('rows of %d', (width) => {
     expect([...values.subarray(2 * width, 3 * width)].map(Math.abs)).toEqual(row(0));
     expect(values.subarray(3 * width).every(Number.isFinite)).toBe(true);
   });
+
+  test('max, argmax and topK', async () => {
+    const input = rowsOf([row(-infinity), row(3, 2, nan, nan), row(-infinity, 0, -0, 0), row(7)]);
+    const firsts = [0, 1, 0, 0];
+    const { output, indices } = ops.maxForward({ input, dimension: 1 });
+    expect([...(await output.read())]).toEqual([-infinity, nan, 0, 7]);
+    expect([...(await indices.read())]).toEqual(firsts);
+    expect([...(await ops.argmax({ input, dimension: 1 }).indices.read())]).toEqual(firsts);
+    const top = ops.topKForward({ input, k: 3 });
+    expect([...(await top.indices.read())]).toEqual([
+      0,
+      1,
+      2,
+      1,
+      2,
+      width > 3 ? 3 : 0,
+      0,
+      1,
+      2,
+      0,
+      1,
+      2,
+    ]);
+    expect([...(await top.output.read())].slice(3, 6)).toEqual([nan, nan, width > 3 ? 3 : 2]);
+    const columns = Tensor.from(await input.read(), [1, 4 * width, 1], { device });
+    const { indices: first } = ops.argmax({ input: columns, dimension: 1 });
+    expect([...(await first.read())]).toEqual([width + 1]);
+  });
+
+  test('sum and mean', async () => {
+    const input = rowsOf([
+      row(1, nan),
+      row(1, infinity),
+      row(1, infinity, -infinity),
+      row(2 ** -149),
+    ]);
+    const { output } = ops.sumForward({ input, dimension: 1 });
+    expect([...(await output.read())]).toEqual([nan, infinity, nan, width * 2 ** -149]);
+    const mean = ops.meanForward({ input, dimension: 1 });
+    expect([...(await mean.output.read())]).toEqual([nan, infinity, nan, 2 ** -149]);
+  });
+});
+
+test('of no elements the sum is 0, the mean NaN, and there is no highest', async () => {
+  const input = Tensor.empty([2, 0], { device });
+  expect([...(await ops.sumForward({ input, dimension: 1 }).output.read())]).toEqual([0, 0]);
+  expect([...(await ops.meanForward({ input, dimension: 1 }).output.read())]).toEqual([nan, nan]);
+  for (const call of [ops.maxForward, ops.argmax]) {
+    expect(() => call({ input, dimension: 1 })).toThrow(
+      /dimension 1 of shape \[2, 0\] has 0 elements, expected 1 to 2147483647$/,
+    );
+  }
+});
+
+test.each([3, -1])('an index that is out of range, %d, is named', async (index) => {
+  const gradOutput = Tensor.from([1, 2], [2, 1], { device });
+  const indices = Tensor.from(Int32Array.of(2, index), [2, 1], { device });
+  const message = `index ${index} at position [1, 0], expected 0 to 2`;
+  const args = { gradOutput, indices, shape: [2, 3] };
+  for (const { gradInput } of [
+    ops.maxBackward({ ...args, dimension: 1 }),
+    ops.topKBackward(args),
+  ]) {
+    await expect(gradInput.read()).rejects.toThrow(message);
+  }
+  await device.synchronize().catch(() => {});
+});
+
+test('where a gradient goes has to be said', () => {
+  const gradOutput = Tensor.from([1, 2], [2], { device });
+  expect(() => ops.sumBackward({ gradOutput, dimension: 1 })).toThrow(
+    'sumBackward: expected gradInput, or shape to make it',
+  );
 });

@@ -1,4 +1,5 @@
 // Shapes of outputs that the caller did not give.
+import { LeiaError } from '../../system/error.ts';
 import { type Shape, Tensor } from '../tensor.ts';
 
 /** Number of rows when all but the innermost dimension are taken together. */
@@ -21,4 +22,20 @@ export function broadcastShape(a: Shape, b: Shape): Shape {
     const size = a[i - rank + a.length] ?? 1;
     return size === 1 ? (b[i - rank + b.length] ?? 1) : size;
   });
+}
+
+/** A shape without one dimension, or with the size 1 there. Negative dimensions count from the innermost. */
+export function reducedShape(shape: Shape, dimension: number, keep = false): number[] {
+  const index = dimension < 0 ? dimension + shape.length : dimension;
+  return shape.flatMap((size, i) => (i !== index ? [size] : keep ? [1] : []));
+}
+
+/** The gradient that the caller gave, or a new one of the shape that it gave instead. */
+export function gradientOf(
+  operation: string,
+  args: { gradOutput: Tensor; gradInput?: Tensor; shape?: Shape },
+): Tensor {
+  if (args.gradInput) return args.gradInput;
+  if (args.shape) return Tensor.empty(args.shape, args.gradOutput);
+  throw new LeiaError('argument', `${operation}: expected gradInput, or shape to make it`);
 }

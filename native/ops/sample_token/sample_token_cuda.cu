@@ -2,6 +2,7 @@
 // highest key from which on there are as many tokens, or as much weight, as wanted is found by
 // halving; each time takes one pass over the row, which is in the cache by then. Sums are of whole
 // numbers, exact in any order.
+#include "core/order_key.h"
 #include "cuda/reduce.cuh"
 #include "cuda/tensor_list.cuh"
 #include "ops/sample_token/sample_token.h"
@@ -12,18 +13,9 @@ namespace {
 
 constexpr int kThreads = 512;
 constexpr int kWarps = kThreads / kWarpSize;
-constexpr uint64_t kNoKey = 0;
-
 // The order of tokens: higher logits have higher keys, of equal ones the lower id. NaN has none.
 LEIA_DEVICE uint64_t key_of(float logit, int64_t token) {
-  if (logit != logit) return kNoKey;
-  const uint32_t bits = bits_of(logit + 0.0f);  // both zeros are one
-  const uint32_t ordered = (bits & 0x80000000u) != 0 ? ~bits : bits | 0x80000000u;
-  return static_cast<uint64_t>(ordered) << 32 | ~static_cast<uint32_t>(token);
-}
-
-LEIA_DEVICE int32_t token_of(uint64_t key) {
-  return static_cast<int32_t>(~static_cast<uint32_t>(key));
+  return logit != logit ? kNoKey : order_key(bits_of(logit), token);
 }
 
 // The tokens with this key or a higher one: their number and weight.
@@ -106,10 +98,10 @@ __global__ void __launch_bounds__(kThreads, 1)
   });
   best = block_max(best, row.partial);
   if (temperature == 0.0 || best == kNoKey) {
-    if (threadIdx.x == 0) tokens.store(blockIdx.x, best == kNoKey ? 0 : token_of(best));
+    if (threadIdx.x == 0) tokens.store(blockIdx.x, best == kNoKey ? 0 : index_of(best));
     return;
   }
-  row.highest = as_float(logits.load(row.base + token_of(best)));
+  row.highest = as_float(logits.load(row.base + index_of(best)));
 
   const Bound none{best + 1, 0, 0};
   Bound kept = row.bound(kNoKey + 1);

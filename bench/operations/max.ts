@@ -1,0 +1,25 @@
+// The highest elements over one dimension, with their indices.
+import { ops, Tensor } from '../../lib/index.ts';
+import { maxReference } from '../../test/ops/cases/max.ts';
+import { reductions } from '../reductions.ts';
+import type { Float, Sizes, Workload } from '../workload.ts';
+
+export function workloads(sizes: Sizes): Workload[] {
+  return reductions(
+    {
+      name: 'max',
+      rival: 'max',
+      make: (tensors, input, outputs, dimension) => {
+        const output = tensors.empty(outputs, input.dtype as Float);
+        const { device } = input;
+        const indices = tensors.keep(Tensor.empty(outputs, { dtype: 'int32', device }));
+        return {
+          output,
+          run: () => ops.maxForward({ input, dimension, output, indices }),
+          expected: (x, shape) => maxReference(x, shape, dimension).output,
+        };
+      },
+    },
+    sizes,
+  );
+}

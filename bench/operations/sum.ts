@@ -1,0 +1,23 @@
+// Sums over one dimension.
+import { ops } from '../../lib/index.ts';
+import { sumReference } from '../../test/ops/cases/sum.ts';
+import { reductions } from '../reductions.ts';
+import type { Float, Sizes, Workload } from '../workload.ts';
+
+export function workloads(sizes: Sizes): Workload[] {
+  return reductions(
+    {
+      name: 'sum',
+      rival: 'sum',
+      make: (tensors, input, outputs, dimension) => {
+        const output = tensors.empty(outputs, input.dtype as Float);
+        return {
+          output,
+          run: () => ops.sumForward({ input, dimension, output }),
+          expected: (x, shape) => sumReference(x, shape, dimension),
+        };
+      },
+    },
+    sizes,
+  );
+}

@@ -1,0 +1,57 @@
+import { operation } from '../operation.ts';
+import { type Shape, Tensor } from '../tensor.ts';
+import { gradientOf, reducedShape } from './outputs.ts';
+
+export interface MeanForward {
+  /** Float32 or bfloat16. */
+  input: Tensor;
+  /** Which dimension: 0 is the outermost, -1 the innermost. */
+  dimension: number;
+  /** Whether the result keeps the dimension, with size 1; false unless given. */
+  keepDimension?: boolean;
+  /** The input's shape without the dimension, or with size 1 there; dtype of input. */
+  output?: Tensor;
+}
+
+const nativeMeanForward = operation<MeanForward, 'output'>('meanForward');
+
+/**
+ * The mean over one dimension: its sum, divided before it is rounded to the dtype. No elements have the mean NaN, as in
+ * PyTorch.
+ *
+ * @throws LeiaError with code `argument` if a shape, dtype or the dimension is not as said above.
+ * @example
+ * const { output } = ops.meanForward({ input, dimension: -1 });
+ */
+export function meanForward(args: MeanForward): { output: Tensor } {
+  const { input, dimension, keepDimension } = args;
+  const output =
+    args.output ?? Tensor.empty(reducedShape(input.shape, dimension, keepDimension), input);
+  nativeMeanForward(args, { output });
+  return { output };
+}
+
+export interface MeanBackward {
+  /** Shape and dtype of output. */
+  gradOutput: Tensor;
+  dimension: number;
+  /** Shape and dtype of input; overwritten. */
+  gradInput?: Tensor;
+  /** The input's shape, where gradInput is not given. */
+  shape?: Shape;
+}
+
+const nativeMeanBackward = operation<MeanBackward, 'gradInput'>('meanBackward');
+
+/**
+ * Backward of {@link meanForward}: every element gets the gradient of its mean, divided by the size of the dimension.
+ *
+ * @throws LeiaError with code `argument` if a shape, dtype or the dimension is not as said above.
+ * @example
+ * const { gradInput } = ops.meanBackward({ gradOutput, dimension: -1, shape: input.shape });
+ */
+export function meanBackward(args: MeanBackward): { gradInput: Tensor } {
+  const gradInput = gradientOf('meanBackward', args);
+  nativeMeanBackward(args, { gradInput });
+  return { gradInput };
+}

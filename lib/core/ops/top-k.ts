@@ -1,0 +1,59 @@
+import { operation } from '../operation.ts';
+import { type Shape, Tensor } from '../tensor.ts';
+import { gradientOf } from './outputs.ts';
+
+export interface TopKForward {
+  /** [..., size], float32 or bfloat16. */
+  input: Tensor;
+  /** How many of each row: 1 to size. */
+  k: number;
+  /** [..., k], dtype of input. */
+  output?: Tensor;
+  /** [..., k], int32. Saved for backward. */
+  indices?: Tensor;
+}
+
+const nativeTopKForward = operation<TopKForward, 'output' | 'indices'>('topKForward');
+
+/**
+ * The k highest elements of each row, the innermost dimension, and their indices there: the highest first, of equal ones
+ * the one with the lower index. NaN is above all numbers, as in PyTorch. On CUDA made for k that are small beside a row.
+ *
+ * @throws LeiaError with code `argument` if a shape, dtype or number is not as said above.
+ * @example
+ * const { output, indices } = ops.topKForward({ input: logits, k: 5 });
+ */
+export function topKForward(args: TopKForward): { output: Tensor; indices: Tensor } {
+  const { input, k } = args;
+  const shape = [...input.shape.slice(0, -1), k];
+  const output = args.output ?? Tensor.empty(shape, input);
+  const indices = args.indices ?? Tensor.empty(shape, { dtype: 'int32', device: input.device });
+  nativeTopKForward(args, { output, indices });
+  return { output, indices };
+}
+
+export interface TopKBackward {
+  /** [..., k], dtype of input. */
+  gradOutput: Tensor;
+  /** As forward gave them, none twice in a row; one that is out of range is an error of the stream. */
+  indices: Tensor;
+  /** Shape and dtype of input; overwritten. */
+  gradInput?: Tensor;
+  /** The input's shape, where gradInput is not given. */
+  shape?: Shape;
+}
+
+const nativeTopKBackward = operation<TopKBackward, 'gradInput'>('topKBackward');
+
+/**
+ * Backward of {@link topKForward}: the elements at the indices get the gradients, all others 0.
+ *
+ * @throws LeiaError with code `argument` if a shape or dtype is not as said above.
+ * @example
+ * const { gradInput } = ops.topKBackward({ gradOutput, indices, shape: input.shape });
+ */
+export function topKBackward(args: TopKBackward): { gradInput: Tensor } {
+  const gradInput = gradientOf('topKBackward', args);
+  nativeTopKBackward(args, { gradInput });
+  return { gradInput };
+}

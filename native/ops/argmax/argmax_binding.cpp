@@ -1,0 +1,4 @@
+#include "binding/operation_binding.h"
+#include "ops/argmax/argmax.h"
+
+LEIA_BINDING(Argmax)

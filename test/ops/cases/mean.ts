@@ -1,0 +1,3 @@
+import { casesOf } from './sum.ts';
+
+export const { cases, randomCase, gradients } = casesOf('mean');
