@@ -19,6 +19,7 @@ import { Checkpoint, readConfig } from '../llama/checkpoint.ts';
 import { LeiaError } from '../system/error.ts';
 import { lockFolder } from '../system/lock.ts';
 import { Tokenizer } from '../tokenizer/tokenizer.ts';
+import { folderNames } from './folder-names.ts';
 import { interruptible } from './interrupt.ts';
 import { modelOptions, openModel } from './model-options.ts';
 import { addSettings, readSettings } from './options.ts';
@@ -140,7 +141,7 @@ async function run(settings: Settings): Promise<void> {
   }
   if (settings.dryRun) return await showPrompts(tasks, settings);
   await interruptible(async (signal) => {
-    const names = modelNames(settings.model);
+    const names = folderNames(settings.model);
     const isOne = names.length === 1;
     const evaluations: [name: string, Evaluation][] = [];
     for (const [i, model] of settings.model.entries()) {
@@ -150,18 +151,6 @@ async function run(settings: Settings): Promise<void> {
     }
     process.stdout.write(renderText(evaluationGrid(evaluations)));
   });
-}
-
-/** What tells models apart, in the table and as folders of their results: `ja`, and `ja-2` for another folder `ja`. */
-function modelNames(folders: readonly string[]): string[] {
-  const names = new Set<string>();
-  for (const folder of folders) {
-    const own = basename(resolve(folder));
-    let name = own;
-    for (let i = 2; names.has(name); i++) name = `${own}-${i}`;
-    names.add(name);
-  }
-  return [...names];
 }
 
 async function evaluateModel(

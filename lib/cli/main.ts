@@ -17,6 +17,7 @@ const commands: Readonly<Record<string, () => Promise<Register>>> = {
   data: async () => (await import('./data.ts')).registerData,
   preview: async () => (await import('./preview.ts')).registerPreview,
   train: async () => (await import('./train.ts')).registerTrain,
+  report: async () => (await import('./report.ts')).registerReport,
   score: async () => (await import('./score.ts')).registerScore,
   eval: async () => (await import('./eval.ts')).registerEval,
   compare: async () => (await import('./compare.ts')).registerCompare,

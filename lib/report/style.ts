@@ -2,16 +2,42 @@
 // on paper. No fonts or images from elsewhere.
 import { Html } from './html.ts';
 
+/** Colours of curves and dots on a light and on a dark page, as far apart as they come for most eyes. */
+export const seriesColors: readonly (readonly [light: string, dark: string])[] = [
+  ['#cc6a14', '#f0a25c'],
+  ['#1769c2', '#64a9f4'],
+  ['#0b7a55', '#5fd3a4'],
+  ['#b03a8c', '#ec8ccf'],
+  ['#7a5cc4', '#b79df5'],
+  ['#8a6d00', '#d9bd4a'],
+  ['#c23b3b', '#f58b8b'],
+  ['#4d5661', '#b4bdc8'],
+];
+
+const variables = (index: 0 | 1) =>
+  seriesColors.map((colors, i) => `--series-${i}: ${colors[index]};`).join(' ');
+
+const seriesRules = seriesColors
+  .map(
+    (_, i) => `.curve.series-${i} { stroke: var(--series-${i}); }
+.interval.series-${i} { color: var(--series-${i}); }
+.dot.series-${i} { fill: var(--series-${i}); }
+.key.series-${i} { background: var(--series-${i}); }`,
+  )
+  .join('\n');
+
 export const style = new Html(`
 :root {
   color-scheme: light dark;
   --page: #ffffff; --text: #1d1d1f; --soft: #63636b; --line: #e2e2e6; --panel: #f6f6f8;
-  --series-0: #cc6a14; --series-1: #1769c2; --name: #0b6e4f; --name-back: #dff3ea; --link: #1769c2;
+  --name: #0b6e4f; --name-back: #dff3ea; --link: #1769c2;
+  ${variables(0)}
 }
 @media (prefers-color-scheme: dark) {
   :root {
     --page: #17181b; --text: #ececf0; --soft: #a2a2ad; --line: #34353b; --panel: #202126;
-    --series-0: #f0a25c; --series-1: #64a9f4; --name: #86dcb8; --name-back: #16392c; --link: #7db8f7;
+    --name: #86dcb8; --name-back: #16392c; --link: #7db8f7;
+    ${variables(1)}
   }
 }
 * { box-sizing: border-box; }
@@ -35,20 +61,13 @@ svg text { font-family: inherit; fill: var(--soft); font-size: 12px; }
 .axis { stroke: var(--soft); stroke-width: 1; }
 .curve { fill: none; stroke-width: 2; stroke-linejoin: round; }
 .curve.faint { stroke-width: 1; opacity: 0.3; }
-.curve.series-0 { stroke: var(--series-0); }
-.curve.series-1 { stroke: var(--series-1); }
-.interval.series-0 { color: var(--series-0); }
-.interval.series-1 { color: var(--series-1); }
 .whisker { fill: none; stroke: currentColor; stroke-width: 2; }
 .run { fill: currentColor; opacity: 0.6; }
 svg .row { fill: var(--text); }
 .dot { stroke: var(--page); stroke-width: 2; }
-.dot.series-0 { fill: var(--series-0); }
-.dot.series-1 { fill: var(--series-1); }
 .legend > span { margin-right: 1.25rem; white-space: nowrap; }
 .key { display: inline-block; width: 1.1em; height: 0.25em; border-radius: 2px; margin-right: 0.45em; vertical-align: middle; }
-.key.series-0 { background: var(--series-0); }
-.key.series-1 { background: var(--series-1); }
+${seriesRules}
 .passage { background: var(--panel); border-radius: 8px; padding: 0.9rem 1.1rem; margin: 0.9rem 0; }
 .passage dl { margin: 0; }
 .passage dt { color: var(--soft); font-size: 0.8rem; }

@@ -6,7 +6,8 @@ import { LeiaError } from '../system/error.ts';
 import { fileError, writeFileAtomically } from '../system/files.ts';
 import type { StepSpeed } from './speed.ts';
 
-const metricsFile = 'metrics.jsonl';
+/** In the folder of a run. */
+export const metricsFile = 'metrics.jsonl';
 
 export interface StepMetrics extends StepSpeed {
   /** Counted from 1. */

@@ -95,6 +95,22 @@ export async function recordedRun(folder: string): Promise<RunIdentity | undefin
   return await readRun(join(folder, runFile));
 }
 
+/**
+ * What a folder says of its run, whether it is finished, interrupted or still going on.
+ *
+ * @throws LeiaError `usage` if it is no run's folder; `format`; `io`.
+ */
+export async function readRunFolder(
+  folder: string,
+): Promise<{ settings: RunIdentity; isFinished: boolean }> {
+  const present = await list(folder);
+  if (!present.includes(runFile)) {
+    throw new LeiaError('usage', `${folder} has no ${runFile}; expected an --output of leia train`);
+  }
+  const isFinished = present.includes(configFile);
+  return { settings: await readRun(join(folder, runFile)), isFinished };
+}
+
 async function list(folder: string): Promise<string[]> {
   const names = await listAll(folder);
   return names.filter((name) => !isLock(name) && targetOfTemporary(name) === undefined);
