@@ -127,9 +127,9 @@ async function readSources(path: string): Promise<void> {
   const dump = await openDump(path);
   for await (const page of dump.pages()) {
     const { id, revision, time, url } = sourceOf(page, dump.siteinfo);
-    holds(Number.isSafeInteger(id) && id > 0, `page ${id}`);
+    holds(Number.isSafeInteger(id) && id >= 0, `page ${id}`);
     holds(
-      revision === undefined || (Number.isSafeInteger(revision) && revision > 0),
+      revision === undefined || (Number.isSafeInteger(revision) && revision >= 0),
       `${revision}`,
     );
     holds(time === undefined || !Number.isNaN(Date.parse(time)), `time ${time}`);
