@@ -1,9 +1,12 @@
 // Measures how well dumps become articles; without arguments, those in this repository.
 //
 //     npm run corpus:quality -- [DUMP...] [--wikidata FILE] [--items-per-site FILE] [--langlinks FILE] [--titles FILE]
+//         [--wikiextractor CHECKOUT...] [--python python3.10]
 //
+// With checkouts of WikiExtractor, of one version or several, their text is measured beside ours.
 // What links there are is counted independently of the reader, by scripts/link-count.ts.
 import { realpathSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { basename, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -16,6 +19,7 @@ import { ArticleExtractor } from '../lib/corpus/wikitext/extract.ts';
 import { LeiaError } from '../lib/system/error.ts';
 import { followRedirects } from './follow-redirects.ts';
 import { countLinks, linkKey } from './link-count.ts';
+import { type ExtractedText, runWikiExtractor } from './wikiextractor.ts';
 
 /** Markup that has no business in plain text. */
 export const LEFTOVERS: readonly [string, RegExp][] = [
@@ -145,10 +149,7 @@ export async function measure(
     else if (words) quality.lost.push(page.title);
     quality.characters += text.length;
     const found = anchors.map(({ target }) => linkKey(target));
-    const { both, missing, surplus } = compare(targets, found);
-    quality.links += targets.length;
-    quality.found += found.length;
-    quality.common += both;
+    const { missing, surplus } = addLinks(quality, targets, found);
     quality.resolved += anchors.filter(({ target }) => isNamed(target)).length;
     if (missing.length + surplus.length > 0) {
       const list = (name: string, all: string[]): string =>
@@ -159,18 +160,65 @@ export async function measure(
         `${page.title}:${list('missing', missing)}${list('surplus', surplus)}`,
       );
     }
-    for (const [name, pattern] of LEFTOVERS) {
-      const count = countOf(text, pattern);
-      if (count > 0) quality.leftovers.set(name, (quality.leftovers.get(name) ?? 0) + count);
-    }
+    addLeftovers(quality.leftovers, text);
   }
   return quality;
+}
+
+function addLinks(
+  sum: Pick<Quality, 'links' | 'found' | 'common'>,
+  expected: readonly string[],
+  found: readonly string[],
+): ReturnType<typeof compare> {
+  const comparison = compare(expected, found);
+  sum.links += expected.length;
+  sum.found += found.length;
+  sum.common += comparison.both;
+  return comparison;
+}
+
+function addLeftovers(sum: Map<string, number>, text: string): void {
+  for (const [name, pattern] of LEFTOVERS) {
+    const count = countOf(text, pattern);
+    if (count > 0) sum.set(name, (sum.get(name) ?? 0) + count);
+  }
+}
+
+type Measured = Pick<
+  Quality,
+  'articles' | 'kept' | 'characters' | 'links' | 'found' | 'common' | 'leftovers'
+>;
+
+/** The same of text that something else has made of the articles among these pages. */
+export async function measureText(
+  pages: AsyncIterable<Page> | Iterable<Page>,
+  wiki: Siteinfo,
+  extracted: ReadonlyMap<number, ExtractedText>,
+): Promise<Measured> {
+  const names = { namespaces: [...wiki.namespaces.values()] };
+  const sums = { articles: 0, kept: 0, characters: 0, links: 0, found: 0, common: 0 };
+  const measured: Measured = { ...sums, leftovers: new Map() };
+  for await (const page of pages) {
+    if (page.namespace !== 0 || page.redirect !== undefined) continue;
+    measured.articles++;
+    const { text, targets } = extracted.get(page.id) ?? { text: '', targets: [] };
+    const links = countLinks(Buffer.from(page.wikitext).toString(), names);
+    const found = targets.map((target) => linkKey(normaliseTitle(target, wiki)));
+    addLinks(measured, links.targets, found);
+    if (text.trim() !== '') measured.kept++;
+    measured.characters += text.length;
+    addLeftovers(measured.leftovers, text);
+  }
+  return measured;
 }
 
 export const recall = ({ common: both, links }: Quality): number => (links > 0 ? both / links : 1);
 export const precision = ({ common: both, found }: Quality): number =>
   found > 0 ? both / found : 1;
-export const leftoversPerMillion = ({ leftovers, characters }: Quality): number =>
+export const leftoversPerMillion = ({
+  leftovers,
+  characters,
+}: Pick<Quality, 'leftovers' | 'characters'>): number =>
   ([...leftovers.values()].reduce((sum, count) => sum + count, 0) / Math.max(characters, 1)) * 1e6;
 
 /** A dump and what its pages are called in English. */
@@ -262,19 +310,43 @@ function print(dump: string, quality: Quality): void {
   for (const line of quality.differences.slice(0, 12)) console.log(`    ${line}`);
 }
 
+/** Measures what a checkout of WikiExtractor makes of a dump. */
+async function compareWith(checkout: string, dump: string, python: string): Promise<void> {
+  const processes = availableParallelism();
+  const { pages, seconds } = await runWikiExtractor(checkout, dump, { python, processes });
+  const { siteinfo, pages: again } = await openDump(dump);
+  const measured = await measureText(again(), siteinfo, pages);
+  const { articles, kept, characters, links, found, common, leftovers } = measured;
+  const percent = (whole: number): string =>
+    `${((100 * common) / Math.max(whole, 1)).toFixed(2)} %`;
+  console.log(
+    `  ${basename(checkout)}: ${kept} of ${articles} articles with text, ${characters} characters; ${found} of ${links} links found: ` +
+      `recall ${percent(links)}, precision ${percent(found)}; ${leftoversPerMillion(measured).toFixed(1)} left-overs per million characters` +
+      ` (${[...leftovers].map(([name, count]) => `${name} ${count}`).join(', ')}); ${seconds.toFixed(1)} s with ${processes} processes`,
+  );
+}
+
 async function main(argv: string[]): Promise<void> {
   const file = { type: 'string', multiple: true } as const;
   const { values, positionals } = parseArgs({
     args: argv,
     allowPositionals: true,
-    options: { wikidata: file, 'items-per-site': file, langlinks: file, titles: file },
+    options: {
+      ...{ wikidata: file, 'items-per-site': file, langlinks: file, titles: file },
+      ...{ wikiextractor: file, python: { type: 'string', default: 'python3.10' } },
+    },
   });
   const kinds = { ...values, itemsPerSite: values['items-per-site'] };
   const names = (['titles', 'langlinks', 'itemsPerSite', 'wikidata'] as const).flatMap((kind) =>
     (kinds[kind] ?? []).map((path): NameSource => ({ kind, path })),
   );
   const tasks = positionals.length > 0 ? positionals.map((dump) => ({ dump, names })) : own;
-  for (const task of tasks) print(task.dump, await measureDump(task));
+  for (const task of tasks) {
+    print(task.dump, await measureDump(task));
+    for (const checkout of values.wikiextractor ?? []) {
+      await compareWith(checkout, task.dump, values.python);
+    }
+  }
 }
 
 if (process.argv[1] && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {

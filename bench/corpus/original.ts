@@ -17,7 +17,7 @@ const { values } = parseArgs({
   options: {
     /** Checkout of github.com/studio-ousia/leia. */
     original: { type: 'string' },
-    /** Checkout of github.com/attardi/wikiextractor. */
+    /** Checkout of WikiExtractor: the tag v3.0.7, which the paper used, or a newer one. */
     wikiextractor: { type: 'string' },
     /** With tokenizers and beautifulsoup4. */
     python: { type: 'string', default: 'python3' },

@@ -4,7 +4,13 @@ import { readdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { openDump } from '../../lib/corpus/dump/dump.ts';
-import { leftoversPerMillion, measure, precision, recall } from '../../scripts/corpus-quality.ts';
+import {
+  leftoversPerMillion,
+  measure,
+  measureText,
+  precision,
+  recall,
+} from '../../scripts/corpus-quality.ts';
 import { countLinks } from '../../scripts/link-count.ts';
 import { fixtures } from '../llama/fixtures.ts';
 
@@ -28,6 +34,30 @@ test.each([
   const { holesBefore, holesAfter, words } = quality.inlined;
   expect(words).toBeGreaterThan(5);
   expect(holesAfter).toBeLessThan(holesBefore / 2);
+});
+
+test("another extractor's text is measured by the same count", async () => {
+  const dump = await openDump(join(fixtures, 'dumps', 'ltgwiki-2017-pages-articles.xml.bz2'));
+  const pages = [];
+  for await (const page of dump.pages()) if (page.namespace === 0) pages.push(page);
+  const articles = pages.filter(({ redirect }) => redirect === undefined).slice(0, 40);
+  const targetsOf = (text: string) => countLinks(text, { namespaces: [] }).targets;
+  const all = articles.map(({ id, wikitext }) => {
+    const targets = targetsOf(Buffer.from(wikitext).toString());
+    return [id, { text: "a [[b]] ''c''", targets }] as const;
+  });
+  const whole = await measureText(articles, dump.siteinfo, new Map(all));
+  expect([whole.articles, whole.kept]).toEqual([40, 40]);
+  expect(whole.common / whole.links).toBeGreaterThan(0.9);
+  expect([...whole.leftovers]).toEqual([
+    ['[[', 40],
+    [']]', 40],
+    ["''", 80],
+  ]);
+  const half = await measureText(articles, dump.siteinfo, new Map(all.slice(0, 20)));
+  expect(half.kept).toBe(20);
+  expect(half.links).toBe(whole.links);
+  expect(half.common).toBeLessThan(whole.common);
 });
 
 describe('the count of links', () => {
