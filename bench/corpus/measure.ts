@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Tokenizer as Library } from 'tokenizers';
 import { addon } from '../../lib/core/addon.ts';
+import { noFilter } from '../../lib/corpus/dataset/article-filter.ts';
 import { dumpWorkers, workOn } from '../../lib/corpus/dataset/dump-work.ts';
 import { prepare } from '../../lib/corpus/dataset/prepare.ts';
 import { openBatches, openDump } from '../../lib/corpus/dump/dump.ts';
@@ -89,7 +90,7 @@ async function readPages(
       counts.articles += articles;
     return counts;
   }
-  const job = { kind: 'text', ...source, reading: readingOf({}) } as const;
+  const job = { kind: 'text', ...source, reading: readingOf({}), filter: noFilter } as const;
   for await (const { articles, lines } of workOn(pieces, job, pool, reclaim)) {
     counts.articles += articles;
     reclaim([lines.buffer]);

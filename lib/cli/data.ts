@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { z } from 'zod';
+import { describeLeftOut, type LeftOut } from '../corpus/dataset/article-filter.ts';
 import { Dataset } from '../leia/dataset.ts';
 import type { DatasetMeta, Manifest } from '../leia/dataset-format.ts';
 import type { Passage } from '../leia/dataset-records.ts';
@@ -147,6 +148,7 @@ export function statisticsOf(manifest: Manifest): [string, string][] {
   return [
     ...dumpsOf(meta.source),
     ['articles', `${articles}, ${number(report.withoutLinks)} more without text or links left out`],
+    ...leftOutOf(report),
     ...redirects,
     [fromDump ? 'links' : 'spans', String(anchors)],
     [fromDump ? 'with an English page' : 'with a name', `${linked}${share(linked, anchors)}`],
@@ -162,6 +164,12 @@ export function statisticsOf(manifest: Manifest): [string, string][] {
       `${tokens}, ${ratio(tokens, articles)} an article, ${ratio(tokens, entities)} an entity`,
     ],
   ];
+}
+
+/** What filters left out. */
+function leftOutOf({ leftOut }: Manifest['report']): [string, string][] {
+  const text = describeLeftOut((leftOut ?? {}) as LeftOut);
+  return text === '' ? [] : [['filtered out', text]];
 }
 
 /** The dumps that a dataset was made of. Old ones vanish from Wikimedia's servers: name, date and checksum remain. */

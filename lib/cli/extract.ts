@@ -1,11 +1,13 @@
 import type { Command } from 'commander';
 import { z } from 'zod';
+import { addLeftOut, describeLeftOut, type LeftOut } from '../corpus/dataset/article-filter.ts';
 import { extractText } from '../corpus/dataset/extract-text.ts';
 import { dumpFiles } from '../corpus/dump/dump-files.ts';
-import { defaultReading, keepable } from '../corpus/wikitext/extract.ts';
+import { defaultReading, keepable, readingOf } from '../corpus/wikitext/extract.ts';
 import { LeiaError } from '../system/error.ts';
 import { isStandardOutput, writeOutput } from '../system/output.ts';
 import { writeShards } from '../system/shards.ts';
+import { filterOf, filterSettings } from './filter-settings.ts';
 import { interruptible } from './interrupt.ts';
 import { addSettings, readSettings } from './options.ts';
 import { formatBytes, warn } from './progress.ts';
@@ -33,14 +35,7 @@ const schema = z.strictObject({
     .describe(
       'keep more than running text: headings as ## Title, captions of images, a line each, tables, a line for each row with tabs between the cells, formulas as $LaTeX$',
     ),
-  sample: z
-    .number()
-    .positive()
-    .max(1)
-    .optional()
-    .describe('take this share of the articles, at random: 0.01'),
-  seed: z.int().nonnegative().default(0).describe('decides which articles the sample has'),
-  limit: z.int().positive().optional().describe('at most so many articles, the first'),
+  ...filterSettings,
   workers: z
     .int()
     .positive()
@@ -79,21 +74,25 @@ export function registerExtract(program: Command): void {
 async function run({
   output,
   workers,
-  sample,
-  seed,
   shardSize,
   ...settings
 }: z.output<typeof schema>): Promise<void> {
   const shardBytes = shardSize === undefined ? undefined : shardBytesOf(shardSize);
-  const input = { ...settings, dump: await dumpFiles(settings.dump) };
+  const filter = filterOf(settings);
+  const input = {
+    ...readingOf(settings),
+    keep: settings.keep,
+    dump: await dumpFiles(settings.dump),
+  };
   const progress = new StageProgress({ text: 'articles' });
   let [articles, bytes] = [0, 0];
+  const leftOut: LeftOut = {};
   let shards: string[] | undefined;
   await interruptible(async (signal) => {
     const pieces = extractText({
       ...input,
+      ...filter,
       ...(workers ? { workers } : {}),
-      sample: sample === undefined ? undefined : { share: sample, seed },
       signal,
       onProgress: (done, of) => progress.update('text', done, undefined, of),
       onWarning: warn,
@@ -102,10 +101,12 @@ async function run({
       for await (const piece of pieces) {
         yield piece.lines;
         articles += piece.articles;
+        addLeftOut(leftOut, piece.leftOut);
         bytes += piece.lines.length;
       }
     };
-    const options = { inputs: input.dump, onWarning: warn };
+    const inputs = [...input.dump, filter.only ?? [], filter.pageProps ?? []].flat();
+    const options = { inputs, onWarning: warn };
     try {
       if (shardBytes === undefined) await writeOutput(output, lines(), options);
       else shards = await writeShards(output, lines(), { ...options, shardBytes });
@@ -113,7 +114,8 @@ async function run({
       progress.done();
     }
   });
-  const summary = `${articles} articles, ${formatBytes(bytes)}`;
+  const without = describeLeftOut(leftOut);
+  const summary = `${articles} articles, ${formatBytes(bytes)}${without && ` (left out: ${without})`}`;
   if (shards !== undefined) console.log(`${summary}: ${shards[0]}, ${shards.length} in all`);
   else if (await isStandardOutput(output)) console.error(summary);
   else console.log(`${summary}: ${output}`);

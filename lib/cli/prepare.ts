@@ -9,6 +9,7 @@ import { readingOf } from '../corpus/wikitext/extract.ts';
 import { LeiaError } from '../system/error.ts';
 import { Tokenizer } from '../tokenizer/tokenizer.ts';
 import { formatStatistics } from './data.ts';
+import { filterOf, filterSettings } from './filter-settings.ts';
 import { interruptible } from './interrupt.ts';
 import { addSettings, readSettings } from './options.ts';
 import { warn } from './progress.ts';
@@ -38,6 +39,7 @@ const schema = z.strictObject({
   tokenizer: z.string().describe('folder with tokenizer.json, usually that of the model'),
   output: z.string().describe('where the dataset goes'),
   ...readingSettings(preparedReading),
+  ...filterSettings,
   shardSize: z
     .number()
     .positive()
@@ -66,6 +68,7 @@ With --text, each line is an object with "text" and "spans", offsets in code poi
 export const prepareStages: Readonly<Record<PrepareStage, string>> = {
   checksums: 'reading the checksums of the input',
   titles: 'pages read for titles and redirects',
+  templates: 'templates of disambiguation pages found',
   names: 'entries read for English names',
   articles: 'articles tokenised',
 };
@@ -86,6 +89,10 @@ export function registerPrepare(program: Command): void {
 async function run(settings: Settings): Promise<void> {
   const { language, output, shardSize, workers } = settings;
   const input = inputOf(settings);
+  const filter = filterOf(settings);
+  if ('text' in input && Object.values(filter).some((value) => value !== undefined)) {
+    throw new LeiaError('usage', 'articles of a dump are filtered; of --text all lines are taken');
+  }
   if ('dump' in input) input.dump = await dumpFiles(input.dump);
   const tokenizer = await Tokenizer.load(settings.tokenizer);
   const progress = new StageProgress(prepareStages);
@@ -100,7 +107,7 @@ async function run(settings: Settings): Promise<void> {
     const work =
       'text' in input
         ? prepareText({ ...common, ...input })
-        : prepare({ ...common, ...input, ...readingOf(settings) });
+        : prepare({ ...common, ...input, ...readingOf(settings), ...filter });
     return work.finally(() => progress.done());
   });
   if (!made) console.log(`${output} already holds this dataset; nothing was done.`);

@@ -145,6 +145,23 @@ export function encodeArticles(
   return { records: joined, lines: text, ends, tokens, entities };
 }
 
+/** The first articles of several. */
+export function firstArticles({ records, lines, ends }: EncodedArticles, count: number) {
+  const [recordLength = 0, lineLength = 0] = count > 0 ? ends.subarray(2 * count - 2) : [];
+  let [tokens, entities] = [0, 0];
+  for (let i = 0; i < count; i++) {
+    const at = i === 0 ? 0 : ends[2 * i - 2]!;
+    tokens += records[at]!;
+    entities += records[at + 1]!;
+  }
+  return {
+    records: records.subarray(0, recordLength),
+    lines: lines.subarray(0, lineLength),
+    ends: ends.subarray(0, 2 * count),
+    ...{ tokens, entities },
+  };
+}
+
 /**
  * The article of a record. The result's arrays are views of it.
  *

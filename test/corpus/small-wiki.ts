@@ -11,6 +11,7 @@ const HEAD = `<mediawiki xmlns="http://www.mediawiki.org/xml/export-0.10/" versi
     <namespaces>
       <namespace key="0" case="first-letter" />
       <namespace key="6" case="first-letter">Ficheiro</namespace>
+      <namespace key="10" case="first-letter">Predefinição</namespace>
       <namespace key="14" case="first-letter">Categoria</namespace>
     </namespaces>
   </siteinfo>
@@ -25,7 +26,7 @@ export function sourceOfPage(title: string) {
   return { id, revision: 1000 + id, time: TIME, url };
 }
 
-interface SmallPage {
+export interface SmallPage {
   title: string;
   text: string;
   namespace?: number;

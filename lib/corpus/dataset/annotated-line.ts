@@ -7,6 +7,7 @@ import type { PassageLink } from '../../leia/dataset-records.ts';
 import { LeiaError } from '../../system/error.ts';
 import { parseChecked } from '../../system/json.ts';
 import type { Line } from '../dump/lines.ts';
+import { codePoints } from './code-points.ts';
 import type { LinkedArticle } from './encode-articles.ts';
 
 /** Of a line, for errors. */
@@ -71,12 +72,6 @@ function toLinks(spans: AnnotatedLine['spans'], text: string, where: string): Pa
     return { start, end, target: target ?? tidy, name: tidy };
   });
   return links.sort((a, b) => a.start - b.start || a.end - b.end);
-}
-
-function codePoints(text: string): number {
-  let count = text.length;
-  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) >> 10 === 0x37) count--;
-  return count; // every low surrogate has been counted twice
 }
 
 function isWellFormed(text: string): boolean {

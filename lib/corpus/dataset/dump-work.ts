@@ -1,9 +1,12 @@
 // What threads do with pieces of a dump: collect titles and redirects and then make encoded articles, or just give
-// the text of the articles.
+// the text of the articles; and look for templates that tell what an article is.
 
 import { membersOf } from '../../leia/dataset-records.ts';
+import { LeiaError } from '../../system/error.ts';
 import { type Done, type Work, WorkerPool } from '../../system/worker-pool.ts';
 import type { Tokenizer } from '../../tokenizer/tokenizer.ts';
+import { openBatches } from '../dump/dump.ts';
+import { inputName } from '../dump/input-bytes.ts';
 import type { DumpBatches } from '../dump/page-batches.ts';
 import { type PageBatch, type PageSource, readPages } from '../dump/page-reader.ts';
 import { sourceOf } from '../dump/page-source.ts';
@@ -13,18 +16,17 @@ import { englishName } from '../names/english-name.ts';
 import { type SharedTitles, TitleIndex } from '../names/title-index.ts';
 import type { Article } from '../wikitext/article.ts';
 import { ArticleExtractor, type Kept, type Reading } from '../wikitext/extract.ts';
+import { type ArticleFilter, ArticleSieve, addLeftOut, type LeftOut } from './article-filter.ts';
+import { DisambiguationPages, type DisambiguationTemplates } from './disambiguation.ts';
 import {
   type ArticleBatch,
   ArticleEncoder,
   encodedBuffers,
   type LinkedArticle,
 } from './encode-articles.ts';
-import { isInSample, type Sample } from './sample.ts';
 import { openShared, type SharedTokenizer, workInThreads } from './threads.ts';
 
 interface Source {
-  /** Which articles are taken; all unless given. */
-  sample?: Sample | undefined;
   /** Names the dump in errors. */
   file: string;
   siteinfo: Siteinfo;
@@ -39,17 +41,25 @@ export interface TitleJob extends Source {
 export interface ArticleJob extends Source {
   kind: 'articles';
   reading: Reading;
+  filter: ArticleFilter;
   titles: SharedTitles;
   tokenizer: SharedTokenizer;
+  /** Whether counts are needed of each article alone. */
+  byArticle: boolean;
 }
 
 export interface TextJob extends Source {
   kind: 'text';
   reading: Reading;
   keep?: readonly Kept[] | undefined;
+  filter: ArticleFilter;
 }
 
-export type DumpJob = TitleJob | ArticleJob | TextJob;
+export interface TemplateJob extends Source {
+  kind: 'templates';
+}
+
+export type DumpJob = TitleJob | ArticleJob | TextJob | TemplateJob;
 
 /** Titles of a piece, all normalised. */
 export interface TitleBatch {
@@ -65,12 +75,14 @@ export interface TextBatch {
   /** All of the piece, articles or not. */
   pages: number;
   articles: number;
+  /** Not among them. */
+  leftOut: LeftOut;
   lines: Uint8Array<ArrayBuffer>;
   /** What is odd about some of them, for a warning. */
   oddities: string[];
 }
 
-type Batch = TitleBatch | ArticleBatch | TextBatch;
+type Batch = TitleBatch | ArticleBatch | TextBatch | DisambiguationTemplates;
 
 /** Begins a job; `loaded` is its tokenizer, if that is there already. */
 export async function startWork(job: DumpJob, loaded?: Tokenizer): Promise<Work<PageBatch, Batch>> {
@@ -82,9 +94,17 @@ export async function startWork(job: DumpJob, loaded?: Tokenizer): Promise<Work<
       return { result, transfer: [], spent: [batch.bytes.buffer] };
     };
   }
+  if (job.kind === 'templates') {
+    const wiki = new DisambiguationPages(siteinfo);
+    return async (batch) => {
+      const result = wiki.templatesIn(readPages(batch, source));
+      return { result, transfer: [], spent: [batch.bytes.buffer] };
+    };
+  }
   const keep = job.kind === 'text' ? job.keep : undefined;
   const extractor = new ArticleExtractor(siteinfo, { ...job.reading, keep });
-  if (job.kind === 'text') return async (batch) => textOf(batch, source, extractor, job);
+  const sieve = new ArticleSieve(job.filter, siteinfo);
+  if (job.kind === 'text') return async (batch) => textOf(batch, source, extractor, sieve, job);
   const index = new TitleIndex(job.titles);
   const encoder = new ArticleEncoder(loaded ?? (await openShared(job.tokenizer)));
   return async (batch) => {
@@ -92,15 +112,27 @@ export async function startWork(job: DumpJob, loaded?: Tokenizer): Promise<Work<
     const oddities: string[] = [];
     const articles: LinkedArticle[] = [];
     for (const page of readPages(batch, source)) {
-      if (!isTaken(page, job)) continue;
+      if (!isArticle(page)) continue;
+      const unseen = sieve.ofPage(page);
+      if (unseen !== undefined) {
+        articles.push({ ...nothing, title: page.title, leftOut: unseen });
+        continue;
+      }
       const article = extractor.extract(page);
       if (article.oddity) oddities.push(article.oddity);
-      articles.push({ ...link(article, index), source: sourceOf(page, siteinfo) });
+      const leftOut = sieve.ofText(article.text);
+      articles.push({
+        ...link(article, index),
+        source: sourceOf(page, siteinfo),
+        ...(leftOut && { leftOut }),
+      });
     }
-    const result = await encoder.encode(articles, end, oddities);
+    const result = await encoder.encode(articles, end, oddities, job.byArticle);
     return { result, transfer: encodedBuffers(result), spent: [batch.bytes.buffer] };
   };
 }
+
+const nothing = { text: '', links: [], filtered: 0, fromTemplates: 0 };
 
 const ENGLISH = { caseRule: 'first-letter', language: 'en' } as const;
 
@@ -108,27 +140,30 @@ function isArticle({ namespace, redirect }: Page): boolean {
   return namespace === 0 && redirect === undefined;
 }
 
-/** Whether a page is an article, and in the sample. */
-function isTaken(page: Page, { sample }: Source): boolean {
-  return isArticle(page) && isInSample(page.id, sample);
-}
-
 /** The text of a piece, in the piece's own memory if it has room. */
 function textOf(
   { bytes, start }: PageBatch,
   source: PageSource,
   extractor: ArticleExtractor,
-  job: TextJob,
+  sieve: ArticleSieve,
+  { siteinfo }: TextJob,
 ): Done<TextBatch> {
-  const { siteinfo } = job;
+  const leftOut: LeftOut = {};
+  const isTaken = (page: Page): boolean => {
+    const reason =
+      sieve.ofPage(page) ??
+      (sieve.judgesText ? sieve.ofText(extractor.extract(page).text) : undefined);
+    if (reason !== undefined) addLeftOut(leftOut, { [reason]: 1 });
+    return reason === undefined;
+  };
   const pages = readPages({ bytes, start }, source);
   const outcomes = pages
-    .filter((page) => isTaken(page, job))
+    .filter((page) => isArticle(page) && isTaken(page))
     .map((page) => extractor.writeLine(page, membersOf(sourceOf(page, siteinfo))));
   const oddities = outcomes.flatMap(({ oddity }) => oddity ?? []);
   const lines = extractor.takeLines(new Uint8Array(bytes.buffer));
   const articles = outcomes.filter(({ written }) => written).length;
-  const result = { pages: pages.length, articles, lines, oddities };
+  const result = { pages: pages.length, articles, leftOut, lines, oddities };
   const spent = lines.buffer === bytes.buffer ? [] : [bytes.buffer];
   return { result, transfer: [lines.buffer], spent };
 }
@@ -190,7 +225,9 @@ type BatchOf<Job> = Job extends TitleJob
   ? TitleBatch
   : Job extends ArticleJob
     ? ArticleBatch
-    : TextBatch;
+    : Job extends TextJob
+      ? TextBatch
+      : DisambiguationTemplates;
 
 /** The results of a job over all pieces, in order. `reclaim` gets the memory of finished pieces, to use it again. */
 export function workOn<Job extends DumpJob>(
@@ -205,4 +242,32 @@ export function workOn<Job extends DumpJob>(
     transfer: ({ bytes }) => [bytes.buffer],
     reclaim,
   });
+}
+
+/** What the templates of a dump say of disambiguation pages, piece by piece. */
+export async function* templatesOf(
+  dump: string,
+  pool: WorkerPool,
+  onRead: (bytes: number) => void,
+): AsyncGenerator<DisambiguationTemplates, void, undefined> {
+  const { siteinfo, batches, reclaim } = await openBatches(dump, { onRead });
+  const job = { kind: 'templates', file: inputName(dump), siteinfo } as const;
+  yield* workOn(batches(), job, pool, reclaim);
+}
+
+function wikiOf({ dbName, language }: Siteinfo): string {
+  return dbName || language;
+}
+
+/**
+ * Links of one wiki do not lead to pages of another.
+ *
+ * @throws LeiaError `mismatch` if two dumps are of different wikis.
+ */
+export function checkSameWiki(a: Siteinfo, b: Siteinfo, dump: string, other: string): void {
+  if (wikiOf(a) === wikiOf(b)) return;
+  throw new LeiaError(
+    'mismatch',
+    `${dump} is of '${wikiOf(a)}' and ${other} of '${wikiOf(b)}'; make a dataset of each`,
+  );
 }

@@ -2,11 +2,13 @@
 import {
   type EncodedArticles,
   encodeArticles,
+  firstArticles,
   type PassageLink,
   type PassageSource,
 } from '../../leia/dataset-records.ts';
 import { ArticleTokenizer } from '../../leia/tokenize-article.ts';
 import type { TextTokenizer } from '../../tokenizer/tokenizer.ts';
+import { addLeftOut, type LeftOut, type Reason } from './article-filter.ts';
 
 /** An article with the names of what its links lead to. */
 export interface LinkedArticle {
@@ -18,12 +20,16 @@ export interface LinkedArticle {
   filtered: number;
   /** How many links have their name from a template, before that. */
   fromTemplates: number;
+  /** Why it does not go into the dataset, if a filter leaves it out. */
+  leftOut?: Reason;
 }
 
 // A type: the compiler does not take an interface for JSON.
 export type PrepareCounts = {
   /** Articles read: of a dump, pages of the article namespace that are no redirects. */
   articles: number;
+  /** Left out by filters, by reason. */
+  leftOut: LeftOut;
   /** Left out: no text remains, or no link. */
   withoutLinks: number;
   /** Links, by the name that they have in all files. */
@@ -40,12 +46,13 @@ export type PrepareCounts = {
 
 export function noCounts(): PrepareCounts {
   const none = { articles: 0, withoutLinks: 0, anchors: 0, linked: 0 };
-  return { ...none, fromTemplates: 0, filtered: 0, misaligned: {} };
+  return { ...none, leftOut: {}, fromTemplates: 0, filtered: 0, misaligned: {} };
 }
 
 /** Adds the counts of a batch to those of all before. */
 export function addCounts(sum: PrepareCounts, more: PrepareCounts): void {
-  const { misaligned: _, ...numbers } = noCounts();
+  const { misaligned: _, leftOut: __, ...numbers } = noCounts();
+  addLeftOut(sum.leftOut, more.leftOut);
   for (const key of Object.keys(numbers) as (keyof typeof numbers)[]) sum[key] += more[key];
   for (const [reason, count] of Object.entries(more.misaligned)) {
     sum.misaligned[reason] = (sum.misaligned[reason] ?? 0) + count;
@@ -56,6 +63,8 @@ export function addCounts(sum: PrepareCounts, more: PrepareCounts): void {
 export interface ArticleBatch {
   encoded: EncodedArticles;
   counts: PrepareCounts;
+  /** Of each article that was read, if asked for. */
+  byArticle?: PrepareCounts[];
   /** What is odd about some of them, for a warning. */
   oddities: string[];
   /** Where to resume reading after these articles. Only the input's reader knows what it means. */
@@ -77,16 +86,15 @@ export class ArticleEncoder {
     this.#vocabSize = tokenizer.vocabSize;
   }
 
-  /** Those without text or links are counted and left out. */
+  /** Those without text or links, and those that a filter leaves out, are counted and left out. */
   async encode(
     articles: readonly LinkedArticle[],
     position: number,
     oddities: string[] = [],
+    byArticle = false,
   ): Promise<ArticleBatch> {
-    const counts = noCounts();
-    for (const article of articles) count(article, counts);
-    const kept = articles.filter(({ text, links }) => text.trim() !== '' && links.length > 0);
-    counts.withoutLinks = articles.length - kept.length;
+    const each = articles.map(countsOf);
+    const kept = articles.filter((article) => isKept(article));
     const tokenized = await this.#tokenizer.tokenize(
       kept.map(({ text, links }) => ({
         text,
@@ -95,23 +103,47 @@ export class ArticleEncoder {
         ),
       })),
     );
-    for (const { misaligned } of tokenized) {
-      for (const { reason } of misaligned) {
-        counts.misaligned[reason] = (counts.misaligned[reason] ?? 0) + 1;
-      }
+    const countsOfKept = each.filter((_, i) => isKept(articles[i]!));
+    for (const [i, { misaligned }] of tokenized.entries()) {
+      const counts = countsOfKept[i]!.misaligned;
+      for (const { reason } of misaligned) counts[reason] = (counts[reason] ?? 0) + 1;
     }
+    const counts = noCounts();
+    for (const one of each) addCounts(counts, one);
     const passages = kept.map(({ title, text, links, source }, i) => {
       return { title, ...source, text, anchors: links, ...tokenized[i]!.article };
     });
-    return { encoded: encodeArticles(passages, this.#vocabSize), counts, oddities, position };
+    const encoded = encodeArticles(passages, this.#vocabSize);
+    return { encoded, counts, ...(byArticle && { byArticle: each }), oddities, position };
   }
 }
 
-function count({ links, filtered, fromTemplates }: LinkedArticle, counts: PrepareCounts): void {
+function isKept({ text, links, leftOut }: LinkedArticle): boolean {
+  return leftOut === undefined && text.trim() !== '' && links.length > 0;
+}
+
+/** Before its links are aligned to tokens. */
+function countsOf(article: LinkedArticle): PrepareCounts {
+  const { links, filtered, fromTemplates, leftOut } = article;
+  const counts = { ...noCounts(), articles: 1 };
+  if (leftOut !== undefined) return { ...counts, leftOut: { [leftOut]: 1 } };
   const named = links.filter(({ name }) => name !== null).length;
-  counts.articles++;
-  counts.anchors += links.length;
-  counts.linked += named + filtered;
-  counts.fromTemplates += fromTemplates;
-  counts.filtered += filtered;
+  const linked = named + filtered;
+  const withoutLinks = isKept(article) ? 0 : 1;
+  return { ...counts, withoutLinks, anchors: links.length, linked, fromTemplates, filtered };
+}
+
+/** The first articles of a batch, such that at most so many go into the dataset. */
+export function firstOfBatch(batch: ArticleBatch, most: number): ArticleBatch {
+  const { encoded, byArticle = [] } = batch;
+  const count = encoded.ends.length / 2;
+  if (count <= most) return batch;
+  const counts = noCounts();
+  let kept = 0;
+  for (const one of byArticle) {
+    if (kept === most) break;
+    addCounts(counts, one);
+    if (one.withoutLinks === 0 && Object.keys(one.leftOut).length === 0) kept++;
+  }
+  return { ...batch, counts, encoded: firstArticles(encoded, most) };
 }

@@ -13,10 +13,17 @@ import { LeiaError } from '../../system/error.ts';
 import { fileError } from '../../system/files.ts';
 import type { Tokenizer } from '../../tokenizer/tokenizer.ts';
 import { standardInput } from '../dump/input-bytes.ts';
+import { type Reason, reasons } from './article-filter.ts';
 import type { ByteProgress } from './byte-progress.ts';
-import { type ArticleBatch, addCounts, noCounts, type PrepareCounts } from './encode-articles.ts';
+import {
+  type ArticleBatch,
+  addCounts,
+  firstOfBatch,
+  noCounts,
+  type PrepareCounts,
+} from './encode-articles.ts';
 
-export type PrepareStage = 'checksums' | 'titles' | 'names' | 'articles';
+export type PrepareStage = 'checksums' | 'titles' | 'templates' | 'names' | 'articles';
 
 /** What all kinds of input have in common. */
 export interface DatasetOptions {
@@ -57,6 +64,8 @@ export interface Articles {
   total?: number;
   /** Called with the number of bytes read so far. */
   progress?: () => ByteProgress;
+  /** At most so many go into the dataset; the batches then have counts by article. */
+  limit?: number | undefined;
   /** Further figures for the dataset's report. */
   report: Record<string, Json>;
   /** Says why the dataset is useless, if it is. */
@@ -65,6 +74,7 @@ export interface Articles {
 
 const countsSchema: z.ZodType<PrepareCounts> = z.strictObject({
   articles: z.int(),
+  leftOut: z.partialRecord(z.enum(Object.keys(reasons) as Reason[]), z.int()).default({}),
   withoutLinks: z.int(),
   anchors: z.int(),
   linked: z.int(),
@@ -110,21 +120,29 @@ export async function makeDataset(
     onProgress?.('articles', counts.articles, articles.total, articles.progress?.());
   report();
   const { file: firstFile = 0, position: first = 0 } = cursor ?? {};
-  for await (const batch of articles.batches({ file: firstFile, position: first })) {
-    const { encoded, counts: more, oddities, position, file = 0 } = batch;
+  const { limit = Number.POSITIVE_INFINITY } = articles;
+  const batches =
+    writer.articleCount < limit ? articles.batches({ file: firstFile, position: first }) : [];
+  for await (const batch of batches) {
+    const { oddities, position, file = 0 } = batch;
+    const { encoded, counts: more } = firstOfBatch(batch, limit - writer.articleCount);
     for (const oddity of oddities) options.onWarning?.(oddity);
     addCounts(counts, more);
     const reached = { file, position, counts: structuredClone(counts) };
     if (encoded.ends.length > 0) await writer.appendEncoded(encoded, reached);
     report();
     checkInterrupted(signal);
+    if (writer.articleCount === limit) break;
   }
   const useless = articles.whyUseless(counts);
   if (useless !== undefined) {
     await writer.discard();
     throw new LeiaError('mismatch', useless);
   }
-  return { manifest: await writer.finish({ ...articles.report, ...counts }), made: true };
+  const { leftOut, ...others } = counts;
+  const filtered = Object.keys(leftOut).length > 0 ? { leftOut } : {};
+  const manifest = await writer.finish({ ...articles.report, ...others, ...filtered });
+  return { manifest, made: true };
 }
 
 /** The manifest of a finished dataset in the folder, if there is one. */

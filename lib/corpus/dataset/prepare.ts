@@ -3,6 +3,7 @@
 // readings use all cores. The dataset is written shard by shard, and a killed run resumes after the last whole shard.
 import { availableParallelism } from 'node:os';
 import { basename } from 'node:path';
+import type { Json } from '../../leia/dataset-format.ts';
 import { LeiaError } from '../../system/error.ts';
 import type { WorkerPool } from '../../system/worker-pool.ts';
 import { openBatches } from '../dump/dump.ts';
@@ -12,8 +13,15 @@ import { type NameSource, readings, readNamesInto } from '../names/name-source.t
 import { TitleIndexBuilder } from '../names/title-index.ts';
 import { wikipediaSite } from '../names/wikipedia-site.ts';
 import { defaultReading, type ExtractOptions, readingOf } from '../wikitext/extract.ts';
+import {
+  type ArticleFilter,
+  allLeftOut,
+  checkFilter,
+  type FilterOptions,
+  openFilter,
+} from './article-filter.ts';
 import { type ByteProgress, ReadingProgress } from './byte-progress.ts';
-import { dumpWorkers, noArticleIn, workOn } from './dump-work.ts';
+import { checkSameWiki, dumpWorkers, noArticleIn, templatesOf, workOn } from './dump-work.ts';
 import type { PrepareCounts } from './encode-articles.ts';
 import {
   type Articles,
@@ -30,7 +38,7 @@ import { shareTokenizer } from './threads.ts';
 export const preparedReading = { ...defaultReading, references: 'twice' } as const;
 
 /** How pages are read is `preparedReading`, but for what is said. */
-export interface PrepareOptions extends DatasetOptions, ExtractOptions {
+export interface PrepareOptions extends DatasetOptions, ExtractOptions, FilterOptions {
   /** MediaWiki `pages-articles` XML: .bz2, .gz, .zst or plain. Several are pieces of one dump, or dumps of one wiki. */
   dump: string | readonly string[];
   names: NameSource;
@@ -49,6 +57,7 @@ export interface PrepareOptions extends DatasetOptions, ExtractOptions {
  */
 export async function prepare(options: PrepareOptions): Promise<Prepared> {
   const { names } = options;
+  checkFilter(options);
   const files = [options.dump].flat();
   options.onProgress?.('checksums', 0);
   const dumps: InputFile[] = [];
@@ -57,6 +66,7 @@ export async function prepare(options: PrepareOptions): Promise<Prepared> {
     ...(dumps.length === 1 ? { dump: dumps[0]! } : { dumps }),
     ...readingOf(options, preparedReading),
     names: { kind: names.kind, ...(await describeFile(names.path, options)) },
+    ...(await filterSource(options)),
   };
   const pool = dumpWorkers(options.workers ?? availableParallelism());
   const input: Input = {
@@ -66,12 +76,26 @@ export async function prepare(options: PrepareOptions): Promise<Prepared> {
     pool,
   };
   try {
-    return await makeDataset(options, source, [...files, names.path], () =>
-      openArticles(options, input),
-    );
+    const read = [...files, names.path, options.only ?? [], options.pageProps ?? []].flat();
+    return await makeDataset(options, source, read, () => openArticles(options, input));
   } finally {
     await pool.close();
   }
+}
+
+/** What the manifest says of a filter; nothing if there is none. */
+async function filterSource(options: PrepareOptions): Promise<Record<string, Json>> {
+  const { only, pageProps, disambiguation, minLength, maxLength, sample, limit } = options;
+  const filter = {
+    ...(only !== undefined && { only: await describeFile(only, options) }),
+    ...(minLength !== undefined && { minLength }),
+    ...(maxLength !== undefined && { maxLength }),
+    ...(disambiguation === 'drop' && { disambiguation }),
+    ...(pageProps !== undefined && { pageProps: await describeFile(pageProps, options) }),
+    ...(sample !== undefined && { sample: { ...sample } }),
+    ...(limit !== undefined && { limit }),
+  };
+  return Object.keys(filter).length > 0 ? { filter } : {};
 }
 
 /** What is read, and with which threads. */
@@ -96,6 +120,7 @@ async function openArticles(options: PrepareOptions, input: Input): Promise<Arti
       `${nameOf(dumps)} says that its language is '${siteinfo.language}', not '${language}'`,
     );
   }
+  const filter = await readFilter(options, input, siteinfo);
   const table: ByteProgress = { done: 0, total: input.namesBytes * readings(names.kind) };
   let entries = 0;
   const nameProgress = (): void => {
@@ -126,7 +151,8 @@ async function openArticles(options: PrepareOptions, input: Input): Promise<Arti
         const onRead = progress.of(file);
         const { batches, reclaim } = await openBatches(dump, { batchBytes, onRead });
         const of = { file: basename(dump), siteinfo, reading, titles, tokenizer: shared };
-        const job = { kind: 'articles', ...of } as const;
+        const byArticle = options.limit !== undefined;
+        const job = { kind: 'articles', ...of, filter, byArticle } as const;
         const from = file === first ? position : 0;
         for await (const batch of workOn(batches(from), job, pool, reclaim, tokenizer)) {
           yield { ...batch, file };
@@ -134,6 +160,7 @@ async function openArticles(options: PrepareOptions, input: Input): Promise<Arti
       }
     },
     total: articles,
+    limit: options.limit,
     progress: () => progress,
     report: { pages, redirects: index.redirects, names: index.names.size },
     whyUseless: (counts) => whyUseless(counts, pages, nameOf(dumps), options),
@@ -166,15 +193,35 @@ function batchBytesFor({ shardBytes = Number.POSITIVE_INFINITY }: PrepareOptions
   return Math.min(defaultBatchBytes, Math.ceil(shardBytes / 8));
 }
 
+/** What decides which articles are taken. */
+function readFilter(
+  options: PrepareOptions,
+  { dumps, sizes, pool }: Input,
+  wiki: Siteinfo,
+): Promise<ArticleFilter> {
+  const progress = new ReadingProgress(sizes);
+  let templates = 0;
+  return openFilter(options, wiki, dumps, async function* (dump) {
+    for await (const found of templatesOf(dump, pool, progress.of(dumps.indexOf(dump)))) {
+      templates += found.names.length;
+      options.onProgress?.('templates', templates, undefined, progress);
+      checkInterrupted(options.signal);
+      yield found;
+    }
+  });
+}
+
 /** Says why the dataset is useless, if it is. */
 function whyUseless(
-  { articles, withoutLinks, linked, anchors }: PrepareCounts,
+  { articles, withoutLinks, leftOut, linked, anchors }: PrepareCounts,
   pages: number,
   dump: string,
   { names }: PrepareOptions,
 ): string | undefined {
   if (articles === 0) return noArticleIn(dump, pages);
-  if (articles === withoutLinks) return `${dump}: no article with text and links in it`;
+  const left = articles - Object.values(leftOut).reduce((sum, count) => sum + count, 0);
+  if (left === 0) return allLeftOut(leftOut);
+  if (left === withoutLinks) return `${dump}: no article with text and links in it`;
   if (linked > 0) return undefined;
   return `none of the ${anchors} links of ${dump} has an English name in ${names.path}; is it of this language's edition?`;
 }
@@ -200,9 +247,11 @@ async function readTitles(
     const onRead = progress.of(i);
     const { siteinfo, batches, reclaim, close } = await openBatches(dump, { batchBytes, onRead });
     first ??= siteinfo;
-    if (wikiOf(siteinfo) !== wikiOf(first)) {
+    try {
+      checkSameWiki(first, siteinfo, dumps[0]!, dump);
+    } catch (error) {
       await close();
-      throw differentWikis(first, siteinfo, dumps[0]!, dump);
+      throw error;
     }
     const job = { kind: 'titles', file: basename(dump), siteinfo, byPage } as const;
     for await (const batch of workOn(batches(), job, pool, reclaim)) {
@@ -215,16 +264,4 @@ async function readTitles(
     }
   }
   return { siteinfo: first!, pages, articles };
-}
-
-function wikiOf({ dbName, language }: Siteinfo): string {
-  return dbName || language;
-}
-
-/** Links of one wiki do not lead to pages of another. */
-function differentWikis(a: Siteinfo, b: Siteinfo, dump: string, other: string): LeiaError {
-  return new LeiaError(
-    'mismatch',
-    `${dump} is of '${wikiOf(a)}' and ${other} of '${wikiOf(b)}'; make a dataset of each`,
-  );
 }

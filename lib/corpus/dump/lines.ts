@@ -13,14 +13,15 @@ export interface Line {
 }
 
 /**
- * Lines of UTF-8 text without their line ends. `onRead` is called with the number of bytes read so far.
+ * Lines of text without their line ends. `onRead` is called with the number of bytes read so far.
  * @throws LeiaError `io` (not readable), `format` (damaged compression, not UTF-8, no lines).
  */
 export async function* readLines(
   path: string,
   onRead?: (bytes: number) => void,
+  encoding: 'utf-8' | 'latin1' = 'utf-8',
 ): AsyncGenerator<Line, void, undefined> {
-  const decoder = new TextDecoder('utf-8', { fatal: true });
+  const decoder = new TextDecoder(encoding, { fatal: true });
   const decode = (bytes: Uint8Array | undefined, line: number): string => {
     try {
       return bytes ? decoder.decode(bytes, { stream: true }) : decoder.decode();

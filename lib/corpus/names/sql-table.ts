@@ -11,6 +11,8 @@ export interface SqlTable {
   name: string;
   /** In the order of the values; a file that declares others, or others in another order, is refused. */
   columns: readonly string[];
+  /** Whether some values are bytes and no text. Then every text is read as Latin-1. */
+  hasBytes?: boolean;
 }
 
 const insert = /^INSERT INTO `?(\w+)`? (?:\([^)]*\) )?VALUES\s*/;
@@ -34,7 +36,8 @@ export async function readSqlTable(
   /** In a statement that goes on in the next line. */
   let inStatement = false;
   let last = 0;
-  for await (const { text, number } of readLines(path, onRead)) {
+  const encoding = table.hasBytes ? 'latin1' : 'utf-8';
+  for await (const { text, number } of readLines(path, onRead, encoding)) {
     last = number;
     const where = `${path}: line ${number}`;
     let at = 0;
@@ -128,6 +131,7 @@ export function readTuples(
     const row: SqlValue[] = [];
     do {
       at++;
+      if (text.startsWith(BYTES, at)) at += BYTES.length;
       if (text[at] === "'") {
         const [value, end] = readString(text, at);
         if (end < 0) throw damaged('a string that ends');
@@ -151,7 +155,10 @@ export function readTuples(
   }
 }
 
-const bare = /NULL|-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?/y;
+/** What newer versions write before a string that is bytes. */
+const BYTES = '_binary ';
+
+const bare = /NULL|0x[0-9A-Fa-f]+|-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?/y;
 const stringEnd = /['\\]/g;
 
 /** The string that begins with the quote at `at`, and where it ends; -1 if it does not. */

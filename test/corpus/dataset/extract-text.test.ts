@@ -98,7 +98,7 @@ test('a sample is the same for any number of threads and pieces, and part of a l
   expect(await take(1, 7)).toHaveLength(299); // the first has no text
   await expect(take(1e-9, 7)).rejects.toMatchObject({
     code: 'mismatch',
-    message: 'no article is in the sample; take a larger share',
+    message: 'no article is left: 300 not in the sample; leave out less',
   });
 });
 
