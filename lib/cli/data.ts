@@ -166,10 +166,15 @@ export function statisticsOf(manifest: Manifest): [string, string][] {
   ];
 }
 
-/** What filters left out. */
-function leftOutOf({ leftOut }: Manifest['report']): [string, string][] {
+/** What filters left out, and how many articles nearly repeat another, where that was asked. */
+function leftOutOf({ leftOut, nearDuplicates }: Manifest['report']): [string, string][] {
   const text = describeLeftOut((leftOut ?? {}) as LeftOut);
-  return text === '' ? [] : [['filtered out', text]];
+  return [
+    ...(text === '' ? [] : [['filtered out', text] as [string, string]]),
+    ...(nearDuplicates === undefined
+      ? []
+      : [['near-duplicates of an earlier one', String(nearDuplicates)] as [string, string]]),
+  ];
 }
 
 /** The dumps that a dataset was made of. Old ones vanish from Wikimedia's servers: name, date and checksum remain. */

@@ -40,6 +40,12 @@ const schema = z.strictObject({
   output: z.string().describe('where the dataset goes'),
   ...readingSettings(preparedReading),
   ...filterSettings,
+  nearDuplicates: z
+    .enum(['keep', 'report', 'drop'])
+    .default('keep')
+    .describe(
+      'articles of which 80 % is in an earlier one: keep, count, or drop them (450 bytes of memory an article)',
+    ),
   shardSize: z
     .number()
     .positive()
@@ -101,6 +107,7 @@ async function run(settings: Settings): Promise<void> {
       ...{ language, tokenizer, output, signal },
       ...(workers ? { workers } : {}),
       shardBytes: shardSize * 2 ** 20,
+      nearDuplicates: settings.nearDuplicates,
       onProgress: progress.update,
       onWarning: warn,
     };

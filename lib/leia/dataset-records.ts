@@ -145,21 +145,28 @@ export function encodeArticles(
   return { records: joined, lines: text, ends, tokens, entities };
 }
 
-/** The first articles of several. */
-export function firstArticles({ records, lines, ends }: EncodedArticles, count: number) {
-  const [recordLength = 0, lineLength = 0] = count > 0 ? ends.subarray(2 * count - 2) : [];
-  let [tokens, entities] = [0, 0];
-  for (let i = 0; i < count; i++) {
-    const at = i === 0 ? 0 : ends[2 * i - 2]!;
-    tokens += records[at]!;
-    entities += records[at + 1]!;
+/** Some of several articles, by their places in order. */
+export function pickArticles(
+  { records, lines, ends }: EncodedArticles,
+  places: readonly number[],
+): EncodedArticles {
+  const picked = new Uint32Array(2 * places.length);
+  const [recordParts, lineParts]: [Int32Array[], Uint8Array[]] = [[], []];
+  let [recordLength, lineLength, tokens, entities] = [0, 0, 0, 0];
+  for (const [i, place] of places.entries()) {
+    const [record, line] = place === 0 ? [0, 0] : ends.subarray(2 * place - 2, 2 * place);
+    const [recordEnd, lineEnd] = ends.subarray(2 * place, 2 * place + 2);
+    recordParts.push(records.subarray(record, recordEnd));
+    lineParts.push(lines.subarray(line, lineEnd));
+    recordLength += recordEnd! - record!;
+    lineLength += lineEnd! - line!;
+    tokens += records[record!]!;
+    entities += records[record! + 1]!;
+    picked.set([recordLength, lineLength], 2 * i);
   }
-  return {
-    records: records.subarray(0, recordLength),
-    lines: lines.subarray(0, lineLength),
-    ends: ends.subarray(0, 2 * count),
-    ...{ tokens, entities },
-  };
+  const result = new Int32Array(recordLength);
+  for (const [i, part] of recordParts.entries()) result.set(part, picked[2 * i]! - part.length);
+  return { records: result, lines: Buffer.concat(lineParts), ends: picked, tokens, entities };
 }
 
 /**

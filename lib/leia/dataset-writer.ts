@@ -10,6 +10,7 @@ import { LeiaError } from '../system/error.ts';
 import { fileError, removeTemporaries, writeFileAtomically } from '../system/files.ts';
 import { parseChecked } from '../system/json.ts';
 import { isLock, type Lock, type LockOptions, lockFolder } from '../system/lock.ts';
+import { articlesOf } from './dataset.ts';
 import {
   type DatasetMeta,
   type Json,
@@ -140,6 +141,11 @@ export class DatasetWriter {
    */
   get cursor(): Json {
     return this.#cursor;
+  }
+
+  /** The articles that are safely on disk. Throws `format` (damaged), `io`. */
+  written(): AsyncGenerator<TokenizedArticle, void, undefined> {
+    return articlesOf(this.folder, this.#shards, this.#meta);
   }
 
   /**

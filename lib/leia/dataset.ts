@@ -130,6 +130,26 @@ export class Dataset {
   }
 }
 
+/**
+ * The articles of whole shards, of a dataset that need not be finished.
+ *
+ * @throws LeiaError `format` (damaged), `io`.
+ */
+export async function* articlesOf(
+  folder: string,
+  shards: readonly Shard[],
+  meta: DatasetMeta,
+): AsyncGenerator<TokenizedArticle, void, undefined> {
+  for (const [number, shard] of shards.entries()) {
+    const reader = await ShardReader.open(folder, number, shard, 0, meta);
+    try {
+      for (let i = 0; i < shard.articles; i++) yield reader.article(i);
+    } finally {
+      reader.close();
+    }
+  }
+}
+
 class ShardReader {
   /** Number of its first article in the whole dataset. */
   readonly first: number;

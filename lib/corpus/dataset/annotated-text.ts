@@ -33,8 +33,8 @@ export async function prepareText(options: PrepareTextOptions): Promise<Prepared
   const pool = textWorkers(workers, text);
   try {
     return await makeDataset(options, source, [text], async () => ({
-      batches: ({ position: done }) => {
-        const job = { file: text, tokenizer: shareTokenizer(tokenizer) };
+      batches: ({ position: done }, details) => {
+        const job = { file: text, tokenizer: shareTokenizer(tokenizer), details };
         return workOnText(lineBatches(text, done, onRead), job, pool, tokenizer);
       },
       progress: () => progress,

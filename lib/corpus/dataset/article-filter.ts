@@ -43,6 +43,7 @@ export const reasons = {
   sample: 'not in the sample',
   tooShort: 'too short',
   tooLong: 'too long',
+  repeated: 'near-duplicates of an earlier one',
 } as const;
 export type Reason = keyof typeof reasons;
 /** How many articles are left out, by reason. */

@@ -21,6 +21,7 @@ import { DisambiguationPages, type DisambiguationTemplates } from './disambiguat
 import {
   type ArticleBatch,
   ArticleEncoder,
+  type BatchDetails,
   encodedBuffers,
   type LinkedArticle,
 } from './encode-articles.ts';
@@ -44,8 +45,7 @@ export interface ArticleJob extends Source {
   filter: ArticleFilter;
   titles: SharedTitles;
   tokenizer: SharedTokenizer;
-  /** Whether counts are needed of each article alone. */
-  byArticle: boolean;
+  details: BatchDetails;
 }
 
 export interface TextJob extends Source {
@@ -127,7 +127,7 @@ export async function startWork(job: DumpJob, loaded?: Tokenizer): Promise<Work<
         ...(leftOut && { leftOut }),
       });
     }
-    const result = await encoder.encode(articles, end, oddities, job.byArticle);
+    const result = await encoder.encode(articles, end, oddities, job.details);
     return { result, transfer: encodedBuffers(result), spent: [batch.bytes.buffer] };
   };
 }

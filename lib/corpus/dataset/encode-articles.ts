@@ -2,13 +2,14 @@
 import {
   type EncodedArticles,
   encodeArticles,
-  firstArticles,
   type PassageLink,
   type PassageSource,
+  pickArticles,
 } from '../../leia/dataset-records.ts';
 import { ArticleTokenizer } from '../../leia/tokenize-article.ts';
 import type { TextTokenizer } from '../../tokenizer/tokenizer.ts';
 import { addLeftOut, type LeftOut, type Reason } from './article-filter.ts';
+import { signaturesOf } from './near-duplicates.ts';
 
 /** An article with the names of what its links lead to. */
 export interface LinkedArticle {
@@ -65,16 +66,25 @@ export interface ArticleBatch {
   counts: PrepareCounts;
   /** Of each article that was read, if asked for. */
   byArticle?: PrepareCounts[];
+  /** Of each that is encoded, one behind the other, if asked for. */
+  signatures?: Uint16Array;
   /** What is odd about some of them, for a warning. */
   oddities: string[];
   /** Where to resume reading after these articles. Only the input's reader knows what it means. */
   position: number;
 }
 
+/** What is asked of a batch beside its articles. */
+export interface BatchDetails {
+  byArticle: boolean;
+  signatures: boolean;
+}
+
 /** The memory of a batch, which moves between threads instead of being copied. */
-export function encodedBuffers({ encoded }: ArticleBatch): ArrayBuffer[] {
+export function encodedBuffers({ encoded, signatures }: ArticleBatch): ArrayBuffer[] {
   const { records, lines, ends } = encoded;
-  return [records, lines, ends].map(({ buffer }) => buffer as ArrayBuffer);
+  const arrays = [records, lines, ends, signatures ?? []].flat() as { buffer: ArrayBuffer }[];
+  return arrays.map(({ buffer }) => buffer);
 }
 
 export class ArticleEncoder {
@@ -90,8 +100,8 @@ export class ArticleEncoder {
   async encode(
     articles: readonly LinkedArticle[],
     position: number,
-    oddities: string[] = [],
-    byArticle = false,
+    oddities: string[],
+    details: BatchDetails,
   ): Promise<ArticleBatch> {
     const each = articles.map(countsOf);
     const kept = articles.filter((article) => isKept(article));
@@ -114,7 +124,11 @@ export class ArticleEncoder {
       return { title, ...source, text, anchors: links, ...tokenized[i]!.article };
     });
     const encoded = encodeArticles(passages, this.#vocabSize);
-    return { encoded, counts, ...(byArticle && { byArticle: each }), oddities, position };
+    const batch: ArticleBatch = { encoded, counts, oddities, position };
+    if (details.byArticle) batch.byArticle = each;
+    if (details.signatures)
+      batch.signatures = signaturesOf(passages.map(({ inputIds }) => inputIds));
+    return batch;
   }
 }
 
@@ -133,17 +147,30 @@ function countsOf(article: LinkedArticle): PrepareCounts {
   return { ...counts, withoutLinks, anchors: links.length, linked, fromTemplates, filtered };
 }
 
-/** The first articles of a batch, such that at most so many go into the dataset. */
-export function firstOfBatch(batch: ArticleBatch, most: number): ArticleBatch {
-  const { encoded, byArticle = [] } = batch;
-  const count = encoded.ends.length / 2;
-  if (count <= most) return batch;
+/**
+ * The first articles of a batch, of which at most so many go into the dataset, without those that `isRepeated` names by
+ * their place among them.
+ */
+export function selectArticles(
+  batch: ArticleBatch,
+  most: number,
+  isRepeated: (place: number) => boolean,
+): ArticleBatch {
+  const { encoded, byArticle } = batch;
+  if (byArticle === undefined) return batch;
   const counts = noCounts();
-  let kept = 0;
+  const taken: number[] = [];
+  let place = 0;
   for (const one of byArticle) {
-    if (kept === most) break;
+    if (taken.length === most) break;
+    const goesIn = one.withoutLinks === 0 && Object.keys(one.leftOut).length === 0;
+    if (goesIn && isRepeated(place++)) {
+      addCounts(counts, { ...noCounts(), articles: 1, leftOut: { repeated: 1 } });
+      continue;
+    }
     addCounts(counts, one);
-    if (one.withoutLinks === 0 && Object.keys(one.leftOut).length === 0) kept++;
+    if (goesIn) taken.push(place - 1);
   }
-  return { ...batch, counts, encoded: firstArticles(encoded, most) };
+  const isWhole = 2 * taken.length === encoded.ends.length;
+  return { ...batch, counts, encoded: isWhole ? encoded : pickArticles(encoded, taken) };
 }

@@ -18,10 +18,12 @@ import type { ByteProgress } from './byte-progress.ts';
 import {
   type ArticleBatch,
   addCounts,
-  firstOfBatch,
+  type BatchDetails,
   noCounts,
   type PrepareCounts,
+  selectArticles,
 } from './encode-articles.ts';
+import { DistinctArticles, signatureAt, signaturesOf } from './near-duplicates.ts';
 
 export type PrepareStage = 'checksums' | 'titles' | 'templates' | 'names' | 'articles';
 
@@ -34,6 +36,11 @@ export interface DatasetOptions {
   output: string;
   /** Size of the dataset's files, and how much is done again at most after an interruption. Default 128 MiB. */
   shardBytes?: number;
+  /**
+   * What becomes of articles that nearly repeat one before: they are not looked for, counted, or left out. Default
+   * `keep`.
+   */
+  nearDuplicates?: 'keep' | 'report' | 'drop' | undefined;
   signal?: AbortSignal;
   /** Called at the beginning of every stage and, now and then, with its progress. */
   onProgress?: (stage: PrepareStage, done: number, total?: number, bytes?: ByteProgress) => void;
@@ -59,12 +66,12 @@ export interface Place {
 /** Articles to make a dataset of. */
 export interface Articles {
   /** The batches from where a batch ended on, or from the beginning: always the same ones in the same order. */
-  batches(from: Place): AsyncIterable<ArticleBatch & Partial<Place>>;
+  batches(from: Place, details: BatchDetails): AsyncIterable<ArticleBatch & Partial<Place>>;
   /** How many there are in all, if that is known before. */
   total?: number;
   /** Called with the number of bytes read so far. */
   progress?: () => ByteProgress;
-  /** At most so many go into the dataset; the batches then have counts by article. */
+  /** At most so many go into the dataset. */
   limit?: number | undefined;
   /** Further figures for the dataset's report. */
   report: Record<string, Json>;
@@ -86,6 +93,8 @@ const cursorSchema = z.strictObject({
   file: z.int().default(0),
   position: z.int(),
   counts: countsSchema,
+  /** Near-duplicates that are in the dataset. */
+  repeated: z.int().default(0),
 });
 
 /**
@@ -103,7 +112,12 @@ export async function makeDataset(
 ): Promise<Prepared> {
   const { language, tokenizer, output, shardBytes, signal, onProgress } = options;
   const { hash, vocabSize, bosId } = tokenizer;
-  const meta: DatasetMeta = { language, tokenizer: { hash, vocabSize, bosId }, source };
+  const { nearDuplicates = 'keep' } = options;
+  const meta: DatasetMeta = {
+    language,
+    tokenizer: { hash, vocabSize, bosId },
+    source: { ...source, ...(nearDuplicates !== 'keep' && { nearDuplicates }) },
+  };
   const present = await finished(output);
   if (present !== undefined && isDeepStrictEqual(present.meta, meta)) {
     return { manifest: present, made: false };
@@ -121,14 +135,34 @@ export async function makeDataset(
   report();
   const { file: firstFile = 0, position: first = 0 } = cursor ?? {};
   const { limit = Number.POSITIVE_INFINITY } = articles;
-  const batches =
-    writer.articleCount < limit ? articles.batches({ file: firstFile, position: first }) : [];
+  let { repeated = 0 } = cursor ?? {};
+  const distinct = new DistinctArticles();
+  const looks = nearDuplicates !== 'keep';
+  if (looks) {
+    for await (const { inputIds } of writer.written()) distinct.add(signaturesOf([inputIds]));
+  }
+  const details = {
+    byArticle: limit < Number.POSITIVE_INFINITY || nearDuplicates === 'drop',
+    signatures: looks,
+  };
+  const place = { file: firstFile, position: first };
+  const batches = writer.articleCount < limit ? articles.batches(place, details) : [];
   for await (const batch of batches) {
     const { oddities, position, file = 0 } = batch;
-    const { encoded, counts: more } = firstOfBatch(batch, limit - writer.articleCount);
+    const isRepeated = (i: number): boolean => {
+      return distinct.add(signatureAt(batch.signatures!, i)) !== undefined;
+    };
+    const { encoded, counts: more } = selectArticles(
+      batch,
+      limit - writer.articleCount,
+      nearDuplicates === 'drop' ? isRepeated : () => false,
+    );
+    if (nearDuplicates === 'report') {
+      for (let i = 0; i < encoded.ends.length / 2; i++) repeated += isRepeated(i) ? 1 : 0;
+    }
     for (const oddity of oddities) options.onWarning?.(oddity);
     addCounts(counts, more);
-    const reached = { file, position, counts: structuredClone(counts) };
+    const reached = { file, position, counts: structuredClone(counts), repeated };
     if (encoded.ends.length > 0) await writer.appendEncoded(encoded, reached);
     report();
     checkInterrupted(signal);
@@ -141,7 +175,8 @@ export async function makeDataset(
   }
   const { leftOut, ...others } = counts;
   const filtered = Object.keys(leftOut).length > 0 ? { leftOut } : {};
-  const manifest = await writer.finish({ ...articles.report, ...others, ...filtered });
+  const found = nearDuplicates === 'report' ? { nearDuplicates: repeated } : {};
+  const manifest = await writer.finish({ ...articles.report, ...others, ...filtered, ...found });
   return { manifest, made: true };
 }
 

@@ -144,15 +144,14 @@ async function openArticles(options: PrepareOptions, input: Input): Promise<Arti
   const titles = index.share();
   const progress = new ReadingProgress(sizes);
   return {
-    async *batches({ file: first, position }) {
+    async *batches({ file: first, position }, details) {
       const shared = shareTokenizer(tokenizer);
       for (const [file, dump] of dumps.entries()) {
         if (file < first) continue;
         const onRead = progress.of(file);
         const { batches, reclaim } = await openBatches(dump, { batchBytes, onRead });
         const of = { file: basename(dump), siteinfo, reading, titles, tokenizer: shared };
-        const byArticle = options.limit !== undefined;
-        const job = { kind: 'articles', ...of, filter, byArticle } as const;
+        const job = { kind: 'articles', ...of, filter, details } as const;
         const from = file === first ? position : 0;
         for await (const batch of workOn(batches(from), job, pool, reclaim, tokenizer)) {
           yield { ...batch, file };

@@ -5,7 +5,12 @@ import { type Work, WorkerPool } from '../../system/worker-pool.ts';
 import type { Tokenizer } from '../../tokenizer/tokenizer.ts';
 import { type Line, readLines } from '../dump/lines.ts';
 import { parseAnnotatedLine } from './annotated-line.ts';
-import { type ArticleBatch, ArticleEncoder, encodedBuffers } from './encode-articles.ts';
+import {
+  type ArticleBatch,
+  ArticleEncoder,
+  type BatchDetails,
+  encodedBuffers,
+} from './encode-articles.ts';
 import { openShared, type SharedTokenizer, workInThreads } from './threads.ts';
 
 /** So many that handing them over costs little, and so few that they need little memory. */
@@ -16,6 +21,7 @@ export interface TextJob {
   /** Names the file in errors. */
   file: string;
   tokenizer: SharedTokenizer;
+  details: BatchDetails;
 }
 
 export interface LineBatch {
@@ -47,13 +53,13 @@ export async function* lineBatches(
 
 /** Begins a job; `loaded` is its tokenizer, if that is there already. */
 export async function startWork(
-  { file, tokenizer }: TextJob,
+  { file, tokenizer, details }: TextJob,
   loaded?: Tokenizer,
 ): Promise<Work<LineBatch, ArticleBatch>> {
   const encoder = new ArticleEncoder(loaded ?? (await openShared(tokenizer)));
   return async ({ lines, end }) => {
     const articles = lines.map((line) => parseAnnotatedLine(line, file));
-    const result = await encoder.encode(articles, end);
+    const result = await encoder.encode(articles, end, [], details);
     return { result, transfer: encodedBuffers(result) };
   };
 }
