@@ -21,6 +21,10 @@ enum DataType : int { kFloat32 = 0, kBfloat16 = 14 };  // cudaDataType
 enum ComputeType : int { kComputeFloat32 = 68 };       // CUBLAS_COMPUTE_32F
 enum Transpose : int32_t { kNormal = 0, kTransposed = 1 };
 enum DescriptionAttribute : int { kTransposeA = 3, kTransposeB = 4 };
+enum LayoutAttribute : int {
+  kBatchCount = 5,   // int32_t
+  kBatchStride = 6,  // int64_t, in elements
+};
 enum PreferenceAttribute : int {
   kMaxWorkspaceBytes = 1,  // uint64_t
   kReductionSchemes = 3,   // uint32_t mask
@@ -60,6 +64,7 @@ struct Library {
                                              size_t);
   Status (*matrix_layout_create)(Layout*, DataType, uint64_t rows, uint64_t columns, int64_t ld);
   Status (*matrix_layout_destroy)(Layout);
+  Status (*matrix_layout_set_attribute)(Layout, LayoutAttribute, const void*, size_t);
   Status (*matmul_preference_create)(Preference*);
   Status (*matmul_preference_destroy)(Preference);
   Status (*matmul_preference_set_attribute)(Preference, PreferenceAttribute, const void*, size_t);

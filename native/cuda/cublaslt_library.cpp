@@ -32,6 +32,7 @@ std::string resolve(const OpenLibrary& found, Library& library) {
   get("cublasLtMatmulDescSetAttribute", library.matmul_description_set_attribute);
   get("cublasLtMatrixLayoutCreate", library.matrix_layout_create);
   get("cublasLtMatrixLayoutDestroy", library.matrix_layout_destroy);
+  get("cublasLtMatrixLayoutSetAttribute", library.matrix_layout_set_attribute);
   get("cublasLtMatmulPreferenceCreate", library.matmul_preference_create);
   get("cublasLtMatmulPreferenceDestroy", library.matmul_preference_destroy);
   get("cublasLtMatmulPreferenceSetAttribute", library.matmul_preference_set_attribute);

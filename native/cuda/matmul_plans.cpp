@@ -55,12 +55,21 @@ void MatmulPlans::open() {
 // copied.
 MatmulPlans::Plan MatmulPlans::make_plan(const MatmulProblem& problem,
                                          const Alignments& alignments) {
-  const auto layout = [&](DType dtype, int64_t rows, int64_t columns) {
+  const auto layout = [&](DType dtype, int64_t rows, int64_t columns, int64_t stride) {
     cublaslt::Layout result;
     check(*library_,
           library_->matrix_layout_create(&result, data_type(dtype), static_cast<uint64_t>(columns),
                                          static_cast<uint64_t>(rows), columns),
           "cublasLtMatrixLayoutCreate");
+    if (problem.batch > 1) {
+      const auto set = [&](cublaslt::LayoutAttribute attribute, auto value) {
+        check(*library_,
+              library_->matrix_layout_set_attribute(result, attribute, &value, sizeof(value)),
+              "cublasLtMatrixLayoutSetAttribute");
+      };
+      set(cublaslt::kBatchCount, static_cast<int32_t>(problem.batch));
+      set(cublaslt::kBatchStride, stride);
+    }
     return result;
   };
   Plan plan;
@@ -77,11 +86,12 @@ MatmulPlans::Plan MatmulPlans::make_plan(const MatmulProblem& problem,
   };
   set_transpose(cublaslt::kTransposeA, problem.transpose_b);
   set_transpose(cublaslt::kTransposeB, problem.transpose_a);
-  plan.a = problem.transpose_a ? layout(problem.dtype, problem.k, problem.m)
-                               : layout(problem.dtype, problem.m, problem.k);
-  plan.b = problem.transpose_b ? layout(problem.dtype, problem.n, problem.k)
-                               : layout(problem.dtype, problem.k, problem.n);
-  plan.output = layout(problem.output_dtype, problem.m, problem.n);
+  const auto [m, n, k] = std::tuple(problem.m, problem.n, problem.k);
+  plan.a =
+      problem.transpose_a ? layout(problem.dtype, k, m, m * k) : layout(problem.dtype, m, k, m * k);
+  plan.b = problem.transpose_b ? layout(problem.dtype, n, k, problem.b_stride)
+                               : layout(problem.dtype, k, n, problem.b_stride);
+  plan.output = layout(problem.output_dtype, m, n, m * n);
 
   cublaslt::Preference preference;
   check(*library_, library_->matmul_preference_create(&preference),

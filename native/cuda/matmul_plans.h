@@ -13,11 +13,13 @@
 namespace leia {
 
 // output[m, n] = sum_k A[m, k] B[k, n] (+ output), row-major; A is `a` or its transpose, B is `b`
-// or its transpose.
+// or its transpose. So `batch` times: a and output come one behind the other, b at a stride in
+// elements, which is 0 where all have the same.
 struct MatmulProblem {
   int64_t m, n, k;
   bool transpose_a, transpose_b, accumulate;
   DType dtype, output_dtype;
+  int64_t batch, b_stride;
   auto operator<=>(const MatmulProblem&) const = default;
 };
 

@@ -22,7 +22,11 @@ struct LayoutOpaque {
   DataType type;
   uint64_t rows, columns;
   int64_t ld;
+  int32_t batch = 1;
+  int64_t batch_stride = 0;
 
+  // Where matrix i of the batch begins, in bytes.
+  size_t item(uint64_t i) const { return static_cast<size_t>(batch_stride) * i * element_bytes(); }
   size_t element_bytes() const { return type == kBfloat16 ? 2 : 4; }
   // Of the element in row i and column j.
   size_t offset(uint64_t i, uint64_t j) const {
@@ -84,7 +88,8 @@ Status check_problem(const DescriptionOpaque& description, const LayoutOpaque& a
   const uint64_t k = operand_columns(a, description.transpose_a);
   const uint64_t n = operand_columns(b, description.transpose_b);
   const bool fits = operand_rows(b, description.transpose_b) == k && c.rows == m && d.rows == m &&
-                    c.columns == n && d.columns == n && c.type == d.type && m > 0 && n > 0 && k > 0;
+                    c.columns == n && d.columns == n && c.type == d.type && m > 0 && n > 0 &&
+                    k > 0 && a.batch == d.batch && b.batch == d.batch && c.batch == d.batch;
   if (!fits) return kInvalidValue;
   const bool types = a.type == b.type && (d.type == a.type || d.type == kFloat32);
   return types ? kSuccess : kNotSupported;
@@ -124,8 +129,20 @@ Status description_set(Description description, DescriptionAttribute attribute, 
 
 Status layout_create(Layout* layout, DataType type, uint64_t rows, uint64_t columns, int64_t ld) {
   if (rows == 0 || columns == 0 || ld < static_cast<int64_t>(rows)) return kInvalidValue;
-  *layout = new LayoutOpaque{type, rows, columns, ld};
+  *layout = new LayoutOpaque{.type = type, .rows = rows, .columns = columns, .ld = ld};
   return kSuccess;
+}
+
+Status layout_set(Layout layout, LayoutAttribute attribute, const void* value, size_t bytes) {
+  if (attribute == kBatchCount && bytes == sizeof(layout->batch)) {
+    std::memcpy(&layout->batch, value, bytes);
+    return layout->batch > 0 ? kSuccess : kInvalidValue;
+  }
+  if (attribute == kBatchStride && bytes == sizeof(layout->batch_stride)) {
+    std::memcpy(&layout->batch_stride, value, bytes);
+    return kSuccess;
+  }
+  return kInvalidValue;
 }
 
 Status preference_create(Preference* preference) {
@@ -187,22 +204,29 @@ Status matmul(Handle handle, Description description, const void* alpha, const v
   const bool transpose_a = description->transpose_a == kTransposed;
   const bool transpose_b = description->transpose_b == kTransposed;
   const auto column = [=, a_layout = *a_layout, b_layout = *b_layout, c_layout = *c_layout,
-                       d_layout = *d_layout](uint64_t j) {
+                       d_layout = *d_layout](uint64_t task) {
     const uint64_t rows = d_layout.rows;
+    const uint64_t item = task / d_layout.columns, j = task % d_layout.columns;
+    const auto* left_matrix = static_cast<const std::byte*>(a) + a_layout.item(item);
+    const auto* right_matrix = static_cast<const std::byte*>(b) + b_layout.item(item);
+    const auto* before_matrix = static_cast<const std::byte*>(c) + c_layout.item(item);
+    auto* result = static_cast<std::byte*>(d) + d_layout.item(item);
     const uint64_t depth = transpose_a ? a_layout.rows : a_layout.columns;
     std::vector<float> sums(rows, 0.0f);
     for (uint64_t l = 0; l < depth; ++l) {
-      const float right = transpose_b ? load(b_layout, b, j, l) : load(b_layout, b, l, j);
+      const float right =
+          transpose_b ? load(b_layout, right_matrix, j, l) : load(b_layout, right_matrix, l, j);
       for (uint64_t i = 0; i < rows; ++i) {
-        sums[i] += (transpose_a ? load(a_layout, a, l, i) : load(a_layout, a, i, l)) * right;
+        sums[i] += right * (transpose_a ? load(a_layout, left_matrix, l, i)
+                                        : load(a_layout, left_matrix, i, l));
       }
     }
     for (uint64_t i = 0; i < rows; ++i) {
-      const float before = keep == 0 ? 0 : keep * load(c_layout, c, i, j);
-      store(d_layout, d, i, j, scale * sums[i] + before);
+      const float before = keep == 0 ? 0 : keep * load(c_layout, before_matrix, i, j);
+      store(d_layout, result, i, j, scale * sums[i] + before);
     }
   };
-  const auto columns = static_cast<int64_t>(d_layout->columns);
+  const auto columns = static_cast<int64_t>(d_layout->columns) * d_layout->batch;
   emulator::queue(stream, [column, columns] {
     ThreadPool::shared().parallel_for(columns,
                                       [&](int64_t j) { column(static_cast<uint64_t>(j)); });
@@ -228,6 +252,7 @@ const Library& library() {
       description_set,
       layout_create,
       destroy<LayoutOpaque>,
+      layout_set,
       preference_create,
       destroy<PreferenceOpaque>,
       preference_set,

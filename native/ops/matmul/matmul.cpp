@@ -11,12 +11,24 @@ void validate(const Matmul& op) {
           ", expected at least 2 dimensions");
   require(op.b.shape.rank() >= 2, op.kName, ": b has shape ", op.b.shape,
           ", expected at least 2 dimensions");
-  const int64_t b_k = op.transpose_b ? op.b.shape[-1] : op.b.rows();
-  require(b_k == op.k(), op.kName, ": a", op.transpose_a ? " transposed" : "", " ", op.a.shape,
+  if (op.batched) {
+    Shape expected = op.a.shape;
+    for (const int i : {-2, -1}) expected.set(expected.rank() + i, op.b.shape[i]);
+    require(op.b.shape.rank() == 2 || op.b.shape == expected, op.kName, ": b has shape ",
+            op.b.shape, ", expected the leading dimensions of a ", op.a.shape,
+            " with batched, or no more than two dimensions");
+  }
+  require(op.b_k() == op.k(), op.kName, ": a", op.transpose_a ? " transposed" : "", " ", op.a.shape,
           " has K = ", op.k(), ", but b", op.transpose_b ? " transposed" : "", " ", op.b.shape,
-          " has K = ", b_k);
+          " has K = ", op.b_k());
+  if (op.batched) {
+    Shape expected = op.a.shape;
+    if (op.transpose_a) expected.set(expected.rank() - 2, op.m());
+    expected.set(expected.rank() - 1, op.n());
+    check_shape(op.kName, "output", op.output, expected);
+  }
   require(op.output.shape.rank() >= 1 && op.output.shape[-1] == op.n() &&
-              op.output.elements() == op.m() * op.n(),
+              op.output.elements() == op.batch() * op.m() * op.n(),
           op.kName, ": output has shape ", op.output.shape, ", expected ", op.m(), " rows of ",
           op.n());
   check_float(op.kName, "output", op.output);

@@ -3,9 +3,12 @@
 //   output[m, n] = sum_k A[m, k] * B[k, n]  (+ output[m, n] if accumulate)
 //
 // A is `a` or its transpose, B is `b` or its transpose. Leading dimensions of a and b are taken
-// together as rows. The order of each sum depends on k alone, so the bits do not depend on the
-// number of threads. A linear layer y = x W^T with W [out, in] (as Hugging Face stores it) is {x,
-// W, transpose_b}; its gradients are dx = {dy, W} and dW += {dy, x, transpose_a, accumulate}.
+// together as rows; with `batched` there is a product of its own for each index of them, and a b of
+// two dimensions is the same for all. The order of each sum depends on k alone, so the bits do not
+// depend on the number of threads. A linear layer y = x W^T with W [out, in] (as Hugging Face
+// stores it) is {x, W, transpose_b}; its gradients are dx = {dy, W} and dW += {dy, x, transpose_a,
+// accumulate}. Those of a batched product y = a b are da = {dy, b, transpose_b, batched} and db =
+// {a, dy, transpose_a, batched}, the latter without `batched` if all have the same b.
 #pragma once
 
 #include "core/tensor.h"
@@ -14,16 +17,32 @@ namespace leia {
 
 struct Matmul {
   static constexpr const char* kName = "matmul";
-  Tensor a;       // [..., K], or [..., M] with transpose_a; float32 or bfloat16
-  Tensor b;       // [K, N], or [N, K] with transpose_b; dtype of a
-  Tensor output;  // [..., N] with M rows; float32, or bfloat16 for bfloat16 operands
+  // [..., K], or [..., M] with transpose_a; float32 or bfloat16. [..., M, K] or [..., K, M] with
+  // batched.
+  Tensor a;
+  // [K, N], or [N, K] with transpose_b; dtype of a. With batched it may have leading dimensions,
+  // those of a.
+  Tensor b;
+  // [..., N] with M rows; float32, or bfloat16 for bfloat16 operands. [..., M, N] with batched.
+  Tensor output;
   bool transpose_a = false;
   bool transpose_b = false;
   bool accumulate = false;
+  bool batched = false;
 
-  int64_t m() const { return transpose_a ? a.shape[-1] : a.rows(); }
-  int64_t k() const { return transpose_a ? a.rows() : a.shape[-1]; }
-  int64_t n() const { return transpose_b ? b.rows() : b.shape[-1]; }
+  int64_t m() const { return transpose_a ? a.shape[-1] : rows_of(a); }
+  int64_t k() const { return transpose_a ? rows_of(a) : a.shape[-1]; }
+  int64_t n() const { return transpose_b ? rows_of(b) : b.shape[-1]; }
+  // K as b has it.
+  int64_t b_k() const { return transpose_b ? b.shape[-1] : rows_of(b); }
+  // How many products there are.
+  int64_t batch() const {
+    int64_t count = 1;
+    for (int i = 0; is_split() && i < a.shape.rank() - 2; ++i) count *= a.shape[i];
+    return count;
+  }
+  // How far apart in b the products' are, in elements.
+  int64_t b_stride() const { return b.shape.rank() > 2 ? k() * n() : 0; }
 
   template <class Self, class Visit>
   static void arguments(Self& self, Visit&& visit) {
@@ -33,6 +52,14 @@ struct Matmul {
     visit("transpose_a", self.transpose_a);
     visit("transpose_b", self.transpose_b);
     visit("accumulate", self.accumulate);
+    visit("batched", self.batched);
+  }
+
+ private:
+  // Rows of A times the same B are one product, with batched too.
+  bool is_split() const { return batched && (transpose_a || b.shape.rank() > 2); }
+  int64_t rows_of(const Tensor& tensor) const {
+    return is_split() ? tensor.shape[-2] : tensor.rows();
   }
 };
 

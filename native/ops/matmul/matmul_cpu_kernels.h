@@ -15,11 +15,15 @@ inline int64_t round_up(int64_t value, int64_t multiple) {
   return (value + multiple - 1) / multiple * multiple;
 }
 
-// An operand as (outer, k) elements at fixed strides.
+// How many packed elements of B, of products of a batch, are there at once at most: 4 MiB.
+constexpr int64_t kGroupElements = int64_t{1} << 20;
+
+// An operand as (outer, k) elements at fixed strides, one for each product of a batch.
 template <class T>
 struct Operand {
   const T* data;
-  int64_t outer_stride, k_stride;
+  int64_t outer_stride, k_stride, item_stride;
+  Operand item(int64_t i) const { return {data + i * item_stride, outer_stride, k_stride, 0}; }
   const T* at(int64_t outer, int64_t k) const { return data + outer * outer_stride + k * k_stride; }
 };
 
@@ -119,53 +123,66 @@ void write_row(const float* sums, Out* output, int64_t count, bool accumulate) {
 
 template <class Packed, class T, class Out>
 void multiply(const Matmul& op, const Operand<T>& a, const Operand<T>& b, CpuContext& context) {
-  const int64_t m = op.m(), n = op.n(), k = op.k();
+  const int64_t m = op.m(), n = op.n(), k = op.k(), batch = op.batch();
   Out* output = op.output.data<Out>();
   const int64_t blocks = (k + kDepth - 1) / kDepth;
   const int64_t strip_size = n < kStripColumns ? round_up(n, kTileColumns) : kStripColumns;
   const int64_t block_size = packed_depth(static_cast<Packed*>(nullptr), kDepth) * strip_size;
-  Packed* packed_b = context.scratch.take<Packed>(blocks * block_size);
+  // Small products are made together, so that there is work for all threads.
+  const int64_t item_size = blocks * block_size;
+  int64_t group = 1;
+  while (group < batch && (group + 1) * item_size <= kGroupElements) ++group;
+  Packed* packed_b = context.scratch.take<Packed>(group * item_size);
   // Few rows: the columns are shared out as well.
   const int64_t task_columns = m > 4 * kTaskRows ? strip_size : 4 * kTileColumns;
   const int64_t row_tasks = (m + kTaskRows - 1) / kTaskRows;
 
-  for (int64_t strip = 0; strip < n; strip += kStripColumns) {
+  const auto strip_of_group = [&](int64_t first_item, int64_t items, int64_t strip) {
     const int64_t columns = n - strip < kStripColumns ? n - strip : kStripColumns;
     const int64_t panels = (columns + kTileColumns - 1) / kTileColumns;
-    context.parallel_for(blocks * panels, [&](int64_t task) {
-      const int64_t block = task / panels, panel = task % panels;
+    context.parallel_for(items * blocks * panels, [&](int64_t task) {
+      const int64_t panel = task % panels, block = task / panels % blocks;
+      const int64_t item = task / panels / blocks;
       const int64_t depth = k - block * kDepth < kDepth ? k - block * kDepth : kDepth;
       const int64_t first = panel * kTileColumns;
       pack_panels<kTileColumns>(
-          b, strip + first, columns - first < kTileColumns ? columns - first : kTileColumns,
-          block * kDepth, depth,
-          packed_b + block * block_size + packed_depth(packed_b, depth) * first);
+          b.item(first_item + item), strip + first,
+          columns - first < kTileColumns ? columns - first : kTileColumns, block * kDepth, depth,
+          packed_b + item * item_size + block * block_size + packed_depth(packed_b, depth) * first);
     });
     const int64_t column_tasks = (columns + task_columns - 1) / task_columns;
-    context.parallel_for(row_tasks * column_tasks, [&](int64_t task) {
-      const int64_t row = task / column_tasks * kTaskRows;
+    context.parallel_for(items * row_tasks * column_tasks, [&](int64_t task) {
       const int64_t column = task % column_tasks * task_columns;
+      const int64_t row = task / column_tasks % row_tasks * kTaskRows;
+      const int64_t item = task / column_tasks / row_tasks;
       const int64_t rows = m - row < kTaskRows ? m - row : kTaskRows;
       const int64_t width = columns - column < task_columns ? columns - column : task_columns;
       const int64_t stride = round_up(width, kTileColumns);
+      const Operand<T> own_a = a.item(first_item + item);
+      const Packed* own_b = packed_b + item * item_size;
       Packed* packed_a = thread_scratch<Packed, 0>(kTaskRows * kDepth);
       float* sums = thread_scratch<float, 1>(kTaskRows * stride);
       for (int64_t block = 0; block < blocks; ++block) {
         const int64_t depth = k - block * kDepth < kDepth ? k - block * kDepth : kDepth;
         const int64_t steps = packed_depth(packed_a, depth);
-        pack_panels<kTileRows>(a, row, rows, block * kDepth, depth, packed_a);
+        pack_panels<kTileRows>(own_a, row, rows, block * kDepth, depth, packed_a);
         for (int64_t j = 0; j < width; j += kTileColumns) {
-          const Packed* panel = packed_b + block * block_size + steps * (column + j);
+          const Packed* panel = own_b + block * block_size + steps * (column + j);
           for (int64_t i = 0; i < rows; i += kTileRows) {
             multiply_packed(packed_a + steps * i, panel, steps, sums + i * stride + j, stride,
                             block > 0);
           }
         }
       }
+      Out* target = output + ((first_item + item) * m + row) * n + strip + column;
       for (int64_t i = 0; i < rows; ++i) {
-        write_row(sums + i * stride, output + (row + i) * n + strip + column, width, op.accumulate);
+        write_row(sums + i * stride, target + i * n, width, op.accumulate);
       }
     });
+  };
+  for (int64_t item = 0; item < batch; item += group) {
+    const int64_t items = batch - item < group ? batch - item : group;
+    for (int64_t strip = 0; strip < n; strip += kStripColumns) strip_of_group(item, items, strip);
   }
 }
 
@@ -227,10 +244,16 @@ constexpr int64_t kFewRows = std::is_same_v<T, float> ? 32 : 8;
 // A few rows times rows of b (generation).
 template <class T, class Out>
 void multiply_rows(const Matmul& op, CpuContext& context) {
-  const int64_t m = op.m(), n = op.n();
-  const FewRows<T, Out> few{op.a.data<T>(), op.b.data<T>(),        n,
-                            op.k(),         op.output.data<Out>(), op.accumulate};
-  context.parallel_ranges(n, 64, [&](int64_t first, int64_t last) {
+  const int64_t m = op.m(), n = op.n(), k = op.k();
+  const T *a = op.a.data<T>(), *b = op.b.data<T>();
+  Out* output = op.output.data<Out>();
+  constexpr int64_t kColumns = 64;  // of a task
+  const int64_t tasks = (n + kColumns - 1) / kColumns;
+  context.parallel_for(op.batch() * tasks, [&](int64_t task) {
+    const int64_t item = task / tasks, first = task % tasks * kColumns;
+    const int64_t last = first + kColumns < n ? first + kColumns : n;
+    const FewRows<T, Out> few{
+        a + item * m * k, b + item * op.b_stride(), n, k, output + item * m * n, op.accumulate};
     for (int64_t column = first; column < last; column += 2) {
       int64_t row = 0;
       if (column + 2 <= last) {
@@ -251,10 +274,11 @@ void matmul_typed(const Matmul& op, CpuContext& context) {
     return;
   }
   const int64_t a_columns = op.a.shape[-1], b_columns = op.b.shape[-1];
-  const Operand<T> a = op.transpose_a ? Operand<T>{op.a.data<T>(), 1, a_columns}
-                                      : Operand<T>{op.a.data<T>(), a_columns, 1};
-  const Operand<T> b = op.transpose_b ? Operand<T>{op.b.data<T>(), b_columns, 1}
-                                      : Operand<T>{op.b.data<T>(), 1, b_columns};
+  const int64_t a_stride = op.m() * op.k(), b_stride = op.b_stride();
+  const Operand<T> a = op.transpose_a ? Operand<T>{op.a.data<T>(), 1, a_columns, a_stride}
+                                      : Operand<T>{op.a.data<T>(), a_columns, 1, a_stride};
+  const Operand<T> b = op.transpose_b ? Operand<T>{op.b.data<T>(), b_columns, 1, b_stride}
+                                      : Operand<T>{op.b.data<T>(), 1, b_columns, b_stride};
 #ifdef LEIA_ISA_AVX512
   if constexpr (std::is_same_v<T, bfloat16>) {
     if (has_bf16_dot()) return multiply<uint32_t, T, Out>(op, a, b, context);
@@ -264,7 +288,7 @@ void matmul_typed(const Matmul& op, CpuContext& context) {
 }
 
 inline void matmul(const Matmul& op, CpuContext& context) {
-  if (op.m() == 0 || op.n() == 0) return;
+  if (op.output.elements() == 0) return;
   if (op.a.dtype == DType::float32) {
     matmul_typed<float, float>(op, context);
   } else if (op.output.dtype == DType::float32) {

@@ -7,8 +7,9 @@ namespace leia {
 
 void execute_cuda(const Matmul& op, CudaContext& context) {
   const MatmulProblem problem{op.m(),         op.n(),        op.k(),     op.transpose_a,
-                              op.transpose_b, op.accumulate, op.a.dtype, op.output.dtype};
-  if (problem.m == 0 || problem.n == 0) return;
+                              op.transpose_b, op.accumulate, op.a.dtype, op.output.dtype,
+                              op.batch(),     op.b_stride()};
+  if (op.output.elements() == 0) return;
   std::byte* output = op.output.data<std::byte>();
   if (problem.k == 0) {
     if (!op.accumulate) gpu::fill(output, 0, op.output.bytes(), context.execution.stream);

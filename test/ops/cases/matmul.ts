@@ -1,5 +1,13 @@
 import { ops } from '../../../lib/index.ts';
-import { type OperationCase, randomInteger, randomSource, randomValues, size } from '../case.ts';
+import {
+  elements,
+  type OperationCase,
+  randomInteger,
+  randomSource,
+  randomValues,
+  size,
+  type Values,
+} from '../case.ts';
 
 interface Setting {
   m: number;
@@ -64,6 +72,46 @@ export function matmulCase(setting: Setting): OperationCase {
   };
 }
 
+/** A product for each index of the leading dimensions; `sharedB`: all with the same right side. */
+function batchedCase(leading: readonly number[], setting: Setting, sharedB = false): OperationCase {
+  const { m, k, n, transposeA = false, transposeB = false, accumulate = false } = setting;
+  const { dtype, outputDtype } = setting;
+  const batch = elements(leading);
+  const random = randomSource(batch + m * 7919 + k * 104729 + n);
+  const marks = `${transposeA ? ' Aᵀ' : ''}${transposeB ? ' Bᵀ' : ''}${accumulate ? ' +=' : ''}`;
+  const own = sharedB ? [] : leading;
+  const shape = [...leading, m, n];
+  return {
+    name: `matmul batch ${leading.join('x')} of ${m}x${k}x${n}${marks}${sharedB ? ' one B' : ''} ${dtype} to ${outputDtype}`,
+    inputs: {
+      a: randomValues([...leading, ...(transposeA ? [k, m] : [m, k])], dtype, random),
+      b: randomValues([...own, ...(transposeB ? [n, k] : [k, n])], dtype, random),
+      start: randomValues(shape, outputDtype, random),
+    },
+    run: ({ a, b, start }, output) => {
+      const target = output(shape, outputDtype);
+      if (accumulate) ops.cast({ input: start!, output: target });
+      const flags = { transposeA, transposeB, accumulate, batched: true };
+      return ops.matmul({ a: a!, b: b!, ...flags, output: target });
+    },
+    reference: ({ a, b, start }) => {
+      const result = new Float64Array(elements(shape));
+      const item = ({ data }: Values, i: number, size: number) =>
+        data.subarray(i * size, (i + 1) * size);
+      for (let i = 0; i < batch; i++) {
+        const right = item(b!, sharedB ? 0 : i, k * n);
+        const before = accumulate ? item(start!, i, m * n) : undefined;
+        result.set(matmulReference(setting, item(a!, i, m * k), right, before), i * m * n);
+      }
+      return { output: result };
+    },
+    tolerance: { output: outputDtype === 'float32' ? 1e-6 : 2.5e-3 },
+    bytes:
+      (batch * m * k + elements(own) * k * n) * size(dtype) + batch * m * n * size(outputDtype),
+    flops: 2 * batch * m * k * n,
+  };
+}
+
 const shapes = [
   [1, 1, 1],
   [1, 300, 70],
@@ -83,7 +131,34 @@ const types = [
   ['bfloat16', 'float32'],
 ] as const;
 
-export const cases: OperationCase[] = shapes.flatMap(([m, k, n]) =>
+const batches = [
+  { leading: [5], m: 9, k: 21, n: 14 },
+  { leading: [2, 3], m: 40, k: 33, n: 70 },
+  { leading: [2, 1, 2], m: 1, k: 17, n: 130 },
+  { leading: [0], m: 3, k: 2, n: 2 },
+  { leading: [3], m: 13, k: 40, n: 1040 },
+];
+
+const batched = batches.flatMap(({ leading, ...sizes }) =>
+  types.flatMap(([dtype, outputDtype], type) =>
+    [0, 1, 2, 3].map((bits) =>
+      batchedCase(
+        leading,
+        {
+          ...sizes,
+          transposeA: (bits & 1) !== 0,
+          transposeB: (bits & 2) !== 0,
+          accumulate: (sizes.m + bits) % 2 === 0,
+          dtype,
+          outputDtype,
+        },
+        (type + bits) % 3 === 0,
+      ),
+    ),
+  ),
+);
+
+const single = shapes.flatMap(([m, k, n]) =>
   types.flatMap(([dtype, outputDtype]) =>
     [0, 1, 2, 3].map((bits) =>
       matmulCase({
@@ -100,18 +175,23 @@ export const cases: OperationCase[] = shapes.flatMap(([m, k, n]) =>
   ),
 );
 
+export const cases: OperationCase[] = [...single, ...batched];
+
 /** Outputs of some size, so that no error is relative to a number that cancelled to nearly nothing. */
 export function randomCase(seed: number): OperationCase {
   const random = randomSource(seed);
   const [dtype, outputDtype] = types[randomInteger(random, 0, types.length - 1)]!;
-  return matmulCase({
-    m: randomInteger(random, 4, 150),
-    k: randomInteger(random, 1, 300),
-    n: randomInteger(random, 4, 150),
+  const batch = randomInteger(random, 0, 4);
+  const most = batch > 1 ? 60 : 150;
+  const setting = {
+    m: randomInteger(random, 4, most),
+    k: randomInteger(random, 1, 2 * most),
+    n: randomInteger(random, 4, most),
     transposeA: random() < 0.5,
     transposeB: random() < 0.5,
     accumulate: random() < 0.5,
     dtype,
     outputDtype,
-  });
+  };
+  return batch > 1 ? batchedCase([batch], setting, random() < 0.3) : matmulCase(setting);
 }
