@@ -41,13 +41,16 @@ export interface NativeTensor {
   dispose(): void;
   view(elementOffset: number, shape: readonly number[]): NativeTensor;
   write(values: HostArray): void;
-  read(): Promise<HostArray>;
+  /** Resolves to the array once the values are in it. */
+  read(target: HostArray): Promise<HostArray>;
 }
 
 /** Checks an operation's arguments and queues it. They are given in the order of `parameters`, their names. */
 export interface NativeOperation {
   (...values: readonly NativeArgument[]): void;
   readonly parameters: readonly string[];
+  /** Those that are tensors, or lists of them, that it reads and that must be given. */
+  readonly inputs: readonly string[];
 }
 
 export type NativeArgument =

@@ -1,7 +1,6 @@
 import { inspect } from 'node:util';
 import { LeiaError } from '../system/error.ts';
 import { addon, type DType, type HostArray, type NativeTensor } from './addon.ts';
-import { bfloat16ToFloat32, float32ToBfloat16 } from './bfloat16.ts';
 import { Device } from './device.ts';
 import { operation } from './operation.ts';
 
@@ -9,6 +8,7 @@ export type { DType, HostArray };
 
 // Not the faces in ops/, which import this file.
 const fillNatively = operation<{ output: Tensor; value: number }>('fill');
+const castNatively = operation<{ input: Tensor; output: Tensor }>('cast');
 const permuteNatively = operation<{ input: Tensor; order: readonly number[]; output: Tensor }>(
   'permute',
 );
@@ -94,9 +94,22 @@ export class Tensor implements Disposable {
    * The values once all work queued before is done: Float32Array (bfloat16 widened, exactly) or
    * Int32Array. Rejects if they hang on work that failed, with its error; no other error concerns it.
    */
-  async read(): Promise<Float32Array | Int32Array> {
-    const bits = await this.readBits();
-    return bits instanceof Uint16Array ? bfloat16ToFloat32(bits) : bits;
+  read(): Promise<Float32Array | Int32Array> {
+    const count = elementCount(this.shape);
+    return this.readInto(this.dtype === 'int32' ? new Int32Array(count) : new Float32Array(count));
+  }
+
+  /**
+   * {@link read} into an array that is there: a Float32Array, an Int32Array, or a Uint16Array for the bits of bfloat16.
+   * It may be in shared memory. It belongs to the read until the promise is settled: leave it alone, and transfer it to
+   * nobody.
+   *
+   * @returns the array.
+   * @throws LeiaError `argument` if its kind or length does not fit.
+   */
+  async readInto<Target extends HostArray>(target: Target): Promise<Target> {
+    await this.handle.read(target);
+    return target;
   }
 
   /** {@link read} for a float32 or bfloat16 tensor. */
@@ -110,7 +123,15 @@ export class Tensor implements Disposable {
 
   /** The values as stored: bfloat16 as its 16 bits. */
   readBits(): Promise<HostArray> {
-    return this.handle.read();
+    const count = elementCount(this.shape);
+    switch (this.dtype) {
+      case 'float32':
+        return this.readInto(new Float32Array(count));
+      case 'bfloat16':
+        return this.readInto(new Uint16Array(count));
+      case 'int32':
+        return this.readInto(new Int32Array(count));
+    }
   }
 
   /**
@@ -123,6 +144,30 @@ export class Tensor implements Disposable {
     }
     const [value] = await this.read();
     return value as number;
+  }
+
+  /**
+   * The same values in another dtype, rounded to nearest, ties to even, and queued as any operation; or on another
+   * device, once all work on them is done. Where nothing changes, a {@link view}: memory that both share.
+   *
+   * @throws LeiaError `argument` between int32 and a float dtype. A promise rejects as {@link read} does.
+   */
+  to(dtype: DType): Tensor;
+  to(device: Device): Promise<Tensor>;
+  to(target: DType | Device): Tensor | Promise<Tensor> {
+    return target instanceof Device ? this.#toDevice(target) : this.#toDtype(target);
+  }
+
+  #toDtype(dtype: DType): Tensor {
+    if (dtype === this.dtype) return this.view(this.shape);
+    const output = Tensor.empty(this.shape, { dtype, device: this.device });
+    castNatively({ input: this, output }, {});
+    return output;
+  }
+
+  async #toDevice(device: Device): Promise<Tensor> {
+    if (device === this.device) return this.view(this.shape);
+    return Tensor.from(await this.readBits(), this.shape, { dtype: this.dtype, device });
   }
 
   /**
@@ -238,7 +283,7 @@ function dtypeOf(values: HostArray | readonly number[]): DType {
   return values instanceof Uint16Array ? 'bfloat16' : 'float32';
 }
 
-/** The values in the array type of the dtype; none that the dtype cannot stand for. */
+/** The values in an array type that the dtype takes, float32 for bfloat16 too; none that it cannot stand for. */
 function toHost(values: HostArray | readonly number[], dtype: DType): HostArray {
   if (dtype === 'int32') {
     if (values instanceof Int32Array) return values;
@@ -256,6 +301,5 @@ function toHost(values: HostArray | readonly number[], dtype: DType): HostArray 
       'expected a Float32Array or numbers for a float32 tensor, got a Uint16Array (bfloat16 bits)',
     );
   }
-  const floats = values instanceof Float32Array ? values : Float32Array.from(values);
-  return dtype === 'bfloat16' ? float32ToBfloat16(floats) : floats;
+  return values instanceof Float32Array ? values : Float32Array.from(values);
 }

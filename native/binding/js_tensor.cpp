@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <unordered_set>
 #include <vector>
 
 #include "binding/arguments.h"
 #include "binding/instance.h"
 #include "binding/js_device.h"
+#include "binding/pressure.h"
 #include "binding/synchronization.h"
 #include "core/tensor_text.h"
 
@@ -17,8 +19,8 @@ namespace {
 
 // The handles of this thread's environment. An object may be wrapped by anyone, so a pointer that
 // Node gives for one is looked up here before it is used; that takes half the time of type tags.
-std::unordered_set<const void*>& handles() {
-  thread_local std::unordered_set<const void*> all;
+std::unordered_set<JsTensor*>& handles() {
+  thread_local std::unordered_set<JsTensor*> all;
   return all;
 }
 
@@ -54,9 +56,9 @@ struct Bytes {
 
 // The bytes of a typed array that holds values of the dtype (bfloat16 as Uint16Array).
 Bytes typed_array(const Napi::Value& value, DType dtype) {
-  napi_typedarray_type expected = dtype == DType::float32    ? napi_float32_array
-                                  : dtype == DType::bfloat16 ? napi_uint16_array
-                                                             : napi_int32_array;
+  const napi_typedarray_type expected = dtype == DType::float32    ? napi_float32_array
+                                        : dtype == DType::bfloat16 ? napi_uint16_array
+                                                                   : napi_int32_array;
   const char* name = dtype == DType::float32    ? "a Float32Array"
                      : dtype == DType::bfloat16 ? "a Uint16Array (bfloat16 bits)"
                                                 : "an Int32Array";
@@ -72,17 +74,44 @@ Bytes typed_array(const Napi::Value& value, DType dtype) {
   return {static_cast<std::byte*>(data), length * size_of(dtype)};
 }
 
-Napi::TypedArray new_typed_array(Napi::Env env, const Tensor& tensor) {
-  const auto elements = static_cast<size_t>(tensor.elements());
-  switch (tensor.dtype) {
-    case DType::float32:
-      return Napi::Float32Array::New(env, elements);
-    case DType::bfloat16:
-      return Napi::Uint16Array::New(env, elements);
-    case DType::int32:
-      return Napi::Int32Array::New(env, elements);
+// Whether values come or go as float32 although the tensor holds fewer bits.
+bool is_converted(const Napi::Value& array, DType dtype) {
+  return dtype == DType::bfloat16 && array.IsTypedArray() &&
+         array.As<Napi::TypedArray>().TypedArrayType() == napi_float32_array;
+}
+
+// How much is allocated until it is looked again which handles were collected.
+constexpr int64_t kBytesBetweenLooks = int64_t{256} << 20;
+
+constexpr size_t kBlock = 1024;  // values that are converted at a time
+
+// Makes float32 of the bfloat16 that fill the second half of the same memory: front to back, so
+// that none is overwritten before it is read.
+void widen_in_place(std::byte* memory, size_t count) {
+  const std::byte* narrow = memory + count * sizeof(bfloat16);
+  bfloat16 from[kBlock];
+  float to[kBlock];
+  for (size_t first = 0; first < count; first += kBlock) {
+    const size_t size = std::min(kBlock, count - first);
+    std::memcpy(from, narrow + first * sizeof(bfloat16), size * sizeof(bfloat16));
+    for (size_t i = 0; i < size; ++i) to[i] = to_float(from[i]);
+    std::memcpy(memory + first * sizeof(float), to, size * sizeof(float));
   }
-  fail("argument", "unknown dtype");
+}
+
+// The bytes of float32 values, rounded to bfloat16.
+std::vector<std::byte> narrow(const Bytes& values) {
+  const size_t count = values.size / sizeof(float);
+  std::vector<std::byte> result(count * sizeof(bfloat16));
+  float from[kBlock];
+  bfloat16 to[kBlock];
+  for (size_t first = 0; first < count; first += kBlock) {
+    const size_t size = std::min(kBlock, count - first);
+    std::memcpy(from, values.data + first * sizeof(float), size * sizeof(float));
+    for (size_t i = 0; i < size; ++i) to[i] = to_bfloat16(from[i]);
+    std::memcpy(result.data() + first * sizeof(bfloat16), to, size * sizeof(bfloat16));
+  }
+  return result;
 }
 
 }  // namespace
@@ -97,7 +126,8 @@ Napi::Function JsTensor::define(Napi::Env env) {
 const JsTensor* JsTensor::from(const Napi::Value& value) {
   void* wrapped = nullptr;
   if (napi_unwrap(value.Env(), value, &wrapped) != napi_ok) return nullptr;
-  return handles().contains(wrapped) ? static_cast<const JsTensor*>(wrapped) : nullptr;
+  auto* handle = static_cast<JsTensor*>(wrapped);
+  return handles().contains(handle) ? handle : nullptr;
 }
 
 // new NativeTensor(device, dtype, shape) allocates; without arguments it is filled in by view().
@@ -110,13 +140,53 @@ JsTensor::JsTensor(const Napi::CallbackInfo& info) : ObjectWrap(info) {
     Arguments arguments(info, "Tensor");
     const JsDevice* device = JsDevice::from(arguments.value());
     require(device != nullptr, "Tensor: expected a Device");
-    tensor_.dtype = parse_dtype(arguments.string("dtype"));
-    tensor_.shape = parse_shape(arguments.value());
-    tensor_.storage = device->device()->allocate(tensor_.bytes());
+    Tensor tensor;
+    tensor.dtype = parse_dtype(arguments.string("dtype"));
+    tensor.shape = parse_shape(arguments.value());
+    tensor.storage = allocate(info.Env(), *device->device(), tensor.bytes());
+    take(std::move(tensor));
     account(info.Env(), static_cast<int64_t>(tensor_.bytes()));
     handles().insert(this);
     return info.This();
   });
+}
+
+std::shared_ptr<Storage> JsTensor::allocate(Napi::Env env, Device& device, size_t bytes) {
+  thread_local int64_t since_looked = 0;
+  since_looked += static_cast<int64_t>(bytes);
+  if (since_looked > kBytesBetweenLooks) {
+    since_looked = 0;
+    release_collected(env);
+  }
+  wait_if_ahead(device);
+  try {
+    return device.allocate(bytes);
+  } catch (const Error&) {
+    if (device.is_capturing()) throw;
+  }
+  release_collected(env);
+  wait_until_done(device);
+  return device.allocate(bytes);
+}
+
+void JsTensor::take(Tensor tensor) {
+  tensor_ = std::move(tensor);
+  hold(tensor_);
+}
+
+void JsTensor::release(Napi::Env env) {
+  if (tensor_) let_go(tensor_);
+  tensor_.storage.reset();
+  if (accounted_ != 0) account(env, -accounted_);
+}
+
+// Node calls finalisers only when JavaScript has come back to the event loop, which a loop that
+// never awaits does not do. That the object is gone shows before.
+void JsTensor::release_collected(Napi::Env env) {
+  const Napi::HandleScope scope(env);
+  for (JsTensor* handle : handles()) {
+    if (handle->tensor_ && handle->Value().IsEmpty()) handle->release(env);
+  }
 }
 
 void JsTensor::account(Napi::Env env, int64_t bytes) {
@@ -126,7 +196,7 @@ void JsTensor::account(Napi::Env env, int64_t bytes) {
 
 void JsTensor::Finalize(Napi::Env env) {
   handles().erase(this);
-  if (accounted_ != 0) account(env, -accounted_);
+  release(env);
 }
 
 const Tensor& JsTensor::live(const char* call) const {
@@ -137,8 +207,7 @@ const Tensor& JsTensor::live(const char* call) const {
 }
 
 Napi::Value JsTensor::dispose(const Napi::CallbackInfo& info) {
-  tensor_.storage.reset();
-  if (accounted_ != 0) account(info.Env(), -accounted_);
+  release(info.Env());
   return info.Env().Undefined();
 }
 
@@ -147,39 +216,56 @@ Napi::Value JsTensor::view(const Napi::CallbackInfo& info) {
   return guarded(info, [&]() -> Napi::Value {
     Arguments arguments(info, "view");
     Tensor view = live("view");
-    const int64_t offset = arguments.integer("element_offset");
+    const int64_t offset = arguments.integer("elementOffset");
     view.shape = parse_shape(arguments.value());
     require(offset >= 0 && offset <= tensor_.elements() &&
                 view.elements() <= tensor_.elements() - offset,
             "view: ", view.shape, " at element ", offset, " does not fit into ", tensor_);
     view.byte_offset += offset * static_cast<int64_t>(size_of(view.dtype));
     Napi::Object result = info.Env().GetInstanceData<Instance>()->tensor_class.New({});
-    Unwrap(result)->tensor_ = std::move(view);
+    Unwrap(result)->take(std::move(view));
     return result;
   });
 }
 
-// write(typedArray): the values are copied before this returns.
+// write(typedArray): the values are copied before this returns. Those of a Float32Array are rounded
+// for a tensor of bfloat16.
 Napi::Value JsTensor::write(const Napi::CallbackInfo& info) {
   return guarded(info, [&]() -> Napi::Value {
     const Tensor& target = live("write");
-    const Bytes bytes = typed_array(info[0], target.dtype);
-    require(bytes.size == target.bytes(), "write: got ", bytes.size / size_of(target.dtype),
+    const bool rounded = is_converted(info[0], target.dtype);
+    const DType dtype = rounded ? DType::float32 : target.dtype;
+    const Bytes bytes = typed_array(info[0], dtype);
+    const size_t count = bytes.size / size_of(dtype);
+    require(count == static_cast<size_t>(target.elements()), "write: got ", count,
             " values for a tensor of ", target);
-    target.storage->device()->write(target, {bytes.data, bytes.data + bytes.size});
+    Device& device = *target.storage->device();
+    wait_if_ahead(device, static_cast<int64_t>(target.bytes()));
+    device.write(target, rounded ? narrow(bytes)
+                                 : std::vector<std::byte>(bytes.data, bytes.data + bytes.size));
     return info.Env().Undefined();
   });
 }
 
-// read(): a promise of a typed array with the values. JavaScript gets the array only when the
-// stream has written it, so it can be neither collected nor detached before.
+// read(typedArray): a promise of the array with the values in it, bfloat16 in a Float32Array as
+// float32. It is made so on the thread that ends the read, and not on JavaScript's.
 Napi::Value JsTensor::read(const Napi::CallbackInfo& info) {
   return guarded(info, [&]() -> Napi::Value {
     const Tensor source = live("read");
-    const Napi::TypedArray array = new_typed_array(info.Env(), source);
-    const Bytes bytes = typed_array(array, source.dtype);
-    return promise_of(info.Env(), array, [&](Device::Done done) {
-      source.storage->device()->read(source, bytes.data, std::move(done));
+    const bool widened = is_converted(info[0], source.dtype);
+    const DType dtype = widened ? DType::float32 : source.dtype;
+    const Bytes bytes = typed_array(info[0], dtype);
+    const size_t count = bytes.size / size_of(dtype);
+    require(count == static_cast<size_t>(source.elements()), "read: got an array of ", count,
+            " values for a tensor of ", source);
+    std::byte* values = bytes.data + (widened ? bytes.size - source.bytes() : 0);
+    return promise_of(info.Env(), info[0], [&](Device::Done done) {
+      source.storage->device()->read(
+          source, values,
+          [widened, memory = bytes.data, count, done = std::move(done)](const FailurePtr& failure) {
+            if (widened && failure == nullptr) widen_in_place(memory, count);
+            done(failure);
+          });
     });
   });
 }

@@ -26,6 +26,11 @@ class JsTensor : public Napi::ObjectWrap<JsTensor> {
   // Throws "usage" after dispose().
   const Tensor& live(const char* call) const;
   void account(Napi::Env env, int64_t bytes);
+  static std::shared_ptr<Storage> allocate(Napi::Env env, Device& device, size_t bytes);
+  void take(Tensor tensor);
+  void release(Napi::Env env);
+  // Releases the memory of all handles that the garbage collector has taken.
+  static void release_collected(Napi::Env env);
 
   Tensor tensor_;
   int64_t accounted_ = 0;  // bytes that the garbage collector knows of

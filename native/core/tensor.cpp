@@ -31,8 +31,10 @@ void check_shape(const char* operation, const char* name, const Tensor& tensor,
 }
 
 void check_dtype(const char* operation, const char* name, const Tensor& tensor, DType expected) {
+  const bool is_ids = expected == DType::int32;
   require(tensor.dtype == expected, operation, ": ", name, " is ", name_of(tensor.dtype),
-          ", expected ", name_of(expected));
+          ", expected ", name_of(expected),
+          is_ids ? "; Tensor.from(Int32Array.of(1, 2), [2]) makes a tensor of whole numbers" : "");
 }
 
 void check_float(const char* operation, const char* name, const Tensor& tensor) {

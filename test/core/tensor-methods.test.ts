@@ -1,6 +1,7 @@
-// Methods of a tensor that give another one: parts, and other orders of its dimensions.
+// Methods of a tensor that give another one (parts, other orders of its dimensions, other dtypes), and reads into arrays.
 import { describe, expect, test } from 'vitest';
-import { LeiaError, Tensor } from '../../lib/index.ts';
+import { bfloat16ToFloat32, float32ToBfloat16 } from '../../lib/core/bfloat16.ts';
+import { Device, LeiaError, ops, Tensor } from '../../lib/index.ts';
 
 /** 0, 1, 2, ... */
 function counted(...shape: number[]): Tensor {
@@ -70,4 +71,85 @@ describe('permute and transpose', () => {
       'transpose: dimension -1 of Tensor(float32 [3] on cpu)',
     );
   });
+});
+
+describe('readInto', () => {
+  test('fills the array that it is given, shared memory and parts of a buffer too', async () => {
+    using tensor = counted(2, 2);
+    const whole = new Float32Array(8).fill(-1);
+    const target = whole.subarray(2, 6);
+    expect(await tensor.readInto(target)).toBe(target);
+    expect([...whole]).toEqual([-1, -1, 0, 1, 2, 3, -1, -1]);
+    const shared = new Float32Array(new SharedArrayBuffer(16));
+    await tensor.readInto(shared);
+    expect([...shared]).toEqual([0, 1, 2, 3]);
+    using ids = Tensor.from(Int32Array.of(-5, 7), [2]);
+    expect([...(await ids.readInto(new Int32Array(2)))]).toEqual([-5, 7]);
+  });
+
+  test('refuses an array of another kind or length', async () => {
+    using tensor = counted(2, 2);
+    await expect(tensor.readInto(new Float32Array(3))).rejects.toThrow(
+      'read: got an array of 3 values for a tensor of float32[2, 2]',
+    );
+    await expect(tensor.readInto(new Int32Array(4))).rejects.toThrow(
+      'expected a Float32Array for a tensor of float32',
+    );
+    await expect(tensor.readInto(new Uint16Array(4))).rejects.toThrow(LeiaError);
+  });
+});
+
+describe('bfloat16', () => {
+  test('is widened exactly, all of them, at every length', async () => {
+    for (const count of [0, 1, 2, 3, 1023, 1024, 1025, 2 ** 16]) {
+      const bits = Uint16Array.from({ length: count }, (_, i) => 2 ** 16 - 1 - i);
+      using tensor = Tensor.from(bits, [count]);
+      const values = await tensor.readInto(new Float32Array(count));
+      const expected = bfloat16ToFloat32(bits);
+      expect(Buffer.from(values.buffer).equals(Buffer.from(expected.buffer)), `${count}`).toBe(
+        true,
+      );
+    }
+  });
+
+  test('is rounded to nearest, ties to even, as JavaScript would', async () => {
+    const words = Uint32Array.from({ length: 70_000 }, (_, i) => Math.imul(i, 0x9e3779b9));
+    const ties = Uint32Array.from({ length: 2 ** 16 }, (_, i) => ((i << 16) | 0x8000) >>> 0);
+    for (const floats of [words, ties].map(({ buffer }) => new Float32Array(buffer))) {
+      using tensor = Tensor.from(floats, [floats.length], { dtype: 'bfloat16' });
+      expect(await tensor.readBits()).toEqual(float32ToBfloat16(floats));
+      tensor.write(Array.from(floats.subarray(0, 9)).concat(new Array(floats.length - 9).fill(0)));
+      expect((await tensor.readBits()).slice(0, 9)).toEqual(
+        float32ToBfloat16(floats.subarray(0, 9)),
+      );
+    }
+  });
+});
+
+describe('to', () => {
+  test('another dtype is a rounded copy, the same shares memory', async () => {
+    using tensor = Tensor.from([1, 1.001, -3], [3]);
+    using rounded = tensor.to('bfloat16');
+    expect(rounded.dtype).toBe('bfloat16');
+    expect([...(await rounded.read())]).toEqual([1, 1, -3]);
+    using same = tensor.to('float32');
+    ops.fill({ output: same, value: 2 });
+    expect([...(await tensor.read())]).toEqual([2, 2, 2]);
+    expect(() => tensor.to('int32')).toThrow('cast: input is float32 and output is int32');
+  });
+
+  test('the same device shares memory', async () => {
+    using tensor = counted(2, 2);
+    using same = await tensor.to(Device.open('cpu'));
+    ops.fill({ output: same, value: 2 });
+    expect([...(await tensor.read())]).toEqual([2, 2, 2, 2]);
+  });
+});
+
+test('numbers where ids are wanted: the error says how to make int32', () => {
+  using ids = Tensor.from([1, 2], [2]);
+  using weight = counted(3, 4);
+  expect(() => ops.embeddingForward({ ids, weight })).toThrow(
+    'embeddingForward: ids is float32, expected int32; Tensor.from(Int32Array.of(1, 2), [2]) makes a tensor of whole numbers',
+  );
 });
