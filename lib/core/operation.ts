@@ -1,10 +1,22 @@
 // Calls native operations by their arguments' names. An operation states its arguments once, in native code; from
 // there come the positions in which they are handed over. So another argument changes nothing here.
+import { LeiaError } from '../system/error.ts';
 import { addon, type NativeArgument, type NativeOperation, type NativeTensor } from './addon.ts';
 
 type HasHandle = { readonly handle: NativeTensor };
 type Value = HasHandle | readonly (HasHandle | number)[] | number | boolean | undefined;
 type Values = Readonly<Record<string, Value>>;
+
+/** A native operation, for its face. */
+export interface Operation<Arguments extends object, Filled extends keyof Arguments> {
+  /** Queues it, with the arguments that the caller gave and those that the face fills in, `filled`. */
+  (given: Arguments, filled: { readonly [Name in Filled]: Arguments[Name] | undefined }): void;
+  /**
+   * Called by a face before it looks into an argument.
+   * @throws LeiaError `argument` if a tensor that the operation reads is missing, with its name.
+   */
+  expect(given: Arguments): void;
+}
 
 /**
  * The native operation of that name, as a function of the arguments that its caller gave and of those that its face in
@@ -12,15 +24,13 @@ type Values = Readonly<Record<string, Value>>;
  */
 export function operation<Arguments extends object, Filled extends keyof Arguments = never>(
   name: string,
-): (given: Arguments, filled: { readonly [Name in Filled]: Arguments[Name] | undefined }) => void {
+): Operation<Arguments, Filled> {
   let native: NativeOperation | undefined;
   // Looked up once: to find that an object lacks a property takes longer than all the rest of a call.
-  let isFilled: readonly boolean[] = [];
-  return (given, filled) => {
-    if (native === undefined) {
-      native = addon().operations[name]!;
-      isFilled = native.parameters.map((parameter) => parameter in filled);
-    }
+  let isFilled: readonly boolean[] | undefined;
+  const queue = (given: Arguments, filled: Values) => {
+    native ??= addon().operations[name]!;
+    isFilled ??= native.parameters.map((parameter) => parameter in filled);
     const { parameters } = native;
     const values: NativeArgument[] = [];
     for (let i = 0; i < parameters.length; i++) {
@@ -30,6 +40,15 @@ export function operation<Arguments extends object, Filled extends keyof Argumen
     }
     native(...values);
   };
+  const expect = (given: Arguments) => {
+    native ??= addon().operations[name]!;
+    for (const input of native.inputs) {
+      if ((given as Values)[input] === undefined) {
+        throw new LeiaError('argument', `${name}: ${input} is missing, expected a Tensor`);
+      }
+    }
+  };
+  return Object.assign(queue, { expect }) as Operation<Arguments, Filled>;
 }
 
 function handleOf(value: Value): NativeArgument {

@@ -4,6 +4,7 @@
 
 #include "binding/instance.h"
 #include "binding/js_tensor.h"
+#include "binding/names.h"
 
 namespace leia::binding {
 
@@ -11,8 +12,6 @@ namespace {
 
 std::string kind_of(const Napi::Value& value) {
   switch (value.Type()) {
-    case napi_undefined:
-      return "undefined";
     case napi_null:
       return "null";
     case napi_boolean:
@@ -31,8 +30,8 @@ std::string kind_of(const Napi::Value& value) {
 Napi::Error make_error(Napi::Env env, const char* code, const std::string& message) {
   auto* instance = env.GetInstanceData<Instance>();
   if (instance != nullptr && !instance->error_class.IsEmpty()) {
-    Napi::Value error =
-        instance->error_class.New({Napi::String::New(env, code), Napi::String::New(env, message)});
+    Napi::Value error = instance->error_class.New(
+        {Napi::String::New(env, code), Napi::String::New(env, in_javascript(message))});
     return Napi::Error(env, error);
   }
   Napi::Error error = Napi::Error::New(env, message);
@@ -43,6 +42,9 @@ Napi::Error make_error(Napi::Env env, const char* code, const std::string& messa
 }  // namespace
 
 void Arguments::wrong(const char* name, const char* expected, const Napi::Value& value) const {
+  if (value.IsUndefined()) {
+    fail("argument", text(call_, ": ", name, " is missing, expected ", expected));
+  }
   fail("argument", text(call_, ": ", name, " is ", kind_of(value), ", expected ", expected));
 }
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "binding/arguments.h"
+#include "binding/names.h"
 #include "core/operation.h"
 
 namespace leia::binding {
@@ -35,11 +36,17 @@ class ArgumentReader {
   Arguments& arguments_;
 };
 
-// "rms_norm_forward" -> "rmsNormForward"
-std::string camel_case(const char* name);
+// By what follows an argument in arguments(): nothing behind a number, an Access behind a tensor.
+inline bool is_required_input() {
+  return false;
+}
+inline bool is_required_input(Access access, bool optional = false) {
+  return access != Access::write && !optional;
+}
 
 // Adds rmsNormForward(input, weight, ...) to the object. The function's `parameters` are the names
-// of its arguments, in order.
+// of its arguments, in order; `inputs` those of the tensors and lists of them that must be given,
+// without the ones that are only written to.
 template <class Operation>
 void add_operation(Napi::Object operations) {
   const std::string function = camel_case(Operation::kName);
@@ -54,11 +61,17 @@ void add_operation(Napi::Object operations) {
   };
   Napi::Function added = Napi::Function::New(operations.Env(), call, function);
   Napi::Array parameters = Napi::Array::New(operations.Env());
-  uint32_t count = 0;
+  Napi::Array inputs = Napi::Array::New(operations.Env());
   const Operation none{};
-  Operation::arguments(
-      none, [&](const char* name, const auto&...) { parameters.Set(count++, camel_case(name)); });
+  const auto append = [](Napi::Array list, const char* name) {
+    list.Set(list.Length(), camel_case(name));
+  };
+  Operation::arguments(none, [&]<class... Marks>(const char* name, const auto&, Marks... marks) {
+    append(parameters, name);
+    if (is_required_input(marks...)) append(inputs, name);
+  });
   added.Set("parameters", parameters);
+  added.Set("inputs", inputs);
   operations.Set(function, added);
 }
 
@@ -73,6 +86,9 @@ inline std::vector<AddOperation>& bound_operations() {
 // Called when the addon is loaded.
 template <class Operation>
 bool bind_operation() {
+  add_name(Operation::kName);
+  const Operation none{};
+  Operation::arguments(none, [](const char* name, const auto&...) { add_name(name); });
   bound_operations().push_back(add_operation<Operation>);
   return true;
 }

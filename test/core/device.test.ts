@@ -16,7 +16,7 @@ function queueFailure(id = 9): void {
 }
 
 const failure =
-  'embedding_forward(ids: int32[2], weight: float32[7, 4], output: float32[2, 4]): id 9 at position [1] is not a row of the table, expected 0 to 6';
+  'embeddingForward(ids: int32[2], weight: float32[7, 4], output: float32[2, 4]): id 9 at position [1] is not a row of the table, expected 0 to 6';
 
 async function refused(promise: Promise<unknown>): Promise<LeiaError> {
   const error = await promise.then(

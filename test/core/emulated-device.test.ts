@@ -18,7 +18,7 @@ test('after a fault in a kernel every call says so, and the process ends in orde
   const { code, signal, output, errors } = await runChild('core/children/broken.ts', addon);
   expect(errors).toBe('');
   const [first, ...later] = output.trim().split('\n');
-  expect(first).toMatch(/^execution emulator: kernel flash_attention_forward launched with/);
+  expect(first).toMatch(/^execution emulator: kernel flashAttentionForward launched with/);
   expect(later).toHaveLength(2);
   for (const line of later) {
     expect(line).toMatch(

@@ -154,7 +154,7 @@ describe('an error', () => {
 
   test('is told once by synchronize(), and by every read of what it spoiled', async () => {
     using output = failed();
-    await expect(device.synchronize()).rejects.toThrow(`embedding_forward(ids: int32[2], `);
+    await expect(device.synchronize()).rejects.toThrow(`embeddingForward(ids: int32[2], `);
     await expect(device.synchronize()).resolves.toBeUndefined();
     using later = ops.cast({ input: output, dtype: 'bfloat16' }).output;
     await expect(later.read()).rejects.toThrow(said);
@@ -409,7 +409,7 @@ if (deviceName === 'emulated') {
     expect(await sum.read()).toEqual(Float32Array.of(4, 6));
     using other = Tensor.from([5, 6], [2], here);
     expect(() => ops.residualAdd({ a, b: other })).toThrow(
-      'residual_add: b is on emulated, but a is on emulated:1; copy one of them first',
+      'residualAdd: b is on emulated, but a is on emulated:1; copy one of them first',
     );
     expect(() => Device.open('emulated:2')).toThrow(
       "device 'emulated:2': this machine has 2 of them, the last is 'emulated:1'",

@@ -202,7 +202,7 @@ describe('views', () => {
       );
     }
     expect(() => inside.view([5])).toThrow('does not fit into float32[4]');
-    expect(() => tensor.view([1], 0.5)).toThrow('element_offset is 0.5, expected an integer');
+    expect(() => tensor.view([1], 0.5)).toThrow('elementOffset is 0.5, expected an integer');
     expect(() => tensor.slice(1, 3)).toThrow('rows 1 to 3 of a tensor with 2 rows');
     expect(() => tensor.slice(-1, 1)).toThrow('expected 0 <= start <= end <= 2');
   });

@@ -2,6 +2,7 @@
 // arguments share, a number out of range. The error names the operation, the argument, what came and what was
 // expected, and nothing was queued: all tensors keep their values and the stream has no error.
 import { describe, expect, test } from 'vitest';
+import { addon } from '../../lib/core/addon.ts';
 import { Device, type DType, LeiaError, ops, type Tensor } from '../../lib/index.ts';
 import { elements } from './case.ts';
 import {
@@ -40,10 +41,6 @@ function isOutput(operation: string, name: string): boolean {
   return name.startsWith('grad') && name !== 'gradOutput' && name !== 'gradSum';
 }
 
-function snake(name: string): string {
-  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
-}
-
 /** The error of a call, which must be a LeiaError. */
 function refusal(name: string, args: Arguments): LeiaError {
   try {
@@ -58,8 +55,8 @@ function refusal(name: string, args: Arguments): LeiaError {
 /** The message names the wrong argument, or one that is held against it if others take their shape from it. */
 function expectNamed(face: Face, operation: string, name: string, args: Arguments, error: Error) {
   const named = face.anchors.includes(name) ? Object.keys(args) : [name];
-  expect(error.message).toMatch(new RegExp(`^${snake(operation)}: `));
-  expect(error.message).toMatch(new RegExp(`\\b(${named.map(snake).join('|')})\\b`));
+  expect(error.message).toMatch(new RegExp(`^${operation}: `));
+  expect(error.message).toMatch(new RegExp(`\\b(${named.join('|')})\\b`));
 }
 
 /** Each tensor in turn with one dimension longer, one more, and one less. */
@@ -126,13 +123,36 @@ describe.each(Object.entries(faces))('%s', (operation, face) => {
       (args[name] as Tensor).dispose();
       const error = refusal(operation, args);
       const item = face.lists?.includes(name) ? '[0]' : '';
-      const what = `${snake(operation)}: ${snake(name)}${item}`;
+      const what = `${operation}: ${name}${item}`;
       expect(error.message).toBe(`${what} was disposed, expected a tensor with memory`);
       expect(error.code).toBe('usage');
       const { device, dtype, shape } = face.right()[name] as Tensor;
       const foreign = { device, dtype, shape, handle: {} } as unknown as Tensor;
       const message = refusal(operation, { ...face.right(), [name]: foreign }).message;
       expect(message).toBe(`${what} is an object, expected a Tensor`);
+    }
+  });
+
+  test('names what is missing', () => {
+    const { inputs } = addon().operations[operation]!;
+    const refused = (args: Arguments, expected: readonly string[]) => {
+      const error = refusal(operation, args);
+      expect(error.code).toBe('argument');
+      expect(error.message).toMatch(
+        new RegExp(`^${operation}: (${expected.join('|')}) is missing`),
+      );
+    };
+    const all = Object.keys(face.right());
+    refused({}, all);
+    for (const name of inputs) {
+      const { [name]: _, ...args } = face.right();
+      refused(args, [name]);
+      // Without outputs, which a face then allocates by the shape of what is missing.
+      const given = Object.entries(args).filter(([other]) => !isOutput(operation, other));
+      refused(Object.fromEntries(given), [
+        name,
+        ...all.filter((other) => isOutput(operation, other)),
+      ]);
     }
   });
 
@@ -155,7 +175,7 @@ describe.each(Object.entries(faces))('%s', (operation, face) => {
         expect(message).toMatch(
           / (shares memory with|overlaps) [\w[\]]+, expected .*memory of its own$/,
         );
-        for (const name of pair) expect(message).toMatch(new RegExp(`\\b${snake(name)}\\b`));
+        for (const name of pair) expect(message).toMatch(new RegExp(`\\b${name}\\b`));
         if (!same) continue;
         args[output] = memory.view(shape);
         call(operation, args);
@@ -165,7 +185,7 @@ describe.each(Object.entries(faces))('%s', (operation, face) => {
 
   test.each(face.numbers ?? [])('refuses %s %s', (name, value, end) => {
     const error = refusal(operation, { ...face.right(), [name]: value });
-    expect(error.message).toBe(`${snake(operation)}: ${end}`);
+    expect(error.message).toBe(`${operation}: ${end}`);
     expect(error.code).toBe('argument');
   });
 });
@@ -173,13 +193,13 @@ describe.each(Object.entries(faces))('%s', (operation, face) => {
 test.each([
   [
     'adamw',
-    'parameters are bfloat16, expected master_low_bits with their lower 16 bits',
+    'parameters are bfloat16, expected masterLowBits with their lower 16 bits',
     'masterLowBits',
     undefined,
   ],
   [
     'adamw',
-    'master_low_bits given with float32 parameters, expected none',
+    'masterLowBits given with float32 parameters, expected none',
     'parameters',
     tensor([3, 4]),
   ],
@@ -187,7 +207,7 @@ test.each([
   ['adamw', 'gradients has 0 tensors, expected 1, one for each of parameters', 'gradients', []],
   [
     'adamw',
-    'master_low_bits has 2 tensors, expected 1, one for each of parameters',
+    'masterLowBits has 2 tensors, expected 1, one for each of parameters',
     'masterLowBits',
     [tensor([3, 4], 'bfloat16'), tensor([3, 4], 'bfloat16')],
   ],
@@ -225,21 +245,21 @@ test.each([
 ] as const)('%s: %s', (operation, message, name, value) => {
   const { [name]: _, ...args } = faces[operation]!.right();
   const error = refusal(operation, { ...args, ...(value && { [name]: value }) });
-  expect(error.message).toBe(`${snake(operation)}: ${message}`);
+  expect(error.message).toBe(`${operation}: ${message}`);
 });
 
 test('attention takes key lengths or documents, and one length for each row', () => {
   const args = attentionWithKeyLengths();
   const both = { ...attention(), keyLengths: args.keyLengths! };
   expect(refusal('flashAttentionForward', both).message).toBe(
-    'flash_attention_forward: key_lengths and document_starts, expected at most one of them',
+    'flashAttentionForward: keyLengths and documentStarts, expected at most one of them',
   );
   const longer = { ...args, keyLengths: tensor([3], 'int32') };
   expect(refusal('flashAttentionForward', longer).message).toBe(
-    'flash_attention_forward: key_lengths has shape [3], expected [2]',
+    'flashAttentionForward: keyLengths has shape [3], expected [2]',
   );
   const floats = { ...args, keyLengths: tensor([2]) };
-  expect(refusal('flashAttentionForward', floats).message).toContain('key_lengths');
+  expect(refusal('flashAttentionForward', floats).message).toContain('keyLengths');
 });
 
 test('causal attention needs as many keys as queries', () => {
@@ -253,6 +273,6 @@ test('causal attention needs as many keys as queries', () => {
     logsumexp: tensor([2, 4, 5]),
   });
   expect(error.message).toBe(
-    'flash_attention_forward: 5 queries but 3 keys; causal attention is aligned to the last key and needs at least as many keys',
+    'flashAttentionForward: 5 queries but 3 keys; causal attention is aligned to the last key and needs at least as many keys',
   );
 });

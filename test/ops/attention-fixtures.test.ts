@@ -64,9 +64,9 @@ describe(deviceName, () => {
   }
 
   test.each([
-    [[0, 0, 1, 1], 'document_starts[1, 2] is 1, expected the start of the document before or 2'],
-    [[-1, -1, 2, 3], 'document_starts[1, 0] is -1, expected the start of the document before or 0'],
-    [[0, 1, 2, 9], 'document_starts[1, 3] is 9, expected the start of the document before or 3'],
+    [[0, 0, 1, 1], 'documentStarts[1, 2] is 1, expected the start of the document before or 2'],
+    [[-1, -1, 2, 3], 'documentStarts[1, 0] is -1, expected the start of the document before or 0'],
+    [[0, 1, 2, 9], 'documentStarts[1, 3] is 9, expected the start of the document before or 3'],
   ])('document starts %j are refused', async (starts, message) => {
     const heads = () => Tensor.from(new Float32Array(2 * 4 * 8), [2, 4, 1, 8], { device });
     const { output } = ops.flashAttentionForward({
@@ -79,10 +79,10 @@ describe(deviceName, () => {
   });
 
   test.each([
-    [[4, 1], true, 'key_lengths[1] is 1, expected 2 to 5'],
-    [[6, 5], true, 'key_lengths[0] is 6, expected 2 to 5'],
-    [[1, 0], false, 'key_lengths[1] is 0, expected 1 to 5'],
-    [[-1, 5], false, 'key_lengths[0] is -1, expected 1 to 5'],
+    [[4, 1], true, 'keyLengths[1] is 1, expected 2 to 5'],
+    [[6, 5], true, 'keyLengths[0] is 6, expected 2 to 5'],
+    [[1, 0], false, 'keyLengths[1] is 0, expected 1 to 5'],
+    [[-1, 5], false, 'keyLengths[0] is -1, expected 1 to 5'],
   ])('key lengths %j are refused (causal: %s)', async (lengths, causal, message) => {
     const heads = (positions: number) =>
       Tensor.from(new Float32Array(2 * positions * 8), [2, positions, 1, 8], { device });

@@ -111,15 +111,15 @@ export const faces: Record<string, Face> = {
     // The moments' dtype is the first one's.
     anchors: ['parameters', 'firstMoments'],
     numbers: [
-      ['learningRate', -1, 'learning_rate is -1, expected a finite number of 0 or more'],
+      ['learningRate', -1, 'learningRate is -1, expected a finite number of 0 or more'],
       ['beta1', 1, 'beta1 is 1, expected 0 or more and less than 1'],
       ['beta2', Number.NaN, 'beta2 is nan, expected 0 or more and less than 1'],
       ['epsilon', -1e-9, 'epsilon is -1e-09, expected a finite number of 0 or more'],
-      ['weightDecay', Infinity, 'weight_decay is inf, expected a finite number of 0 or more'],
+      ['weightDecay', Infinity, 'weightDecay is inf, expected a finite number of 0 or more'],
       ['step', 0, 'step is 0, expected 1 or more'],
       ['step', 1.5, 'step is 1.5, expected an integer'],
       ['seed', -1, 'seed is -1, expected 0 or more'],
-      ['firstParameter', -1, 'first_parameter is -1, expected 0 or more'],
+      ['firstParameter', -1, 'firstParameter is -1, expected 0 or more'],
     ],
   },
   addBias: {
@@ -254,8 +254,8 @@ export const faces: Record<string, Face> = {
     }),
     anchors: [],
     numbers: [
-      ['maxNorm', 0, 'max_norm is 0, expected more than 0'],
-      ['maxNorm', Number.NaN, 'max_norm is nan, expected more than 0'],
+      ['maxNorm', 0, 'maxNorm is 0, expected more than 0'],
+      ['maxNorm', Number.NaN, 'maxNorm is nan, expected more than 0'],
       ['gradients', [], 'gradients is empty, expected a tensor'],
     ],
   },
@@ -317,6 +317,7 @@ export const faces: Record<string, Face> = {
       ['transposeA', true, 'a transposed [3, 4] has K = 3, but b [4, 6] has K = 4'],
       ['transposeB', true, 'a [3, 4] has K = 4, but b transposed [4, 6] has K = 6'],
       ['accumulate', 1, 'accumulate is a number, expected a boolean'],
+      ['batched', 1, 'batched is a number, expected a boolean'],
     ],
   },
   permute: {
@@ -389,7 +390,7 @@ export const faces: Record<string, Face> = {
     anyFloat: ['output'],
     numbers: [
       ['mean', Infinity, 'mean is inf, expected a finite number'],
-      ['standardDeviation', -1, 'standard_deviation is -1, expected a finite number of 0 or more'],
+      ['standardDeviation', -1, 'standardDeviation is -1, expected a finite number of 0 or more'],
       ['seed', -1, 'seed is -1, expected 0 or more'],
       ['seed', 2 ** 53, 'seed is 9007199254740992, expected an integer'],
       ['offset', 0.5, 'offset is 0.5, expected an integer'],
@@ -463,10 +464,10 @@ export const faces: Record<string, Face> = {
     numbers: [
       ['temperature', -1, 'temperature is -1, expected a finite number of 0 or more'],
       ['temperature', Infinity, 'temperature is inf, expected a finite number of 0 or more'],
-      ['topK', 0, 'top_k is 0, expected 1 or more'],
-      ['topK', 1.5, 'top_k is 1.5, expected an integer'],
-      ['topP', 0, 'top_p is 0, expected more than 0 and at most 1'],
-      ['topP', 1.5, 'top_p is 1.5, expected more than 0 and at most 1'],
+      ['topK', 0, 'topK is 0, expected 1 or more'],
+      ['topK', 1.5, 'topK is 1.5, expected an integer'],
+      ['topP', 0, 'topP is 0, expected more than 0 and at most 1'],
+      ['topP', 1.5, 'topP is 1.5, expected more than 0 and at most 1'],
       ['seed', Number.NaN, 'seed is nan, expected an integer'],
       ['position', -1, 'position is -1, expected 0 or more'],
     ],

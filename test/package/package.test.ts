@@ -134,6 +134,44 @@ describe('the package installed without a compiler', () => {
     expect(addons).toHaveLength(1);
   });
 
+  test('its types hold in the strictest project', async () => {
+    const root = join(import.meta.dirname, '../..');
+    const options = {
+      strict: true,
+      exactOptionalPropertyTypes: true,
+      noUncheckedIndexedAccess: true,
+      skipLibCheck: false,
+      noEmit: true,
+      module: 'nodenext',
+      target: 'es2022',
+      lib: ['es2023', 'esnext.disposable'],
+      types: ['node'],
+      typeRoots: [join(root, 'node_modules/@types')],
+    };
+    const settings = { compilerOptions: options, files: ['strict.ts'] };
+    await writeFile(join(project, 'tsconfig.json'), JSON.stringify(settings));
+    await writeFile(
+      join(project, 'strict.ts'),
+      `import { Device, LlamaModel, ops, Tensor } from 'leia';
+       import { residualAdd, Variable } from 'leia/autograd';
+       const device = Device.open('cpu');
+       using a = Tensor.from([1, 2, 3, 4], [2, 2], { device });
+       const flags = process.argv[2] === undefined ? {} : { transposeB: true };
+       using product = ops.matmul({ a, b: a, ...flags }).output;
+       using half: Tensor = product.to('bfloat16');
+       const copy: Tensor = await half.to(device);
+       const values: Float32Array = await copy.readInto(new Float32Array(4));
+       const first: number | undefined = values[0];
+       // @ts-expect-error: there may be none
+       const certain: number = values[0];
+       const x = new Variable(a, { requiresGrad: true });
+       console.log(first, certain, residualAdd(x, x), LlamaModel);`,
+    );
+    const compiler = join(root, 'node_modules/.bin/tsc');
+    const { stdout } = await run(compiler, ['-p', project]).catch((error) => error);
+    expect(stdout).toBe('');
+  });
+
   test('has the command', async () => {
     const { stdout } = await run('npx', ['--no-install', 'leia', '--version'], {
       cwd: project,

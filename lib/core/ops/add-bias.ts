@@ -15,6 +15,7 @@ const nativeAddBias = operation<AddBias, 'output'>('addBias');
 
 /** `output = input + bias`, for each row, added in float32. */
 export function addBias(args: AddBias): { output: Tensor } {
+  nativeAddBias.expect(args);
   const output = args.output ?? like(args.input);
   nativeAddBias(args, { output });
   return { output };
@@ -31,6 +32,7 @@ const nativeAddBiasBackward = operation<AddBiasBackward, 'gradBias'>('addBiasBac
 
 /** Backward of {@link addBias} for the bias: `gradBias += gradOutput`, summed over the rows. */
 export function addBiasBackward(args: AddBiasBackward): { gradBias: Tensor } {
+  nativeAddBiasBackward.expect(args);
   const { gradOutput } = args;
   const gradBias =
     args.gradBias ?? Tensor.zeros(gradOutput.shape.slice(-1), { device: gradOutput.device });

@@ -23,6 +23,7 @@ const nativeArgmax = operation<Argmax, 'indices'>('argmax');
  * const { indices } = ops.argmax({ input: logits, dimension: -1 });
  */
 export function argmax(args: Argmax): { indices: Tensor } {
+  nativeArgmax.expect(args);
   const { input, dimension, keepDimension } = args;
   const shape = reducedShape(input.shape, dimension, keepDimension);
   const indices = args.indices ?? Tensor.empty(shape, { dtype: 'int32', device: input.device });

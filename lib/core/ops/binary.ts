@@ -58,7 +58,7 @@ type Operand = Tensor | number | undefined;
 function isGiven(operation: string, name: string, operand: Operand): void {
   if (operand !== undefined) return;
   const expected = 'expected a Tensor or a number';
-  throw new LeiaError('argument', `${operation}: ${name} is undefined, ${expected}`);
+  throw new LeiaError('argument', `${operation}: ${name} is missing, ${expected}`);
 }
 
 /** The operands as native code takes them: tensors, and the number that stands for what is none. */
@@ -92,7 +92,7 @@ function backward(name: string, needs: Needs): (args: BinaryBackward) => BinaryG
     const gradient = (operand: 'a' | 'b', given: Tensor | undefined) => {
       if (args.only !== undefined && args.only !== operand) return undefined;
       const target = given ?? (operands[operand] && like(operands[operand]));
-      if (target) for (const each of needs[operand]) isGiven(`${name}_backward`, each, args[each]);
+      if (target) for (const each of needs[operand]) isGiven(`${name}Backward`, each, args[each]);
       return target;
     };
     const gradients = { gradA: gradient('a', args.gradA), gradB: gradient('b', args.gradB) };

@@ -14,6 +14,7 @@ const nativeCast = operation<Cast, 'output'>('cast');
 
 /** `output = input` in another dtype, rounded to nearest, ties to even; the same dtype gives a copy. */
 export function cast(args: Cast): { output: Tensor } {
+  nativeCast.expect(args);
   const { input, dtype = input.dtype } = args;
   const output = args.output ?? Tensor.empty(input.shape, { dtype, device: input.device });
   nativeCast(args, { output });

@@ -17,6 +17,7 @@ const nativeConcatenate = operation<Concatenate, 'output'>('concatenate');
  * output's gradient for each input.
  */
 export function concatenate(args: Concatenate): { output: Tensor } {
+  nativeConcatenate.expect(args);
   const output = args.output ?? allocate(args);
   nativeConcatenate(args, { output });
   return { output };

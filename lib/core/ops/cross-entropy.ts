@@ -32,6 +32,7 @@ export function crossEntropyForward(args: CrossEntropyForward): {
   losses: Tensor;
   logsumexp: Tensor;
 } {
+  nativeCrossEntropyForward.expect(args);
   const { logits } = args;
   const shape = [logits.shape[0] ?? 0];
   const losses = args.losses ?? Tensor.empty(shape, { device: logits.device });
@@ -61,6 +62,7 @@ const nativeCrossEntropyBackward = operation<CrossEntropyBackward, 'gradLogits' 
  * 0 in ignored rows.
  */
 export function crossEntropyBackward(args: CrossEntropyBackward): { gradLogits: Tensor } {
+  nativeCrossEntropyBackward.expect(args);
   const gradLogits = args.gradLogits ?? like(args.logits);
   nativeCrossEntropyBackward(args, { gradLogits, vocabulary: vocabularyOf(args) });
   return { gradLogits };
@@ -90,6 +92,7 @@ const nativeCrossEntropy = operation<CrossEntropy, 'losses' | 'gradLogits' | 'vo
  * memory once and its gradient goes there once, which in place is half the traffic of the two.
  */
 export function crossEntropy(args: CrossEntropy): { losses: Tensor; gradLogits: Tensor } {
+  nativeCrossEntropy.expect(args);
   const { logits } = args;
   const losses = args.losses ?? Tensor.empty([logits.shape[0] ?? 0], { device: logits.device });
   const gradLogits = args.gradLogits ?? like(logits);

@@ -17,6 +17,7 @@ const nativeEmbeddingForward = operation<EmbeddingForward, 'output'>('embeddingF
  * stream, which names the id and its position.
  */
 export function embeddingForward(args: EmbeddingForward): { output: Tensor } {
+  nativeEmbeddingForward.expect(args);
   const { ids, weight } = args;
   const output = args.output ?? Tensor.empty([...ids.shape, weight.shape[1] ?? 0], weight);
   nativeEmbeddingForward(args, { output });

@@ -46,6 +46,7 @@ export function flashAttentionForward(args: FlashAttentionForward): {
   output: Tensor;
   logsumexp: Tensor;
 } {
+  nativeFlashAttentionForward.expect(args);
   const { query, causal = false, scale = defaultScale(query) } = args;
   const output = args.output ?? like(query);
   const [batch = 0, queries = 0, heads = 0] = query.shape;
@@ -81,6 +82,7 @@ export function flashAttentionBackward(args: FlashAttentionBackward): {
   gradKey: Tensor;
   gradValue: Tensor;
 } {
+  nativeFlashAttentionBackward.expect(args);
   const { query, key, value, causal = false, scale = defaultScale(query) } = args;
   const gradQuery = args.gradQuery ?? like(query);
   const gradKey = args.gradKey ?? like(key);

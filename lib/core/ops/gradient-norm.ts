@@ -20,9 +20,10 @@ const nativeGradientNorm = operation<GradientNorm, 'norm' | 'scale'>('gradientNo
  * `scale = min(1, maxNorm / (norm + 1e-6))`. The gradients are left as they are.
  */
 export function gradientNorm(args: GradientNorm): { norm: Tensor; scale: Tensor } {
+  nativeGradientNorm.expect(args);
   const device = args.gradients[0]?.device;
   if (!device) {
-    throw new LeiaError('argument', 'gradient_norm: gradients is empty, expected a tensor');
+    throw new LeiaError('argument', 'gradientNorm: gradients is empty, expected a tensor');
   }
   const norm = args.norm ?? Tensor.empty([1], { device });
   const scale = args.scale ?? Tensor.empty([1], { device });

@@ -38,6 +38,7 @@ export function layerNormForward(args: LayerNormForward): {
   mean: Tensor;
   inverseDeviation: Tensor;
 } {
+  nativeLayerNormForward.expect(args);
   const { input } = args;
   const perRow = () => Tensor.empty([rowCount(input.shape)], { device: input.device });
   const output = args.output ?? like(input);
@@ -77,6 +78,7 @@ export function layerNormBackward(args: LayerNormBackward): {
   gradInput: Tensor;
   gradWeight: Tensor;
 } {
+  nativeLayerNormBackward.expect(args);
   const { input, weight } = args;
   const gradInput = args.gradInput ?? like(input);
   const gradWeight = args.gradWeight ?? Tensor.zeros(weight.shape, { device: input.device });

@@ -20,6 +20,7 @@ const nativeLogSoftmaxForward = operation<LogSoftmaxForward, 'output'>('logSoftm
  * const { output } = ops.logSoftmaxForward({ input });
  */
 export function logSoftmaxForward(args: LogSoftmaxForward): { output: Tensor } {
+  nativeLogSoftmaxForward.expect(args);
   const output = args.output ?? like(args.input);
   nativeLogSoftmaxForward(args, { output });
   return { output };
@@ -44,6 +45,7 @@ const nativeLogSoftmaxBackward = operation<LogSoftmaxBackward, 'gradInput'>('log
  * const { gradInput } = ops.logSoftmaxBackward({ gradOutput, output });
  */
 export function logSoftmaxBackward(args: LogSoftmaxBackward): { gradInput: Tensor } {
+  nativeLogSoftmaxBackward.expect(args);
   const gradInput = args.gradInput ?? like(args.output);
   nativeLogSoftmaxBackward(args, { gradInput });
   return { gradInput };

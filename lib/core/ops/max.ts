@@ -26,6 +26,7 @@ const nativeMaxForward = operation<MaxForward, 'output' | 'indices'>('maxForward
  * const { output, indices } = ops.maxForward({ input, dimension: -1 });
  */
 export function maxForward(args: MaxForward): { output: Tensor; indices: Tensor } {
+  nativeMaxForward.expect(args);
   const { input, dimension, keepDimension } = args;
   const shape = (args.output ?? args.indices)?.shape;
   const reduced = shape ?? reducedShape(input.shape, dimension, keepDimension);
@@ -57,6 +58,7 @@ const nativeMaxBackward = operation<MaxBackward, 'gradInput'>('maxBackward');
  * const { gradInput } = ops.maxBackward({ gradOutput, indices, dimension: -1, shape: input.shape });
  */
 export function maxBackward(args: MaxBackward): { gradInput: Tensor } {
+  nativeMaxBackward.expect(args);
   const gradInput = gradientOf('maxBackward', args);
   nativeMaxBackward(args, { gradInput });
   return { gradInput };

@@ -24,6 +24,7 @@ const nativeMeanForward = operation<MeanForward, 'output'>('meanForward');
  * const { output } = ops.meanForward({ input, dimension: -1 });
  */
 export function meanForward(args: MeanForward): { output: Tensor } {
+  nativeMeanForward.expect(args);
   const { input, dimension, keepDimension } = args;
   const output =
     args.output ?? Tensor.empty(reducedShape(input.shape, dimension, keepDimension), input);
@@ -51,6 +52,7 @@ const nativeMeanBackward = operation<MeanBackward, 'gradInput'>('meanBackward');
  * const { gradInput } = ops.meanBackward({ gradOutput, dimension: -1, shape: input.shape });
  */
 export function meanBackward(args: MeanBackward): { gradInput: Tensor } {
+  nativeMeanBackward.expect(args);
   const gradInput = gradientOf('meanBackward', args);
   nativeMeanBackward(args, { gradInput });
   return { gradInput };

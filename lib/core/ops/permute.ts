@@ -17,6 +17,7 @@ const nativePermute = operation<Permute, 'output'>('permute');
  * `tensor.transpose(a, b)` is the order that exchanges two.
  */
 export function permute(args: Permute): { output: Tensor } {
+  nativePermute.expect(args);
   const output = args.output ?? allocate(args);
   nativePermute(args, { output });
   return { output };

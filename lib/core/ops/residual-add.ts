@@ -18,6 +18,7 @@ const nativeResidualAdd = operation<ResidualAdd, 'output'>('residualAdd');
  * that meet at a residual connection are added with it, too.
  */
 export function residualAdd(args: ResidualAdd): { output: Tensor } {
+  nativeResidualAdd.expect(args);
   const output = args.output ?? like(args.a);
   nativeResidualAdd(args, { output });
   return { output };

@@ -33,6 +33,7 @@ export function rmsNormForward(args: RmsNormForward): {
   inverseRms: Tensor;
   sum: Tensor;
 } {
+  nativeRmsNormForward.expect(args);
   const { input, residual } = args;
   const sum = args.sum ?? (residual && like(input));
   const output = args.output ?? like(input);
@@ -63,6 +64,7 @@ const nativeRmsNormBackward = operation<RmsNormBackward, 'gradInput' | 'gradWeig
 
 /** Backward of {@link rmsNormForward}. */
 export function rmsNormBackward(args: RmsNormBackward): { gradInput: Tensor; gradWeight: Tensor } {
+  nativeRmsNormBackward.expect(args);
   const { input, weight } = args;
   const gradInput = args.gradInput ?? like(input);
   const gradWeight = args.gradWeight ?? Tensor.zeros(weight.shape, { device: input.device });

@@ -27,6 +27,7 @@ const nativeRopeForward = operation<RopeForward, 'output'>('ropeForward');
  * of the tables is an error of the stream.
  */
 export function ropeForward(args: RopeForward): { output: Tensor } {
+  nativeRopeForward.expect(args);
   const output = args.output ?? like(args.input);
   nativeRopeForward(args, { output });
   return { output };
@@ -43,6 +44,7 @@ const nativeRopeBackward = operation<RopeBackward, 'gradInput'>('ropeBackward');
 
 /** Backward of {@link ropeForward}: the rotation by the opposite angles. */
 export function ropeBackward(args: RopeBackward): { gradInput: Tensor } {
+  nativeRopeBackward.expect(args);
   const gradInput = args.gradInput ?? like(args.gradOutput);
   nativeRopeBackward(args, { gradInput });
   return { gradInput };

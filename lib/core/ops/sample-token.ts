@@ -29,6 +29,7 @@ const nativeSampleToken = operation<
  * device, but where the last bit of a weight decides.
  */
 export function sampleToken(args: SampleToken): { tokens: Tensor } {
+  nativeSampleToken.expect(args);
   const { logits, temperature = 1, topK = Number.MAX_SAFE_INTEGER, topP = 1 } = args;
   const { seed = 0, position = 0 } = args;
   const tokens =

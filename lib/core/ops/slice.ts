@@ -22,6 +22,7 @@ const nativeSlice = operation<Slice, 'output'>('slice');
  * into the input's gradient. Of the outermost dimension `tensor.slice` gives the same without a copy.
  */
 export function slice(args: Slice): { output: Tensor } {
+  nativeSlice.expect(args);
   const output = args.output ?? allocate(args);
   nativeSlice(args, { output });
   return { output };

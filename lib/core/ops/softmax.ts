@@ -20,6 +20,7 @@ const nativeSoftmaxForward = operation<SoftmaxForward, 'output'>('softmaxForward
  * const { output } = ops.softmaxForward({ input });
  */
 export function softmaxForward(args: SoftmaxForward): { output: Tensor } {
+  nativeSoftmaxForward.expect(args);
   const output = args.output ?? like(args.input);
   nativeSoftmaxForward(args, { output });
   return { output };
@@ -44,6 +45,7 @@ const nativeSoftmaxBackward = operation<SoftmaxBackward, 'gradInput'>('softmaxBa
  * const { gradInput } = ops.softmaxBackward({ gradOutput, output });
  */
 export function softmaxBackward(args: SoftmaxBackward): { gradInput: Tensor } {
+  nativeSoftmaxBackward.expect(args);
   const gradInput = args.gradInput ?? like(args.output);
   nativeSoftmaxBackward(args, { gradInput });
   return { gradInput };

@@ -24,6 +24,7 @@ const nativeSumForward = operation<SumForward, 'output'>('sumForward');
  * const { output } = ops.sumForward({ input, dimension: -1 });
  */
 export function sumForward(args: SumForward): { output: Tensor } {
+  nativeSumForward.expect(args);
   const { input, dimension, keepDimension } = args;
   const output =
     args.output ?? Tensor.empty(reducedShape(input.shape, dimension, keepDimension), input);
@@ -51,6 +52,7 @@ const nativeSumBackward = operation<SumBackward, 'gradInput'>('sumBackward');
  * const { gradInput } = ops.sumBackward({ gradOutput, dimension: -1, shape: input.shape });
  */
 export function sumBackward(args: SumBackward): { gradInput: Tensor } {
+  nativeSumBackward.expect(args);
   const gradInput = gradientOf('sumBackward', args);
   nativeSumBackward(args, { gradInput });
   return { gradInput };

@@ -15,6 +15,7 @@ const nativeSwigluForward = operation<SwigluForward, 'output'>('swigluForward');
 
 /** SwiGLU's activation (Shazeer 2020): `output = silu(gate) * up`, `silu(x) = x / (1 + e^-x)`. */
 export function swigluForward(args: SwigluForward): { output: Tensor } {
+  nativeSwigluForward.expect(args);
   const output = args.output ?? like(args.gate);
   nativeSwigluForward(args, { output });
   return { output };
@@ -35,6 +36,7 @@ const nativeSwigluBackward = operation<SwigluBackward, 'gradGate' | 'gradUp'>('s
 
 /** Backward of {@link swigluForward}. */
 export function swigluBackward(args: SwigluBackward): { gradGate: Tensor; gradUp: Tensor } {
+  nativeSwigluBackward.expect(args);
   const gradGate = args.gradGate ?? like(args.gate);
   const gradUp = args.gradUp ?? like(args.gate);
   nativeSwigluBackward(args, { gradGate, gradUp });

@@ -24,6 +24,7 @@ const nativeTopKForward = operation<TopKForward, 'output' | 'indices'>('topKForw
  * const { output, indices } = ops.topKForward({ input: logits, k: 5 });
  */
 export function topKForward(args: TopKForward): { output: Tensor; indices: Tensor } {
+  nativeTopKForward.expect(args);
   const { input, k } = args;
   const shape = [...input.shape.slice(0, -1), k];
   const output = args.output ?? Tensor.empty(shape, input);
@@ -53,6 +54,7 @@ const nativeTopKBackward = operation<TopKBackward, 'gradInput'>('topKBackward');
  * const { gradInput } = ops.topKBackward({ gradOutput, indices, shape: input.shape });
  */
 export function topKBackward(args: TopKBackward): { gradInput: Tensor } {
+  nativeTopKBackward.expect(args);
   const gradInput = gradientOf('topKBackward', args);
   nativeTopKBackward(args, { gradInput });
   return { gradInput };
