@@ -137,6 +137,9 @@ function rounded(value: number, digits: number, language: string): string {
   return value < 0 && Number(fixed) !== 0 ? `−${text}` : text;
 }
 
+/** `round=5`: to a multiple of it. */
+const STEPS = new Map([5, 10, 25, 50].map((step) => [String(step), step]));
+
 /** A measure and what it is in other units, or an empty string if they are not known. */
 export function convert(values: Values, language: string): string {
   const numbers: Quantity[] = [];
@@ -159,6 +162,9 @@ export function convert(values: Values, language: string): string {
   const shown = nameOf(text, last.value, from, values, language);
   if (values.get('disp') === 'out') return shown;
   const digits = Number(values.get(String(place + 3)) ?? Number.NaN);
+  const significant = Number(values.get('sigfig') ?? 0);
+  const step = STEPS.get(values.get('round') ?? '') ?? 0;
+  const inWords = language === 'en' && /^(?:off|in|none)$/.test(values.get('abbr') ?? '');
   let results = '';
   for (const code of given) {
     const to = units.get(code);
@@ -171,8 +177,15 @@ export function convert(values: Values, language: string): string {
       places = Math.max(places, digitsOf(number, from, to, value));
     }
     if (Number.isInteger(digits)) places = digits;
-    const texts = converted.map((value) => rounded(value, places, language));
-    results += `${results === '' ? '' : '; '}${texts.join(between)} ${to.symbol}`;
+    const size = Math.abs(converted.at(-1)!);
+    if (significant > 0 && size > 0) places = significant - 1 - Math.floor(Math.log10(size));
+    const texts = converted.map((value) =>
+      step > 0
+        ? rounded(Math.round(value / step) * step, 0, language)
+        : rounded(value, places, language),
+    );
+    const name = inWords ? ` ${spelled(to, texts.at(-1)!, values)}` : ` ${to.symbol}`;
+    results += `${results === '' ? '' : '; '}${texts.join(between)}${name}`;
   }
   return results === '' ? shown : `${shown} (${results})`;
 }
@@ -183,12 +196,16 @@ function codesOf(named: string): readonly string[] {
 }
 
 function nameOf(text: string, value: number, unit: Unit, values: Values, language: string): string {
-  const [one, many] = unit.names;
-  const symbols =
-    language !== 'en' || one === '' || values.get('abbr') === 'on' || values.get('abbr') === 'in';
-  if (symbols) return `${text} ${unit.symbol}`;
-  const american = (name: string): string =>
-    values.get('sp') === 'us' ? name.replace(/(?<=met|lit)re/, 'er') : name;
-  if (values.get('adj') === 'on') return `${text}-${american(one)}`;
-  return `${text} ${american(Math.abs(value) === 1 ? one : many)}`;
+  const abbreviated = values.get('abbr') === 'on' || values.get('abbr') === 'in';
+  if (language !== 'en' || unit.names[0] === '' || abbreviated) return `${text} ${unit.symbol}`;
+  if (values.get('adj') === 'on') return `${text}-${spelled(unit, '1', values)}`;
+  return `${text} ${spelled(unit, Math.abs(value) === 1 ? '1' : text, values)}`;
+}
+
+/** The English name of a unit behind a number: `metre` behind 1 alone. */
+function spelled({ names, symbol }: Unit, number: string, values: Values): string {
+  const [one, many] = names;
+  const name = number === '1' ? one : many;
+  if (name === '') return symbol;
+  return values.get('sp') === 'us' ? name.replace(/(?<=met|lit)re/, 'er') : name;
 }

@@ -14,9 +14,10 @@ en | ipa | {2|1}
 *  | ipac-en | @phonemes
 *  | respell | @syllables
 *  | angbr, angle bracket, grapheme | ⟨{1}⟩
-*  | nihongo, japonais, 日本語 | {1}[ ({2}[, {3}][, {4|extra}])]
+*  | nihongo, japonais, 日本語 | {1|3}[ ({2}[, {3}][, {4|extra}])]
 *  | nihongo2 | {1}
-*  | nihongo3, nihongo krt | {3}[ ({2}[, {1}])]
+*  | nihongo3 | {3}[ ({2}[, {1}])]
+*  | nihongo krt | {2}[ ({3}[, {1}])]
 *  | ruby, 読み仮名, 読み仮名 ruby不使用, ルビ | {1}[（{2}）]
 ja | langwithname | {2}: {3}
 ja | en, fr, de, ja, es, it, ru, zh, ko, la | {1}

@@ -32,7 +32,7 @@ export class TemplateValues {
       fraction,
       chem: (values) => this.#chemical(values),
       phonemes,
-      syllables: (values) => listed(values).join('-'),
+      syllables,
       date: (values) => this.#date(values),
       day: (values) => this.#day(values.get('3'), values.get('2'), values.get('1')),
       since: (values) => since(values, this.#language),
@@ -71,7 +71,11 @@ export class TemplateValues {
     if (number === undefined) return '';
     const exponent = values.get('e');
     const unit = values.get('u') ?? values.get('ul');
-    const error = uncertainty && (uncertainty.startsWith('(') ? uncertainty : `±${uncertainty}`);
+    const below = values.get('3');
+    const error =
+      below !== undefined
+        ? `+${uncertainty.replace(/^\+/, '')}−${below.replace(/^[-−]/, '')}`
+        : uncertainty && (uncertainty.startsWith('(') ? uncertainty : `±${uncertainty}`);
     const power = exponent === undefined ? '' : `×10${this.#script(exponent, true)}`;
     return `${number}${error}${power}${unit === undefined ? '' : ` ${unit}`}`;
   }
@@ -202,28 +206,62 @@ function fraction(values: Values): string {
   return third === undefined ? `${first}⁄${second}` : `${first} ${second}⁄${third}`;
 }
 
-const NO_PHONEMES = new Set([
-  ...['lang', 'pron', 'us', 'uk', 'local', 'also', 'audio', 'lang-us', 'lang-uk', 'icon'],
-]);
+/** Codes before the phonemes, and what they show. */
+const BEFORE_PHONEMES: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    ...{
+      lang: 'English: ',
+      local: 'locally ',
+      ipa: 'IPA: ',
+      also: 'also ',
+      uk: 'UK: ',
+      us: 'US: ',
+    },
+    ...{ uklang: 'British English: ', uslang: 'American English: ', ukalso: 'UK also ' },
+    ...{ usalso: 'US also ', alsouk: 'also UK: ', alsous: 'also US: ' },
+  }),
+);
+const NO_PHONEMES = new Set(['pron', 'audio', 'lang-us', 'lang-uk', 'icon']);
 const AUDIO = /\.(?:og[ag]|wav|mp3)$/i;
 
-/** `{{IPAc-en|lang|æ|l}}`; what is no phoneme says how the sound is introduced. */
+/** `{{IPAc-en|lang|æ|l}}` (https://en.wikipedia.org/wiki/Template:IPAc-en). */
 function phonemes(values: Values): string {
-  const sounds = listed(values).filter(
-    (part) => !NO_PHONEMES.has(part.toLowerCase()) && !(part.includes('.') && AUDIO.test(part)),
-  );
-  return sounds.length === 0 ? '' : `/${sounds.join('').replaceAll('_', ' ')}/`;
+  let before = '';
+  let sounds = '';
+  for (const part of listed(values)) {
+    const code = part.toLowerCase();
+    const said = sounds === '' ? BEFORE_PHONEMES.get(code) : undefined;
+    if (said !== undefined) before += said;
+    else if (!NO_PHONEMES.has(code) && !(part.includes('.') && AUDIO.test(part))) sounds += part;
+  }
+  return sounds === '' ? '' : `${before}/${sounds.replaceAll('_', ' ')}/`;
 }
 
-/** `{{as of|2014|5|lc=y}}`, in English alone. */
+/** `{{respell|AL|gə|ridh-əm}}`; no hyphen stands beside one that is there, or beside a blank, `_`. */
+function syllables(values: Values): string {
+  let [text, before] = ['', '_'];
+  for (const part of listed(values)) {
+    const apart = before.includes('_') || before.endsWith('-') || /^-|_/.test(part);
+    text += apart ? part : `-${part}`;
+    before = part;
+  }
+  return text.replaceAll('_', ' ');
+}
+
+/** `{{as of|2014|5|1|lc=y}}`, in English alone; `alt` stands in its place. */
 function since(values: Values, language: string): string {
-  const [year, month] = [values.get('1'), values.get('2')];
+  const [year, month, day] = [values.get('1'), values.get('2'), values.get('3')];
+  const alt = values.get('alt');
+  if (alt !== undefined) return alt;
   if (language !== 'en' || year === undefined) return '';
   const number = Number(month);
   const [months] = dateFormats('en');
   const date = new Date(Date.UTC(2000, number - 1, 1));
   const isNumber = number >= 1 && number <= 12;
   const name = isNumber ? months.format(date).replace(/\d+/, '').trim() : month;
-  const before = name === undefined ? '' : `${name} `;
+  const american = values.get('df')?.toLowerCase() === 'us';
+  let before = name === undefined ? '' : `${name} `;
+  if (name !== undefined && day !== undefined)
+    before = american ? `${name} ${day}, ` : `${day} ${name} `;
   return `${values.has('lc') ? 'as' : 'As'} of ${before}${year}`;
 }

@@ -171,8 +171,8 @@ void Templates::read_arguments(uint32_t start, std::span<const Place> places,
 }
 
 // The first of these arguments that is not empty; of two with one name the last counts.
-const Templates::Argument* Templates::find_argument(std::span<const std::string> keys,
-                                                    const Pieces& pieces) const {
+Templates::Argument* Templates::find_argument(std::span<const std::string> keys,
+                                              const Pieces& pieces) {
   for (const std::string& key : keys) {
     const auto found = std::find_if(arguments_.rbegin(), arguments_.rend(),
                                     [&](const Argument& one) { return one.key == key; });
@@ -191,8 +191,9 @@ bool Templates::show(std::span<const Part> parts, const Pieces& pieces) {
       shown_.push_back({0, 0, 0, part.text});
     } else if (!part.keys.empty()) {
       asked = true;
-      const Argument* argument = find_argument(part.keys, pieces);
-      if (argument == nullptr) continue;
+      Argument* argument = find_argument(part.keys, pieces);
+      if (argument == nullptr || argument->shown) continue;
+      argument->shown = true;
       shown_.push_back(argument->value);
       found = true;
     } else {

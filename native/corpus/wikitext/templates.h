@@ -20,7 +20,7 @@ namespace leia::corpus::wikitext {
 
 // A template of the table: its names, normalised, and what it shows:
 //   text      shown as it is
-//   {a|2}     the argument a, or if it is empty the second
+//   {a|2}     the argument a, or if it is empty the second; one that was shown is not shown again
 //   [ … ]     left out if all arguments in it are empty
 //   @f        what the function f makes of all arguments, if anything
 //   ->        a link, `-> label|1 1 2=3 4=5`: the arguments for its label, those for its target,
@@ -77,6 +77,7 @@ class Templates {
   struct Argument {
     std::string key;
     Stretch value;
+    bool shown = false;
   };
 
   static std::vector<Part> parse(std::string_view& shown);
@@ -84,7 +85,7 @@ class Templates {
   uint32_t number_of(std::string_view name) const;
   size_t shape(std::string_view name) const;
   void read_arguments(uint32_t start, std::span<const Place> places, const Pieces& pieces);
-  const Argument* find_argument(std::span<const std::string> keys, const Pieces& pieces) const;
+  Argument* find_argument(std::span<const std::string> keys, const Pieces& pieces);
   bool show(std::span<const Part> parts, const Pieces& pieces);
   bool call(uint32_t number, const Pieces& pieces);
   bool link(const Link& link, uint32_t start, Pieces& pieces, LinkTargets& targets);

@@ -1,0 +1,125 @@
+// What templates show, against the examples of their own documentation: each group names the page that has them. Stored
+// copies of these pages were read, on other wikis in part, as the comment says. Italics, tooltips and links to help pages
+// are not text.
+import { describe, expect, test } from 'vitest';
+import { extract, marked, wiki } from './wiki.ts';
+
+type Examples = readonly [wikitext: string, shown: string][];
+
+const check = (language: string, examples: Examples): void => {
+  test.each(examples)('%s', (source, shown) => {
+    expect(marked(extract(source, {}, wiki(language)))).toBe(shown);
+  });
+};
+
+// https://en.wikipedia.org/wiki/Template:Convert/doc, in the copies in nia.wikipedia.org and Nemotron-CC-Math.
+describe('Template:Convert', () => {
+  check('en', [
+    ['{{convert|2|km|mi}}', '2 kilometres (1.2 mi)'],
+    ['{{convert|7|mi|km}}', '7 miles (11 km)'],
+    ['{{convert|2.5|km|mi}}', '2.5 kilometres (1.6 mi)'],
+    ['{{convert|5.5|mi|km}}', '5.5 miles (8.9 km)'],
+    ['{{convert|5,500.5|mi|km}}', '5,500.5 miles (8,852.2 km)'],
+    ['{{convert|2,500.5|km|mi}}', '2,500.5 kilometres (1,553.7 mi)'],
+    ['{{convert|1|lb|kg}}', '1 pound (0.45 kg)'],
+    ['{{convert|1|lb|kg|abbr=on}}', '1 lb (0.45 kg)'],
+    ['{{convert|1|lb|kg|abbr=off}}', '1 pound (0.45 kilograms)'],
+    ['{{convert|1|lb|kg|abbr=in}}', '1 lb (0.45 kilograms)'],
+    ['{{cvt|1|lb|kg}}', '1 lb (0.45 kg)'],
+    ['{{convert|10|mi|km}} to go', '10 miles (16 km) to go'],
+    ['A {{convert|10|mi|km|adj=on}} distance', 'A 10-mile (16 km) distance'],
+    ['{{convert|123|ft|m|-1}}', '123 feet (40 m)'],
+    ['{{convert|123|ft|m|0}}', '123 feet (37 m)'],
+    ['{{convert|123|ft|m|1}}', '123 feet (37.5 m)'],
+    ['{{convert|550|ft|m|0}}', '550 feet (168 m)'],
+    ['{{convert|550|ft|m}}', '550 feet (170 m)'],
+    ['{{convert|500|ft|m|0}}', '500 feet (152 m)'],
+    ['{{convert|500|ft|m}}', '500 feet (150 m)'],
+    ['{{convert|1200|ft|m}}', '1,200 feet (370 m)'],
+    ['{{convert|1200|ft|m|sigfig=4}}', '1,200 feet (365.8 m)'],
+    ['{{convert|1200|ft|m|sigfig=3}}', '1,200 feet (366 m)'],
+    ['{{convert|1200|ft|m|sigfig=2}}', '1,200 feet (370 m)'],
+    ['{{convert|1200|ft|m|sigfig=1}}', '1,200 feet (400 m)'],
+    ['{{convert|10|m|ft}}', '10 metres (33 ft)'],
+    ['{{convert|10|m|ft|round=5}}', '10 metres (35 ft)'],
+  ]);
+});
+
+// https://en.wikipedia.org/wiki/Template:Nihongo and Template:Nihongo3, the first in en.wikibooks.org; what the pattern of
+// Nihongo krt is, lld.wikipedia.org says.
+describe('Template:Nihongo', () => {
+  check('en', [
+    ['{{Nihongo|Tokyo Tower|東京タワー|Tōkyō tawā}}', 'Tokyo Tower (東京タワー, Tōkyō tawā)'],
+    ['{{Nihongo||東京タワー|Tōkyō tawā}}', 'Tōkyō tawā (東京タワー)'],
+    ['{{Nihongo3|English|漢字|rōmaji}}', 'rōmaji (漢字, English)'],
+    ['{{Nihongo krt|English|漢字|rōmaji}}', '漢字 (rōmaji, English)'],
+  ]);
+});
+
+// https://en.wikipedia.org/wiki/Template:As_of/doc, in cvillepedia.org, whose days stand as with df=US.
+describe('Template:As of', () => {
+  check('en', [
+    ['{{As of|2008}}', 'As of 2008'],
+    ['{{As of|2008|7}}', 'As of July 2008'],
+    ['{{As of|2008|7|5|df=US}}', 'As of July 5, 2008'],
+    ['{{As of|2008|7|5|df=US|lc=on}}', 'as of July 5, 2008'],
+    ['{{As of|2008|4|1|alt=as of the 2009 election}}', 'as of the 2009 election'],
+  ]);
+});
+
+// https://en.wikipedia.org/wiki/Template:Circa, in wiki.ourworldoftext.com.
+describe('Template:Circa', () => {
+  check('en', [
+    ['{{circa|1325}}', 'c. 1325'],
+    ['{{circa}} 1325 BCE', 'c. 1325 BCE'],
+    ['{{circa|1000|1050}}', 'c. 1000 – c. 1050'],
+    ['{{circa|1000–1050}}', 'c. 1000–1050'],
+  ]);
+});
+
+// https://en.wikipedia.org/wiki/Template:Val, in wiktenauer.com; digits are set apart by style alone, not by signs, so their
+// commas are left out here.
+describe('Template:Val', () => {
+  check('en', [
+    ['{{val|123456.78901}}', '123456.78901'],
+    ['{{val|1234|56}}', '1234±56'],
+    ['{{val|1234|(56)}}', '1234(56)'],
+    ['{{val|1234|+56|-78}}', '1234+56−78'],
+    ['{{val|9.8|u=km}}', '9.8 km'],
+  ]);
+});
+
+// https://en.wikipedia.org/wiki/Template:Frac, in wiktenauer.com.
+describe('Template:Frac', () => {
+  check('en', [
+    ['{{frac|7|2|3}}', '7 2⁄3'],
+    ['{{frac|2|3}}', '2⁄3'],
+    ['{{frac|3}}', '1⁄3'],
+  ]);
+});
+
+// https://en.wikipedia.org/wiki/Template:Respell and Template:IPAc-en, in ooda.wiki, sl.wikipedia.org, ms.wikipedia.org and
+// wikiclassic.com.
+describe('pronunciation', () => {
+  check('en', [
+    ['{{respell|prə|NUN|see|AY|shən}}', 'prə-NUN-see-AY-shən'],
+    ['{{respell|WUUS|tər|shər}}', 'WUUS-tər-shər'],
+    ['{{respell|AL|gə-ridh-m}}', 'AL-gə-ridh-m'],
+    ['{{respell|-zits}}', '-zits'],
+    ['{{respell|MASS|ə|CHOO_|sits}}', 'MASS-əCHOO sits'],
+    ['{{IPAc-en|ˈ|w|ʊ|s|t|ər|ʃ|ər}}', '/ˈwʊstərʃər/'],
+    ['{{IPAc-en|ˌ|m|æ|s|ə|ˈ|tʃ|uː|s|ɪ|t|s}}', '/ˌmæsəˈtʃuːsɪts/'],
+    ['{{IPAc-en|-|z|ɪ|t|s}}', '/-zɪts/'],
+    ['{{IPAc-en|uk|æ|l}} {{IPAc-en|uslang|b}}', 'UK: /æl/ American English: /b/'],
+  ]);
+});
+
+// https://en.wikipedia.org/wiki/Template:Lang/doc, in micronations.wiki; https://en.wikipedia.org/wiki/Template:Ill, whose
+// mark of the other edition, [fr], is left out: it is no word of the text.
+describe('languages', () => {
+  check('en', [
+    ['She said: "{{lang|fr|Je suis française.}}"', 'She said: "Je suis française."'],
+    ['{{ill|Hooglede town hall|nl}}', '<Hooglede town hall:Hooglede town hall>'],
+    ['{{ill|Trève|fr|lt=trèves}}', '<Trève:trèves>'],
+  ]);
+});
