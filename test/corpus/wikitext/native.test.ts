@@ -285,7 +285,7 @@ describe('wrong arguments are refused', () => {
     [1, new Int32Array(0), 'the capitals as a Uint32Array'],
     [2, true, 'the options as an object'],
     [2, { ...options, scripts: 'small' }, 'scripts to be plain, unicode or signs, got small'],
-    [2, { ...options, templates: 5 }, 'brackets and templates as arrays'],
+    [2, { ...options, templates: 5 }, 'brackets, thumbnails and templates as arrays'],
     [2, { ...options, templates: ['a'] }, 'a template as an object'],
     [3, undefined, 'a function that resolves targets'],
     [4, undefined, 'a function that shows templates'],
