@@ -113,8 +113,8 @@ function forwardCase(problem: Problem, inPlace = false): OperationCase {
     // 10,000 the plain formula is off by 1e-3, which no case allows.
     tolerance: {
       output: dtype === 'float32' ? 2e-7 * long(hidden) : 3e-3,
-      mean: 1e-7,
-      inverseDeviation: 2e-7 * long(hidden),
+      mean: 1e-7 * long(hidden),
+      inverseDeviation: 2.5e-7 * long(hidden),
     },
     // The mean's error is held against the deviation, 2: it may itself be close to 0.
     error: (output, actual, expected) =>
