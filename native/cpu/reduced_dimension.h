@@ -59,8 +59,8 @@ void for_outputs(const ReducedDimension& d, const Partial* results, CpuContext& 
 // Calls body(outer, first index, last index) for ranges of the dimension, in parallel.
 template <class Body>
 void spread(const ReducedDimension& d, CpuContext& context, Body body) {
+  if (d.size == 0 || d.inner == 0) return;
   const int64_t rows_each = least(d.size, per_task(d.inner));
-  if (rows_each == 0) return;
   const int64_t ranges = (d.size + rows_each - 1) / rows_each;
   context.parallel_ranges(d.outer * ranges, per_task(rows_each * d.inner),
                           [&](int64_t first_item, int64_t last_item) {

@@ -2,6 +2,7 @@
 //
 //   output[m, n] = sum_k A[m, k] * B[k, n]  (+ output[m, n] if accumulate)
 //
+// With K = 0 the sums are 0: output is overwritten by zeros, or stays what it is if accumulate.
 // A is `a` or its transpose, B is `b` or its transpose. Leading dimensions of a and b are taken
 // together as rows; with `batched` there is a product of its own for each index of them, and a b of
 // two dimensions is the same for all. The order of each sum depends on k alone, so the bits do not
@@ -58,8 +59,12 @@ struct Matmul {
  private:
   // Rows of A times the same B are one product, with batched too.
   bool is_split() const { return batched && (transpose_a || b.shape.rank() > 2); }
+  // Also of a matrix without columns, whose elements do not say.
   int64_t rows_of(const Tensor& tensor) const {
-    return is_split() ? tensor.shape[-2] : tensor.rows();
+    if (is_split()) return tensor.shape[-2];
+    int64_t rows = 1;
+    for (int i = 0; i < tensor.shape.rank() - 1; ++i) rows *= tensor.shape[i];
+    return rows;
   }
 };
 

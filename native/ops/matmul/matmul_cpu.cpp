@@ -12,6 +12,13 @@
 namespace leia {
 
 void execute_cpu(const Matmul& operation, CpuContext& context) {
+  // Sums of nothing.
+  if (operation.k() == 0) {
+    if (!operation.accumulate && operation.output.elements() > 0) {
+      std::memset(operation.output.data<std::byte>(), 0, operation.output.bytes());
+    }
+    return;
+  }
   LEIA_DISPATCH(matmul)(operation, context);
 }
 

@@ -113,6 +113,8 @@ function batchedCase(leading: readonly number[], setting: Setting, sharedB = fal
 }
 
 const shapes = [
+  [5, 0, 7],
+  [60, 0, 9],
   [1, 1, 1],
   [1, 300, 70],
   [3, 5, 7],
@@ -136,6 +138,7 @@ const batches = [
   { leading: [2, 3], m: 40, k: 33, n: 70 },
   { leading: [2, 1, 2], m: 1, k: 17, n: 130 },
   { leading: [0], m: 3, k: 2, n: 2 },
+  { leading: [2], m: 6, k: 0, n: 5 },
   { leading: [3], m: 13, k: 40, n: 1040 },
 ];
 
