@@ -13,6 +13,8 @@ import {
   layerNorm,
   logSoftmax,
   matmul,
+  max,
+  mean,
   multiply,
   permute,
   residualAdd,
@@ -23,6 +25,7 @@ import {
   softmax,
   split,
   subtract,
+  sum,
   swiglu,
   transpose,
   Variable,
@@ -42,9 +45,11 @@ import { embeddingReference } from '../ops/cases/embedding.ts';
 import { attentionReference } from '../ops/cases/flash-attention.ts';
 import { layerNormReference } from '../ops/cases/layer-norm.ts';
 import { matmulReference } from '../ops/cases/matmul.ts';
+import { maxReference } from '../ops/cases/max.ts';
 import { rmsNormReference } from '../ops/cases/rms-norm.ts';
 import { ropeReference } from '../ops/cases/rope.ts';
 import { logSoftmaxReference, softmaxReference } from '../ops/cases/softmax.ts';
+import { sumReference } from '../ops/cases/sum.ts';
 import { swigluReference } from '../ops/cases/swiglu.ts';
 
 type Each<Items extends readonly unknown[], To> = { [Index in keyof Items]: To };
@@ -94,7 +99,19 @@ const labels = Int32Array.of(2, -100, 0, 4);
 const angles = Float32Array.from({ length: 5 * 3 }, (_, i) => i / 7);
 const [cos, sin] = [angles.map(Math.cos), angles.map(Math.sin)];
 const table = (values: Float32Array) => Tensor.from(values, [5, 3], { device });
-const sum = (a: Float64Array, b: Float64Array) => a.map((value, i) => value + b[i]!);
+const plus = (a: Float64Array, b: Float64Array) => a.map((value, i) => value + b[i]!);
+/** Two products, one behind the other. */
+function products(
+  a: Float64Array,
+  b: Float64Array,
+  shape: Parameters<typeof matmulReference>[0],
+): Float64Array {
+  const half = (values: Float64Array, i: number) =>
+    values.subarray((i * values.length) / 2, ((i + 1) * values.length) / 2);
+  const parts = [0, 1].map((i) => matmulReference(shape, half(a, i), half(b, i)));
+  return Float64Array.from(parts.flatMap((part) => [...part]));
+}
+
 /** silu(x) x, as anybody might add it. */
 const selfGated = customFunction({
   forward: (x: Tensor) => ({ output: ops.swigluForward({ gate: x, up: x }).output, saved: [x] }),
@@ -128,6 +145,24 @@ const checks = {
     ([a, b]) => [matmul(a, b, { transposeB: true })],
     ([a, b]) => [matmulReference({ m: 6, k: 7, n: 4, transposeB: true }, a, b)],
   ),
+  'matmul of a batch': checkOf(
+    [
+      [2, 3, 4],
+      [2, 5, 4],
+      [4, 3],
+    ],
+    ([a, b, shared]) => [
+      matmul(a, b, { transposeB: true, batched: true }),
+      matmul(b, a, { transposeB: true, batched: true }),
+      matmul(a, shared, { batched: true }),
+      matmul(transpose(a, 1, 2), b, { transposeA: true, transposeB: true, batched: true }),
+    ],
+    ([a, b, shared]) => {
+      const ab = products(a, b, { m: 3, k: 4, n: 5, transposeB: true });
+      const ba = products(b, a, { m: 5, k: 4, n: 3, transposeB: true });
+      return [ab, ba, matmulReference({ m: 6, k: 4, n: 3 }, a, shared), ab];
+    },
+  ),
   embedding: checkOf(
     [[6, 5]],
     ([weight]) => [embedding(Tensor.from(ids, [2, 3], { device }), weight)],
@@ -145,8 +180,8 @@ const checks = {
       return [residualAdd(sum, rmsNorm(sum, weight, { epsilon: 1e-5 }))];
     },
     ([input, residual, weight]) => {
-      const stream = sum(input, residual);
-      return [sum(stream, rmsNormReference(stream, weight).output)];
+      const stream = plus(input, residual);
+      return [plus(stream, rmsNormReference(stream, weight).output)];
     },
   ),
   residualRmsNorm: checkOf(
@@ -156,7 +191,7 @@ const checks = {
       return [output, sum];
     },
     ([input, residual, weight]) => {
-      const stream = sum(input, residual);
+      const stream = plus(input, residual);
       return [rmsNormReference(stream, weight).output, stream];
     },
   ),
@@ -165,7 +200,7 @@ const checks = {
     ([input, residual, weight]) => [
       residualRmsNorm(input, residual, weight, { epsilon: 1e-5 }).sum,
     ],
-    ([input, residual]) => [sum(input, residual)],
+    ([input, residual]) => [plus(input, residual)],
   ),
   layerNorm: checkOf(
     [[3, 8], [8], [8]],
@@ -252,6 +287,19 @@ const checks = {
       x.map((value, i) => column[Math.floor(i / 4)]! / (value * value + 1)),
       x.map((value) => value / -2),
     ],
+  ),
+  'sum and mean over a dimension': checkOf(
+    [[2, 3, 4]],
+    ([x]) => [sum(x, { dimension: 1 }), mean(x, { dimension: -1, keepDimension: true })],
+    ([x]) => [
+      sumReference(x, [2, 3, 4], 1),
+      sumReference(x, [2, 3, 4], 2).map((value) => value / 4),
+    ],
+  ),
+  max: checkOf(
+    [[3, 4]],
+    ([x]) => [max(x, { dimension: 1 }), max(x, { dimension: 0 })],
+    ([x]) => [maxReference(x, [3, 4], 1).output, maxReference(x, [3, 4], 0).output],
   ),
   permute: checkOf(
     [[2, 3, 4]],

@@ -1,17 +1,33 @@
 // Products of matrices, and rows of a table.
 import * as ops from '../../core/ops.ts';
 import type { Tensor } from '../../core/tensor.ts';
+import { LeiaError } from '../../system/error.ts';
 import { type Operand, record, tensorOf, type Variable, wantsGradient } from '../variable.ts';
 
-/** The product of matrices, as {@link ops.matmul}; `matmul(x, weight, { transposeB: true })` is a linear layer. */
-export function matmul(
-  a: Operand,
-  b: Operand,
-  options: { readonly transposeA?: boolean; readonly transposeB?: boolean } = {},
-): Variable {
+export interface MatmulOptions {
+  readonly transposeA?: boolean;
+  readonly transposeB?: boolean;
+  /** A product of its own for each index of the leading dimensions, instead of taking them together as rows. */
+  readonly batched?: boolean;
+}
+
+/**
+ * The product of matrices, as {@link ops.matmul}; `matmul(x, weight, { transposeB: true })` is a linear layer.
+ * @throws LeiaError `unsupported` for `batched` with `transposeA` and one b for all, `argument` as the operation.
+ */
+export function matmul(a: Operand, b: Operand, options: MatmulOptions = {}): Variable {
   const { transposeA = false, transposeB = false } = options;
   const [valueA, valueB] = [tensorOf(a), tensorOf(b)];
-  const { output } = ops.matmul({ a: valueA, b: valueB, transposeA, transposeB });
+  const isShared = options.batched === true && valueB.shape.length === 2;
+  if (isShared && transposeA) {
+    throw new LeiaError(
+      'unsupported',
+      'matmul: batched with transposeA and one b for all has no backward; transpose a before',
+    );
+  }
+  // With one b for all the products are those of all rows together.
+  const batched = options.batched === true && !isShared;
+  const { output } = ops.matmul({ a: valueA, b: valueB, transposeA, transposeB, batched });
   const saved = [
     wantsGradient(b) ? valueA : undefined,
     wantsGradient(a) ? valueB : undefined,
@@ -21,12 +37,12 @@ export function matmul(
     if (sumB && keptA) {
       const transposed = { a: gradient, transposeA: true, b: keptA, transposeB: transposeA };
       const straight = { a: keptA, transposeA: !transposeA, b: gradient };
-      ops.matmul({ ...(transposeB ? transposed : straight), ...sumB.target() });
+      ops.matmul({ ...(transposeB ? transposed : straight), batched, ...sumB.target() });
     }
     if (sumA && keptB) {
       const transposed = { a: keptB, transposeA: transposeB, b: gradient, transposeB: true };
       const straight = { a: gradient, b: keptB, transposeB: !transposeB };
-      ops.matmul({ ...(transposeA ? transposed : straight), ...sumA.target() });
+      ops.matmul({ ...(transposeA ? transposed : straight), batched, ...sumA.target() });
     }
   });
   return result;

@@ -1,6 +1,6 @@
-// What is computed over the innermost dimension.
+// What is computed over a dimension.
 import * as ops from '../../core/ops.ts';
-import type { Tensor } from '../../core/tensor.ts';
+import type { Shape, Tensor } from '../../core/tensor.ts';
 import { give } from '../gradient-sum.ts';
 import { type Operand, record, tensorOf, type Variable } from '../variable.ts';
 
@@ -24,5 +24,51 @@ function fromOutput(
   const [result] = record([input], [output], [output], ([gradOutput], [sum], [output]) => {
     if (gradOutput) give(backward({ gradOutput, output }).gradInput, sum);
   });
+  return result;
+}
+
+export interface ReduceOptions {
+  /** Which dimension: 0 is the outermost, -1 the innermost. */
+  readonly dimension: number;
+  /** Whether the result keeps the dimension, with size 1; false unless given. */
+  readonly keepDimension?: boolean;
+}
+
+/** The sum over one dimension, as {@link ops.sumForward}. */
+export function sum(input: Operand, options: ReduceOptions): Variable {
+  return reduced(input, options, ops.sumForward, ops.sumBackward);
+}
+
+/** The mean over one dimension, as {@link ops.meanForward}. */
+export function mean(input: Operand, options: ReduceOptions): Variable {
+  return reduced(input, options, ops.meanForward, ops.meanBackward);
+}
+
+function reduced(
+  input: Operand,
+  { dimension, keepDimension = false }: ReduceOptions,
+  forward: (args: { input: Tensor } & ReduceOptions) => { output: Tensor },
+  backward: (args: { gradOutput: Tensor; dimension: number; shape: Shape }) => {
+    gradInput: Tensor;
+  },
+): Variable {
+  const value = tensorOf(input);
+  const { output } = forward({ input: value, dimension, keepDimension });
+  const { shape } = value;
+  const [result] = record([input], [output], [], ([gradOutput], [sum]) => {
+    if (gradOutput) give(backward({ gradOutput, dimension, shape }).gradInput, sum);
+  });
+  return result;
+}
+
+/** The highest element over one dimension, as {@link ops.maxForward}; its gradient goes to the first of equal ones. */
+export function max(input: Operand, { dimension, keepDimension = false }: ReduceOptions): Variable {
+  const value = tensorOf(input);
+  const { output, indices } = ops.maxForward({ input: value, dimension, keepDimension });
+  const { shape } = value;
+  const [result] = record([input], [output], [indices], ([gradOutput], [sum], [indices]) => {
+    if (gradOutput) give(ops.maxBackward({ gradOutput, indices, dimension, shape }).gradInput, sum);
+  });
+  indices.dispose();
   return result;
 }
