@@ -7,12 +7,14 @@ import { addon } from '../lib/core/addon.ts';
 import { Device, LeiaError } from '../lib/index.ts';
 import { largeCopy, largeProduct } from './ceiling.ts';
 import { measureHostCosts } from './host-costs.ts';
+import * as activation from './operations/activation.ts';
 import * as adamw from './operations/adamw.ts';
 import * as addBias from './operations/add-bias.ts';
 import * as argmax from './operations/argmax.ts';
 import * as binary from './operations/binary.ts';
 import * as concatenate from './operations/concatenate.ts';
 import * as crossEntropy from './operations/cross-entropy.ts';
+import * as dropout from './operations/dropout.ts';
 import * as flashAttention from './operations/flash-attention.ts';
 import * as layer from './operations/layer.ts';
 import * as layerNorm from './operations/layer-norm.ts';
@@ -48,6 +50,8 @@ const operations: Record<string, { workloads(sizes: Sizes): Workload[] }> = {
   swiglu,
   softmax,
   'log-softmax': logSoftmax,
+  activation,
+  dropout,
   binary,
   'add-bias': addBias,
   sum,

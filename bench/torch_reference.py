@@ -228,6 +228,26 @@ class Torch:
 
         return {"cat": make}
 
+    def activation(self, curve, rows, width, dtype, **rest):
+        functions = {
+            "gelu": F.gelu,
+            "geluTanh": lambda x: F.gelu(x, approximate="tanh"),
+            "silu": F.silu,
+            "relu": F.relu,
+            "tanh": torch.tanh,
+            "sigmoid": torch.sigmoid,
+        }
+        return self.elementwise(
+            functions[curve], lambda: [self.random([rows, width], dtype, 0.0, 2.0)], rest["pass"]
+        )
+
+    def dropout(self, rows, width, p, dtype):
+        return self.elementwise(
+            lambda x: F.dropout(x, p, training=True),
+            lambda: [self.random([rows, width], dtype)],
+            "forward",
+        )
+
     def multiply(self, rows, width, bRows, bWidth, dtype, **rest):
         return self.elementwise(
             lambda a, b: a * b,

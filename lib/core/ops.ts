@@ -2,6 +2,7 @@
 // checks its arguments, queues the work on the tensors' device and returns; outputs that are not
 // given are allocated. Gradients of activations are overwritten; gradients of parameters are float32
 // and added to. All reductions are float32 in a fixed order: the same inputs give the same bits.
+export * from './ops/activation.ts';
 export * from './ops/adamw.ts';
 export * from './ops/add-bias.ts';
 export * from './ops/argmax.ts';
@@ -9,6 +10,7 @@ export * from './ops/binary.ts';
 export * from './ops/cast.ts';
 export * from './ops/concatenate.ts';
 export * from './ops/cross-entropy.ts';
+export * from './ops/dropout.ts';
 export * from './ops/embedding.ts';
 export * from './ops/fill.ts';
 export * from './ops/flash-attention.ts';

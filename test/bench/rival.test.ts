@@ -174,6 +174,11 @@ withTorch('PyTorch', () => {
         { kind: 'multiply', pass: 'backward', rows: 2, width: 8, bRows: 1, bWidth: 8, dtype },
         ['eager'],
       ],
+      [
+        { kind: 'activation', curve: 'geluTanh', pass: 'backward', rows: 2, width: 8, dtype },
+        ['eager'],
+      ],
+      [{ kind: 'dropout', rows: 2, width: 8, p: 0.1, dtype }, ['eager']],
       [{ kind: 'add_bias', pass: 'backward', rows: 2, width: 8, dtype }, ['eager']],
       [{ kind: 'cross_entropy', pass: 'backward', rows: 2, vocabulary: 8, dtype }, ['eager']],
       [{ kind: 'permute', shape: [2, 3, 4], order: [0, 2, 1], dtype }, ['copy_']],

@@ -43,6 +43,8 @@ test('every operation, as JSON and in a file named by the device', async () => {
     'swiglu',
     'softmax',
     'log-softmax',
+    'activation',
+    'dropout',
     'binary',
     'add-bias',
     'sum',

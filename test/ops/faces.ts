@@ -89,6 +89,21 @@ const binaryBackward: Face = {
   anchors: ['gradOutput', 'a', 'b'],
 };
 
+const activation: Face = {
+  right: () => ({ input: tensor([3, 4]), output: tensor([3, 4]) }),
+  anchors: ['input'],
+  inPlace: [['output', 'input']],
+};
+const activationBackward: Face = {
+  right: () => ({ gradOutput: tensor([3, 4]), input: tensor([3, 4]), gradInput: tensor([3, 4]) }),
+  anchors: ['input'],
+  inPlace: [
+    ['gradInput', 'gradOutput'],
+    ['gradInput', 'input'],
+  ],
+};
+const form = ['approximate', 1, 'approximate is a number, expected a boolean'] as const;
+
 export const faces: Record<string, Face> = {
   adamw: {
     right: () => ({
@@ -122,6 +137,16 @@ export const faces: Record<string, Face> = {
       ['firstParameter', -1, 'firstParameter is -1, expected 0 or more'],
     ],
   },
+  gelu: { ...activation, numbers: [form] },
+  silu: activation,
+  relu: activation,
+  tanh: activation,
+  sigmoid: activation,
+  geluBackward: { ...activationBackward, numbers: [form] },
+  siluBackward: activationBackward,
+  reluBackward: activationBackward,
+  tanhBackward: activationBackward,
+  sigmoidBackward: activationBackward,
   addBias: {
     right: () => ({ input: tensor([2, 3, 4]), bias: tensor([4]), output: tensor([2, 3, 4]) }),
     anchors: ['input'],
@@ -198,6 +223,18 @@ export const faces: Record<string, Face> = {
     anchors: ['logits'],
     inPlace: [['gradLogits', 'logits']],
     numbers: vocabularies,
+  },
+  dropout: {
+    right: () => ({ input: tensor([3, 4]), p: 0.5, seed: 1, output: tensor([3, 4]) }),
+    anchors: ['input'],
+    inPlace: [['output', 'input']],
+    numbers: [
+      ['p', 1, 'p is 1, expected 0 or more and less than 1'],
+      ['p', -0.1, 'p is -0.1, expected 0 or more and less than 1'],
+      ['p', Number.NaN, 'p is nan, expected 0 or more and less than 1'],
+      ['seed', -1, 'seed is -1, expected 0 or more'],
+      ['offset', 0.5, 'offset is 0.5, expected an integer'],
+    ],
   },
   embeddingForward: {
     right: () => ({

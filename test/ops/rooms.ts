@@ -2,6 +2,7 @@
 // which share their kernels, are listed here.
 
 const shared: Readonly<Record<string, readonly string[]>> = {
+  activation: ['gelu', 'silu', 'relu', 'tanh', 'sigmoid'],
   binary: ['add', 'subtract', 'multiply', 'divide'],
 };
 

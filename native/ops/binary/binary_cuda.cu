@@ -168,7 +168,7 @@ struct Summation {
 // Sums over an inner loop that the gradient moves along: a block has 32 * Width sums beside each
 // other, and each of its warps adds up every eighth term of their part.
 template <class Function, class T, int Width>
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, 1)
     binary_sum_outer(GradientTerms<Function, T> terms, Global<float> partial, Summation plan) {
   const Shared<float> shared(0, kThreads * Width);
   const int lane = lane_index(), warp = static_cast<int>(threadIdx.x) / kWarpSize;
@@ -208,7 +208,7 @@ __global__ void __launch_bounds__(kThreads)
 
 // Sums over an inner loop along which the gradient stays: a warp has a part of one sum.
 template <class Function, class T, int Width>
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, 1)
     binary_sum_inner(GradientTerms<Function, T> terms, Global<float> partial, Summation plan) {
   const int64_t place = int64_t{blockIdx.x} * kWarps + threadIdx.x / kWarpSize;
   if (place >= plan.parts * plan.sums) return;
@@ -233,7 +233,7 @@ __global__ void __launch_bounds__(kThreads)
 
 // Adds up the parts of each sum: a block has 32 sums, and each of its warps every eighth part.
 template <class Target>
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, 1)
     binary_add_parts(Global<const float> partial, Global<Target> gradient, int64_t sums,
                      int64_t parts, bool accumulate) {
   const Shared<float> shared(0, kThreads);
