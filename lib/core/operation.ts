@@ -18,6 +18,15 @@ export interface Operation<Arguments extends object, Filled extends keyof Argume
   expect(given: Arguments): void;
 }
 
+/** Makes a call itself, and may do something before and after. */
+type Observer = (name: string, call: () => void) => void;
+let observer: Observer | undefined;
+
+/** Lets an observer make all calls of operations from now on; none if undefined. */
+export function observeOperations(by: Observer | undefined): void {
+  observer = by;
+}
+
 /**
  * The native operation of that name, as a function of the arguments that its caller gave and of those that its face in
  * `ops/` fills in where they were not given, `Filled`.
@@ -38,7 +47,8 @@ export function operation<Arguments extends object, Filled extends keyof Argumen
       const value = ((isFilled[i] ? filled : given) as Values)[parameter];
       values.push(handleOf(value));
     }
-    native(...values);
+    if (observer === undefined) native(...values);
+    else observer(name, native.bind(undefined, ...values));
   };
   const expect = (given: Arguments) => {
     native ??= addon().operations[name]!;

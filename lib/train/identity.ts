@@ -36,6 +36,7 @@ export async function identifyRun(
     recompute: ____,
     auto: _____,
     peakTflops: _________,
+    profile: __________,
     ...decisive
   } = settings;
   return {

@@ -90,6 +90,13 @@ export const trainSettings = z.strictObject({
     .describe(
       'what the device can do at most, in TFLOP/s, to tell utilisation; known for bfloat16 on A100, H100 and H200',
     ),
+  profile: z
+    .int()
+    .min(0)
+    .default(0)
+    .describe(
+      'write what happens in so many steps, after the first one, to profile.json, a trace for Perfetto or chrome://tracing',
+    ),
   saveDtype: z
     .enum(saveDtypes)
     .default('base')

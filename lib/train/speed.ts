@@ -21,6 +21,8 @@ export interface StepTimes {
 export class StepClock {
   #began = performance.now();
   #parts = { data: 0, compute: 0, evaluation: 0 };
+  /** Hears of each part when it has ended. */
+  onPart: ((part: string, began: number) => void) | undefined;
 
   /** Adds the time of some work to a part of the step. */
   async during<T>(part: 'data' | 'compute' | 'evaluation', work: () => T | Promise<T>): Promise<T> {
@@ -29,6 +31,7 @@ export class StepClock {
       return await work();
     } finally {
       this.#parts[part] += (performance.now() - began) / 1000;
+      this.onPart?.(part, began);
     }
   }
 

@@ -30,6 +30,7 @@ import {
   type StepMetrics,
 } from './metrics.ts';
 import { NonFiniteError } from './non-finite.ts';
+import { Profile } from './profile.ts';
 import {
   hasResumeState,
   pruneStates,
@@ -260,16 +261,20 @@ class Run {
     using step = new TrainingStep(this.#model, this.#optimizer, settings);
     const metrics = new MetricsSinks([new MetricsFile(output), ...sinks]);
     await metrics.begin(this.#optimizer.stepCount);
+    const profile = new Profile(output, settings.profile, this.#model.device, this.#clock);
     try {
       this.#clock.lap();
       while (this.#optimizer.stepCount < settings.maxSteps) {
+        await profile.beforeStep();
         const line = await this.#step(step);
+        await profile.afterStep();
         metrics.append(line);
         await onStep?.(line, this.#model);
         this.#saver.check();
         if (this.#isSavingDue()) await this.#save(metrics);
       }
       await this.#model.device.synchronize();
+      await profile.end();
       // The finished model takes the state's place, so it matters little if that could not be written.
       await this.#saver.settle().catch((error: Error) => onWarning?.(error.message));
     } catch (error) {
@@ -280,6 +285,7 @@ class Run {
       await this.#saver.settle().catch(() => {});
       throw error;
     } finally {
+      profile.stop();
       metrics.close();
     }
   }
