@@ -147,6 +147,9 @@ export function statisticsOf(manifest: Manifest): [string, string][] {
   const misaligned = Object.entries((report.misaligned ?? {}) as Record<string, number>);
   return [
     ...dumpsOf(meta.source),
+    ...(typeof report.newestRevision === 'string'
+      ? [['newest revision in it', report.newestRevision] as [string, string]]
+      : []),
     ['articles', `${articles}, ${number(report.withoutLinks)} more without text or links left out`],
     ...leftOutOf(report),
     ...redirects,

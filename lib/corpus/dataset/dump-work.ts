@@ -68,6 +68,8 @@ export interface TitleBatch {
   redirects: [from: string, to: string][];
   /** Of articles, if asked for. */
   byPage: [id: number, title: string][];
+  /** When the last written of all versions was, ISO 8601 in UTC; '' if that is not known. */
+  newest: string;
 }
 
 /** The articles that have text, as lines of JSON in UTF-8: title, where it comes from, text, anchors. */
@@ -173,9 +175,15 @@ export function noArticleIn(dump: string, pages: number): string {
   return `${dump}: none of its ${pages} pages is an article with text; redirects and pages of other namespaces, such as templates, are none`;
 }
 
+/** Such times are in the order of their letters. */
+const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/;
+
 function titlesOf(pages: ReturnType<typeof readPages>, { siteinfo, byPage }: TitleJob): TitleBatch {
-  const batch: TitleBatch = { pages: pages.length, articles: 0, redirects: [], byPage: [] };
-  for (const { id, title, namespace, redirect } of pages) {
+  const batch: TitleBatch = {
+    ...{ pages: pages.length, articles: 0, redirects: [], byPage: [], newest: '' },
+  };
+  for (const { id, title, namespace, redirect, time = '' } of pages) {
+    if (time > batch.newest && TIME.test(time)) batch.newest = time;
     if (redirect !== undefined) {
       batch.redirects.push([normaliseTitle(title, siteinfo), normaliseTitle(redirect, siteinfo)]);
     } else if (namespace === 0) {

@@ -232,6 +232,11 @@ function dateIn(file: string): Pick<InputFile, 'date'> {
   return year === undefined ? {} : { date: `${year}-${month}-${day}` };
 }
 
+/** Whether a dump's name says when it was made. */
+export function hasDate(path: string): boolean {
+  return dateIn(basename(path)).date !== undefined;
+}
+
 /** For what gives its bytes only once. */
 function mustBeFile(name: string): LeiaError {
   return new LeiaError(

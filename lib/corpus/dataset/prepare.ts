@@ -28,6 +28,7 @@ import {
   checkInterrupted,
   type DatasetOptions,
   describeFile,
+  hasDate,
   type InputFile,
   makeDataset,
   type Prepared,
@@ -114,7 +115,7 @@ async function openArticles(options: PrepareOptions, input: Input): Promise<Arti
   const reading = readingOf(options, preparedReading);
   const { batchBytes = batchBytesFor(options) } = options;
   const index = new TitleIndexBuilder();
-  const { siteinfo, pages, articles } = await readTitles(options, input, index);
+  const { siteinfo, pages, articles, newest } = await readTitles(options, input, index);
   if (isOfAnother(siteinfo, language)) {
     options.onWarning?.(
       `${nameOf(dumps)} says that its language is '${siteinfo.language}', not '${language}'`,
@@ -161,7 +162,11 @@ async function openArticles(options: PrepareOptions, input: Input): Promise<Arti
     total: articles,
     limit: options.limit,
     progress: () => progress,
-    report: { pages, redirects: index.redirects, names: index.names.size },
+    report: {
+      ...{ pages, redirects: index.redirects, names: index.names.size },
+      // Of a dump named `latest` nothing says when it was made, but not before this.
+      ...(newest !== '' && !dumps.every(hasDate) && { newestRevision: newest }),
+    },
     whyUseless: (counts) => whyUseless(counts, pages, nameOf(dumps), options),
   };
 }
@@ -235,13 +240,13 @@ async function readTitles(
   options: PrepareOptions,
   { dumps, sizes, pool }: Input,
   index: TitleIndexBuilder,
-): Promise<{ siteinfo: Siteinfo; pages: number; articles: number }> {
+): Promise<{ siteinfo: Siteinfo; pages: number; articles: number; newest: string }> {
   const { names, signal, onProgress } = options;
   const { batchBytes = batchBytesFor(options) } = options;
   const progress = new ReadingProgress(sizes);
   const byPage = names.kind === 'langlinks';
   let first: Siteinfo | undefined;
-  let [pages, articles] = [0, 0];
+  let [pages, articles, newest] = [0, 0, ''];
   for (const [i, dump] of dumps.entries()) {
     const onRead = progress.of(i);
     const { siteinfo, batches, reclaim, close } = await openBatches(dump, { batchBytes, onRead });
@@ -256,11 +261,12 @@ async function readTitles(
     for await (const batch of workOn(batches(), job, pool, reclaim)) {
       pages += batch.pages;
       articles += batch.articles;
+      if (batch.newest > newest) newest = batch.newest;
       for (const [from, to] of batch.redirects) index.redirect(from, to);
       for (const [id, title] of batch.byPage) index.page(id, title);
       onProgress?.('titles', pages, undefined, progress);
       checkInterrupted(signal);
     }
   }
-  return { siteinfo: first!, pages, articles };
+  return { siteinfo: first!, pages, articles, newest };
 }

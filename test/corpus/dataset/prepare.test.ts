@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs';
 import { cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { formatStatistics } from '../../../lib/cli/data.ts';
 import { type PrepareOptions, prepare } from '../../../lib/corpus/dataset/prepare.ts';
 import { Dataset } from '../../../lib/leia/dataset.ts';
 import type { Passage } from '../../../lib/leia/dataset-records.ts';
@@ -62,6 +63,7 @@ describe('a dataset', () => {
       pages: PAGES.length,
       redirects: 3,
       names: expect.any(Number),
+      newestRevision: '2026-11-20T08:15:00Z',
       articles: 5,
       withoutLinks: 2,
       anchors: 9,
@@ -104,6 +106,24 @@ describe('a dataset', () => {
     const [passage] = (await passages(output)).slice(-1);
     expect(passage!.text).toBe('O Castelo e Lisboa e Tejo e Reis e A e C e Portugal.');
     expect(passage!.anchors).toHaveLength(1);
+  });
+
+  test('the newest revision stands for the date that a name lacks', async () => {
+    const options = await makeOptions();
+    const xml = dumpXml(PAGES);
+    const times = ['2026-11-21T00:00:01Z', '2026-11-20T23:59:59Z', '2027-01-01', '9999-99-99T'];
+    let i = 0;
+    await writeFile(
+      options.dump,
+      xml.replaceAll(/<timestamp>.*?</g, () => `<timestamp>${times[i++ % times.length]}<`),
+    );
+    const { manifest } = await prepare(options);
+    expect(manifest.report.newestRevision).toBe('2026-11-21T00:00:01Z');
+    expect(formatStatistics(manifest)).toMatch(/^newest revision in it +2026-11-21T00:00:01Z$/m);
+    await writeFile(options.dump, xml.replaceAll(/<timestamp>.*?<\/timestamp>/g, ''));
+    const output = `${options.output}-timeless`;
+    const { manifest: timeless } = await prepare({ ...options, output });
+    expect(timeless.report).not.toHaveProperty('newestRevision');
   });
 
   test('tokens are those of the text, entities those of the named links', async () => {
@@ -307,6 +327,8 @@ describe('a dump in pieces', () => {
     const names = ['articles-00000.bin', 'passages-00000.jsonl', 'index-00000.bin'];
     const [whole, parted] = [await contents(options.output), await contents(output)];
     for (const name of names) expect(parted[name]).toBe(whole[name]);
+    // Their names say the date already.
+    expect(manifest.report).not.toHaveProperty('newestRevision');
     expect(manifest.meta.source.dumps).toEqual(
       pieces.map((path) => ({
         file: basename(path),
