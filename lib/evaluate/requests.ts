@@ -9,7 +9,7 @@ import { fileError } from '../system/files.ts';
 import { parseChecked } from '../system/json.ts';
 import type { Tokenizer } from '../tokenizer/tokenizer.ts';
 import type { LogLikelihoodRequest } from './engine/requests.ts';
-import { trimBlanks } from './tasks/protocol.ts';
+import { encodeTogether } from './tasks/protocol.ts';
 
 const part = z.union([z.string(), z.array(z.int().nonnegative())], {
   error: 'expected a text or an array of token ids',
@@ -47,18 +47,16 @@ export async function encodeRequests(
   requests: readonly RawRequest[],
   tokenizer: Tokenizer | undefined,
 ): Promise<LogLikelihoodRequest[]> {
-  const encode = async (text: string) => {
+  const known = (): Tokenizer => {
     if (tokenizer === undefined) throw new LeiaError('argument', 'a text needs a tokenizer');
-    return [...(await tokenizer.encode(text)).ids];
+    return tokenizer;
   };
+  const encode = async (text: string) => [...(await known().encode(text)).ids];
   const result: LogLikelihoodRequest[] = [];
   for (const { context, continuation } of requests) {
     if (typeof context === 'string' && typeof continuation === 'string' && context !== '') {
-      // Spaces at the end of the context belong to the first word that follows.
-      const trimmed = trimBlanks(context);
-      const before = await encode(trimmed);
-      const all = await encode(context + continuation);
-      result.push({ context: before, continuation: all.slice(before.length) });
+      const { before, after } = await encodeTogether(known(), context, [continuation]);
+      result.push({ context: before, continuation: after[0]! });
     } else {
       result.push({
         context: typeof context === 'string' ? await encode(context) : context,

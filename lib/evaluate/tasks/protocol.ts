@@ -151,16 +151,29 @@ async function pairs(
     const ids = begin(before!.ids);
     return after.map((encoding) => ({ context: ids, continuation: [...encoding.ids] }));
   }
-  const trimmed = trimBlanks(context);
+  const { before, after } = await encodeTogether(tokenizer, context, continuations);
+  const ids = begin(before);
+  return after.map((continuation) => ({ context: ids, continuation }));
+}
+
+/**
+ * Encodes a context and each of its continuations as one text, so that no token boundary is forced between them. The
+ * context's ids are those of the context alone, without blanks at its end, which belong to what follows; a
+ * continuation's are those after as many.
+ */
+export async function encodeTogether(
+  tokenizer: Pick<Tokenizer, 'encodeBatch'>,
+  context: string,
+  continuations: readonly string[],
+): Promise<{ before: number[]; after: number[][] }> {
   const whole = continuations.map((continuation) => context + continuation);
-  const [before, ...all] = await tokenizer.encodeBatch([trimmed, ...whole]);
-  const count = before!.ids.length;
-  const ids = begin(before!.ids);
-  return all.map((encoding) => ({ context: ids, continuation: [...encoding.ids.slice(count)] }));
+  const [first, ...all] = await tokenizer.encodeBatch([trimBlanks(context), ...whole]);
+  const before = [...first!.ids];
+  return { before, after: all.map(({ ids }) => [...ids.slice(before.length)]) };
 }
 
 /** Removes what Python's `str.rstrip` removes: not quite what JavaScript calls white space. */
-export function trimBlanks(text: string): string {
+function trimBlanks(text: string): string {
   let end = text.length;
   while (end > 0 && isBlank(text[end - 1] as string)) end--;
   return text.slice(0, end);
