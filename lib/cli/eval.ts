@@ -10,7 +10,7 @@ import {
   type PreparedQuestion,
   prepareQuestions,
 } from '../evaluate/evaluate.ts';
-import { evaluationGrid, writeEvaluation } from '../evaluate/result-files.ts';
+import { checkPresentResults, evaluationGrid, writeEvaluation } from '../evaluate/result-files.ts';
 import { renderText } from '../evaluate/tables/render.ts';
 import { builtinTasks, findTasks } from '../evaluate/tasks/definition.ts';
 import { type LoadedTask, loadTask } from '../evaluate/tasks/load-task.ts';
@@ -128,6 +128,9 @@ function taskList(): string {
 async function run(settings: Settings): Promise<void> {
   const names = settings.tasks.flatMap((names) => names.split(',')).filter(Boolean);
   const definitions = findTasks(names, { faithful: settings.faithful });
+  if (settings.faithful && definitions.every(({ faithful }) => faithful === undefined)) {
+    warn('--faithful changes nothing: none of the tasks has faults to repeat');
+  }
   if (settings.examples !== undefined && definitions.length > 1) {
     throw new LeiaError('usage', '--examples is for one task, several are asked');
   }
@@ -165,9 +168,14 @@ async function evaluateModel(
   await using lock =
     output === undefined ? undefined : await lockFolder(output, { onWarning: warn });
   void lock;
+  const target = output === undefined ? undefined : { output, weights: await weightsHash(folder) };
+  if (target !== undefined) {
+    const asked = { weights: target.weights, protocol, tasks: tasks.map(nameOf) };
+    const replaced = await checkPresentResults(target.output, asked);
+    if (replaced !== undefined) warn(replaced);
+  }
   const tokenizer = await Tokenizer.load(folder);
   using model = await openModel({ ...settings, model: folder });
-  const target = output === undefined ? undefined : { output, weights: await weightsHash(folder) };
   await using keep =
     target &&
     (await KeptResults.open(join(target.output, 'requests.jsonl'), {
@@ -201,6 +209,10 @@ async function evaluateModel(
     await writeEvaluation(target.output, evaluation, run, { samples: settings.samples });
   }
   return evaluation;
+}
+
+function nameOf({ definition }: LoadedTask): string {
+  return definition.task;
 }
 
 /** Tells apart what results may be kept for: the weights and the config, which decides how they are used. */

@@ -1,11 +1,10 @@
 #!/usr/bin/env node
 // The `leia` command. Each command has a file of its own that registers it; this one sets up help,
 // turns errors into one line, and decides the exit code: 0 done, 1 failed, 2 wrong use, 130 interrupted.
-import { readFileSync, realpathSync } from 'node:fs';
-import { join } from 'node:path';
+import { realpathSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Command, CommanderError, type Option } from 'commander';
-import { packageRoot } from '../core/addon.ts';
+import { packageVersion } from '../core/addon.ts';
 import { LeiaError } from '../system/error.ts';
 
 type Register = (program: Command) => void;
@@ -31,12 +30,9 @@ const commands: Readonly<Record<string, () => Promise<Register>>> = {
 
 /** The program with the commands of these names, by default all. */
 export async function createProgram(names = Object.keys(commands)): Promise<Command> {
-  const manifest = JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8')) as {
-    version: string;
-  };
   const program = new Command('leia')
     .description('Adapt a LLaMA to another language with its Wikipedia (LEIA, Yamada & Ri 2024).')
-    .version(manifest.version)
+    .version(packageVersion())
     .option('--debug', 'show the stack trace of an error')
     .addHelpText('after', '\nEach command explains itself: leia train --help')
     .showHelpAfterError('(see --help)');

@@ -1,6 +1,6 @@
 // Loads the native addon and describes the core's part of it to TypeScript. node-gyp-build picks the prebuilt binary for
 // this platform or the one built from source; what is missing is said with the way to get it.
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -85,6 +85,12 @@ export interface CoreAddon {
 
 /** The folder that holds package.json, from lib/core or dist/core alike. */
 export const packageRoot = resolve(dirname(fileURLToPath(import.meta.url)), '..', '..');
+
+/** The version of this program, as package.json has it. */
+export function packageVersion(): string {
+  const text = readFileSync(resolve(packageRoot, 'package.json'), 'utf8');
+  return (JSON.parse(text) as { version: string }).version;
+}
 
 function load(): CoreAddon {
   const require = createRequire(import.meta.url);

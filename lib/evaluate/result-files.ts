@@ -1,10 +1,12 @@
 // The files of an evaluation: `results.json` and `samples_<task>.jsonl`, as lm-evaluation-harness writes them, and the
 // table of its scores.
-import { readFileSync } from 'node:fs';
 import { readdir, rm } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
-import { packageRoot } from '../core/addon.ts';
-import { makeFolder, writeFileAtomically } from '../system/files.ts';
+import { z } from 'zod';
+import { packageVersion } from '../core/addon.ts';
+import { LeiaError } from '../system/error.ts';
+import { makeFolder, readIfPresent, writeFileAtomically } from '../system/files.ts';
+import { parseChecked } from '../system/json.ts';
 import type { Tokenizer } from '../tokenizer/tokenizer.ts';
 import type { Evaluation } from './evaluate.ts';
 import type { Grid } from './tables/grid.ts';
@@ -17,6 +19,43 @@ export interface EvaluationRun {
   /** When the evaluation began, in milliseconds since 1970. */
   readonly began: number;
   readonly tokenizer: Tokenizer;
+}
+
+/** What is looked at of results that are there already, whoever wrote them. */
+const presentSchema = z.object({
+  model_name: z.string().optional(),
+  results: z.record(z.string(), z.unknown()).default({}),
+  config: z
+    .object({ model_sha: z.string().nullish(), protocol: z.string().optional() })
+    .default({}),
+});
+
+/**
+ * Looks at the results that a folder holds before others take their place. Says, in a line, what will be replaced: tasks
+ * that are not asked this time, or results of another protocol; undefined if there is nothing to say.
+ *
+ * @throws LeiaError `usage` if they are of another model; `format` if `results.json` is damaged; `io`.
+ */
+export async function checkPresentResults(
+  folder: string,
+  { weights, protocol, tasks }: { weights: string; protocol: string; tasks: readonly string[] },
+): Promise<string | undefined> {
+  const path = join(folder, 'results.json');
+  const text = await readIfPresent(path);
+  if (text === undefined) return undefined;
+  const present = parseChecked(presentSchema, text, path);
+  const { model_name: name = 'another model', config } = present;
+  if (config.model_sha !== weights) {
+    throw new LeiaError(
+      'usage',
+      `${folder} holds the results of ${name}, with other weights or another config than those of this model; write to another folder, or remove ${path}`,
+    );
+  }
+  if (config.protocol !== protocol) {
+    return `${path}: its results by the protocol ${config.protocol} are replaced`;
+  }
+  const lost = Object.keys(present.results).filter((task) => !tasks.includes(task));
+  return lost.length === 0 ? undefined : `${path}: its results of ${lost.join(', ')} are replaced`;
 }
 
 /**
@@ -53,15 +92,12 @@ export async function writeEvaluation(
 
 /** Keys of the harness that say which model and program it was. */
 function about({ folder, began, tokenizer }: EvaluationRun): Record<string, unknown> {
-  const { version } = JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8')) as {
-    version: string;
-  };
   const seconds = (Date.now() - began) / 1000;
   return {
     git_hash: null,
     upper_git_hash: null,
     date: began / 1000,
-    leia_version: version,
+    leia_version: packageVersion(),
     tokenizer_bos_token: [tokenizer.bosToken, String(tokenizer.bosId)],
     tokenizer_eos_token: [tokenizer.eosToken, String(tokenizer.eosId)],
     eot_token_id: tokenizer.eosId,

@@ -108,6 +108,33 @@ test('models whose names would be one have folders of their own', async () => {
   expect(await Promise.all(asked)).toEqual(models);
 });
 
+test('results of another model stay, and it is said when others are replaced', async () => {
+  const [model, output] = [await modelFolder(), await temporaryFolder()];
+  const args = ['--data', sets, '--limit', '2', '--output', output];
+  const asked = (tasks: string, ...more: string[]) =>
+    run('eval', '--model', model, '--tasks', tasks, ...args, ...more);
+  expect(await asked('xcodah_ja,niilc')).toMatchObject({ code: 0 });
+  const fewer = await asked('xcodah_ja', '--faithful');
+  expect(fewer.code).toBe(0);
+  expect(fewer.error).toContain('results.json: its results of niilc are replaced\n');
+  expect(fewer.error).toContain('--faithful changes nothing: none of the tasks has faults');
+  const more = await asked('xcodah_ja,niilc', '--protocol', 'lm-eval');
+  expect(more.error).toContain('its results by the protocol paper are replaced\n');
+  const before = await readFile(join(output, 'results.json'), 'utf8');
+  const path = join(model, 'config.json');
+  const config = JSON.parse(await readFile(path, 'utf8'));
+  await writeFile(path, JSON.stringify({ ...config, rms_norm_eps: 1e-3 }));
+  const other = await asked('xcodah_ja');
+  expect(other.code).toBe(2);
+  expect(other.error).toContain(`${output} holds the results of ${model}, with other weights or`);
+  expect(await readFile(join(output, 'results.json'), 'utf8')).toBe(before);
+  for (const text of ['{', '{"results": 3}']) {
+    await writeFile(join(output, 'results.json'), text);
+    const { code, error } = await asked('xcodah_ja');
+    expect({ code, error }).toEqual({ code: 1, error: expect.stringContaining('results.json') });
+  }
+});
+
 test('a second run has the results that are kept, and gives the same', async () => {
   const [model, output] = [await modelFolder(), await temporaryFolder()];
   const args = ['--model', model, '--tasks', 'xcsqa_en', '--data', sets, '--output', output];

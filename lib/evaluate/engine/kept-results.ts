@@ -1,11 +1,13 @@
 // Results of an evaluation on the disk, one line for each request, so that a run that was killed goes on where it
 // was. A result is found by a hash of everything it follows from: the model's weights and config, the dtype, the
-// protocol and the request. So a changed model never meets the results of the one before, in the same file or not.
+// protocol, the request and this program's version. So a changed model or program never meets the results of the one
+// before, in the same file or not.
 //
 // The file is only ever appended to. A line ends with a checksum: one that a kill tore, or that was damaged, is left
 // out, and its request computed again.
 import { createHash } from 'node:crypto';
 import { type FileHandle, open } from 'node:fs/promises';
+import { packageVersion } from '../../core/addon.ts';
 import { fileError, readIfPresent } from '../../system/files.ts';
 
 /** What all results of a run follow from, beside their requests. */
@@ -15,6 +17,8 @@ export interface ResultOrigin {
   readonly dtype: string;
   /** The evaluation's protocol by name, or whatever else tells apart results that must not be mixed. */
   readonly protocol: string;
+  /** Of the program that computes them; this one's unless given. */
+  readonly version?: string;
 }
 
 export class KeptResults implements AsyncDisposable {
@@ -32,7 +36,10 @@ export class KeptResults implements AsyncDisposable {
     { results, damaged }: ReturnType<typeof parse>,
   ) {
     this.path = path;
-    this.#origin = JSON.stringify([origin.weights, origin.dtype, origin.protocol]);
+    this.#origin = JSON.stringify([
+      ...[origin.weights, origin.dtype, origin.protocol],
+      origin.version ?? packageVersion(),
+    ]);
     this.#handle = handle;
     this.#results = results;
     this.damagedLines = damaged;

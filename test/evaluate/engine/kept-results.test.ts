@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { beforeAll, expect, test } from 'vitest';
 import { generateBatch } from '../../../lib/evaluate/engine/generate-batch.ts';
-import { KeptResults } from '../../../lib/evaluate/engine/kept-results.ts';
+import { KeptResults, type ResultOrigin } from '../../../lib/evaluate/engine/kept-results.ts';
 import { logLikelihoods } from '../../../lib/evaluate/engine/log-likelihoods.ts';
 import { LlamaModel } from '../../../lib/llama/llama-model.ts';
 import { Tokenizer } from '../../../lib/tokenizer/tokenizer.ts';
@@ -22,7 +22,7 @@ beforeAll(async () => {
 });
 
 /** How many of some requests are computed and not taken from the file, and their results. */
-async function scored(path: string, asked = requests, from = origin) {
+async function scored(path: string, asked = requests, from: ResultOrigin = origin) {
   await using keep = await KeptResults.open(path, from);
   let first: number | undefined;
   const results = await logLikelihoods(model, asked, {
@@ -47,6 +47,16 @@ test('what was computed is not computed again', async () => {
   const again = await scored(path);
   expect(again.results).toEqual(all.results);
   expect([again.first, again.lines]).toEqual([4, 4]);
+});
+
+test('results of another version of the program are computed anew', async () => {
+  const path = join(await temporaryFolder(), 'results.jsonl');
+  await scored(path, requests, { ...origin, version: '0.0.1' });
+  const other = await scored(path);
+  expect([other.first, other.lines]).toEqual([1, 8]);
+  const { version } = JSON.parse(await readFile(join(fixtures, '../../package.json'), 'utf8'));
+  const same = await scored(path, requests, { ...origin, version });
+  expect([same.first, same.lines]).toEqual([4, 8]);
 });
 
 test('generations are kept as well', async () => {
