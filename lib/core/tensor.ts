@@ -198,27 +198,28 @@ export class Tensor implements Disposable {
   }
 
   /**
-   * The range `[start, end)` of a dimension. Of the outermost it shares memory, as {@link view}; of another it is a copy
-   * (`ops.slice`), which later changes of this tensor do not reach.
+   * The range `[start, end)` of a dimension; 0 is the outermost, -1 the innermost. Of the outermost it shares memory, as
+   * {@link view}; of another it is a copy (`ops.slice`), which later changes of this tensor do not reach.
    *
    * @throws LeiaError `argument` for a dimension that the tensor does not have, or a range that is not within it.
    */
   slice(start: number, end?: number, dimension = 0): Tensor {
-    const size = this.#size('slice', dimension);
+    const index = this.#dimension('slice', dimension);
+    const size = this.shape[index]!;
     const last = end ?? size;
     const isRange = Number.isInteger(start) && Number.isInteger(last);
     if (!(isRange && start >= 0 && start <= last && last <= size)) {
       const range = `${start} to ${last}`;
       const what =
-        dimension === 0
+        index === 0
           ? `rows ${range} of a tensor with ${size} rows`
-          : `${range} of the ${size} in dimension ${dimension}`;
+          : `${range} of the ${size} in dimension ${index}`;
       throw new LeiaError('argument', `slice: ${what}, expected 0 <= start <= end <= ${size}`);
     }
-    const shape = this.shape.with(dimension, last - start);
-    if (dimension === 0) return this.view(shape, start * elementCount(shape.slice(1)));
+    const shape = this.shape.with(index, last - start);
+    if (index === 0) return this.view(shape, start * elementCount(shape.slice(1)));
     const output = Tensor.empty(shape, this);
-    sliceNatively({ input: this, dimension, start, output }, {});
+    sliceNatively({ input: this, dimension: index, start, output }, {});
     return output;
   }
 
@@ -227,9 +228,10 @@ export class Tensor implements Disposable {
    * @throws LeiaError `argument` unless `order` names each dimension once.
    */
   permute(order: readonly number[]): Tensor {
-    const shape = order.map((dimension) => this.#size('permute', dimension));
-    const output = Tensor.empty(shape.slice(0, this.shape.length), this);
-    permuteNatively({ input: this, order, output }, {});
+    const indices = order.map((dimension) => this.#dimension('permute', dimension));
+    const shape = indices.map((index) => this.shape[index]!).slice(0, this.shape.length);
+    const output = Tensor.empty(shape, this);
+    permuteNatively({ input: this, order: indices, output }, {});
     return output;
   }
 
@@ -237,21 +239,17 @@ export class Tensor implements Disposable {
    * A copy with two dimensions exchanged, the innermost two unless others are given.
    * @throws LeiaError `argument` for a dimension that the tensor does not have.
    */
-  transpose(first = this.shape.length - 2, second = this.shape.length - 1): Tensor {
-    for (const dimension of [first, second]) this.#size('transpose', dimension);
-    const exchanged = new Map([
-      [first, second],
-      [second, first],
-    ]);
-    return this.permute(this.shape.map((_, i) => exchanged.get(i) ?? i));
+  transpose(first = -2, second = -1): Tensor {
+    const [a, b] = [this.#dimension('transpose', first), this.#dimension('transpose', second)];
+    return this.permute(this.shape.map((_, i) => (i === a ? b : i === b ? a : i)));
   }
 
-  /** The size of a dimension, which must be one of this tensor's. */
-  #size(call: string, dimension: number): number {
-    const size = this.shape[dimension];
-    if (size !== undefined) return size;
-    const expected =
-      this.shape.length === 0 ? 'a tensor with dimensions' : `0 to ${this.shape.length - 1}`;
+  /** A dimension that must be one of this tensor's, counted from the outermost. */
+  #dimension(call: string, dimension: number): number {
+    const rank = this.shape.length;
+    const index = dimension < 0 ? dimension + rank : dimension;
+    if (this.shape[index] !== undefined) return index;
+    const expected = rank === 0 ? 'a tensor with dimensions' : `${-rank} to ${rank - 1}`;
     throw new LeiaError(
       'argument',
       `${call}: dimension ${dimension} of ${this.toString()}, expected ${expected}`,

@@ -79,15 +79,29 @@ inline std::array<int64_t, Shape::kMaxRank> strides_of(const Shape& shape) {
   return strides;
 }
 
+// A dimension of the shape counted from the outermost; negative ones count from the innermost, -1.
+inline int dimension_index(const Shape& shape, int64_t dimension) {
+  return static_cast<int>(dimension < 0 ? dimension + shape.rank() : dimension);
+}
+
+// The shape with another size in that dimension.
+inline Shape with_size(const Shape& shape, int dimension, int64_t size) {
+  Shape result;
+  for (int i = 0; i < shape.rank(); ++i) result.append(i == dimension ? size : shape[i]);
+  return result;
+}
+
 // Between all of `part` and those elements of `whole` that begin at `start` of a dimension; the
 // two have the same sizes otherwise.
 inline StridedCopy copy_from_slice(const Tensor& whole, const Tensor& part, int64_t dimension,
                                    int64_t start) {
   const auto from = strides_of(whole.shape), to = strides_of(part.shape);
   StridedCopy copy{.from = whole, .to = part};
-  copy.from_offset = start * from[static_cast<size_t>(dimension)];
-  for (size_t i = 0; i < static_cast<size_t>(part.shape.rank()); ++i) {
-    copy.append({part.shape[static_cast<int>(i)], from[i], to[i]});
+  const int at = dimension_index(whole.shape, dimension);
+  for (int i = 0; i < part.shape.rank(); ++i) {
+    const auto index = static_cast<size_t>(i);
+    copy.append({part.shape[i], from[index], to[index]});
+    if (i == at) copy.from_offset = start * from[index];
   }
   return copy;
 }

@@ -28,7 +28,7 @@ describe('slice', () => {
     expect([...(await part.read())]).toEqual([2, 3, 4, 5, 8, 9, 10, 11]);
     part.write(new Float32Array(8));
     expect(await tensor.read()).toEqual(Float32Array.from({ length: 12 }, (_, i) => i));
-    using last = tensor.slice(1, undefined, 2);
+    using last = tensor.slice(1, undefined, -1);
     expect([...(await last.read())]).toEqual([1, 3, 5, 7, 9, 11]);
   });
 
@@ -38,7 +38,7 @@ describe('slice', () => {
       'slice: 1 to 4 of the 3 in dimension 1, expected 0 <= start <= end <= 3',
     );
     expect(() => tensor.slice(0, 1, 2)).toThrow(
-      'slice: dimension 2 of Tensor(float32 [2, 3] on cpu), expected 0 to 1',
+      'slice: dimension 2 of Tensor(float32 [2, 3] on cpu), expected -2 to 1',
     );
     expect(() => tensor.slice(2, 1, 1)).toThrow(LeiaError);
   });
@@ -52,7 +52,7 @@ describe('permute and transpose', () => {
     expect([...(await permuted.read())]).toEqual([0, 3, 1, 4, 2, 5]);
     using transposed = tensor.transpose();
     expect(transposed.shape).toEqual([2, 3, 1]);
-    using outer = tensor.transpose(0, 2);
+    using outer = tensor.transpose(0, -1);
     expect(outer.shape).toEqual([3, 1, 2]);
     expect([...(await outer.read())]).toEqual([0, 3, 1, 4, 2, 5]);
     using same = tensor.transpose(1, 1);
@@ -65,10 +65,10 @@ describe('permute and transpose', () => {
       'permute: order is [0], expected each dimension of input [2, 3] once, counted from 0',
     );
     expect(() => tensor.permute([0, 2])).toThrow(
-      'permute: dimension 2 of Tensor(float32 [2, 3] on cpu), expected 0 to 1',
+      'permute: dimension 2 of Tensor(float32 [2, 3] on cpu), expected -2 to 1',
     );
     expect(() => counted(3).transpose()).toThrow(
-      'transpose: dimension -1 of Tensor(float32 [3] on cpu)',
+      'transpose: dimension -2 of Tensor(float32 [3] on cpu)',
     );
   });
 });
@@ -144,6 +144,15 @@ describe('to', () => {
     ops.fill({ output: same, value: 2 });
     expect([...(await tensor.read())]).toEqual([2, 2, 2, 2]);
   });
+});
+
+test('operations count dimensions from the innermost as well', async () => {
+  using tensor = counted(2, 3);
+  using part = ops.slice({ input: tensor, dimension: -1, start: 1 }).output;
+  using both = ops.concatenate({ inputs: [tensor, part], dimension: -1 }).output;
+  expect(both.shape).toEqual([2, 5]);
+  ops.writeSlice({ input: part, output: both, dimension: -1, start: 0, accumulate: true });
+  expect([...(await both.read())]).toEqual([1, 3, 2, 1, 2, 7, 9, 5, 4, 5]);
 });
 
 test('numbers where ids are wanted: the error says how to make int32', () => {

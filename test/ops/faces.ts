@@ -65,8 +65,8 @@ const vocabularies = [
 /** Of a part with 4 of the 6 in dimension 1 of a whole. */
 const slices = (part: string, whole: string) =>
   [
-    ['dimension', -1, 'dimension is -1, expected 0 to 1'],
-    ['dimension', 2, 'dimension is 2, expected 0 to 1'],
+    ['dimension', -3, 'dimension is -3, expected -2 to 1 for a tensor of shape [3, 6]'],
+    ['dimension', 2, 'dimension is 2, expected -2 to 1 for a tensor of shape [3, 6]'],
     ...[-1, 3].map((start) => {
       const why = `as ${part} takes 4 of ${whole}'s 6 in dimension 1`;
       return ['start', start, `start is ${start}, expected 0 to 2, ${why}`] as const;
@@ -185,7 +185,7 @@ export const faces: Record<string, Face> = {
     anchors: ['inputs'],
     numbers: [
       ['inputs', [], 'inputs is empty, expected at least one tensor'],
-      ['dimension', 2, 'dimension is 2, expected 0 to 1'],
+      ['dimension', 2, 'dimension is 2, expected -2 to 1 for a tensor of shape [3, 4]'],
     ],
   },
   crossEntropyForward: {

@@ -1,10 +1,11 @@
 import { operation } from '../operation.ts';
 import { Tensor } from '../tensor.ts';
+import { dimensionIndex } from './outputs.ts';
 
 export interface Concatenate {
   /** One or more, of any dtype; all of one shape but for the dimension. */
   inputs: readonly Tensor[];
-  /** Along which dimension they come one behind the other, counted from 0. */
+  /** Along which dimension they come one behind the other: 0 is the outermost, -1 the innermost. */
   dimension: number;
   /** Shape of the inputs, with the sum of their sizes in the dimension; dtype of inputs; memory of its own. */
   output?: Tensor;
@@ -27,9 +28,10 @@ export function concatenate(args: Concatenate): { output: Tensor } {
 function allocate({ inputs, dimension }: Concatenate): Tensor {
   const [first] = inputs;
   if (first === undefined) return Tensor.empty([0]);
-  const total = inputs.reduce((sum, { shape }) => sum + (shape[dimension] ?? 0), 0);
+  const index = dimensionIndex(first.shape, dimension);
+  const total = inputs.reduce((sum, { shape }) => sum + (shape[index] ?? 0), 0);
   return Tensor.empty(
-    first.shape.map((size, i) => (i === dimension ? total : size)),
+    first.shape.map((size, i) => (i === index ? total : size)),
     first,
   );
 }

@@ -24,9 +24,14 @@ export function broadcastShape(a: Shape, b: Shape): Shape {
   });
 }
 
+/** A dimension counted from the outermost. Negative ones count from the innermost, -1. */
+export function dimensionIndex(shape: Shape, dimension: number): number {
+  return dimension < 0 ? dimension + shape.length : dimension;
+}
+
 /** A shape without one dimension, or with the size 1 there. Negative dimensions count from the innermost. */
 export function reducedShape(shape: Shape, dimension: number, keep = false): number[] {
-  const index = dimension < 0 ? dimension + shape.length : dimension;
+  const index = dimensionIndex(shape, dimension);
   return shape.flatMap((size, i) => (i !== index ? [size] : keep ? [1] : []));
 }
 

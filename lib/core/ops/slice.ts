@@ -1,11 +1,12 @@
 import { LeiaError } from '../../system/error.ts';
 import { operation } from '../operation.ts';
 import { Tensor } from '../tensor.ts';
+import { dimensionIndex } from './outputs.ts';
 
 export interface Slice {
   /** Any shape but [], any dtype. */
   input: Tensor;
-  /** Which dimension is cut, counted from 0. */
+  /** Which dimension is cut: 0 is the outermost, -1 the innermost. */
   dimension: number;
   /** The first index of the range. */
   start: number;
@@ -28,12 +29,9 @@ export function slice(args: Slice): { output: Tensor } {
   return { output };
 }
 
-function allocate({
-  input,
-  dimension,
-  start,
-  end = input.shape[dimension] ?? start,
-}: Slice): Tensor {
+function allocate({ input, dimension, start, end: given }: Slice): Tensor {
+  const index = dimensionIndex(input.shape, dimension);
+  const end = given ?? input.shape[index] ?? start;
   const size = end - start;
   if (!(Number.isInteger(size) && size >= 0)) {
     throw new LeiaError(
@@ -41,6 +39,6 @@ function allocate({
       `slice: start is ${start} and end ${end}, expected whole numbers, start at most end`,
     );
   }
-  const shape = input.shape.map((whole, i) => (i === dimension ? size : whole));
+  const shape = input.shape.map((whole, i) => (i === index ? size : whole));
   return Tensor.empty(shape, input);
 }

@@ -4,7 +4,7 @@ import type { Tensor } from '../tensor.ts';
 export interface WriteSlice {
   /** Shape of output, but for the dimension; dtype of output, float32 or bfloat16 with `accumulate`. */
   input: Tensor;
-  /** Which dimension of the output is written to in part, counted from 0. */
+  /** Which dimension of the output is written to in part: 0 is the outermost, -1 the innermost. */
   dimension: number;
   /** The first index that is written to; `start` + the input's size is at most the output's. */
   start: number;

@@ -14,7 +14,7 @@ namespace leia {
 struct Concatenate {
   static constexpr const char* kName = "concatenate";
   std::vector<Tensor> inputs;  // at least one; any shape but [], any dtype
-  int64_t dimension = 0;       // of output
+  int64_t dimension = 0;       // of output; -1 is the innermost
   Tensor output;  // dtype and, but for the dimension, shape of each input; there the sum of sizes
 
   template <class Self, class Visit>
@@ -33,7 +33,7 @@ void visit_copies(const Concatenate& op, Visit&& visit) {
   int64_t start = 0;
   for (const Tensor& input : op.inputs) {
     visit(copy_to_slice(input, op.output, op.dimension, start));
-    start += input.shape[static_cast<int>(op.dimension)];
+    start += input.shape[dimension_index(input.shape, op.dimension)];
   }
 }
 

@@ -13,7 +13,7 @@ namespace leia {
 struct Slice {
   static constexpr const char* kName = "slice";
   Tensor input;           // any shape but [], any dtype
-  int64_t dimension = 0;  // of input
+  int64_t dimension = 0;  // of input; -1 is the innermost
   int64_t start = 0;      // start + output's size in the dimension is at most input's
   Tensor output;          // dtype and, but for the dimension, shape of input
 

@@ -13,7 +13,7 @@ namespace leia {
 struct WriteSlice {
   static constexpr const char* kName = "write_slice";
   Tensor input;           // any shape but [], any dtype; float32 or bfloat16 with accumulate
-  int64_t dimension = 0;  // of output
+  int64_t dimension = 0;  // of output; -1 is the innermost
   int64_t start = 0;      // start + input's size in the dimension is at most output's
   bool accumulate = false;
   Tensor output;  // dtype and, but for the dimension, shape of input
