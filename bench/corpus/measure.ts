@@ -11,35 +11,16 @@ import { prepare } from '../../lib/corpus/dataset/prepare.ts';
 import { openBatches, openDump } from '../../lib/corpus/dump/dump.ts';
 import type { DumpAddon } from '../../lib/corpus/dump/native.ts';
 import type { PageBatch } from '../../lib/corpus/dump/page-reader.ts';
-import { ArticleExtractor, readingOf } from '../../lib/corpus/wikitext/extract.ts';
+import {
+  ArticleExtractor,
+  readingOf,
+  type TemplateTreatment,
+} from '../../lib/corpus/wikitext/extract.ts';
 import { Dataset } from '../../lib/leia/dataset.ts';
 import { ArticleTokenizer } from '../../lib/leia/tokenize-article.ts';
 import type { WorkerPool } from '../../lib/system/worker-pool.ts';
 import { Tokenizer } from '../../lib/tokenizer/tokenizer.ts';
-
-export const stages = ['bzip2', 'titles', 'text', 'library', 'tokens', 'prepare'] as const;
-export type Stage = (typeof stages)[number];
-
-export interface Request {
-  stage: Stage;
-  /** Dump, plain or .bz2; for `bzip2` .bz2. */
-  dump: string;
-  workers: number;
-  tokenizer: string;
-  /** Table of langlinks, for `prepare`. */
-  names: string;
-}
-
-export interface Measured {
-  seconds: number;
-  /** Processor time of all threads. */
-  cpuSeconds: number;
-  /** Of XML. */
-  bytes: number;
-  articles: number;
-  tokens: number;
-  peakMiB: number;
-}
+import type { Measured, Request } from './stages.ts';
 
 type Counts = Pick<Measured, 'bytes' | 'articles' | 'tokens'>;
 
@@ -79,6 +60,7 @@ async function readPages(
   stage: 'text' | 'titles',
   dump: string,
   pool: WorkerPool,
+  templates: TemplateTreatment,
 ): Promise<Counts> {
   const counts: Counts = { bytes: 0, articles: 0, tokens: 0 };
   const { siteinfo, batches, reclaim } = await openBatches(dump);
@@ -90,7 +72,12 @@ async function readPages(
       counts.articles += articles;
     return counts;
   }
-  const job = { kind: 'text', ...source, reading: readingOf({}), filter: noFilter } as const;
+  const job = {
+    kind: 'text',
+    ...source,
+    reading: readingOf({ templates }),
+    filter: noFilter,
+  } as const;
   for await (const { articles, lines } of workOn(pieces, job, pool, reclaim)) {
     counts.articles += articles;
     reclaim([lines.buffer]);
@@ -98,7 +85,14 @@ async function readPages(
   return counts;
 }
 
-async function run({ stage, dump, workers, tokenizer, names }: Request): Promise<Measured> {
+async function run({
+  stage,
+  dump,
+  workers,
+  tokenizer,
+  names,
+  templates,
+}: Request): Promise<Measured> {
   const counts: Counts = { bytes: 0, articles: 0, tokens: 0 };
   const texts: { text: string; spans: { start: number; end: number; name: string }[] }[] = [];
   const model = stage === 'tokens' ? await Tokenizer.load(tokenizer) : undefined;
@@ -122,12 +116,12 @@ async function run({ stage, dump, workers, tokenizer, names }: Request): Promise
     for await (const { bytes } of batches()) counts.bytes += bytes.length;
   }
   // Once to start the threads and let their code be compiled, once to measure.
-  if (stage === 'text' || stage === 'titles') await readPages(stage, dump, pool);
+  if (stage === 'text' || stage === 'titles') await readPages(stage, dump, pool, templates);
   const cpu = process.cpuUsage();
   const began = performance.now();
   if (stage === 'bzip2') counts.bytes = await unpack(dump, workers);
   else if (stage === 'text' || stage === 'titles') {
-    Object.assign(counts, await readPages(stage, dump, pool));
+    Object.assign(counts, await readPages(stage, dump, pool, templates));
   } else if (library) {
     // The time that the tokenizers library needs for ids and offsets of the same texts.
     for (let from = 0; from < texts.length; from += 128) {

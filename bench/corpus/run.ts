@@ -1,4 +1,5 @@
-// `npm run bench:corpus -- [--dump FILE] [--tokenizer FOLDER] [--repeat N,…] [--workers N,…] [--runs N]`: measures
+// `npm run bench:corpus -- [--dump FILE] [--tokenizer FOLDER] [--repeat N,…] [--workers N,…] [--runs N]
+// [--stages STAGE,…] [--templates inline|drop]`: measures
 // how fast each stage of `leia prepare` is and how much memory it takes, and how both grow with the threads and with
 // the input, which is the dump repeated with other titles. Runs alternate and the best counts, since other work on the
 // machine only makes them slower. The bzip2 command compresses the input, if it is installed; lbzip2 is measured beside
@@ -10,7 +11,7 @@ import { join, resolve } from 'node:path';
 import { parseArgs, promisify } from 'node:util';
 import { openDump } from '../../lib/corpus/dump/dump.ts';
 import { writeLargeWiki } from './large-wiki.ts';
-import type { Measured, Request, Stage } from './measure.ts';
+import { type Measured, type Request, type Stage, stages } from './stages.ts';
 
 const demo = resolve(import.meta.dirname, '../../examples/demo');
 const cores = availableParallelism();
@@ -25,6 +26,8 @@ const { values } = parseArgs({
     repeat: { type: 'string', default: '1,4' },
     workers: { type: 'string', default: [...new Set([1, cores])].join() },
     runs: { type: 'string', default: '3' },
+    stages: { type: 'string', default: stages.join() },
+    templates: { type: 'string', default: 'inline' },
   },
 });
 const numbers = (text: string): number[] => text.split(',').map(Number);
@@ -65,11 +68,12 @@ const best = new Map<
 
 async function measure(stage: Stage, input: Input, from: 'xml' | 'bz2', workers: number) {
   const dump = input[from];
-  if (dump === undefined) return;
+  if (dump === undefined || !values.stages.split(',').includes(stage)) return;
   const request: Request = {
     stage,
     dump,
     workers,
+    templates: values.templates === 'drop' ? 'drop' : 'inline',
     tokenizer: values.tokenizer,
     names: input.names,
   };
@@ -155,7 +159,7 @@ try {
   for (let i = 0; i < Number(values.runs); i++) {
     for (const input of inputs) {
       for (const workers of numbers(values.workers)) {
-        measureLbzip2(input, workers);
+        if (values.stages.split(',').includes('bzip2')) measureLbzip2(input, workers);
         await measure('bzip2', input, 'bz2', workers);
         await measure('text', input, 'bz2', workers);
         await measure('text', input, 'xml', workers);
