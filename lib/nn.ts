@@ -1,5 +1,6 @@
 // `leia/nn`: thin modules over `leia/autograd`, and what trains them. What it imports needs no package but the native core.
 export {
+  Dropout,
   Embedding,
   type EmbeddingOptions,
   LayerNorm,

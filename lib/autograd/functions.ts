@@ -1,5 +1,6 @@
 // The operations on variables: each calls the forward of `leia/ops` and notes how the backward is called. Operands are
 // variables, or tensors that have no gradient. Shapes, dtypes, formulas and errors are those of the operation.
+export * from './functions/activations.ts';
 export * from './functions/arithmetic.ts';
 export * from './functions/attention.ts';
 export * from './functions/elementwise.ts';

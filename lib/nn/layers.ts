@@ -1,6 +1,6 @@
 // The modules that most models are made of. Shapes and names of parameters are PyTorch's; so are the spreads of initial
 // weights unless said otherwise, with normal distributions. All that is drawn follows from `manualSeed`.
-import { addBias, embedding, layerNorm, matmul, rmsNorm } from '../autograd/functions.ts';
+import { addBias, dropout, embedding, layerNorm, matmul, rmsNorm } from '../autograd/functions.ts';
 import { nextSeed } from '../autograd/random.ts';
 import { type Operand, Variable } from '../autograd/variable.ts';
 import { Device } from '../core/device.ts';
@@ -123,5 +123,20 @@ export class RmsNorm extends Module {
   /** @param input [..., size]. */
   forward(input: Operand): Variable {
     return rmsNorm(input, this.weight, { epsilon: this.epsilon });
+  }
+}
+
+/** Sets elements to zero at random while the module trains, and scales the others up, so that the mean stays. */
+export class Dropout extends Module {
+  readonly probability: number;
+
+  /** @param probability of an element to be dropped, 0 or more and less than 1. */
+  constructor(probability: number) {
+    super();
+    this.probability = probability;
+  }
+
+  forward(input: Variable): Variable {
+    return this.isTraining && this.probability > 0 ? dropout(input, this.probability) : input;
   }
 }

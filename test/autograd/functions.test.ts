@@ -10,6 +10,7 @@ import {
   divide,
   embedding,
   flashAttention,
+  gelu,
   layerNorm,
   logSoftmax,
   matmul,
@@ -17,16 +18,20 @@ import {
   mean,
   multiply,
   permute,
+  relu,
   residualAdd,
   residualRmsNorm,
   rmsNorm,
   rope,
+  sigmoid,
+  silu,
   slice,
   softmax,
   split,
   subtract,
   sum,
   swiglu,
+  tanh,
   transpose,
   Variable,
 } from '../../lib/autograd.ts';
@@ -40,6 +45,7 @@ import {
   randomSource,
   randomValues,
 } from '../ops/case.ts';
+import { activationReference, curves } from '../ops/cases/activation.ts';
 import { crossEntropyReference } from '../ops/cases/cross-entropy.ts';
 import { embeddingReference } from '../ops/cases/embedding.ts';
 import { attentionReference } from '../ops/cases/flash-attention.ts';
@@ -300,6 +306,11 @@ const checks = {
     [[3, 4]],
     ([x]) => [max(x, { dimension: 1 }), max(x, { dimension: 0 })],
     ([x]) => [maxReference(x, [3, 4], 1).output, maxReference(x, [3, 4], 0).output],
+  ),
+  'activation functions': checkOf(
+    [[3, 4]],
+    ([x]) => [gelu(x), gelu(x, { approximate: true }), silu(x), relu(x), tanh(x), sigmoid(x)],
+    ([x]) => curves.map((curve) => activationReference(curve, x)),
   ),
   permute: checkOf(
     [[2, 3, 4]],

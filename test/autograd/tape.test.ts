@@ -4,6 +4,8 @@ import {
   checkpoint,
   crossEntropy,
   customFunction,
+  dropout,
+  manualSeed,
   matmul,
   noGrad,
   residualAdd,
@@ -188,6 +190,25 @@ describe('memory', () => {
     output.dispose();
     expect(await steadyBytes(device)).toBe(before);
   });
+});
+
+test('dropout drops the same in forward and backward, in a checkpoint too, and anew in each call', async () => {
+  const ones = Array.from({ length: 1000 }, () => 1);
+  const drawn = async (compute: (x: Variable) => Variable) => {
+    manualSeed(3);
+    const x = leaf(ones);
+    const output = compute(x);
+    const values = await valuesOf(output.value);
+    output.backward();
+    return { values, gradient: await valuesOf(x.gradient) };
+  };
+  const twice = (x: Variable) => dropout(dropout(x, 0.25), 0.5);
+  const plain = await drawn(twice);
+  expect(plain.gradient).toEqual(plain.values);
+  const kept = plain.values.filter((value) => value !== 0);
+  expect(kept.length / 1000).toBeCloseTo(0.375, 1);
+  for (const value of kept) expect(value).toBeCloseTo(1 / 0.375, 5);
+  expect(await drawn((x) => checkpoint(twice, x))).toEqual(plain);
 });
 
 describe('wrong use', () => {

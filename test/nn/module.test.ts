@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { manualSeed, residualAdd, swiglu, Variable } from '../../lib/autograd.ts';
 import { Device, Tensor } from '../../lib/index.ts';
 import { SafetensorsFile } from '../../lib/llama/safetensors.ts';
-import { AdamW, Embedding, LayerNorm, Linear, Module, RmsNorm } from '../../lib/nn.ts';
+import { AdamW, Dropout, Embedding, LayerNorm, Linear, Module, RmsNorm } from '../../lib/nn.ts';
 import { expectError, temporaryFolder } from '../llama/fixtures.ts';
 import { steadyBytes } from '../support/steady-bytes.ts';
 
@@ -97,6 +97,18 @@ test('evaluating frees what it makes and records nothing', async () => {
   expect([device.liveBytes - before, output.requiresGrad]).toEqual([16, false]);
   expect(model.blocks[1]!.norm.isTraining).toBe(true);
   output.dispose();
+});
+
+test('dropout does nothing while a module is evaluated', async () => {
+  class Part extends Module {
+    readonly dropout = new Dropout(0.5);
+  }
+  const part = new Part();
+  const x = new Variable(Tensor.from(new Float32Array(100).fill(1), [100]));
+  const droppedOf = async (output: Variable) => (await output.read()).indexOf(0) >= 0;
+  expect(await droppedOf(part.dropout.forward(x))).toBe(true);
+  expect(await droppedOf(part.evaluate(() => part.dropout.forward(x)))).toBe(false);
+  expect(await droppedOf(part.dropout.forward(x))).toBe(true);
 });
 
 test('disposing of a module frees its parameters and gradients', async () => {

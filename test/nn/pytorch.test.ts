@@ -2,12 +2,14 @@
 // (test/fixtures/pytorch-blocks/make.py), in float32 within 1e-4.
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { crossEntropy, type Variable } from '../../lib/autograd.ts';
+import { crossEntropy, Variable } from '../../lib/autograd.ts';
 import { Tensor } from '../../lib/index.ts';
 import { SafetensorsFile, writeSafetensors } from '../../lib/llama/safetensors.ts';
 import { AdamW, type Module } from '../../lib/nn.ts';
 import { fixtures, temporaryFolder } from '../llama/fixtures.ts';
+import { Gpt2 } from './gpt2.ts';
 import { Mistral } from './mistral.ts';
+import { Vit } from './vit.ts';
 
 const steps = 20;
 
@@ -28,6 +30,19 @@ const models = {
   mistral: async (inputs: Inputs) => {
     const model = new Mistral();
     return { model, loss: await languageModel(model, inputs) };
+  },
+  gpt2: async (inputs: Inputs) => {
+    const model = new Gpt2();
+    return { model, loss: await languageModel(model, inputs) };
+  },
+  vit: async (inputs: Inputs) => {
+    const model = new Vit();
+    const patches = new Variable(await inputs('patches'));
+    const labels = Int32Array.from(await (await inputs('labels')).read());
+    return {
+      model,
+      loss: () => crossEntropy(model.forward(patches).view([labels.length, -1]), labels),
+    };
   },
 };
 
