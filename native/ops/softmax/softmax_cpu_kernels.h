@@ -1,9 +1,10 @@
 // Compiled once per instruction set by softmax_cpu.cpp.
 namespace leia::LEIA_ISA {
 
-// The highest of a row and sum_v e^(x[v] - highest); NaN, where a row has no softmax.
+// The highest of a row and sum_v e^(x[v] - highest); NaN, where a row has no softmax. The addends
+// are kept where `shares` is not nullptr.
 template <class T>
-float exponential_sum(const T* input, int64_t size, float& highest) {
+float exponential_sum(const T* input, int64_t size, float& highest, float* shares) {
   const float lowest = -__builtin_inff();
   Floats most = splat(lowest);
   for_vectors(size, [&](int64_t i, int64_t count) {
@@ -12,7 +13,9 @@ float exponential_sum(const T* input, int64_t size, float& highest) {
   highest = reduce_max(most);
   Floats sum{};
   for_vectors(size, [&](int64_t i, int64_t count) {
-    sum += first_lanes(exponential(load_count(input + i, count) - highest), count);
+    const Floats share = exponential(load_count(input + i, count) - highest);
+    if (shares != nullptr) store_count(shares + i, share, count);
+    sum += first_lanes(share, count);
   });
   return reduce_sum(sum);
 }
@@ -20,16 +23,17 @@ float exponential_sum(const T* input, int64_t size, float& highest) {
 template <class T>
 void softmax_row(const T* input, T* output, int64_t size) {
   float highest;
-  const float scale = 1.0f / exponential_sum(input, size, highest);
+  float* shares = thread_scratch<float, 0>(size);
+  const float scale = 1.0f / exponential_sum(input, size, highest, shares);
   for_vectors(size, [&](int64_t i, int64_t count) {
-    store_count(output + i, exponential(load_count(input + i, count) - highest) * scale, count);
+    store_count(output + i, load_count(shares + i, count) * scale, count);
   });
 }
 
 template <class T>
 void log_softmax_row(const T* input, T* output, int64_t size) {
   float highest;
-  const float log_sum = std::log(exponential_sum(input, size, highest));
+  const float log_sum = std::log(exponential_sum(input, size, highest, nullptr));
   for_vectors(size, [&](int64_t i, int64_t count) {
     store_count(output + i, load_count(input + i, count) - highest - log_sum, count);
   });

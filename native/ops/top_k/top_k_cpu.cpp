@@ -1,4 +1,4 @@
-// The keys of a row are partly sorted. They are numbers, so no vectors are needed to compare them.
+// The keys of a row are gone through once; few of them are above all that was kept before.
 #include <algorithm>
 #include <bit>
 #include <cstring>
@@ -12,22 +12,48 @@
 
 namespace leia {
 
+namespace {
+
+// The k highest keys of a row at the front, in order. Keys gather in a buffer of twice as many, or
+// of the row; whenever it is full, the lower half goes, and what is not above the rest stays out.
+template <class T>
+void highest_keys(const T* values, int64_t size, int64_t k, uint64_t* keys, int64_t capacity) {
+  const auto keep_highest = [&](int64_t count) {
+    std::nth_element(keys, keys + k - 1, keys + count, std::greater<>());
+  };
+  uint64_t threshold = kNoKey;
+  int64_t count = 0;
+  for (int64_t i = 0; i < size; ++i) {
+    const uint64_t key = order_key(std::bit_cast<uint32_t>(to_float(values[i])), i);
+    if (key <= threshold) continue;
+    keys[count++] = key;
+    if (count < capacity || count == k) continue;
+    keep_highest(count);
+    count = k;
+    threshold = keys[k - 1];
+  }
+  keep_highest(count);
+  std::sort(keys, keys + k, std::greater<>());
+}
+
+}  // namespace
+
 void execute_cpu(const TopKForward& op, CpuContext& context) {
   const int64_t size = op.input.shape[-1], k = op.k;
+  const int64_t capacity = std::min(size, std::max<int64_t>(2 * k, 16));
+  const int64_t rows_each = std::max<int64_t>(1, 16384 / size);
   dispatch_float(op.input.dtype, [&](auto type) {
     using T = decltype(type);
-    context.parallel_for(op.input.rows(), [&](int64_t row) {
-      const T* values = op.input.data<T>() + row * size;
-      auto* keys = thread_scratch<uint64_t, 0>(size);
-      for (int64_t i = 0; i < size; ++i) {
-        keys[i] = order_key(std::bit_cast<uint32_t>(to_float(values[i])), i);
-      }
-      std::nth_element(keys, keys + k - 1, keys + size, std::greater<>());
-      std::sort(keys, keys + k, std::greater<>());
-      for (int64_t j = 0; j < k; ++j) {
-        const int32_t index = index_of(keys[j]);
-        op.indices.data<int32_t>()[row * k + j] = index;
-        op.output.data<T>()[row * k + j] = values[index];
+    context.parallel_ranges(op.input.rows(), rows_each, [&](int64_t first, int64_t last) {
+      auto* keys = thread_scratch<uint64_t, 0>(capacity);
+      for (int64_t row = first; row < last; ++row) {
+        const T* values = op.input.data<T>() + row * size;
+        highest_keys(values, size, k, keys, capacity);
+        for (int64_t j = 0; j < k; ++j) {
+          const int32_t index = index_of(keys[j]);
+          op.indices.data<int32_t>()[row * k + j] = index;
+          op.output.data<T>()[row * k + j] = values[index];
+        }
       }
     });
   });
