@@ -31,6 +31,7 @@ export type GeluBackward = ActivationBackward & Form;
 function forward(name: string): (args: Gelu) => { output: Tensor } {
   const native = operation<Gelu, 'output' | 'approximate'>(name);
   return (args) => {
+    native.expect(args);
     const { approximate = false, output = like(args.input) } = args;
     native(args, { output, approximate });
     return { output };
@@ -40,6 +41,7 @@ function forward(name: string): (args: Gelu) => { output: Tensor } {
 function backward(name: string): (args: GeluBackward) => { gradInput: Tensor } {
   const native = operation<GeluBackward, 'gradInput' | 'approximate'>(name);
   return (args) => {
+    native.expect(args);
     const { approximate = false, gradInput = like(args.input) } = args;
     native(args, { gradInput, approximate });
     return { gradInput };

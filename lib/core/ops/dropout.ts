@@ -23,6 +23,7 @@ const nativeDropout = operation<Dropout, 'offset' | 'output'>('dropout');
  * gradient with the same p, seed and offset. With `p: 0` the output is the input, bit for bit.
  */
 export function dropout(args: Dropout): { output: Tensor } {
+  nativeDropout.expect(args);
   const { offset = 0, output = like(args.input) } = args;
   nativeDropout(args, { offset, output });
   return { output };
