@@ -24,17 +24,16 @@ class Block(nn.Module):
         self.attention = nn.Linear(width, 3 * width)
         self.projection = nn.Linear(width, width)
         self.norm2 = nn.LayerNorm(width)
-        self.gate = nn.Linear(width, 3 * width)
-        self.up = nn.Linear(width, 3 * width)
-        self.down = nn.Linear(3 * width, width)
+        self.expand = nn.Linear(width, 4 * width)
+        self.contract = nn.Linear(4 * width, width)
+        self.dropout = nn.Dropout(0.1)
 
     def forward(self, x):
         parts = self.attention(self.norm1(x)).split(width, dim=2)
         query, key, value = (part.view(*x.shape[:2], heads, -1).transpose(1, 2) for part in parts)
         attended = F.scaled_dot_product_attention(query, key, value, is_causal=True)
-        x = x + self.projection(attended.transpose(1, 2).reshape(x.shape))
-        normed = self.norm2(x)
-        return x + self.down(F.silu(self.gate(normed)) * self.up(normed))
+        x = x + self.dropout(self.projection(attended.transpose(1, 2).reshape(x.shape)))
+        return x + self.dropout(self.contract(F.gelu(self.expand(self.norm2(x)))))
 
 
 class Gpt(nn.Module):
@@ -71,6 +70,7 @@ for step in range(1, args.steps + 1):
     if step % 50 == 0:
         print(f"step {step}: loss {loss.item():.3f}")
 
+model.eval()
 written = ids[:context].to(args.device)
 with torch.no_grad():
     for _ in range(200):

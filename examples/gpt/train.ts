@@ -1,8 +1,8 @@
 // A character-level GPT from scratch.
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { add, crossEntropy, flashAttention, split, swiglu, type Variable } from 'leia/autograd';
-import { AdamW, Embedding, LayerNorm, Linear, Module } from 'leia/nn';
+import { add, crossEntropy, flashAttention, gelu, split, type Variable } from 'leia/autograd';
+import { AdamW, Dropout, Embedding, LayerNorm, Linear, Module } from 'leia/nn';
 import { Device, ops, Tensor } from 'leia/ops';
 
 const { values: args } = parseArgs({
@@ -21,19 +21,18 @@ class Block extends Module {
   readonly attention = new Linear(width, 3 * width, { device });
   readonly projection = new Linear(width, width, { device });
   readonly norm2 = new LayerNorm(width, { device });
-  readonly gate = new Linear(width, 3 * width, { device });
-  readonly up = new Linear(width, 3 * width, { device });
-  readonly down = new Linear(3 * width, width, { device });
+  readonly expand = new Linear(width, 4 * width, { device });
+  readonly contract = new Linear(4 * width, width, { device });
+  readonly dropout = new Dropout(0.1);
 
   forward(x: Variable): Variable {
     const inHeads = (part: Variable) => part.view([...x.shape.slice(0, 2), heads, -1]);
     const parts = split(this.attention.forward(this.norm1.forward(x)), [width, width, width], 2);
     const [query, key, value] = [inHeads(parts[0]), inHeads(parts[1]), inHeads(parts[2])];
     const attended = flashAttention(query, key, value, { causal: true }).view(x.shape);
-    x = add(x, this.projection.forward(attended));
-    const normed = this.norm2.forward(x);
-    const activated = swiglu(this.gate.forward(normed), this.up.forward(normed));
-    return add(x, this.down.forward(activated));
+    x = add(x, this.dropout.forward(this.projection.forward(attended)));
+    const expanded = gelu(this.expand.forward(this.norm2.forward(x)));
+    return add(x, this.dropout.forward(this.contract.forward(expanded)));
   }
 }
 
