@@ -70,6 +70,7 @@ static Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   add_function(exports, "releaseFreeMemory", release_free_memory);
   register_device(env, exports);
   register_tensor(env, exports);
+  register_communicator(env, exports);
   register_operations(env, exports);
   register_bpe(env, exports);
   register_bzip2(env, exports);

@@ -27,6 +27,7 @@ struct Instance {
 
 void register_device(Napi::Env env, Napi::Object exports);
 void register_tensor(Napi::Env env, Napi::Object exports);
+void register_communicator(Napi::Env env, Napi::Object exports);
 void register_operations(Napi::Env env, Napi::Object exports);
 void register_bpe(Napi::Env env, Napi::Object exports);
 void register_bzip2(Napi::Env env, Napi::Object exports);

@@ -1,0 +1,120 @@
+// Collectives of the ranks: work on the stream of their tensors' device, queued like operations. All ranks must issue
+// the same ones in the same order; whoever does not is named in the error.
+import { addon, type NativeDevice, type NativeTensor } from '../core/addon.ts';
+import type { Device } from '../core/device.ts';
+import type { Tensor } from '../core/tensor.ts';
+
+interface NativeCommunicator {
+  rank(): number;
+  ranks(): number;
+  description(): string;
+  allReduce(tensor: NativeTensor, place: string): void;
+  reduceScatter(input: NativeTensor, output: NativeTensor, place: string): void;
+  allGather(input: NativeTensor, output: NativeTensor, place: string): void;
+  broadcast(tensor: NativeTensor, root: number, place: string): void;
+  barrier(device: NativeDevice, place: string): void;
+  abort(reason: string): void;
+  close(): void;
+}
+
+interface DistributedAddon {
+  NativeCommunicator: new (kind: 'mpi') => NativeCommunicator;
+  mpiDescription(): string;
+  sliceOf(elements: number, rank: number, ranks: number): [number, number];
+}
+
+const native = () => addon<DistributedAddon>();
+
+/** A range of a tensor's elements, taken as flat. */
+export interface Slice {
+  readonly begin: number;
+  readonly end: number;
+}
+
+/**
+ * The part of so many elements that is one rank's. All ranks but the last have equally many, a multiple of 8; the last
+ * has the rest too.
+ */
+export function sliceOf(elements: number, rank: number, ranks: number): Slice {
+  const [begin, end] = native().sliceOf(elements, rank, ranks);
+  return { begin, end };
+}
+
+/**
+ * The MPI that ranks on CPUs use, in words.
+ *
+ * @throws LeiaError `unavailable` where the native core was built without one, or it is gone.
+ */
+export function mpiDescription(): string {
+  return native().mpiDescription();
+}
+
+/** Each call's `place` says what it is for, in words that an error can show: `gradient of lm_head.weight`. */
+export class Communicator {
+  readonly rank: number;
+  readonly size: number;
+  /** The library that connects the ranks, in words. */
+  readonly description: string;
+  readonly #native: NativeCommunicator;
+
+  private constructor(handle: NativeCommunicator) {
+    this.#native = handle;
+    this.rank = handle.rank();
+    this.size = handle.ranks();
+    this.description = handle.description();
+  }
+
+  /**
+   * Joins the ranks of this process's MPI job, once for each process.
+   *
+   * @throws LeiaError `unavailable` without MPI.
+   */
+  static openMpi(): Communicator {
+    return new Communicator(new (native().NativeCommunicator)('mpi'));
+  }
+
+  /** Replaces the tensor, float32 of any shape, by its sum over all ranks, which are added in their order. */
+  allReduce(tensor: Tensor, place: string): void {
+    this.#native.allReduce(tensor.handle, place);
+  }
+
+  /**
+   * Sums over all ranks, of which each gets its slice.
+   *
+   * @param input float32, any shape.
+   * @param output float32, as many elements as {@link sliceOf} says; it may be that slice of `input`.
+   */
+  reduceScatter(input: Tensor, output: Tensor, place: string): void {
+    this.#native.reduceScatter(input.handle, output.handle, place);
+  }
+
+  /**
+   * Puts the slices of all ranks together: the other way round.
+   *
+   * @param input this rank's slice, of any dtype; it may lie in `output`.
+   * @param output all of them, in every rank.
+   */
+  allGather(input: Tensor, output: Tensor, place: string): void {
+    this.#native.allGather(input.handle, output.handle, place);
+  }
+
+  /** Replaces the tensor, of any dtype, by what rank `root` has. */
+  broadcast(tensor: Tensor, root: number, place: string): void {
+    this.#native.broadcast(tensor.handle, root, place);
+  }
+
+  /** Work after it begins when all ranks have come to it. */
+  barrier(device: Device, place: string): void {
+    this.#native.barrier(device.handle, place);
+  }
+
+  /** Makes all collectives that wait, or come later, fail with this reason. */
+  abort(reason: string): void {
+    this.#native.abort(reason);
+  }
+
+  /** The end of a run that went well, on all ranks, once their devices are synchronised. */
+  close(): void {
+    this.#native.close();
+  }
+}

@@ -1,0 +1,156 @@
+// Ranks for JavaScript: joining them, and their collectives.
+#include "collectives/communicator.h"
+
+#include "binding/arguments.h"
+#include "binding/instance.h"
+#include "binding/js_device.h"
+
+namespace leia::binding {
+
+namespace {
+
+class JsCommunicator final : public Napi::ObjectWrap<JsCommunicator> {
+ public:
+  static Napi::Function define(Napi::Env env) {
+    return DefineClass(env, "NativeCommunicator",
+                       {InstanceMethod<&JsCommunicator::rank>("rank"),
+                        InstanceMethod<&JsCommunicator::ranks>("ranks"),
+                        InstanceMethod<&JsCommunicator::description>("description"),
+                        InstanceMethod<&JsCommunicator::all_reduce>("allReduce"),
+                        InstanceMethod<&JsCommunicator::reduce_scatter>("reduceScatter"),
+                        InstanceMethod<&JsCommunicator::all_gather>("allGather"),
+                        InstanceMethod<&JsCommunicator::broadcast>("broadcast"),
+                        InstanceMethod<&JsCommunicator::barrier>("barrier"),
+                        InstanceMethod<&JsCommunicator::abort>("abort"),
+                        InstanceMethod<&JsCommunicator::close>("close")});
+  }
+
+  // new NativeCommunicator("mpi")
+  explicit JsCommunicator(const Napi::CallbackInfo& info) : ObjectWrap(info) {
+    guarded(info, [&]() -> Napi::Value {
+      Arguments arguments(info, "Communicator");
+      const std::string kind = arguments.string("kind");
+      if (kind != "mpi") fail("argument", text("Communicator: unknown kind '", kind, "'"));
+      communicator_ = open_mpi();
+      return info.This();
+    });
+  }
+
+ private:
+  Napi::Value rank(const Napi::CallbackInfo& info) {
+    return Napi::Number::New(info.Env(), communicator_->rank());
+  }
+  Napi::Value ranks(const Napi::CallbackInfo& info) {
+    return Napi::Number::New(info.Env(), communicator_->ranks());
+  }
+  Napi::Value description(const Napi::CallbackInfo& info) {
+    return Napi::String::New(info.Env(), communicator_->description());
+  }
+
+  Napi::Value enqueue(const Napi::CallbackInfo& info, Collective collective) {
+    const std::shared_ptr<Device> device = collective.output.storage->device();
+    communicator_->enqueue(device, std::move(collective));
+    return info.Env().Undefined();
+  }
+
+  // allReduce(tensor, place)
+  Napi::Value all_reduce(const Napi::CallbackInfo& info) {
+    return guarded(info, [&] {
+      Arguments arguments(info, "all_reduce");
+      const Tensor tensor = arguments.tensor("tensor");
+      return enqueue(info, {.kind = CollectiveKind::all_reduce,
+                            .input = tensor,
+                            .output = tensor,
+                            .place = arguments.string("place")});
+    });
+  }
+  // reduceScatter(input, output, place)
+  Napi::Value reduce_scatter(const Napi::CallbackInfo& info) {
+    return guarded(info, [&] {
+      Arguments arguments(info, "reduce_scatter");
+      const Tensor input = arguments.tensor("input");
+      const Tensor output = arguments.tensor("output");
+      return enqueue(info, {.kind = CollectiveKind::reduce_scatter,
+                            .input = input,
+                            .output = output,
+                            .place = arguments.string("place")});
+    });
+  }
+  // allGather(input, output, place)
+  Napi::Value all_gather(const Napi::CallbackInfo& info) {
+    return guarded(info, [&] {
+      Arguments arguments(info, "all_gather");
+      const Tensor input = arguments.tensor("input");
+      const Tensor output = arguments.tensor("output");
+      return enqueue(info, {.kind = CollectiveKind::all_gather,
+                            .input = input,
+                            .output = output,
+                            .place = arguments.string("place")});
+    });
+  }
+  // broadcast(tensor, root, place)
+  Napi::Value broadcast(const Napi::CallbackInfo& info) {
+    return guarded(info, [&] {
+      Arguments arguments(info, "broadcast");
+      const Tensor tensor = arguments.tensor("tensor");
+      const auto root = static_cast<int>(arguments.integer("root"));
+      return enqueue(info, {.kind = CollectiveKind::broadcast,
+                            .input = tensor,
+                            .output = tensor,
+                            .root = root,
+                            .place = arguments.string("place")});
+    });
+  }
+  // barrier(device, place)
+  Napi::Value barrier(const Napi::CallbackInfo& info) {
+    return guarded(info, [&] {
+      Arguments arguments(info, "barrier");
+      const JsDevice* device = JsDevice::from(arguments.value());
+      require(device != nullptr, "barrier: expected a device");
+      communicator_->enqueue(device->device(),
+                             {.kind = CollectiveKind::barrier, .place = arguments.string("place")});
+      return info.Env().Undefined();
+    });
+  }
+  // abort(reason)
+  Napi::Value abort(const Napi::CallbackInfo& info) {
+    return guarded(info, [&] {
+      Arguments arguments(info, "abort");
+      communicator_->abort(arguments.string("reason"));
+      return info.Env().Undefined();
+    });
+  }
+  Napi::Value close(const Napi::CallbackInfo& info) {
+    return guarded(info, [&] {
+      communicator_->close();
+      return info.Env().Undefined();
+    });
+  }
+
+  std::shared_ptr<Communicator> communicator_;
+};
+
+}  // namespace
+
+void register_communicator(Napi::Env env, Napi::Object exports) {
+  exports.Set("NativeCommunicator", JsCommunicator::define(env));
+  // mpiDescription(): the MPI that ranks on CPUs would use. Throws "unavailable".
+  add_function(exports, "mpiDescription", [](Arguments& arguments) -> Napi::Value {
+    return Napi::String::New(arguments.env(), mpi_description());
+  });
+  // sliceOf(elements, rank, ranks): [begin, end) of a rank's slice.
+  add_function(exports, "sliceOf", [](Arguments& arguments) -> Napi::Value {
+    const int64_t elements = arguments.integer("elements");
+    const auto rank = static_cast<int>(arguments.integer("rank"));
+    const auto ranks = static_cast<int>(arguments.integer("ranks"));
+    require(elements >= 0 && rank >= 0 && rank < ranks, "sliceOf: rank ", rank, " of ", ranks,
+            " and ", elements, " elements, expected a rank below their number");
+    const Slice slice = slice_of(elements, rank, ranks);
+    Napi::Array result = Napi::Array::New(arguments.env(), 2);
+    result.Set(uint32_t{0}, static_cast<double>(slice.begin));
+    result.Set(uint32_t{1}, static_cast<double>(slice.end));
+    return result;
+  });
+}
+
+}  // namespace leia::binding

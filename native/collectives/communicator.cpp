@@ -1,0 +1,59 @@
+#include "collectives/communicator.h"
+
+namespace leia {
+
+namespace {
+
+class CollectiveWork final : public Work {
+ public:
+  CollectiveWork(std::shared_ptr<Communicator> communicator, Collective collective)
+      : communicator_(std::move(communicator)), collective_(std::move(collective)) {}
+
+  void run(ExecutionContext& context) const override { communicator_->run(collective_, context); }
+  std::string describe() const override {
+    const std::string what = signature_of(collective_, 0).to_string();
+    return collective_.place.empty() ? what : text(what, " (", collective_.place, ")");
+  }
+  std::vector<Operand> operands() const override {
+    if (collective_.kind == CollectiveKind::barrier) return {};
+    return {Operand(collective_.input, Access::read), Operand(collective_.output, Access::write)};
+  }
+
+ private:
+  const std::shared_ptr<Communicator> communicator_;
+  const Collective collective_;
+};
+
+}  // namespace
+
+void Communicator::enqueue(const std::shared_ptr<Device>& device, Collective collective) {
+  validate(collective, rank_, ranks_);
+  require(device->kind() == kind_, "a collective on ", device->name(), " cannot go over ",
+          description(), ", which connects ", kind_ == DeviceKind::cpu ? "CPUs" : "GPUs");
+  device->enqueue(
+      std::make_shared<const CollectiveWork>(shared_from_this(), std::move(collective)));
+}
+
+void Communicator::run(const Collective& collective, ExecutionContext& context) {
+  refuse_aborted();
+  const Signature signature = signature_of(collective, number_++);
+  execute(collective, signature, context);
+}
+
+void Communicator::abort(const std::string& reason) {
+  {
+    std::lock_guard lock(mutex_);
+    if (aborted_) return;
+    reason_ = reason;
+    aborted_ = true;
+  }
+  on_abort();
+}
+
+void Communicator::refuse_aborted() {
+  if (!aborted_) return;
+  std::lock_guard lock(mutex_);
+  fail("execution", reason_);
+}
+
+}  // namespace leia

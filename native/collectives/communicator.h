@@ -1,0 +1,60 @@
+// The ranks of a run, as one of them sees them. A collective is work on the stream of its tensors'
+// device, like an operation: the call returns at once, and errors follow the data. There are two
+// kinds: over MPI, for CPUs (mpi_communicator.cpp), and over NCCL, for GPUs
+// (cuda/nccl_communicator.cpp).
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "collectives/collective.h"
+#include "core/device.h"
+
+namespace leia {
+
+class Communicator : public std::enable_shared_from_this<Communicator> {
+ public:
+  Communicator(DeviceKind kind, int rank, int ranks) : kind_(kind), rank_(rank), ranks_(ranks) {}
+  virtual ~Communicator() = default;
+  Communicator(const Communicator&) = delete;
+  Communicator& operator=(const Communicator&) = delete;
+
+  int rank() const { return rank_; }
+  int ranks() const { return ranks_; }
+  // The library that connects the ranks, in words.
+  virtual std::string description() const = 0;
+
+  // Checks the collective and queues it. Throws "argument".
+  void enqueue(const std::shared_ptr<Device>& device, Collective collective);
+  // Does it, on the stream's thread.
+  void run(const Collective& collective, ExecutionContext& context);
+  // Makes what waits for other ranks, now or later, fail with this reason; from any thread.
+  void abort(const std::string& reason);
+  // The end of a run that went well, on all ranks, when their devices have nothing left to do.
+  virtual void close() {}
+
+ protected:
+  virtual void execute(const Collective& collective, const Signature& signature,
+                       ExecutionContext& context) = 0;
+  virtual void on_abort() {}
+  // Throws "execution" after abort().
+  void refuse_aborted();
+
+ private:
+  const DeviceKind kind_;
+  const int rank_, ranks_;
+  int64_t number_ = 0;  // of collectives that were begun; of the stream's thread alone
+  std::atomic<bool> aborted_{false};
+  std::mutex mutex_;
+  std::string reason_;
+};
+
+// Joins the ranks of this process's MPI job. Once for each process. Throws "unavailable" where
+// there is no MPI, with the way to get it.
+std::shared_ptr<Communicator> open_mpi();
+// The MPI that open_mpi() would use, in words. Throws "unavailable" too.
+std::string mpi_description();
+
+}  // namespace leia

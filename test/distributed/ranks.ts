@@ -1,0 +1,26 @@
+// Runs what several ranks do, over MPI, as users do: by mpiexec. Where there is no MPI, tests that need one are skipped,
+// and say so by their name.
+import { spawnSync } from 'node:child_process';
+import { mpiDescription } from '../../lib/distributed/communicator.ts';
+import { openMpiSettings } from '../../lib/distributed/launch.ts';
+
+function whyNoMpi(): string | undefined {
+  try {
+    mpiDescription();
+  } catch (error) {
+    return (error as Error).message;
+  }
+  return spawnSync('mpiexec', ['--version']).status === 0 ? undefined : 'there is no mpiexec';
+}
+
+/** Why there are no ranks here; undefined where there are. */
+export const noMpi = whyNoMpi();
+/** For the name of a test that needs ranks. */
+export const overMpi = noMpi === undefined ? 'over MPI' : 'over MPI (skipped: there is none here)';
+
+/** For `mpiexec` in a container, and several processes on few cores. */
+export const rankEnvironment = {
+  ...openMpiSettings,
+  LEIA_NUM_THREADS: '1',
+  LEIA_RANK_TIMEOUT: '20',
+};
