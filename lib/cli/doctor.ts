@@ -1,7 +1,7 @@
 // `leia doctor`: what this machine has and lacks, and how to get what is missing. It looks at the real
 // things: it loads the addon, runs an operation, and asks the system.
 import { execFileSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statfsSync } from 'node:fs';
 import { availableParallelism, freemem, totalmem } from 'node:os';
 import { delimiter, join } from 'node:path';
 import type { Command } from 'commander';
@@ -9,6 +9,7 @@ import { addon, packageRoot } from '../core/addon.ts';
 import { Device } from '../core/device.ts';
 import * as ops from '../core/ops.ts';
 import { Tensor } from '../core/tensor.ts';
+import { mpiDescription } from '../distributed/communicator.ts';
 import { LeiaError } from '../system/error.ts';
 import { formatBytes } from './progress.ts';
 import { style } from './style.ts';
@@ -57,6 +58,7 @@ async function examine(): Promise<Finding[]> {
     gpu(),
     device,
     await cublasLt(device.status === 'good'),
+    mpi(),
     tool('compiler', ['c++', 'g++', 'clang++'], 'needed only to build the native core from source'),
     tool('cmake', ['cmake'], 'needed only to build the native core from source'),
   ];
@@ -141,6 +143,24 @@ async function cublasLt(hasGpu: boolean): Promise<Finding> {
     return { topic, status: 'good', text: `works: ${library}` };
   } catch (error) {
     return { topic, status: hasGpu ? 'broken' : 'missing', text: messageOf(error) };
+  }
+}
+
+/** What ranks on CPUs need: an MPI that the native core was built with, the program that starts them, shared memory. */
+function mpi(): Finding {
+  const topic = 'MPI';
+  try {
+    const { text: starter, status } = tool(
+      'mpiexec',
+      ['mpiexec'],
+      'starts the ranks of a training',
+    );
+    const { bavail, bsize } = statfsSync('/dev/shm');
+    const text = `${mpiDescription()}; started by ${starter}; ${formatBytes(bavail * bsize)} free in /dev/shm`;
+    // Open MPI keeps some 4 MB for each rank there, and dies of a full one.
+    return { topic, status: bavail * bsize < 2 ** 26 ? 'missing' : status, text };
+  } catch (error) {
+    return { topic, status: 'missing', text: messageOf(error) };
   }
 }
 

@@ -1,4 +1,5 @@
 // Ctrl-C asks the work to stop at the next safe place; a second one ends the program at once.
+import { preemptSignal, stopSignal } from '../distributed/launch.ts';
 import { LeiaError } from '../system/error.ts';
 
 type Handlers = Partial<Record<NodeJS.Signals, () => void>>;
@@ -17,7 +18,7 @@ export async function interruptible<T>(work: (signal: AbortSignal) => Promise<T>
 
 /**
  * The same for work that saves where it stands, so that a batch system may pre-empt it with SIGTERM or SIGUSR1: that it
- * was stopped so is no failure. These signals, however often they come, do not end the program at once, since batch
+ * was stopped so is no failure. The launcher of several ranks sends them one of two signals, for either way to stop. These signals, however often they come, do not end the program at once, since batch
  * systems send several.
  *
  * @returns what `work` gives, or undefined if it was stopped so.
@@ -33,7 +34,13 @@ export async function preemptible<T>(
   };
   const stop = stopper(controller);
   const hangUp = () => controller.abort();
-  const handlers = { SIGINT: stop, SIGHUP: hangUp, SIGTERM: preempt, SIGUSR1: preempt };
+  const handlers = {
+    SIGINT: stop,
+    SIGHUP: hangUp,
+    [stopSignal]: hangUp,
+    SIGTERM: preempt,
+    [preemptSignal]: preempt,
+  };
   return await handling(handlers, async () => {
     try {
       return await work(controller.signal);

@@ -113,7 +113,9 @@ function allowClosedOutput(): void {
 const invoked = process.argv[1];
 if (invoked !== undefined && realpathSync(invoked) === fileURLToPath(import.meta.url)) {
   allowClosedOutput();
-  process.exitCode = await main(process.argv.slice(2));
+  const code = await main(process.argv.slice(2));
+  // A command that starts others as its own work sets their code.
+  process.exitCode = code === 0 ? (process.exitCode ?? 0) : code;
   // After a failure, nobody waits for the rest of the input.
   if (process.exitCode !== 0) process.stdin.destroy();
 }

@@ -3,6 +3,9 @@
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { z } from 'zod';
+import { launchOverMpi } from '../distributed/launch.ts';
+import { type Place, placeOfProcess } from '../distributed/place.ts';
+import { World } from '../distributed/world.ts';
 import { LeiaError } from '../system/error.ts';
 import type { StepMetrics } from '../train/metrics.ts';
 import { trainSettings } from '../train/settings.ts';
@@ -25,6 +28,13 @@ const schema = z.strictObject({
     .boolean()
     .default(false)
     .describe(`write the metrics for TensorBoard as well, to ${eventFolder}/ in --output`),
+  nproc: z
+    .int()
+    .min(1)
+    .optional()
+    .describe(
+      'how many processes on this machine train together, each on some of its cores; the result is the same but for rounding. For several machines, start leia train with mpirun or srun',
+    ),
   plan: z
     .boolean()
     .default(false)
@@ -69,8 +79,42 @@ export function registerTrain(program: Command): void {
         '--device-memory is what --plan counts for; a run takes --device',
       );
     }
-    return await run(readSettings(command, schema));
+    return await runRanks(readSettings(command, schema));
   });
+}
+
+/** Trains as the rank that this process is; or starts the ranks, if it is none and there are to be several. */
+async function runRanks(settings: Settings): Promise<void> {
+  const { nproc = 1, device } = settings;
+  const place = placeOfProcess();
+  if (place === undefined && nproc === 1) return await run(settings, World.alone);
+  if (device !== 'cpu') {
+    throw new LeiaError(
+      'unsupported',
+      `--device ${device}: several ranks train on CPUs only so far; use --device cpu, or a single process`,
+    );
+  }
+  if (place === undefined) {
+    process.exitCode = await launchOverMpi(nproc);
+    return;
+  }
+  checkPlace(place, settings);
+  const world = await World.open(place);
+  try {
+    await run(settings, world);
+  } catch (error) {
+    if (error instanceof LeiaError && error.code === 'interrupted') await world.close();
+    throw error;
+  }
+  await world.close();
+}
+
+function checkPlace({ launcher, size }: Place, { nproc }: Settings): void {
+  if (nproc === undefined || nproc === size) return;
+  throw new LeiaError(
+    'usage',
+    `--nproc ${nproc}, but ${launcher} started ${size} ranks; leave --nproc out`,
+  );
 }
 
 async function plan({
@@ -85,26 +129,32 @@ async function plan({
   evaluateTasks: _______,
   evaluateData: ________,
   evaluateLimit: _________,
+  nproc: __________,
   ...settings
 }: z.output<typeof planSchema>): Promise<void> {
   const device = deviceMemory === undefined ? undefined : parseDeviceMemory(deviceMemory);
   for (const line of await planLines(model, settings, device)) console.log(line);
 }
 
-async function run({
-  model,
-  data,
-  output,
-  plan: _,
-  deviceMemory: __,
-  tensorboard,
-  evaluateSteps,
-  heldOutArticles,
-  evaluateTasks,
-  evaluateData,
-  evaluateLimit,
-  ...settings
-}: Settings): Promise<void> {
+async function run(given: Settings, world: World): Promise<void> {
+  const {
+    model,
+    data,
+    output,
+    plan: _,
+    deviceMemory: __,
+    nproc: ___,
+    tensorboard,
+    ...others
+  } = given;
+  const {
+    evaluateSteps,
+    heldOutArticles,
+    evaluateTasks,
+    evaluateData,
+    evaluateLimit,
+    ...settings
+  } = others;
   const measure = { evaluateSteps, heldOutArticles, evaluateTasks, evaluateData, evaluateLimit };
   checkMeasureSettings(measure);
   const progress = new TrainProgress(settings);
@@ -115,15 +165,18 @@ async function run({
       data,
       output,
       settings,
+      world,
       signal,
       sinks: tensorboard ? [new EventFile(join(output, eventFolder))] : [],
-      onStart: progress.start,
-      onMicroBatch: progress.microBatch,
-      onStep: progress.step,
       onWarning: progress.warning,
+      ...(world.isFirst && {
+        onStart: progress.start,
+        onMicroBatch: progress.microBatch,
+        onStep: progress.step,
+      }),
     }).finally(() => progress.done()),
   );
-  if (result === undefined) return;
+  if (result === undefined || !world.isFirst) return;
   const { trained, rounding, skippedBatches } = result;
   console.log(
     trained

@@ -5,8 +5,9 @@ import { availableParallelism } from 'node:os';
 import { LeiaError } from '../system/error.ts';
 import { mpiDescription } from './communicator.ts';
 
-/** Asks a rank to save and stop, as SIGTERM does. */
+/** What mpiexec passes on to ranks: to save and stop as Ctrl-C and as a batch system ask for it. */
 export const stopSignal = 'SIGUSR2';
+export const preemptSignal = 'SIGUSR1';
 
 /**
  * Runs `ranks` processes of this command line and gives the exit code of the job.
@@ -24,10 +25,18 @@ export async function launchOverMpi(ranks: number): Promise<number> {
     detached: true,
     env: { LEIA_NUM_THREADS: String(threads), ...openMpiSettings, ...process.env },
   });
-  // mpiexec passes this one on; at any other it would kill the ranks before they have saved.
-  const stop = () => child.kill(stopSignal);
-  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
-  for (const signal of signals) process.on(signal, stop);
+  // At any other signal mpiexec would kill the ranks before they have saved.
+  const passOn = {
+    SIGINT: stopSignal,
+    SIGHUP: stopSignal,
+    SIGTERM: preemptSignal,
+    SIGUSR1: preemptSignal,
+  } as const;
+  const handlers = Object.entries(passOn).map(([signal, to]) => ({
+    signal: signal as keyof typeof passOn,
+    handler: () => child.kill(to),
+  }));
+  for (const { signal, handler } of handlers) process.on(signal, handler);
   try {
     return await new Promise<number>((done, fail) => {
       child.on('error', (error: NodeJS.ErrnoException) =>
@@ -41,7 +50,7 @@ export async function launchOverMpi(ranks: number): Promise<number> {
       child.on('close', (code) => done(code ?? 1));
     });
   } finally {
-    for (const signal of signals) process.off(signal, stop);
+    for (const { signal, handler } of handlers) process.off(signal, handler);
   }
 }
 

@@ -48,15 +48,23 @@ export async function identifyRun(
   };
 }
 
-/** The first difference in words that follow "a run with"; undefined if there is none. */
-export function describeDifference(there: RunIdentity, here: RunIdentity): string | undefined {
+/**
+ * The first difference in words that follow "a run with"; undefined if there is none.
+ *
+ * @param whose begins the words for `here`.
+ */
+export function describeDifference(
+  there: RunIdentity,
+  here: RunIdentity,
+  whose = 'this one has',
+): string | undefined {
   const keys = new Set([...Object.keys(there), ...Object.keys(here)]);
   const key = [...keys].find((key) => there[key] !== here[key]);
   if (key === undefined) return undefined;
   const known = hashed[key];
   // Without `articles` all of them are meant; without another key, another version of leia began the run.
   if (known !== undefined && (key in there || key === 'articles')) return known;
-  return `${key} ${there[key] ?? 'not set'}, this one has ${here[key] ?? 'none'}`;
+  return `${key} ${there[key] ?? 'not set'}, ${whose} ${here[key] ?? 'none'}`;
 }
 
 function sha256(content: string | Uint8Array): string {

@@ -1,6 +1,7 @@
 // Trains a checkpoint on a dataset. Each turn of the loop takes rows from the data, makes an optimiser step and writes
 // a line of metrics. From time to time it saves a state, from which the same command resumes with the same bits. At the
 // end it writes a Hugging Face folder.
+import { World } from '../distributed/world.ts';
 import { type AdaptedCheckpoint, adaptCheckpoint, viewOf } from '../leia/adapt.ts';
 import { type ArticleSource, SequenceSource, type SequenceState } from '../leia/batches.ts';
 import { Dataset } from '../leia/dataset.ts';
@@ -18,10 +19,11 @@ import { LeiaError } from '../system/error.ts';
 import { lockFolder } from '../system/lock.ts';
 import { Tokenizer } from '../tokenizer/tokenizer.ts';
 import { AdamW, type MomentDtype } from './adamw.ts';
+import { agreeOnRun } from './agree.ts';
 import { checkMemory, completeChoices } from './choices.ts';
 import { checkDisk } from './disk.ts';
 import { identifyRun } from './identity.ts';
-import { deviceMemory, type MemoryPlan, planMemory } from './memory.ts';
+import { type DeviceMemory, deviceMemory, type MemoryPlan, planMemory } from './memory.ts';
 import {
   countSkippedBatches,
   MetricsFile,
@@ -53,6 +55,8 @@ export interface TrainOptions {
   /** Where checkpoint, metrics and resumable states go. */
   readonly output: string;
   readonly settings: TrainSettings;
+  /** The ranks that train together, of which this process is one; it is alone unless given. */
+  readonly world?: World;
   /** Indices in the dataset of the articles to train on; all unless given. */
   readonly articles?: readonly number[];
   /** When it aborts, the run saves its state and throws `interrupted`. */
@@ -109,7 +113,14 @@ export interface TrainResult {
  *   and writing throws.
  */
 export async function train(options: TrainOptions): Promise<TrainResult> {
-  const { output } = options;
+  const { world = World.alone } = options;
+  return await world.guard(() => trainAsRank({ ...options, world }));
+}
+
+type RankOptions = TrainOptions & { readonly world: World };
+
+async function trainAsRank(options: RankOptions): Promise<TrainResult> {
+  const { output, world } = options;
   checkTogether(options.settings);
   await using checkpoint = await Checkpoint.open(options.model);
   using dataset = await Dataset.open(options.data);
@@ -122,16 +133,19 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
 
   const settings = await completeSettings(options, adapted.config);
   const identity = await identifyRun(settings, checkpoint, options.data, options.articles);
-  if (await isFinished(output, identity)) return await nothingToDo(options, saveDtype);
-  await using _ = await lockFolder(output, options);
+  await agreeOnRun(world, identity);
+  const nothing = () => world.share(() => nothingToDo(options, saveDtype));
+  if (await world.share(() => isFinished(output, identity))) return await nothing();
+  // Only the first rank writes there.
+  await using _ = world.isFirst ? await lockFolder(output, options) : undefined;
   // Another process may have finished it since.
-  if ((await claimRunFolder(output, identity)) === 'finished') {
-    return await nothingToDo(options, saveDtype);
+  if ((await world.share(() => claimRunFolder(output, identity))) === 'finished') {
+    return await nothing();
   }
-  const available = deviceMemory(settings.device);
+  const available = memoryOf(settings, world);
   const plan = planMemory(adapted.config, settings, available);
   checkMemory(adapted.config, settings, available, hasResumeState(output));
-  await checkDisk(output, plan, settings);
+  if (world.isFirst) await checkDisk(output, plan, settings);
   const { device, dtype, recompute, microBatchSize: batch, sequenceLength: sequence } = settings;
   using model = LlamaModel.allocate(adapted, { device, dtype, recompute });
   model.reserve({ batch, sequence });
@@ -152,9 +166,16 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
     saveDtype,
   });
   await run.finish();
-  const rounding = await run.save(adapted);
-  await removeResumeStates(output);
+  const rounding = world.isFirst ? await run.save(adapted) : undefined;
+  if (world.isFirst) await removeResumeStates(output);
+  await world.meet();
   return { trained: true, rounding, skippedBatches: countSkippedBatches(output) };
+}
+
+/** What this rank may take: ranks on CPUs share what their machine has. */
+function memoryOf({ device }: CompleteSettings, world: World): DeviceMemory {
+  const memory = deviceMemory(device);
+  return device === 'cpu' ? { ...memory, bytes: memory.bytes / world.localSize } : memory;
 }
 
 /**
@@ -175,24 +196,32 @@ async function nothingToDo(options: TrainOptions, wanted: StoredDtype): Promise<
   );
 }
 
-type CompleteOptions = TrainOptions & { readonly settings: CompleteSettings };
+type CompleteOptions = RankOptions & { readonly settings: CompleteSettings };
 
 /**
  * Chooses what is left open. A resumed run keeps the micro-batch size that it began with, because another one would
- * round differently, and the moments that were chosen for it.
+ * round differently, and the moments that were chosen for it. What the first rank chooses holds for all.
  */
 async function completeSettings(
-  { output, settings }: TrainOptions,
+  { output, settings, world }: RankOptions,
   config: LlamaConfig,
 ): Promise<CompleteSettings> {
-  const recorded = await recordedRun(output);
-  const microBatchSize = settings.microBatchSize ?? recorded?.microBatchSize;
-  const moments = settings.moments ?? (settings.auto ? recorded?.moments : undefined);
-  return completeChoices(config, {
-    ...settings,
-    ...(typeof microBatchSize === 'number' && { microBatchSize }),
-    ...(moments !== undefined && { moments: moments as MomentDtype }),
+  const { microBatchSize, recompute, moments } = await world.share(async () => {
+    const recorded = await recordedRun(output);
+    const microBatchSize = settings.microBatchSize ?? recorded?.microBatchSize;
+    const moments = settings.moments ?? (settings.auto ? recorded?.moments : undefined);
+    return completeChoices(config, {
+      ...settings,
+      ...(typeof microBatchSize === 'number' && { microBatchSize }),
+      ...(moments !== undefined && { moments: moments as MomentDtype }),
+    });
   });
+  return {
+    ...settings,
+    microBatchSize: settings.microBatchSize ?? microBatchSize,
+    recompute: settings.recompute ?? recompute,
+    moments: settings.moments ?? moments,
+  };
 }
 
 /** A run's moving parts between its first step and its last. */
@@ -224,13 +253,24 @@ class Run {
     this.#ceiling = flopsCeiling(model.device.properties.description, options.settings);
   }
 
-  /** Loads the newest saved state that is whole. Returns false, and has changed nothing, if there is none. */
+  /**
+   * Loads the newest saved state that is whole, which the first rank reads for all. Returns false, and has changed
+   * nothing, if there is none.
+   */
   async restore(): Promise<boolean> {
-    const { output, onWarning } = this.#options;
+    const { output, onWarning, world } = this.#options;
     const tensors = stateTensors(this.#optimizer);
     const accept = ({ source }: RunPosition) => this.#source.restore(source);
-    const state = await restoreNewest(output, tensors, accept, onWarning);
-    if (state === undefined) return false;
+    const state = await world.share(async () => {
+      const newest = await restoreNewest(output, tensors, accept, onWarning);
+      // JSON has no undefined.
+      return newest === undefined ? null : { step: newest.step, source: newest.source };
+    });
+    if (state === null) return false;
+    if (!world.isFirst) accept(state);
+    if (world.size > 1) {
+      for (const [name, tensor] of tensors) world.communicator.broadcast(tensor, 0, name);
+    }
     this.#position = this.#source.state();
     this.#optimizer.stepCount = state.step;
     return true;
@@ -257,11 +297,12 @@ class Run {
 
   /** Makes all steps that are left. */
   async finish(): Promise<void> {
-    const { output, settings, sinks = [], onStep, onWarning } = this.#options;
-    using step = new TrainingStep(this.#model, this.#optimizer, settings);
-    const metrics = new MetricsSinks([new MetricsFile(output), ...sinks]);
+    const { output, settings, sinks = [], onStep, onWarning, world } = this.#options;
+    using step = new TrainingStep(this.#model, this.#optimizer, settings, world);
+    const metrics = new MetricsSinks(world.isFirst ? [new MetricsFile(output), ...sinks] : []);
     await metrics.begin(this.#optimizer.stepCount);
-    const profile = new Profile(output, settings.profile, this.#model.device, this.#clock);
+    const profiled = world.isFirst ? settings.profile : 0;
+    const profile = new Profile(output, profiled, this.#model.device, this.#clock);
     try {
       this.#clock.lap();
       while (this.#optimizer.stepCount < settings.maxSteps) {
@@ -281,6 +322,8 @@ class Run {
       if (error instanceof LeiaError && error.code === 'interrupted') {
         metrics.flush();
         await this.#saveState();
+        // A rank that ends may take others along, so none does before the first has saved.
+        await world.meet();
       }
       await this.#saver.settle().catch(() => {});
       throw error;
@@ -325,7 +368,7 @@ class Run {
 
   async #measure(step: number): Promise<Measured | undefined> {
     const { measure } = this.#options;
-    if (measure === undefined) return undefined;
+    if (measure === undefined || !this.#options.world.isFirst) return undefined;
     try {
       return await this.#clock.during('evaluation', () => measure(step, this.#model));
     } catch (error) {
@@ -377,7 +420,7 @@ class Run {
   #isSavingDue(): boolean {
     const { saveMinutes, saveSteps, maxSteps } = this.#options.settings;
     const { stepCount } = this.#optimizer;
-    if (stepCount === maxSteps) return false;
+    if (stepCount === maxSteps || !this.#options.world.isFirst) return false;
     if (saveSteps !== undefined && stepCount % saveSteps === 0) return true;
     const minutes = (performance.now() - this.#lastSaved) / 60_000;
     return saveMinutes > 0 && minutes >= saveMinutes;
@@ -391,7 +434,8 @@ class Run {
 
   /** Saves the state of a run that does not go on. */
   async #saveState(): Promise<void> {
-    if (this.#optimizer.stepCount > 0) await this.#saver.saveNow(this.#where());
+    if (this.#optimizer.stepCount === 0 || !this.#options.world.isFirst) return;
+    await this.#saver.saveNow(this.#where());
   }
 
   #where(): RunPosition {

@@ -1,11 +1,15 @@
 // One optimiser step: a batch goes through the model in micro-batches whose gradients add up, then the
 // gradient is clipped and AdamW moves the parameters. The next micro-batch is queued before the loss of the
-// one before is awaited, so the device never waits for the host.
+// one before is awaited, so the device never waits for the host. Of several ranks, each computes some of the
+// micro-batches; their losses and gradients are summed before the step goes on, alike on all.
 import { type Allocation, allocate, TensorLayout } from '../core/layout.ts';
 import * as ops from '../core/ops.ts';
+import { Tensor } from '../core/tensor.ts';
+import { World } from '../distributed/world.ts';
 import type { Sequence } from '../leia/packing.ts';
 import { countLabelTokens } from '../llama/batch.ts';
 import type { LlamaModel } from '../llama/llama-model.ts';
+import { LeiaError } from '../system/error.ts';
 import type { AdamW } from './adamw.ts';
 import { findNonFinite, NonFiniteError } from './non-finite.ts';
 import { learningRateAt } from './schedule.ts';
@@ -29,13 +33,24 @@ export class TrainingStep implements Disposable {
   readonly #model: LlamaModel;
   readonly #optimizer: AdamW;
   readonly #settings: CompleteSettings;
+  readonly #world: World;
   readonly #clipping: Allocation<typeof clippingLayout>;
+  /** [2], float32, with other ranks: what they sum before gradients, the loss and how many of them are interrupted. */
+  readonly #totals: Tensor | undefined;
 
-  constructor(model: LlamaModel, optimizer: AdamW, settings: CompleteSettings) {
+  constructor(
+    model: LlamaModel,
+    optimizer: AdamW,
+    settings: CompleteSettings,
+    world = World.alone,
+  ) {
+    const { device } = model;
     this.#model = model;
     this.#optimizer = optimizer;
     this.#settings = settings;
-    this.#clipping = allocate(clippingLayout, model.device);
+    this.#world = world;
+    this.#clipping = allocate(clippingLayout, device);
+    this.#totals = world.size === 1 ? undefined : Tensor.empty([2], { device });
   }
 
   /**
@@ -51,7 +66,8 @@ export class TrainingStep implements Disposable {
     beforeMicroBatch: (sequences: number) => void,
   ): Promise<StepResult> {
     const step = this.#optimizer.stepCount;
-    const loss = await this.#accumulateGradients(batch, beforeMicroBatch);
+    const loss = await this.#sumLosses(this.#accumulateGradients(batch, beforeMicroBatch));
+    this.#sumGradients();
     const gradientNorm = await this.#gradientNorm();
     if (!Number.isFinite(loss) || !Number.isFinite(gradientNorm)) {
       throw await this.#nonFinite(batch, loss, gradientNorm);
@@ -61,6 +77,7 @@ export class TrainingStep implements Disposable {
     return { loss, learningRate, gradientNorm };
   }
 
+  /** Adds up the gradients of this rank's micro-batches, and gives their part of the loss. */
   async #accumulateGradients(
     batch: readonly Sequence[],
     beforeMicroBatch: (sequences: number) => void,
@@ -71,8 +88,8 @@ export class TrainingStep implements Disposable {
     let sum = 0;
     let previous: Promise<Float32Array> | undefined;
     this.#model.zeroGradients();
-    for (const [index, { rows }] of microBatches.entries()) {
-      beforeMicroBatch(index * microBatchSize);
+    for (const [index, { rows }] of ownOf(microBatches, this.#world).entries()) {
+      beforeMicroBatch(index * microBatchSize * this.#world.size);
       const { loss: micro } = this.#model.forwardBackward(...this.#passOf(rows, options));
       const loss = micro.readFloats();
       // If an earlier one rejects, this one is never awaited, and the step fails all the same.
@@ -80,7 +97,40 @@ export class TrainingStep implements Disposable {
       if (previous !== undefined) sum += (await previous)[0]! * options.scale;
       previous = loss;
     }
-    return sum + (await previous!)[0]! * options.scale;
+    // A rank of many may have nothing to do in a small batch.
+    return previous === undefined ? sum : sum + (await previous)[0]! * options.scale;
+  }
+
+  /**
+   * The loss of the batch, of which `own` is this rank's part. A rank that is interrupted interrupts all: here they learn
+   * of it, before anything has changed.
+   */
+  async #sumLosses(own: Promise<number>): Promise<number> {
+    if (this.#totals === undefined) return await own;
+    let interruption: LeiaError | undefined;
+    const part = await own.catch((error: unknown) => {
+      if (!(error instanceof LeiaError && error.code === 'interrupted')) throw error;
+      interruption = error;
+      return 0;
+    });
+    this.#totals.write([part, interruption === undefined ? 0 : 1]);
+    this.#world.communicator.allReduce(this.#totals, 'loss');
+    const [loss, interrupted] = (await this.#totals.readFloats()) as unknown as [number, number];
+    if (interrupted === 0) return loss;
+    throw (
+      interruption ??
+      new LeiaError(
+        'interrupted',
+        'another rank was interrupted; run the same command again to resume',
+      )
+    );
+  }
+
+  #sumGradients(): void {
+    if (this.#world.size === 1) return;
+    for (const { name, gradient } of this.#optimizer.parameters) {
+      this.#world.communicator.allReduce(gradient, `gradient of ${name}`);
+    }
   }
 
   /** What decides how much a micro-batch's loss counts. */
@@ -110,7 +160,7 @@ export class TrainingStep implements Disposable {
     return (await norm.readFloats())[0] as number;
   }
 
-  /** Computes the step again to find where what is not finite comes from. */
+  /** Computes the step again, all of it on each rank, to find where what is not finite comes from. */
   async #nonFinite(
     batch: readonly Sequence[],
     loss: number,
@@ -143,6 +193,7 @@ export class TrainingStep implements Disposable {
 
   [Symbol.dispose](): void {
     this.#clipping[Symbol.dispose]();
+    this.#totals?.dispose();
   }
 }
 
@@ -161,6 +212,12 @@ function cut(
     rows: batch.slice(i * size, (i + 1) * size),
   }));
   return pieces.filter(({ rows }) => countLabels(rows) > 0);
+}
+
+/** Those of one rank: all have equally many, or one more. */
+function ownOf<T>(microBatches: readonly T[], { rank, size }: World): readonly T[] {
+  const begin = (of: number) => Math.floor((microBatches.length * of) / size);
+  return microBatches.slice(begin(rank), begin(rank + 1));
 }
 
 function countLabels(rows: readonly Sequence[]): number {

@@ -1,0 +1,115 @@
+// Which rank this process is, as whoever started it says in the environment: torchrun and what follows it (RANK,
+// WORLD_SIZE, ...), Open MPI's mpirun, MPICH's and its relatives', or Slurm's srun.
+import { z } from 'zod';
+import { LeiaError } from '../system/error.ts';
+
+/** A process among those that train together. */
+export interface Place {
+  /** 0 to size - 1. */
+  readonly rank: number;
+  readonly size: number;
+  /** The same on this machine alone: which of its GPUs is this rank's. */
+  readonly localRank: number;
+  readonly localSize: number;
+  /** Who started the ranks, in words. */
+  readonly launcher: string;
+  /** Where rank 0 can be reached, if the launcher says so. Ranks over MPI tell each other. */
+  readonly address?: { readonly host: string; readonly port: number };
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+interface Launcher {
+  readonly name: string;
+  readonly rank: string;
+  readonly size: string;
+  readonly localRank: string;
+  readonly localSize: string;
+}
+
+/** In the order in which they are asked: mpirun within a Slurm job sets its own variables beside Slurm's. */
+const launchers: readonly Launcher[] = [
+  {
+    name: 'torchrun',
+    rank: 'RANK',
+    size: 'WORLD_SIZE',
+    localRank: 'LOCAL_RANK',
+    localSize: 'LOCAL_WORLD_SIZE',
+  },
+  {
+    name: 'Open MPI',
+    rank: 'OMPI_COMM_WORLD_RANK',
+    size: 'OMPI_COMM_WORLD_SIZE',
+    localRank: 'OMPI_COMM_WORLD_LOCAL_RANK',
+    localSize: 'OMPI_COMM_WORLD_LOCAL_SIZE',
+  },
+  {
+    name: 'MPICH',
+    rank: 'PMI_RANK',
+    size: 'PMI_SIZE',
+    localRank: 'MPI_LOCALRANKID',
+    localSize: 'MPI_LOCALNRANKS',
+  },
+  {
+    name: 'Slurm',
+    rank: 'SLURM_PROCID',
+    // A batch script has the number of its tasks too, but only what srun started is one of them.
+    size: 'SLURM_STEP_NUM_TASKS',
+    localRank: 'SLURM_LOCALID',
+    localSize: 'SLURM_NTASKS_PER_NODE',
+  },
+];
+
+const counted = z
+  .string()
+  .regex(/^\d{1,9}$/)
+  .transform(Number);
+
+/**
+ * The place of this process; undefined if it is alone.
+ *
+ * @throws LeiaError `usage` for variables that contradict each other, or are no numbers.
+ */
+export function placeOfProcess(environment: Environment = process.env): Place | undefined {
+  const launcher = launchers.find(
+    ({ rank, size }) => environment[rank] !== undefined && environment[size] !== undefined,
+  );
+  if (launcher === undefined) return undefined;
+  const number = (name: string, fallback?: number): number => {
+    const text = environment[name];
+    if (text === undefined && fallback !== undefined) return fallback;
+    const parsed = counted.safeParse(text);
+    if (parsed.success) return parsed.data;
+    throw new LeiaError('usage', `${name} is '${text ?? ''}', expected a number`);
+  };
+  const rank = number(launcher.rank);
+  const size = number(launcher.size);
+  if (rank >= size) {
+    throw new LeiaError(
+      'usage',
+      `${launcher.rank} is ${rank}, expected less than ${size} as ${launcher.size} says`,
+    );
+  }
+  if (size === 1) return undefined;
+  const address = addressOf(environment, number);
+  return {
+    rank,
+    size,
+    localRank: number(launcher.localRank, rank),
+    localSize: number(launcher.localSize, size),
+    launcher: launcher.name,
+    ...(address && { address }),
+  };
+}
+
+function addressOf(
+  environment: Environment,
+  number: (name: string) => number,
+): Place['address'] | undefined {
+  const { MASTER_ADDR, SLURM_LAUNCH_NODE_IPADDR: slurm } = environment;
+  // torchrun itself listens on its port.
+  if (MASTER_ADDR !== undefined) return { host: MASTER_ADDR, port: number('MASTER_PORT') + 1 };
+  if (slurm === undefined) return undefined;
+  // Two jobs on one machine have different ports.
+  return { host: slurm, port: 20_000 + (number('SLURM_JOB_ID') % 10_000) };
+}

@@ -1,0 +1,264 @@
+// The ranks' knowledge of each other, beside the collectives: every rank keeps a connection to rank 0. Over it they
+// exchange small values, and each says now and then that it is alive. When one fails, dies or falls silent, all learn
+// which one and why, and end: a collective alone would wait for it for ever.
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+import { LeiaError } from '../system/error.ts';
+import { listen, type Message, send } from './messages.ts';
+
+export interface WatchOptions {
+  readonly rank: number;
+  readonly size: number;
+  /** Seconds after which a silent rank is given up, and a rank that does not come. */
+  readonly timeout: number;
+  /** What the ranks of this run know and others do not. */
+  readonly token: string;
+  /** Called once, when a rank has failed. */
+  readonly onFailure: (failure: LeiaError) => void;
+}
+
+interface Gathering {
+  readonly values: unknown[];
+  /** Ranks whose value is missing. */
+  missing: number;
+  readonly done: (values: unknown[]) => void;
+  readonly fail: (error: LeiaError) => void;
+  readonly all: Promise<unknown[]>;
+}
+
+/** As long as all ranks live, `gather` is all that there is to see of it. */
+export class Watch {
+  readonly #options: WatchOptions;
+  /** Of rank 0: to all others, by rank. Of others: to rank 0. */
+  readonly #peers = new Map<number, Socket>();
+  readonly #lastHeard = new Map<number, number>();
+  readonly #gatherings = new Map<string, Gathering>();
+  #server: Server | undefined;
+  #ticker: NodeJS.Timeout | undefined;
+  #failure: LeiaError | undefined;
+  #closed = false;
+
+  private constructor(options: WatchOptions) {
+    this.#options = options;
+  }
+
+  /** Rank 0's: opens a port, and gives its number; `join` then waits for the others. */
+  static async host(
+    options: WatchOptions,
+    { host, port }: { host?: string; port: number },
+  ): Promise<{ port: number; join: () => Promise<Watch> }> {
+    const watch = new Watch(options);
+    let done = () => {};
+    const arrived = new Promise<void>((resolve) => {
+      done = resolve;
+    });
+    const server = createServer((socket) => watch.#welcome(socket, () => done()));
+    watch.#server = server;
+    await new Promise<void>((listening, fail) => {
+      server.once('error', (error) =>
+        fail(
+          new LeiaError('unavailable', `rank 0 cannot listen on port ${port}: ${error.message}`),
+        ),
+      );
+      server.listen({ port, ...(host && { host }) }, listening);
+    });
+    const join = async () => {
+      const { timeout, size } = options;
+      const late = delay(timeout * 1000, undefined, { ref: false }).then(() => {
+        const missing = Array.from({ length: size - 1 }, (_, i) => i + 1).filter(
+          (rank) => !watch.#peers.has(rank),
+        );
+        const which = `rank${missing.length > 1 ? 's' : ''} ${missing.join(', ')}`;
+        throw new LeiaError(
+          'unavailable',
+          `${which} did not come to rank 0 within ${timeout} s; see whether they were started, and whether they reach this machine`,
+        );
+      });
+      try {
+        await Promise.race([arrived, late]);
+      } catch (error) {
+        watch.#end();
+        throw error;
+      }
+      late.catch(() => {});
+      watch.#begin();
+      return watch;
+    };
+    return { port: (server.address() as { port: number }).port, join };
+  }
+
+  /** Another rank's. It may come before rank 0 is there. */
+  static async join(
+    options: WatchOptions,
+    { host, port }: { host: string; port: number },
+  ): Promise<Watch> {
+    const watch = new Watch(options);
+    const until = performance.now() + options.timeout * 1000;
+    for (;;) {
+      try {
+        const socket = await open(host, port);
+        watch.#adopt(0, socket);
+        listen(socket, (message) => watch.#hear(0, message));
+        send(socket, { type: 'hello', rank: options.rank, token: options.token });
+        watch.#begin();
+        return watch;
+      } catch (error) {
+        if (performance.now() > until) {
+          throw new LeiaError(
+            'unavailable',
+            `rank ${options.rank} does not reach rank 0 at ${host}:${port} within ${options.timeout} s (${(error as Error).message})`,
+          );
+        }
+        await delay(100);
+      }
+    }
+  }
+
+  /** Why the run has to end, once a rank has failed. */
+  get failure(): LeiaError | undefined {
+    return this.#failure;
+  }
+
+  /**
+   * Every rank's value, by rank, in all ranks. Each rank calls it with the same names.
+   *
+   * @throws LeiaError what made a rank fail.
+   */
+  gather(name: string, value: unknown): Promise<unknown[]> {
+    if (this.#failure !== undefined) return Promise.reject(this.#failure);
+    const gathering = this.#gathering(name);
+    if (this.#options.rank === 0) this.#collect(name, 0, value);
+    else send(this.#rankZero, { type: 'value', name, value: value ?? null }); // JSON has no undefined
+    return gathering.all;
+  }
+
+  /** Tells all others that this rank cannot go on. */
+  fail(reason: string): void {
+    if (this.#failure !== undefined || this.#closed) return;
+    // What all ranks find wrong with one of them names it already.
+    this.#stop(
+      reason.startsWith('rank ') ? reason : `rank ${this.#options.rank} failed: ${reason}`,
+    );
+  }
+
+  /** The end of a run, when all ranks have come to it. */
+  async close(): Promise<void> {
+    await this.gather('end', undefined);
+    this.#end();
+  }
+
+  get #rankZero(): Socket {
+    return this.#peers.get(0)!;
+  }
+
+  #welcome(socket: Socket, done: () => void): void {
+    const { size, token } = this.#options;
+    let rank: number | undefined;
+    listen(socket, (message) => {
+      if (rank !== undefined) return this.#hear(rank, message);
+      const isRank = message.type === 'hello' && message.token === token && message.rank < size;
+      if (!isRank || this.#peers.has(message.rank)) return void socket.destroy();
+      rank = message.rank;
+      this.#adopt(rank, socket);
+      if (this.#peers.size === size - 1) done();
+    });
+  }
+
+  #adopt(rank: number, socket: Socket): void {
+    this.#peers.set(rank, socket);
+    this.#lastHeard.set(rank, performance.now());
+    socket.on('close', () => {
+      if (!this.#closed) this.#stop(`rank ${rank} was lost: its connection ended`);
+    });
+  }
+
+  #hear(rank: number, message: Message): void {
+    this.#lastHeard.set(rank, performance.now());
+    if (message.type === 'failed') this.#stop(message.reason);
+    if (message.type === 'value') this.#collect(message.name, rank, message.value);
+    if (message.type === 'values') {
+      this.#gathering(message.name).done(message.values);
+      this.#gatherings.delete(message.name);
+      // Rank 0 leaves when it has sent this.
+      if (message.name === 'end') this.#end();
+    }
+  }
+
+  #gathering(name: string): Gathering {
+    const known = this.#gatherings.get(name);
+    if (known !== undefined) return known;
+    const { size } = this.#options;
+    let [done, fail]: [Gathering['done'], Gathering['fail']] = [() => {}, () => {}];
+    const all = new Promise<unknown[]>((resolve, reject) => {
+      [done, fail] = [resolve, reject];
+    });
+    all.catch(() => {}); // whoever waits hears it
+    const gathering = { values: new Array(size), missing: size, done, fail, all };
+    this.#gatherings.set(name, gathering);
+    return gathering;
+  }
+
+  #collect(name: string, rank: number, value: unknown): void {
+    const gathering = this.#gathering(name);
+    gathering.values[rank] = value ?? null;
+    if (--gathering.missing > 0) return;
+    for (const peer of this.#peers.values()) {
+      send(peer, { type: 'values', name, values: gathering.values });
+    }
+    this.#gatherings.delete(name);
+    gathering.done(gathering.values);
+  }
+
+  #begin(): void {
+    const interval = Math.min(5, this.#options.timeout / 4) * 1000;
+    let last = performance.now();
+    this.#ticker = setInterval(() => {
+      const now = performance.now();
+      // This process was stopped itself: what others sent meanwhile is yet to be read.
+      const wasStopped = now - last > 2 * interval;
+      last = now;
+      for (const [rank, socket] of this.#peers) {
+        send(socket, { type: 'alive' });
+        if (wasStopped) this.#lastHeard.set(rank, now);
+        const silent = now - this.#lastHeard.get(rank)!;
+        if (silent > this.#options.timeout * 1000) {
+          this.#stop(
+            `rank ${rank} was lost: no sign of life for ${Math.round(silent / 1000)} s; it was stopped, or its machine is overloaded or gone`,
+          );
+        }
+      }
+    }, interval);
+    this.#ticker.unref();
+  }
+
+  /** The first reason counts, here and elsewhere. */
+  #stop(reason: string): void {
+    if (this.#failure !== undefined || this.#closed) return;
+    this.#failure = new LeiaError('execution', reason);
+    for (const peer of this.#peers.values()) {
+      send(peer, { type: 'failed', reason });
+      peer.end();
+    }
+    clearInterval(this.#ticker);
+    this.#server?.close();
+    for (const { fail } of this.#gatherings.values()) fail(this.#failure);
+    this.#options.onFailure(this.#failure);
+  }
+
+  #end(): void {
+    this.#closed = true;
+    clearInterval(this.#ticker);
+    for (const peer of this.#peers.values()) peer.end();
+    this.#server?.close();
+  }
+}
+
+function open(host: string, port: number): Promise<Socket> {
+  return new Promise((done, fail) => {
+    const socket = connect({ host, port }, () => {
+      socket.off('error', fail);
+      done(socket);
+    });
+    socket.once('error', fail);
+  });
+}

@@ -1,0 +1,245 @@
+// Several ranks train as one does: over MPI, in processes of their own, as users start them.
+import type { ChildProcess } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+import { describe, expect, test } from 'vitest';
+import { SequenceSource } from '../../lib/leia/batches.ts';
+import { Dataset } from '../../lib/leia/dataset.ts';
+import { countLabelTokens } from '../../lib/llama/batch.ts';
+import { Checkpoint } from '../../lib/llama/checkpoint.ts';
+import { command, type Finished, leia, root } from '../cli/child.ts';
+import { noMpi, overMpi, rankEnvironment } from '../distributed/ranks.ts';
+import { relativeError, temporaryFolder } from '../llama/fixtures.ts';
+import { plainEnvironment } from '../support/child.ts';
+import { makeDataset, makeModel, metricsOf, withoutSpeed } from './runs.ts';
+
+const isFull = process.env.LEIA_TEST_FULL === '1';
+
+async function makeArguments(...more: string[]): Promise<{ args: string[]; output: string }> {
+  const output = join(await temporaryFolder(), 'run');
+  const args = ['train', '--model', await makeModel(), '--data', await makeDataset()];
+  args.push('--output', output, '--sequence-length', '32', '--batch-size', '8', '--dtype');
+  args.push('float32', '--learning-rate', '1e-3', '--no-loss-on-names', ...more);
+  return { args, output };
+}
+
+const ranks = (args: readonly string[], nproc: number, onStart?: (child: ChildProcess) => void) =>
+  leia([...args, '--nproc', `${nproc}`], {
+    env: rankEnvironment,
+    ...(onStart && { onStart }),
+  });
+
+async function weightsOf(folder: string): Promise<Map<string, Float32Array>> {
+  await using checkpoint = await Checkpoint.open(folder);
+  const weights = new Map<string, Float32Array>();
+  for (const { name } of checkpoint.parameters) {
+    weights.set(name, await checkpoint.readFloat32(name));
+  }
+  return weights;
+}
+
+async function expectSameRun(output: string, expected: string): Promise<void> {
+  const [metrics, others] = [await metricsOf(output), await metricsOf(expected)];
+  expect(metrics).toHaveLength(others.length);
+  for (const [index, { loss, gradientNorm }] of metrics.entries()) {
+    expect(Math.abs(loss / others[index]!.loss - 1)).toBeLessThan(1e-6);
+    expect(Math.abs(gradientNorm / others[index]!.gradientNorm - 1)).toBeLessThan(1e-5);
+  }
+  const weights = await weightsOf(expected);
+  for (const [name, values] of await weightsOf(output)) {
+    expect(relativeError(values, weights.get(name)!)).toBeLessThan(1e-6);
+  }
+}
+
+/** Waits until the run in a folder has made some steps. */
+async function begun(output: string): Promise<void> {
+  while ((await metricsOf(output).catch(() => [])).length < 2) await setTimeout(20);
+}
+
+/** The process of a rank: the one below the launcher that has this place. */
+function processOf(output: string, rank: number): number {
+  for (const id of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
+    try {
+      const line = readFileSync(`/proc/${id}/cmdline`, 'utf8');
+      const environment = readFileSync(`/proc/${id}/environ`, 'utf8').split('\0');
+      if (line.includes(output) && environment.includes(`OMPI_COMM_WORLD_RANK=${rank}`)) {
+        return Number(id);
+      }
+    } catch {
+      // It has ended since it was listed, or is another user's.
+    }
+  }
+  throw new Error(`there is no process of rank ${rank}`);
+}
+
+/** Two ranks, each with its own arguments. */
+function twoCommands(first: readonly string[], second: readonly string[]): Promise<Finished> {
+  const one = (args: readonly string[]) => ['-n', '1', process.execPath, ...command, ...args];
+  const child = spawn('mpiexec', [...one(first), ':', ...one(second)], {
+    cwd: root,
+    env: { ...plainEnvironment, ...rankEnvironment },
+  });
+  let [stdout, stderr] = ['', ''];
+  child.stdout.on('data', (text) => {
+    stdout += text;
+  });
+  child.stderr.on('data', (text) => {
+    stderr += text;
+  });
+  return new Promise((done, fail) => {
+    child.on('error', fail);
+    child.on('close', (code) => done({ code, stdout, stderr }));
+  });
+}
+
+describe.skipIf(noMpi !== undefined)(`ranks ${overMpi}`, () => {
+  test('the ranks of these tests have unequal numbers of labels', async () => {
+    const { args } = await makeArguments();
+    using dataset = await Dataset.open(args[args.indexOf('--data') + 1]!);
+    const source = new SequenceSource(dataset, {
+      strategy: 'right',
+      pSkip: 0.5,
+      translateId: 512,
+      endTranslateId: 513,
+      sequenceLength: 32,
+      lossOnNames: false,
+      seed: 0,
+    });
+    const rows = Array.from({ length: 8 }, () => source.next().labels);
+    const counts = [rows.slice(0, 4), rows.slice(4)].map((half) => countLabelTokens(half));
+    expect(counts[0]).not.toBe(counts[1]);
+  });
+
+  test.each(
+    isFull
+      ? [2, 3, 4].flatMap((size) =>
+          ['tokens', 'micro-batches'].map((mean) => [size, mean] as const),
+        )
+      : ([
+          [3, 'tokens'],
+          [2, 'micro-batches'],
+        ] as const),
+  )('%i ranks learn what one does, with the mean of %s', async (size, mean) => {
+    const more = ['--max-steps', '5', '--loss-average', mean];
+    const { args, output } = await makeArguments(...more, '--micro-batch-size', '1');
+    expect(await leia(args)).toMatchObject({ code: 0 });
+    const together = `${output}-ranks`;
+    const inRanks = args.map((arg) => (arg === output ? together : arg));
+    const run = await ranks(inRanks, size);
+    expect(run.code, run.stderr).toBe(0);
+    // Said once, not by each rank.
+    expect(run.stdout.match(/The model is in/g)).toHaveLength(1);
+    expect(run.stderr.match(/M parameters/g)).toHaveLength(1);
+    await expectSameRun(together, output);
+    if (mean === 'tokens') {
+      const atOnce = `${output}-once`;
+      const whole = args.map((arg) => (arg === output ? atOnce : arg));
+      await leia([...whole, '--micro-batch-size', '8']);
+      await expectSameRun(atOnce, output);
+    }
+    if (!isFull) return;
+    const again = `${output}-again`;
+    await ranks(
+      args.map((arg) => (arg === output ? again : arg)),
+      size,
+    );
+    expect(withoutSpeed(await metricsOf(again))).toEqual(withoutSpeed(await metricsOf(together)));
+    const file = (folder: string) => readFile(join(folder, 'model.safetensors'));
+    expect(await file(again)).toEqual(await file(together));
+  });
+
+  test('asked to stop, all ranks stop at one step, and one process goes on from there', async () => {
+    const { args, output } = await makeArguments('--max-steps', '40', '--micro-batch-size', '1');
+    const stopped = await ranks(args, 2, async (child) => {
+      await begun(output);
+      child.kill('SIGTERM');
+    });
+    expect(stopped.code).toBe(0);
+    const steps = (await metricsOf(output)).length;
+    expect(stopped.stderr).toContain(`interrupted after ${steps} of 40 steps`);
+    const resumed = await leia(args);
+    expect(resumed).toMatchObject({ code: 0 });
+    expect(resumed.stderr).toContain(`resuming after step ${steps} of 40`);
+  });
+
+  test.each(isFull ? [0, 1, 2] : [1])(
+    'when rank %i is killed, the others end and name it',
+    async (rank) => {
+      const { args, output } = await makeArguments('--max-steps', '100000');
+      const run = await ranks([...args, '--micro-batch-size', '1'], 3, async () => {
+        await begun(output);
+        process.kill(processOf(output, rank), 'SIGKILL');
+      });
+      expect(run.code).not.toBe(0);
+      const errors = run.stderr.split('\n').filter((line) => line.startsWith('leia: '));
+      expect(new Set(errors)).toEqual(
+        new Set([`leia: rank ${rank} was lost: its connection ended`]),
+      );
+    },
+  );
+
+  test('when a rank is stopped, the others end and name it', async () => {
+    const { args, output } = await makeArguments('--max-steps', '100000');
+    const run = await leia([...args, '--micro-batch-size', '1', '--nproc', '2'], {
+      env: { ...rankEnvironment, LEIA_RANK_TIMEOUT: '6' },
+      onStart: async () => {
+        await begun(output);
+        const stopped = processOf(output, 1);
+        process.kill(stopped, 'SIGSTOP');
+      },
+    });
+    expect(run.code).not.toBe(0);
+    expect(run.stderr).toMatch(
+      /^leia: rank 1 was lost: no sign of life for \d+ s; it was stopped/m,
+    );
+  });
+
+  const others: [string | string[], string][] = [
+    [['--learning-rate', '2e-3'], 'learningRate 0.001, rank 1 has 0.002'],
+    [['--seed', '1'], 'seed 0, rank 1 has 1'],
+    ['data', 'another dataset'],
+  ];
+  test.each(isFull ? others : others.slice(0, 1))(
+    'a rank with other %o is named before the first step',
+    async (more, difference) => {
+      const { args, output } = await makeArguments('--max-steps', '2', '--micro-batch-size', '1');
+      const other = more === 'data' ? await otherData(args) : [...args, ...more];
+      const run = await twoCommands(args, other);
+      expect(run.code).toBe(1);
+      expect(run.stderr).toContain(
+        `leia: rank 1 does not agree with rank 0, which would train with ${difference}`,
+      );
+      expect(existsSync(join(output, 'metrics.jsonl'))).toBe(false);
+    },
+  );
+
+  async function otherData(args: readonly string[]): Promise<string[]> {
+    const data = args[args.indexOf('--data') + 1];
+    const other = await makeDataset(9);
+    return args.map((arg) => (arg === data ? other : arg));
+  }
+
+  test.runIf(isFull)('an error of one rank ends all, with its reason', async () => {
+    const { args } = await makeArguments('--max-steps', '2', '--micro-batch-size', '1');
+    const wrong = args.map((arg, i) => (args[i - 1] === '--model' ? '/nowhere' : arg));
+    const run = await twoCommands(args, wrong);
+    expect(run.code).not.toBe(0);
+    expect(run.stderr).toMatch(/^leia: rank 1 failed: .*\/nowhere/m);
+  });
+});
+
+test('ranks on GPUs are refused so far, and a number that the launcher contradicts', async () => {
+  const { args } = await makeArguments('--nproc', '2');
+  expect(await leia([...args, '--device', 'cuda'])).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('several ranks train on CPUs only so far'),
+  });
+  const place = { RANK: '0', WORLD_SIZE: '3' };
+  expect(await leia(args, { env: place })).toMatchObject({
+    code: 2,
+    stderr: 'leia: --nproc 2, but torchrun started 3 ranks; leave --nproc out\n',
+  });
+});
