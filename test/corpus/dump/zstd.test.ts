@@ -2,13 +2,15 @@
 // cut off or changed must be an error that names the place.
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { readFile, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { inputBytes } from '../../../lib/corpus/dump/input-bytes.ts';
 import { readLines } from '../../../lib/corpus/dump/lines.ts';
 import { writeOutput } from '../../../lib/system/output.ts';
 import { expectError, temporaryFolder } from '../../llama/fixtures.ts';
+import { isFull } from '../../support/extent.ts';
 
 /** By `zstd -19`, with checksums; contents by size and the beginning of their SHA-256. */
 const CASES = [
@@ -40,8 +42,14 @@ function rawFrame(blocks: readonly Uint8Array[], { window = 0x58, descriptor = 0
   return Buffer.concat([Buffer.from('28b52ffd', 'hex'), Buffer.of(descriptor, window), ...parts]);
 }
 
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'leia-zstd-'));
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
 async function decode(bytes: Uint8Array): Promise<Buffer> {
-  const path = join(await temporaryFolder(), 'a.zst');
+  const path = join(folder, 'a.zst');
   await writeFile(path, bytes);
   const pieces: Uint8Array[] = [];
   for await (const piece of inputBytes(path)) pieces.push(Uint8Array.from(piece));
@@ -66,7 +74,7 @@ test('frames follow each other, those that hold no data are passed over', async 
 test('cut off anywhere, it is said where', async () => {
   const whole = Buffer.concat([text, skippable, runs]);
   const ends = [text.length, text.length + skippable.length, whole.length];
-  for (let length = 4; length < whole.length; length++) {
+  for (let length = 4; length < whole.length; length += isFull ? 1 : 3) {
     if (ends.includes(length)) continue;
     await expectError(
       () => decode(whole.subarray(0, length)),
@@ -78,7 +86,7 @@ test('cut off anywhere, it is said where', async () => {
 
 test('a changed byte is an error, and so is what follows a frame', async () => {
   for (const file of [text, runs]) {
-    for (let at = 4; at < file.length; at++) {
+    for (let at = 4; at < file.length; at += isFull ? 1 : 3) {
       const changed = Buffer.from(file);
       changed[at]! ^= 0x41;
       await expectError(() => decode(changed), 'format', 'a.zst: ');
