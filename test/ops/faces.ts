@@ -102,6 +102,11 @@ const activationBackward: Face = {
     ['gradInput', 'input'],
   ],
 };
+const compare: Face = {
+  right: () => ({ a: tensor([3, 4]), b: tensor([4]), output: tensor([3, 4], 'int32') }),
+  anchors: ['a', 'b'],
+  shorter: ['b'],
+};
 const form = ['approximate', 1, 'approximate is a number, expected a boolean'] as const;
 
 export const faces: Record<string, Face> = {
@@ -158,6 +163,23 @@ export const faces: Record<string, Face> = {
     free: { gradOutput: [0, 1] },
     shorter: ['gradOutput'],
     anyFloat: ['gradOutput'],
+  },
+  equal: compare,
+  notEqual: compare,
+  less: compare,
+  lessEqual: compare,
+  greater: compare,
+  greaterEqual: compare,
+  where: {
+    right: () => ({
+      condition: tensor([3, 1], 'int32'),
+      a: tensor([3, 4]),
+      b: tensor([4]),
+      output: tensor([3, 4]),
+    }),
+    anchors: ['condition', 'a', 'b', 'output'],
+    shorter: ['condition', 'a', 'b'],
+    inPlace: [['output', 'a']],
   },
   add: binary,
   subtract: binary,

@@ -3,6 +3,7 @@
 
 const shared: Readonly<Record<string, readonly string[]>> = {
   activation: ['gelu', 'silu', 'relu', 'tanh', 'sigmoid'],
+  compare: ['equal', 'notEqual', 'less', 'lessEqual', 'greater', 'greaterEqual'],
   binary: ['add', 'subtract', 'multiply', 'divide'],
 };
 

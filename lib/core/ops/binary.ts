@@ -1,5 +1,5 @@
 // Arithmetic of two tensors, or of a tensor and a number. The four operations take the same arguments.
-import { LeiaError } from '../../system/error.ts';
+import { requireOperand, splitOperands } from '../operands.ts';
 import { operation } from '../operation.ts';
 import { Tensor } from '../tensor.ts';
 import { broadcastShape, like } from './outputs.ts';
@@ -53,27 +53,12 @@ interface NativeBackward extends BinaryGradients {
   number: number;
 }
 
-type Operand = Tensor | number | undefined;
-
-function isGiven(operation: string, name: string, operand: Operand): void {
-  if (operand !== undefined) return;
-  const expected = 'expected a Tensor or a number';
-  throw new LeiaError('argument', `${operation}: ${name} is missing, ${expected}`);
-}
-
-/** The operands as native code takes them: tensors, and the number that stands for what is none. */
-function split(a: Operand, b: Operand) {
-  const number = typeof a === 'number' ? a : typeof b === 'number' ? b : 0;
-  const tensorOf = (operand: Operand) => (typeof operand === 'number' ? undefined : operand);
-  return { a: tensorOf(a), b: tensorOf(b), number };
-}
-
 function forward(name: string): (args: Binary) => { output: Tensor } {
   const native = operation<NativeBinary>(name);
   return (args) => {
-    isGiven(name, 'a', args.a);
-    isGiven(name, 'b', args.b);
-    const operands = split(args.a, args.b);
+    requireOperand(name, 'a', args.a);
+    requireOperand(name, 'b', args.b);
+    const operands = splitOperands(args.a, args.b);
     const { a, b } = operands;
     const shape = broadcastShape(a?.shape ?? [], b?.shape ?? []);
     const output = args.output ?? Tensor.empty(shape, a ?? b);
@@ -88,11 +73,12 @@ type Needs = { readonly a: readonly ('a' | 'b')[]; readonly b: readonly ('a' | '
 function backward(name: string, needs: Needs): (args: BinaryBackward) => BinaryGradients {
   const native = operation<NativeBackward>(`${name}Backward`);
   return (args) => {
-    const operands = split(args.a, args.b);
+    const operands = splitOperands(args.a, args.b);
     const gradient = (operand: 'a' | 'b', given: Tensor | undefined) => {
       if (args.only !== undefined && args.only !== operand) return undefined;
       const target = given ?? (operands[operand] && like(operands[operand]));
-      if (target) for (const each of needs[operand]) isGiven(`${name}Backward`, each, args[each]);
+      if (target)
+        for (const each of needs[operand]) requireOperand(`${name}Backward`, each, args[each]);
       return target;
     };
     const gradients = { gradA: gradient('a', args.gradA), gradB: gradient('b', args.gradB) };

@@ -37,7 +37,7 @@ const gradientsOf: Record<Name, (dy: number, a: number, b: number) => [number, n
 /** A tensor's values, or a number as a tensor without dimensions. */
 type Source = Pick<Values, 'shape' | 'data'>;
 
-function broadcast(a: readonly number[], b: readonly number[]): number[] {
+export function broadcast(a: readonly number[], b: readonly number[]): number[] {
   const rank = Math.max(a.length, b.length);
   const sizeOf = (shape: readonly number[], i: number) => shape[i - rank + shape.length] ?? 1;
   return Array.from({ length: rank }, (_, i) => {
