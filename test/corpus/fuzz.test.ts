@@ -1,5 +1,6 @@
 // A few seconds of what `npm run fuzz` does for minutes, always the same cases; and what it has found.
 import { expect, test } from 'vitest';
+import { readDump } from '../../lib/corpus/dump/dump.ts';
 import { Dice, mutateText } from '../../scripts/fuzz/mutate.ts';
 import { readers } from '../../scripts/fuzz/readers.ts';
 import { extract, marked, wiki } from './wikitext/wiki.ts';
@@ -52,6 +53,23 @@ test('found: other blanks around a broken heading', () => {
 test('found: many ends of pages after a comment', async () => {
   const { check } = await readers.xml!();
   await check(Buffer.from(`<mediawiki><!-- --><page>${'</page>'.repeat(100_000)}</mediawiki>`));
+});
+
+test('found: numbers below zero', async () => {
+  const siteinfo = '<siteinfo><namespaces></namespaces></siteinfo>';
+  const read = async (id: number, revision: number) => {
+    const page = `<page><title>A</title><id>${id}</id><revision><id>${revision}</id><text>a</text></revision></page>`;
+    const xml = `<mediawiki xml:lang="pt">${siteinfo}${page}</mediawiki>`;
+    const bytes = (async function* () {
+      yield Buffer.from(xml);
+    })();
+    const pages = [];
+    for await (const one of (await readDump(bytes, 'input')).pages()) pages.push(one);
+    return pages.map((one) => [one.id, one.revision]);
+  };
+  expect(await read(1, 5)).toEqual([[1, 5]]);
+  expect(await read(1, -5)).toEqual([[1, undefined]]);
+  await expect(read(-1, 5)).rejects.toThrow('has no id');
 });
 
 test('found: a line break in the title that an error names', async () => {

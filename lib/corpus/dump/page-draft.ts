@@ -51,7 +51,7 @@ export function finishDraft(
   place: () => string,
 ): Page | undefined {
   const { id, title, namespace, redirect, hasRedirect, model, wikitext, revision, time } = draft;
-  if (title === '' || id === undefined || !Number.isSafeInteger(id)) {
+  if (title === '' || id === undefined || !isCount(id)) {
     const missing = title === '' ? 'title' : 'id';
     throw new LeiaError('format', `${file}: the page that ends at ${place()} has no ${missing}`);
   }
@@ -72,12 +72,17 @@ export function finishDraft(
     model,
     wikitext,
   };
-  if (Number.isSafeInteger(revision)) page.revision = revision!;
+  if (revision !== undefined && isCount(revision)) page.revision = revision;
   if (time !== undefined && TIME.test(time)) page.time = time;
   // Dumps before 2012 mark redirects without their target, or not at all.
   const target = redirect ?? redirectTarget(wikitext, hasRedirect);
   if (target !== undefined) page.redirect = target;
   return page;
+}
+
+/** Whether pages and versions may have this number. */
+function isCount(number: number): boolean {
+  return Number.isSafeInteger(number) && number >= 0;
 }
 
 /** Dumps before 2012 do not number the namespace. */
