@@ -83,6 +83,14 @@ bool is_converted(const Napi::Value& array, DType dtype) {
 // How much is allocated until it is looked again which handles were collected.
 constexpr int64_t kBytesBetweenLooks = int64_t{256} << 20;
 
+// More external memory than V8 lets grow without a full collection, which it then makes at once.
+constexpr int64_t kFarTooMuch = int64_t{1} << 40;
+
+void collect_garbage(Napi::Env env) {
+  Napi::MemoryManagement::AdjustExternalMemory(env, kFarTooMuch);
+  Napi::MemoryManagement::AdjustExternalMemory(env, -kFarTooMuch);
+}
+
 constexpr size_t kBlock = 1024;  // values that are converted at a time
 
 // Makes float32 of the bfloat16 that fill the second half of the same memory: front to back, so
@@ -157,6 +165,11 @@ std::shared_ptr<Storage> JsTensor::allocate(Napi::Env env, Device& device, size_
   if (since_looked > kBytesBetweenLooks) {
     since_looked = 0;
     release_collected(env);
+    if (has_grown(device)) {
+      collect_garbage(env);
+      release_collected(env);
+      note_collected(device);
+    }
   }
   wait_if_ahead(device);
   try {

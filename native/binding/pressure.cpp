@@ -11,6 +11,7 @@ namespace {
 struct Account {
   std::unordered_map<const Storage*, int> handles;
   int64_t held_bytes = 0;    // of the storages with a handle
+  int64_t least_bytes = 0;   // the least of these since the last collection
   int64_t copied_bytes = 0;  // for writes, since the queue was last known to be empty
   // What no waiting frees, as something else has it: a captured graph.
   int64_t kept_bytes = 0;
@@ -36,6 +37,17 @@ void let_go(const Tensor& tensor) {
   if (--found->second > 0) return;
   account.handles.erase(found);
   account.held_bytes -= static_cast<int64_t>(tensor.storage->bytes());
+  account.least_bytes = std::min(account.least_bytes, account.held_bytes);
+}
+
+bool has_grown(const Device& device) {
+  const Account& account = account_of(device);
+  return account.held_bytes - account.least_bytes > kMostGrowth;
+}
+
+void note_collected(const Device& device) {
+  Account& account = account_of(device);
+  account.least_bytes = account.held_bytes;
 }
 
 void wait_if_ahead(Device& device, int64_t copied) {

@@ -12,9 +12,17 @@ namespace leia::binding {
 // Bytes of one device that only queued work may keep alive.
 constexpr int64_t kMostQueuedBytes = int64_t{1} << 30;
 
+// By how much what handles hold may grow until JavaScript's garbage is collected. V8 alone would
+// wait for several GB more.
+constexpr int64_t kMostGrowth = int64_t{1} << 30;
+
 // JavaScript has one handle more, or one less, on the tensor's memory.
 void hold(const Tensor& tensor);
 void let_go(const Tensor& tensor);
+
+// Whether handles hold kMostGrowth more than after the last collection, or than the least since.
+bool has_grown(const Device& device);
+void note_collected(const Device& device);
 
 // Before memory is allocated, or `copied` bytes are kept for a write: where queued work alone keeps
 // more than kMostQueuedBytes alive, waits until the queue is empty.
