@@ -41,7 +41,7 @@ inline bool is_required_input() {
   return false;
 }
 inline bool is_required_input(Access access, bool optional = false) {
-  return access != Access::write && !optional;
+  return access == Access::read && !optional;
 }
 
 // Adds rmsNormForward(input, weight, ...) to the object. The function's `parameters` are the names
