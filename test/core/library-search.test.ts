@@ -34,7 +34,8 @@ async function compile(library: string, status: number): Promise<string> {
   await mkdir(join(library, '..'), { recursive: true });
   const functions = [
     ...['Destroy', 'Matmul', 'MatmulDescCreate', 'MatmulDescDestroy', 'MatmulDescSetAttribute'],
-    ...['MatrixLayoutCreate', 'MatrixLayoutDestroy', 'MatmulPreferenceCreate'],
+    ...['MatrixLayoutCreate', 'MatrixLayoutDestroy', 'MatrixLayoutSetAttribute'],
+    ...['MatmulPreferenceCreate'],
     ...['MatmulPreferenceDestroy', 'MatmulPreferenceSetAttribute', 'MatmulAlgoGetHeuristic'],
   ].map((name) => `int cublasLt${name}(void) { return 0; }`);
   const source = `

@@ -300,7 +300,7 @@ describe('wrong arguments are refused', () => {
       (...args: unknown[]) => unknown
     >;
     expect(() => article!.call(own, 'text')).toThrow('the wikitext is a string');
-    expect(() => writeLine!.call(own, undefined, 'a')).toThrow('the wikitext is undefined');
+    expect(() => writeLine!.call(own, undefined, 'a')).toThrow('the wikitext is missing');
     expect(() => writeLine!.call(own, Buffer.from('a'))).toThrow('the title as a string');
     expect(own.linesSize()).toBe(0);
     expect(() => writeLine!.call(own, Buffer.from('a'), 'a')).toThrow('the further members');
