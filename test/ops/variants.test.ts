@@ -12,8 +12,10 @@ interface Line {
   bits?: string;
 }
 
+/** Of each kernel variant a ragged case, or all. */
 async function allCases(environment: Record<string, string>, mode: string): Promise<Line[]> {
-  const { code, output, errors } = await runChild('ops/all-cases.ts', environment, [], [mode]);
+  const flags = isFull ? [mode] : [mode, 'ragged'];
+  const { code, output, errors } = await runChild('ops/all-cases.ts', environment, [], flags);
   expect(errors).toBe('');
   expect(code).toBe(0);
   const lines = output.trim().split('\n');
