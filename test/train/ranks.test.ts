@@ -14,9 +14,8 @@ import { command, type Finished, leia, root } from '../cli/child.ts';
 import { noMpi, overMpi, rankEnvironment } from '../distributed/ranks.ts';
 import { relativeError, temporaryFolder } from '../llama/fixtures.ts';
 import { plainEnvironment } from '../support/child.ts';
+import { isFull } from '../support/extent.ts';
 import { makeDataset, makeModel, metricsOf, withoutSpeed } from './runs.ts';
-
-const isFull = process.env.LEIA_TEST_FULL === '1';
 
 async function makeArguments(...more: string[]): Promise<{ args: string[]; output: string }> {
   const output = join(await temporaryFolder(), 'run');
@@ -152,17 +151,17 @@ describe.skipIf(noMpi !== undefined)(`ranks ${overMpi}`, () => {
   });
 
   test('asked to stop, all ranks stop at one step, and one process goes on from there', async () => {
-    const { args, output } = await makeArguments('--max-steps', '40', '--micro-batch-size', '1');
+    const { args, output } = await makeArguments('--max-steps', '150', '--micro-batch-size', '1');
     const stopped = await ranks(args, 2, async (child) => {
       await begun(output);
       child.kill('SIGTERM');
     });
     expect(stopped.code).toBe(0);
     const steps = (await metricsOf(output)).length;
-    expect(stopped.stderr).toContain(`interrupted after ${steps} of 40 steps`);
+    expect(stopped.stderr).toContain(`interrupted after ${steps} of 150 steps`);
     const resumed = await leia(args);
     expect(resumed).toMatchObject({ code: 0 });
-    expect(resumed.stderr).toContain(`resuming after step ${steps} of 40`);
+    expect(resumed.stderr).toContain(`resuming after step ${steps} of 150`);
   });
 
   test.each(isFull ? [0, 1, 2] : [1])(
@@ -180,22 +179,6 @@ describe.skipIf(noMpi !== undefined)(`ranks ${overMpi}`, () => {
       );
     },
   );
-
-  test('when a rank is stopped, the others end and name it', async () => {
-    const { args, output } = await makeArguments('--max-steps', '100000');
-    const run = await leia([...args, '--micro-batch-size', '1', '--nproc', '2'], {
-      env: { ...rankEnvironment, LEIA_RANK_TIMEOUT: '6' },
-      onStart: async () => {
-        await begun(output);
-        const stopped = processOf(output, 1);
-        process.kill(stopped, 'SIGSTOP');
-      },
-    });
-    expect(run.code).not.toBe(0);
-    expect(run.stderr).toMatch(
-      /^leia: rank 1 was lost: no sign of life for \d+ s; it was stopped/m,
-    );
-  });
 
   const others: [string | string[], string][] = [
     [['--learning-rate', '2e-3'], 'learningRate 0.001, rank 1 has 0.002'],
@@ -222,13 +205,28 @@ describe.skipIf(noMpi !== undefined)(`ranks ${overMpi}`, () => {
     return args.map((arg) => (arg === data ? other : arg));
   }
 
-  test.runIf(isFull)('an error of one rank ends all, with its reason', async () => {
-    const { args } = await makeArguments('--max-steps', '2', '--micro-batch-size', '1');
-    const wrong = args.map((arg, i) => (args[i - 1] === '--model' ? '/nowhere' : arg));
-    const run = await twoCommands(args, wrong);
-    expect(run.code).not.toBe(0);
-    expect(run.stderr).toMatch(/^leia: rank 1 failed: .*\/nowhere/m);
-  });
+  if (isFull) {
+    test('an error of one rank ends all, with its reason', async () => {
+      const { args } = await makeArguments('--max-steps', '2', '--micro-batch-size', '1');
+      const wrong = args.map((arg, i) => (args[i - 1] === '--model' ? '/nowhere' : arg));
+      const run = await twoCommands(args, wrong);
+      expect(run.code).not.toBe(0);
+      expect(run.stderr).toMatch(/^leia: rank 1 failed: .*\/nowhere/m);
+    });
+
+    // It waits for as long as a busy machine may keep a rank that is well from saying so.
+    test('when a rank is stopped, the others end and name it', async () => {
+      const { args, output } = await makeArguments('--max-steps', '100000');
+      const run = await ranks([...args, '--micro-batch-size', '1'], 2, async () => {
+        await begun(output);
+        process.kill(processOf(output, 1), 'SIGSTOP');
+      });
+      expect(run.code).not.toBe(0);
+      expect(run.stderr).toMatch(
+        /^leia: rank 1 was lost: no sign of life for \d+ s; it was stopped/m,
+      );
+    });
+  }
 });
 
 test('ranks on GPUs are refused so far, and a number that the launcher contradicts', async () => {
