@@ -185,8 +185,8 @@ std::string library_path() {
   if (const char* given = std::getenv("LEIA_MPI"); given != nullptr && *given != '\0') return given;
   Dl_info addon{};
   static const char own = 0;
-  if (dladdr(&own, &addon) == 0) return "leia_mpi.so";
-  return (std::filesystem::path(addon.dli_fname).parent_path() / "leia_mpi.so").string();
+  if (dladdr(&own, &addon) == 0) return "mpi/leia_mpi.so";
+  return (std::filesystem::path(addon.dli_fname).parent_path() / "mpi/leia_mpi.so").string();
 }
 
 const LeiaMpi& mpi_library() {
