@@ -67,5 +67,7 @@ export const openMpiSettings = {
   OMPI_MCA_odls_base_sigkill_timeout: '3',
   // On one machine nothing else is needed, and looking for networks takes a second.
   OMPI_MCA_btl: 'self,vader',
+  // Containers forbid a process to read another's memory, which it would do for large messages.
+  OMPI_MCA_btl_vader_single_copy_mechanism: 'none',
   OMPI_MCA_pml: 'ob1',
 } as const;
