@@ -22,13 +22,17 @@ const onEveryDevice = [
   ...(process.env.LEIA_TEST_FULL === '1' ? ['test/autograd/llama.test.ts'] : []),
 ];
 /**
- * What `npm test` leaves to `npm run test:full`: an archive of 50 MB is packed and unpacked, package managers are
- * fetched.
+ * What `npm test` leaves to `npm run test:full`: attention is compiled once more, an archive of 50 MB is packed and
+ * unpacked, package managers are fetched.
  */
 const onlyInFull =
   process.env.LEIA_TEST_FULL === '1'
     ? []
-    : ['test/package/bundle.test.ts', 'test/package/clients.test.ts'];
+    : [
+        'test/emulator/machine-code.test.ts',
+        'test/package/bundle.test.ts',
+        'test/package/clients.test.ts',
+      ];
 const hasGpu = existsSync('/dev/nvidiactl');
 
 /** Where the addons that only tests use lie: another folder for those with sanitizers. */

@@ -7,7 +7,6 @@ import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
 import { instructionsOf } from '../support/cubin.ts';
-import { isFull } from '../support/extent.ts';
 
 const native = resolve(import.meta.dirname, '../../native');
 
@@ -46,9 +45,7 @@ function split(code: readonly string[], operation: string): string[][] {
     .map((part) => part.trim().split(' '));
 }
 
-if (!isFull) {
-  // It compiles attention once more, which takes as long as two hundred other tests.
-} else if (spawnSync('nvcc', ['--version']).status === 0) {
+if (spawnSync('nvcc', ['--version']).status === 0) {
   test("forward's exponentials are made while the values are on their way", async () => {
     const kernels = inBfloat16((await compiled('flash_attention_forward')).kernels, '_forward');
     expect([...kernels.keys()].toSorted()).toEqual(['128', '256', '32', '64', '96']);
