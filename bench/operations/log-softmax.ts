@@ -1,44 +1,18 @@
-// The logarithm of softmax over rows, forward and backward from the output. Each is one pass
-// over memory and judged by bandwidth. Large is 8192 rows of 32,768, 537 MB a tensor.
+// The logarithm of softmax over rows, measured as softmax is.
 import { ops } from '../../lib/index.ts';
 import { logSoftmaxBackwardReference, logSoftmaxReference } from '../../test/ops/cases/softmax.ts';
-import { rowsWorkload } from '../rows.ts';
-import { bytesOf, type Float, type Sizes, type Workload } from '../workload.ts';
+import type { Sizes, Workload } from '../workload.ts';
+import { workloadsOf } from './softmax.ts';
 
-type Pass = 'forward' | 'backward';
-
-function logSoftmax(rows: number, size: number, dtype: Float, pass: Pass): Workload {
-  return rowsWorkload({
-    name: `logSoftmax ${pass} ${rows}x${size} ${dtype}`,
-    dtype,
-    flops: (pass === 'forward' ? 5 : 4) * rows * size,
-    bytes: (pass === 'forward' ? 2 : 3) * rows * size * bytesOf(dtype),
-    rival: { kind: 'log_softmax', pass, rows, size, dtype },
-    make: (tensors) => {
-      const input = tensors.random([rows, size], dtype, 0, 2);
-      const output = tensors.empty([rows, size], dtype);
-      const run = () => ops.logSoftmaxForward({ input, output });
-      if (pass === 'forward') {
-        const expected = (x: Float64Array) => logSoftmaxReference(x, size);
-        return { inputs: [input], output, run, expected };
-      }
-      run();
-      const gradOutput = tensors.random([rows, size], dtype);
-      return {
-        inputs: [gradOutput, output],
-        output: input,
-        run: () => ops.logSoftmaxBackward({ gradOutput, output, gradInput: input }),
-        expected: (dy, y) => logSoftmaxBackwardReference(dy!, y!, size),
-      };
-    },
-  });
-}
+const logSoftmax = {
+  name: 'logSoftmax',
+  rival: 'log_softmax',
+  forward: ops.logSoftmaxForward,
+  backward: ops.logSoftmaxBackward,
+  reference: logSoftmaxReference,
+  backwardReference: logSoftmaxBackwardReference,
+};
 
 export function workloads(sizes: Sizes): Workload[] {
-  const passes = ['forward', 'backward'] as const;
-  if (sizes === 'large') return passes.map((pass) => logSoftmax(8192, 32_768, 'bfloat16', pass));
-  const [rows, size] = sizes === 'tiny' ? [6, 72] : [4096, 2048];
-  return (['float32', 'bfloat16'] as const).flatMap((dtype) =>
-    passes.map((pass) => logSoftmax(rows!, size!, dtype, pass)),
-  );
+  return workloadsOf(logSoftmax, sizes);
 }

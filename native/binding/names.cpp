@@ -1,11 +1,15 @@
 #include "binding/names.h"
 
 #include <cctype>
+#include <mutex>
 #include <unordered_set>
 
 namespace leia::binding {
 
 namespace {
+
+// Every worker thread that loads the addon adds them.
+std::mutex mutex;
 
 std::unordered_set<std::string>& names() {
   static std::unordered_set<std::string> all;
@@ -34,10 +38,13 @@ std::string camel_case(const std::string& name) {
 }
 
 void add_name(const std::string& name) {
-  if (name.find('_') != std::string::npos) names().insert(name);
+  if (name.find('_') == std::string::npos) return;
+  const std::lock_guard lock(mutex);
+  names().insert(name);
 }
 
 std::string in_javascript(const std::string& text) {
+  const std::lock_guard lock(mutex);
   std::string result;
   for (size_t at = 0; at < text.size();) {
     size_t end = at;

@@ -1,7 +1,6 @@
 // The ranks of a run, as one of them sees them. A collective is work on the stream of its tensors'
-// device, like an operation: the call returns at once, and errors follow the data. There are two
-// kinds: over MPI, for CPUs (mpi_communicator.cpp), and over NCCL, for GPUs
-// (cuda/nccl_communicator.cpp).
+// device, like an operation: the call returns at once, and errors follow the data. There is one
+// kind, over MPI, for CPUs (mpi_communicator.cpp).
 #pragma once
 
 #include <atomic>

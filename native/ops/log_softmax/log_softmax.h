@@ -9,40 +9,27 @@
 // As the highest of a row is subtracted first, no finite input overflows. Inputs of -infinity stay
 // what they are. As in PyTorch, a row is NaN throughout that has a NaN or +infinity, or nothing but
 // -infinity. Sums are float32 in an order that depends on the shape alone. Saved for backward:
-// output. The kernels are those of softmax (ops/softmax), which differ in their last line.
+// output. Arguments and kernels are those of softmax (ops/softmax); the kernels differ in their
+// last line.
 #pragma once
 
-#include "core/tensor.h"
+#include "ops/softmax/softmax.h"
 
 namespace leia {
 
-struct LogSoftmaxForward {
+struct LogSoftmaxForward : SoftmaxArguments {
   static constexpr const char* kName = "log_softmax_forward";
-  Tensor input;   // [..., V], float32 or bfloat16
-  Tensor output;  // shape and dtype of input; may be input
-
-  template <class Self, class Visit>
-  static void arguments(Self& self, Visit&& visit) {
-    visit("input", self.input, Access::read);
-    visit("output", self.output, Access::write);
-  }
 };
 
-struct LogSoftmaxBackward {
+struct LogSoftmaxBackward : SoftmaxBackwardArguments {
   static constexpr const char* kName = "log_softmax_backward";
-  Tensor grad_output;  // shape and dtype of output
-  Tensor output;       // [..., V], float32 or bfloat16
-  Tensor grad_input;   // as output; overwritten; may be grad_output or output
-
-  template <class Self, class Visit>
-  static void arguments(Self& self, Visit&& visit) {
-    visit("grad_output", self.grad_output, Access::read);
-    visit("output", self.output, Access::read);
-    visit("grad_input", self.grad_input, Access::write);
-  }
 };
 
-void validate(const LogSoftmaxForward& operation);
-void validate(const LogSoftmaxBackward& operation);
+inline void validate(const LogSoftmaxForward& operation) {
+  validate(operation.kName, operation);
+}
+inline void validate(const LogSoftmaxBackward& operation) {
+  validate(operation.kName, operation);
+}
 
 }  // namespace leia

@@ -16,8 +16,7 @@
 
 namespace leia {
 
-struct SoftmaxForward {
-  static constexpr const char* kName = "softmax_forward";
+struct SoftmaxArguments {
   Tensor input;   // [..., V], float32 or bfloat16
   Tensor output;  // shape and dtype of input; may be input
 
@@ -28,8 +27,7 @@ struct SoftmaxForward {
   }
 };
 
-struct SoftmaxBackward {
-  static constexpr const char* kName = "softmax_backward";
+struct SoftmaxBackwardArguments {
   Tensor grad_output;  // shape and dtype of output
   Tensor output;       // [..., V], float32 or bfloat16
   Tensor grad_input;   // as output; overwritten; may be grad_output or output
@@ -42,7 +40,22 @@ struct SoftmaxBackward {
   }
 };
 
-void validate(const SoftmaxForward& operation);
-void validate(const SoftmaxBackward& operation);
+struct SoftmaxForward : SoftmaxArguments {
+  static constexpr const char* kName = "softmax_forward";
+};
+
+struct SoftmaxBackward : SoftmaxBackwardArguments {
+  static constexpr const char* kName = "softmax_backward";
+};
+
+void validate(const char* name, const SoftmaxArguments& operation);
+void validate(const char* name, const SoftmaxBackwardArguments& operation);
+
+inline void validate(const SoftmaxForward& operation) {
+  validate(operation.kName, operation);
+}
+inline void validate(const SoftmaxBackward& operation) {
+  validate(operation.kName, operation);
+}
 
 }  // namespace leia

@@ -14,8 +14,7 @@
 
 namespace leia {
 
-struct SumForward {
-  static constexpr const char* kName = "sum_forward";
+struct SumArguments {
   Tensor input;   // [outer..., size, inner...], float32 or bfloat16
   Tensor output;  // [outer..., inner...] or [outer..., 1, inner...], dtype of input
   int64_t dimension;
@@ -28,8 +27,7 @@ struct SumForward {
   }
 };
 
-struct SumBackward {
-  static constexpr const char* kName = "sum_backward";
+struct SumBackwardArguments {
   Tensor grad_output;  // shape and dtype of output
   Tensor grad_input;   // shape and dtype of input; overwritten
   int64_t dimension;
@@ -42,7 +40,22 @@ struct SumBackward {
   }
 };
 
-void validate(const SumForward& operation);
-void validate(const SumBackward& operation);
+struct SumForward : SumArguments {
+  static constexpr const char* kName = "sum_forward";
+};
+
+struct SumBackward : SumBackwardArguments {
+  static constexpr const char* kName = "sum_backward";
+};
+
+void validate(const char* name, const SumArguments& operation);
+void validate(const char* name, const SumBackwardArguments& operation);
+
+inline void validate(const SumForward& operation) {
+  validate(operation.kName, operation);
+}
+inline void validate(const SumBackward& operation) {
+  validate(operation.kName, operation);
+}
 
 }  // namespace leia
