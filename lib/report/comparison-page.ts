@@ -8,7 +8,7 @@ import type { Table, TableRow } from '../evaluate/tables/table.ts';
 import { type Html, html } from './html.ts';
 import { type IntervalRow, intervalPlot } from './interval-plot.ts';
 import { legend } from './line-chart.ts';
-import { style } from './style.ts';
+import { page } from './page.ts';
 
 export interface ComparisonPage {
   readonly title: string;
@@ -19,19 +19,11 @@ export interface ComparisonPage {
 
 /** The whole page, well-formed as HTML and as XML, without scripts and without anything from the network. */
 export function comparisonPage({ title, tables, sections = [] }: ComparisonPage): string {
-  return `<!DOCTYPE html>\n${html`<html lang="en" xmlns="http://www.w3.org/1999/xhtml">
-<head>
-<meta charset="utf-8"/>
-<meta name="viewport" content="width=device-width, initial-scale=1"/>
-<title>${title}</title>
-<style>${style}</style>
-</head>
-<body>
-<h1>${title}</h1>
-${tables.map(comparisonSection)}${sections}
-<footer><p>Method and layout of the tables: Ikuya Yamada and Ryokan Ri, <a href="https://arxiv.org/abs/2402.11485">LEIA: Facilitating Cross-lingual Knowledge Transfer in Language Models with Entity-based Data Augmentation</a> (2024).</p></footer>
-</body>
-</html>`}\n`;
+  return page(
+    title,
+    html`${tables.map(comparisonSection)}${sections}
+<footer><p>Method and layout of the tables: Ikuya Yamada and Ryokan Ri, <a href="https://arxiv.org/abs/2402.11485">LEIA: Facilitating Cross-lingual Knowledge Transfer in Language Models with Entity-based Data Augmentation</a> (2024).</p></footer>`,
+  );
 }
 
 /** One table with its plots and tests: an `<h2>`, and figures and tables under it. */

@@ -5,7 +5,7 @@ import type { PassagePreview, Piece } from '../leia/preview.ts';
 import type { RecordedMetrics } from '../train/metrics.ts';
 import { type Html, html } from './html.ts';
 import { legend, lineChart, type Series, smooth } from './line-chart.ts';
-import { style } from './style.ts';
+import { page } from './page.ts';
 
 /** Held-out loss after so many steps. */
 export interface HeldOutPoint extends HeldOutLoss {
@@ -50,16 +50,9 @@ export interface DemoReport {
 export function demoPage(report: DemoReport): string {
   const { language } = report;
   const edition = `${languageName(language)} Wikipedia`;
-  return `<!DOCTYPE html>\n${html`<html lang="en" xmlns="http://www.w3.org/1999/xhtml">
-<head>
-<meta charset="utf-8"/>
-<meta name="viewport" content="width=device-width, initial-scale=1"/>
-<title>LEIA on a sample of the ${edition}</title>
-<style>${style}</style>
-</head>
-<body>
-<h1>LEIA on a sample of the ${edition}</h1>
-<p class="lead">A small LLaMA was trained twice from the same random start: once on plain articles, once with the English names of linked articles inserted after their links (strategy right), each link with probability one half. Both were then asked to predict articles that neither had seen.</p>
+  return page(
+    `LEIA on a sample of the ${edition}`,
+    html`<p class="lead">A small LLaMA was trained twice from the same random start: once on plain articles, once with the English names of linked articles inserted after their links (strategy right), each link with probability one half. Both were then asked to predict articles that neither had seen.</p>
 <h2>What this shows, and what it does not</h2>
 ${report.reading.map((paragraph) => html`<p>${paragraph}</p>\n`)}
 <h2>Passages before and after insertion</h2>
@@ -79,9 +72,8 @@ ${table(report.files)}
 <p>English names: ${report.names}.</p>
 <p>Held-out articles: <span lang="${language}">${report.heldOutTitles.join(', ')}</span>.</p>
 <p>Method: Ikuya Yamada and Ryokan Ri, <a href="https://arxiv.org/abs/2402.11485">LEIA: Facilitating Cross-lingual Knowledge Transfer in Language Models with Entity-based Data Augmentation</a> (2024).</p>
-</footer>
-</body>
-</html>`}\n`;
+</footer>`,
+  );
 }
 
 /** "Japanese" for "ja"; the code itself where there is no name. */

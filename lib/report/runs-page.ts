@@ -5,7 +5,8 @@ import type { RunIdentity } from '../train/identity.ts';
 import type { RecordedMetrics } from '../train/metrics.ts';
 import { type Html, type HtmlValue, html } from './html.ts';
 import { legend, lineChart, type Point, type Series, smooth, thin } from './line-chart.ts';
-import { seriesColors, style } from './style.ts';
+import { page } from './page.ts';
+import { seriesColors } from './style.ts';
 
 export interface ReportedRun {
   /** Different for each run. */
@@ -63,20 +64,12 @@ const figures: readonly Figure[] = [
 /** The whole page, well-formed as HTML and as XML, without scripts and without anything from the network. */
 export function runsPage(runs: readonly ReportedRun[]): string {
   const title = runs.length === 1 ? `Training run ${runs[0]!.name}` : 'Training runs';
-  return `<!DOCTYPE html>\n${html`<html lang="en" xmlns="http://www.w3.org/1999/xhtml">
-<head>
-<meta charset="utf-8"/>
-<meta name="viewport" content="width=device-width, initial-scale=1"/>
-<title>${title}</title>
-<style>${style}</style>
-</head>
-<body>
-<h1>${title}</h1>
-${summary(runs)}
+  return page(
+    title,
+    html`${summary(runs)}
 ${[...figures, ...taskFigures(runs)].map((figure) => section(figure, runs))}
-${differences(runs)}
-</body>
-</html>`}\n`;
+${differences(runs)}`,
+  );
 }
 
 function section({ title, yLabel, note, value, isNoisy }: Figure, runs: readonly ReportedRun[]) {
