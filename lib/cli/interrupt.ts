@@ -18,8 +18,8 @@ export async function interruptible<T>(work: (signal: AbortSignal) => Promise<T>
 
 /**
  * The same for work that saves where it stands, so that a batch system may pre-empt it with SIGTERM or SIGUSR1: that it
- * was stopped so is no failure. The launcher of several ranks sends them one of two signals, for either way to stop. These signals, however often they come, do not end the program at once, since batch
- * systems send several.
+ * was stopped so is no failure. The launcher of several ranks sends them one of two signals, for either way to stop.
+ * These signals, however often they come, do not end the program at once, since batch systems send several.
  *
  * @returns what `work` gives, or undefined if it was stopped so.
  */

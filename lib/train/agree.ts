@@ -1,15 +1,13 @@
 // Before the first step, all ranks compare what they are about to do: version, settings, and checksums of config, data
 // and weights. A rank with another dataset would train without any sign of it.
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { packageRoot } from '../core/addon.ts';
+import { packageVersion } from '../core/addon.ts';
 import type { World } from '../distributed/world.ts';
 import { LeiaError } from '../system/error.ts';
 import { describeDifference, type RunIdentity } from './identity.ts';
 
 /** @throws LeiaError `mismatch` on every rank, naming the first one that differs from rank 0, and in what. */
 export async function agreeOnRun(world: World, identity: RunIdentity): Promise<void> {
-  const runs = await world.gather({ version: ownVersion(), ...identity });
+  const runs = await world.gather({ version: packageVersion(), ...identity });
   const [first, ...others] = runs;
   for (const [index, other] of others.entries()) {
     const difference = describeDifference(first!, other, `rank ${index + 1} has`);
@@ -19,9 +17,4 @@ export async function agreeOnRun(world: World, identity: RunIdentity): Promise<v
       `rank ${index + 1} does not agree with rank 0, which would train with ${difference}; all ranks need the same command, files and version of leia`,
     );
   }
-}
-
-function ownVersion(): string {
-  const text = readFileSync(join(packageRoot, 'package.json'), 'utf8');
-  return (JSON.parse(text) as { version: string }).version;
 }

@@ -67,13 +67,6 @@ const temporaryFolder = /^\.step-\d+\.tmp$/;
 const tensorFile = 'state.safetensors';
 const stateFile = 'state.json';
 
-/** The newest complete state under `output`, if there is one. Its tensors have not been looked at. */
-export function findResumeState(output: string): ResumeState | undefined {
-  const resume = join(output, resumeFolder);
-  const newest = listSteps(resume).at(-1);
-  return newest === undefined ? undefined : readState(resume, newest);
-}
-
 /** Whether there is a complete state under `output`. */
 export function hasResumeState(output: string): boolean {
   return listSteps(join(output, resumeFolder)).length > 0;

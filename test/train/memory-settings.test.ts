@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { recomputations } from '../../lib/llama/activations.ts';
 import { SafetensorsFile } from '../../lib/llama/safetensors.ts';
-import { findResumeState } from '../../lib/train/resume.ts';
+import { resumeFolder } from '../../lib/train/resume.ts';
 import { type TrainOptions, train } from '../../lib/train/train.ts';
 import { expectError } from '../llama/fixtures.ts';
 import { makeRun, metricsOf, withoutSpeed } from './runs.ts';
@@ -71,7 +71,7 @@ describe('moments in bfloat16', () => {
 
     const resumed = changed(options, 'resumed', {});
     await interruptedAfter(resumed, 2);
-    const { folder } = findResumeState(resumed.output)!;
+    const folder = join(resumed.output, resumeFolder, 'step-2');
     await using file = await SafetensorsFile.open(join(folder, 'state.safetensors'));
     for (const kind of ['firstMoment', 'secondMoment']) {
       const { dtype, shape } = file.entry(`${kind}.lm_head.weight`);

@@ -1,4 +1,4 @@
-// Child process of micro-batch.test.ts: what a run would do with an emulated device of little memory.
+// Child process of choices.test.ts: what a run would do with an emulated device of little memory.
 import { Device, LeiaError } from '../../../lib/index.ts';
 import { checkMemory, completeChoices } from '../../../lib/train/choices.ts';
 import { trainSettings } from '../../../lib/train/settings.ts';
