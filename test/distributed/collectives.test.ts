@@ -1,9 +1,7 @@
-import { spawn } from 'node:child_process';
 import { describe, expect, test } from 'vitest';
 import { sliceOf } from '../../lib/distributed/communicator.ts';
-import { root } from '../cli/child.ts';
-import { plainEnvironment } from '../support/child.ts';
-import { noMpi, overMpi, rankEnvironment } from './ranks.ts';
+import { isFull } from '../support/extent.ts';
+import { mpiexec, noMpi, overMpi } from './ranks.ts';
 
 test('slices follow each other, begin at multiples of 8, and cover all', () => {
   for (const ranks of [1, 2, 3, 4, 7]) {
@@ -19,27 +17,14 @@ test('slices follow each other, begin at multiples of 8, and cover all', () => {
   }
 });
 
-function runRanks(ranks: number): Promise<{ code: number | null; stdout: string; stderr: string }> {
-  const file = 'test/distributed/children/collectives.ts';
-  const child = spawn('mpiexec', ['-n', String(ranks), process.execPath, '--import', 'tsx', file], {
-    cwd: root,
-    env: { ...plainEnvironment, ...rankEnvironment },
-  });
-  let [stdout, stderr] = ['', ''];
-  child.stdout.on('data', (text) => {
-    stdout += text;
-  });
-  child.stderr.on('data', (text) => {
-    stderr += text;
-  });
-  return new Promise((done, fail) => {
-    child.on('error', fail);
-    child.on('close', (code) => done({ code, stdout, stderr }));
-  });
-}
+const runRanks = (ranks: number) =>
+  mpiexec([
+    ...['-n', String(ranks), process.execPath, '--import', 'tsx'],
+    'test/distributed/children/collectives.ts',
+  ]);
 
 describe.skipIf(noMpi !== undefined)(`collectives ${overMpi}`, () => {
-  const counts = process.env.LEIA_TEST_FULL === '1' ? [1, 2, 3, 4] : [3];
+  const counts = isFull ? [1, 2, 3, 4] : [3];
   test.each(counts)(
     '%i ranks: exact sums in the order of the ranks, and errors that name a rank',
     async (ranks) => {

@@ -1,8 +1,10 @@
 // Runs what several ranks do, over MPI, as users do: by mpiexec. Where there is no MPI, tests that need one are skipped,
 // and say so by their name.
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { mpiDescription } from '../../lib/distributed/communicator.ts';
 import { openMpiSettings } from '../../lib/distributed/launch.ts';
+import { type Finished, root } from '../cli/child.ts';
+import { plainEnvironment } from '../support/child.ts';
 
 function whyNoMpi(): string | undefined {
   try {
@@ -24,3 +26,22 @@ export const rankEnvironment = {
   LEIA_NUM_THREADS: '1',
   LEIA_RANK_TIMEOUT: '20',
 };
+
+/** Runs `mpiexec` with these arguments. */
+export function mpiexec(args: readonly string[]): Promise<Finished> {
+  const child = spawn('mpiexec', args, {
+    cwd: root,
+    env: { ...plainEnvironment, ...rankEnvironment },
+  });
+  let [stdout, stderr] = ['', ''];
+  child.stdout.on('data', (text) => {
+    stdout += text;
+  });
+  child.stderr.on('data', (text) => {
+    stderr += text;
+  });
+  return new Promise((done, fail) => {
+    child.on('error', fail);
+    child.on('close', (code) => done({ code, stdout, stderr }));
+  });
+}

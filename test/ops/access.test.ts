@@ -4,7 +4,8 @@
 import { describe, expect, test } from 'vitest';
 import { Device, ops, Tensor } from '../../lib/index.ts';
 import { elements } from './case.ts';
-import { type Arguments, attentionWithKeyLengths, call, faces, tensorsOf } from './faces.ts';
+import { type Arguments, tensorsOf } from './face.ts';
+import { attentionWithKeyLengths, call, faces } from './faces.ts';
 
 type Bits = Map<string, string>;
 

@@ -5,16 +5,8 @@ import { describe, expect, test } from 'vitest';
 import { addon } from '../../lib/core/addon.ts';
 import { Device, type DType, LeiaError, ops, type Tensor } from '../../lib/index.ts';
 import { elements } from './case.ts';
-import {
-  type Arguments,
-  attention,
-  attentionWithKeyLengths,
-  call,
-  type Face,
-  faces,
-  tensor,
-  tensorsOf,
-} from './faces.ts';
+import { type Arguments, type Face, tensor, tensorsOf } from './face.ts';
+import { attention, attentionWithKeyLengths, call, faces } from './faces.ts';
 
 /** Arguments that are written to. */
 const outputs = new Set([

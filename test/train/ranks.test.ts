@@ -1,6 +1,5 @@
 // Several ranks train as one does: over MPI, in processes of their own, as users start them.
 import type { ChildProcess } from 'node:child_process';
-import { spawn } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -10,10 +9,9 @@ import { SequenceSource } from '../../lib/leia/batches.ts';
 import { Dataset } from '../../lib/leia/dataset.ts';
 import { countLabelTokens } from '../../lib/llama/batch.ts';
 import { Checkpoint } from '../../lib/llama/checkpoint.ts';
-import { command, type Finished, leia, root } from '../cli/child.ts';
-import { noMpi, overMpi, rankEnvironment } from '../distributed/ranks.ts';
+import { command, type Finished, leia } from '../cli/child.ts';
+import { mpiexec, noMpi, overMpi, rankEnvironment } from '../distributed/ranks.ts';
 import { relativeError, temporaryFolder } from '../llama/fixtures.ts';
-import { plainEnvironment } from '../support/child.ts';
 import { isFull } from '../support/extent.ts';
 import { makeDataset, makeModel, metricsOf, withoutSpeed } from './runs.ts';
 
@@ -77,21 +75,7 @@ function processOf(output: string, rank: number): number {
 /** Two ranks, each with its own arguments. */
 function twoCommands(first: readonly string[], second: readonly string[]): Promise<Finished> {
   const one = (args: readonly string[]) => ['-n', '1', process.execPath, ...command, ...args];
-  const child = spawn('mpiexec', [...one(first), ':', ...one(second)], {
-    cwd: root,
-    env: { ...plainEnvironment, ...rankEnvironment },
-  });
-  let [stdout, stderr] = ['', ''];
-  child.stdout.on('data', (text) => {
-    stdout += text;
-  });
-  child.stderr.on('data', (text) => {
-    stderr += text;
-  });
-  return new Promise((done, fail) => {
-    child.on('error', fail);
-    child.on('close', (code) => done({ code, stdout, stderr }));
-  });
+  return mpiexec([...one(first), ':', ...one(second)]);
 }
 
 describe.skipIf(noMpi !== undefined)(`ranks ${overMpi}`, () => {
