@@ -1,46 +1,6 @@
-// The whole public API of the package.
+// The public API of the package, but for the readers of dumps and what makes datasets of them: `leia/corpus`.
 export { englishName } from './corpus/names/english-name.ts';
-export { generateBatch } from './evaluate/engine/generate-batch.ts';
-export { KeptResults, type ResultOrigin } from './evaluate/engine/kept-results.ts';
-export { logLikelihoods } from './evaluate/engine/log-likelihoods.ts';
-export type {
-  EngineOptions,
-  Generation,
-  GenerationRequest,
-  LogLikelihood,
-  LogLikelihoodRequest,
-} from './evaluate/engine/requests.ts';
-export { type EvaluateOptions, type Evaluation, evaluateTasks } from './evaluate/evaluate.ts';
-export {
-  type HeldOutArticle,
-  type HeldOutLoss,
-  type HeldOutOptions,
-  heldOutArticles,
-  heldOutLoss,
-} from './evaluate/held-out-loss.ts';
-export { type Split, splitHeldOut } from './evaluate/held-out-split.ts';
-export type { Results, Sample } from './evaluate/results.ts';
-export {
-  buildTable,
-  type ColumnGroup,
-  comparisonGrid,
-  layouts,
-  type Method,
-  type Run,
-  renderCsv,
-  renderLatex,
-  renderMarkdown,
-  renderText,
-  runOfResults,
-  scoreGrid,
-  type Table,
-  type TableOptions,
-  tasksOf,
-} from './evaluate/tables/tables.ts';
-export { characterF } from './evaluate/tasks/character-f.ts';
-export { findTasks, type TaskDefinition } from './evaluate/tasks/definition.ts';
-export { type LoadedTask, type LoadOptions, loadTask } from './evaluate/tasks/load-task.ts';
-export type { ProtocolName } from './evaluate/tasks/protocol.ts';
+export * from './evaluate.ts';
 export {
   type AdaptedCheckpoint,
   adaptCheckpoint,

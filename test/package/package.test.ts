@@ -154,6 +154,17 @@ describe('the package installed without a compiler', () => {
       join(project, 'strict.ts'),
       `import { Device, LlamaModel, ops, Tensor } from 'leia';
        import { residualAdd, Variable } from 'leia/autograd';
+       import { type Article, ArticleExtractor, Dataset, openDump } from 'leia/corpus';
+       import { evaluateTasks, findTasks, type TaskDefinition } from 'leia/evaluate';
+       import { Linear } from 'leia/nn';
+       const { siteinfo, pages } = await openDump('wiki.xml.bz2');
+       const extractor = new ArticleExtractor(siteinfo, { keep: ['headings'] });
+       for await (const page of pages()) {
+         const { text, anchors }: Article = extractor.extract(page);
+         console.log(text, anchors[0]?.target);
+       }
+       const tasks: TaskDefinition[] = findTasks(['jcommonsenseqa']);
+       console.log(tasks, evaluateTasks, Dataset, Linear);
        const device = Device.open('cpu');
        using a = Tensor.from([1, 2, 3, 4], [2, 2], { device });
        const flags = process.argv[2] === undefined ? {} : { transposeB: true };

@@ -45,6 +45,9 @@ export interface ExtractTextOptions extends ExtractOptions, FilterOptions {
   onWarning?: (message: string) => void;
 }
 
+/** Some articles in a row, as lines of JSON in UTF-8, and how many before its end are left out. */
+export type TextPiece = Pick<TextBatch, 'articles' | 'lines' | 'leftOut'>;
+
 /**
  * The articles of a dump that have text, in their order, as lines of JSON in UTF-8: `title`, `id`, `revision`, `time`
  * and `url` of the page as far as the dump has them, `text`, and `anchors` with
@@ -57,7 +60,7 @@ export interface ExtractTextOptions extends ExtractOptions, FilterOptions {
  */
 export async function* extractText(
   options: ExtractTextOptions,
-): AsyncGenerator<Pick<TextBatch, 'articles' | 'lines' | 'leftOut'>, void, undefined> {
+): AsyncGenerator<TextPiece, void, undefined> {
   checkFilter(options);
   const { workers = availableParallelism(), signal, keep } = options;
   const { limit = Number.POSITIVE_INFINITY } = options;
