@@ -11,7 +11,20 @@ import { roomOf } from './rooms.ts';
 export interface Values {
   shape: Shape;
   dtype: DType;
-  data: Float64Array;
+  readonly data: Float64Array;
+}
+
+/** Values that are made when they are first wanted: most processes run few of the cases. */
+export function lazyValues(shape: Shape, dtype: DType, make: () => Float64Array): Values {
+  let made: Float64Array | undefined;
+  return {
+    shape,
+    dtype,
+    get data() {
+      made ??= make();
+      return made;
+    },
+  };
 }
 
 export interface OperationCase {
@@ -68,30 +81,45 @@ export function size(dtype: DType): number {
   return dtype === 'bfloat16' ? 2 : 4;
 }
 
-/** A seeded generator of uniform numbers in [0, 1): mulberry32. */
-export function randomSource(seed: number): () => number {
+/** A generator of uniform numbers in [0, 1). */
+export interface Random {
+  (): number;
+  /** A generator of its next `count` numbers, over which it goes itself. */
+  take(count: number): Random;
+}
+
+/** A seeded generator: mulberry32. */
+export function randomSource(seed: number): Random {
+  const increment = 0x6d2b79f5;
   let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
+  const next = () => {
+    state = (state + increment) >>> 0;
     let t = state;
     t = Math.imul(t ^ (t >>> 15), t | 1);
     t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
     return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
   };
+  const take = (count: number) => {
+    const taken = randomSource(state);
+    state = (state + Math.imul(count, increment)) >>> 0;
+    return taken;
+  };
+  return Object.assign(next, { take });
 }
 
 /** Normally distributed values, rounded so that they are exact in the dtype. */
-export function randomValues(shape: Shape, dtype: DType, random: () => number, scale = 1): Values {
-  const count = shape.reduce((product, size) => product * size, 1);
-  const data = Float64Array.from(
-    { length: count },
-    () => scale * Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random()),
-  );
-  return rounded({ shape, dtype, data });
+export function randomValues(shape: Shape, dtype: DType, random: Random, scale = 1): Values {
+  const count = elements(shape);
+  const own = random.take(2 * count);
+  const next = () => scale * Math.sqrt(-2 * Math.log(1 - own())) * Math.cos(2 * Math.PI * own());
+  return lazyValues(shape, dtype, () => {
+    const data = Float64Array.from({ length: count }, next);
+    return rounded({ shape, dtype, data }).data;
+  });
 }
 
 /** Random values of any dtype: whole numbers for int32, which float32 could not hold all of. */
-export function wholeOrFloatValues(shape: Shape, dtype: DType, random: () => number): Values {
+export function wholeOrFloatValues(shape: Shape, dtype: DType, random: Random): Values {
   if (dtype !== 'int32') return randomValues(shape, dtype, random);
   const next = () => randomInteger(random, -(2 ** 31), 2 ** 31 - 1);
   return { shape, dtype, data: Float64Array.from({ length: elements(shape) }, next) };
@@ -159,16 +187,16 @@ export function dot(a: Float64Array, b: Float64Array): number {
 }
 
 /** A whole number from low to high, both included. */
-export function randomInteger(random: () => number, low: number, high: number): number {
+export function randomInteger(random: Random, low: number, high: number): number {
   return low + Math.floor(random() * (high - low + 1));
 }
 
-export function randomFloatType(random: () => number): 'float32' | 'bfloat16' {
+export function randomFloatType(random: Random): 'float32' | 'bfloat16' {
   return random() < 0.5 ? 'float32' : 'bfloat16';
 }
 
 /** A shape of at most `rank` dimensions with `least` elements or more, none a round number. */
-export function randomShape(random: () => number, rank: number, least: number): number[] {
+export function randomShape(random: Random, rank: number, least: number): number[] {
   const shape = Array.from({ length: randomInteger(random, 0, rank - 1) }, () =>
     randomInteger(random, 1, 9),
   );

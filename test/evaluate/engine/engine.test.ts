@@ -18,7 +18,7 @@ import {
   recordedScores,
   tinyLlamas,
 } from '../../llama/fixtures.ts';
-import { deviceName, randomInteger, randomSource } from '../../ops/case.ts';
+import { deviceName, type Random, randomInteger, randomSource } from '../../ops/case.ts';
 import { plainGeneration, plainLogLikelihood } from './plain.ts';
 
 const options = { batchTokens: 'auto' } as const;
@@ -58,7 +58,7 @@ test('greedy continuations are those that were recorded', async () => {
 });
 
 /** Ids from `least` to the end of the vocabulary. */
-function randomIds(random: () => number, count: number, vocabSize: number): number[] {
+function randomIds(random: Random, count: number, vocabSize: number): number[] {
   return Array.from({ length: count }, () => randomInteger(random, 3, vocabSize - 1));
 }
 

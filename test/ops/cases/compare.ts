@@ -2,6 +2,7 @@ import { type DType, ops } from '../../../lib/index.ts';
 import {
   elements,
   type OperationCase,
+  type Random,
   randomInteger,
   randomSource,
   randomValues,
@@ -26,7 +27,7 @@ const names = Object.keys(comparisons) as Name[];
 type Operand = readonly number[] | number;
 
 /** Few different values, some of them NaN, so that many are equal. */
-export function fewValues(shape: readonly number[], dtype: DType, random: () => number): Values {
+export function fewValues(shape: readonly number[], dtype: DType, random: Random): Values {
   const data = randomValues(shape, 'float32', random, 1.2).data.map(Math.round);
   if (dtype === 'int32') return { shape, dtype, data };
   return { shape, dtype, data: data.map((value) => (random() < 0.1 ? Number.NaN : value + 0.1)) };

@@ -3,6 +3,7 @@ import {
   dot,
   type GradientCheck,
   type OperationCase,
+  type Random,
   randomFloatType,
   randomInteger,
   randomSource,
@@ -43,7 +44,7 @@ export function crossEntropyBackwardReference(
 }
 
 /** About a fifth of the rows is ignored. */
-function randomLabels(rows: number, vocabulary: number, random: () => number): Values {
+function randomLabels(rows: number, vocabulary: number, random: Random): Values {
   const data = Float64Array.from({ length: rows }, () =>
     random() < 0.2 ? -100 : Math.floor(random() * vocabulary),
   );
@@ -60,7 +61,7 @@ interface Problem {
 }
 
 /** Behind the vocabulary lies what must not be read: NaN. */
-function randomLogits(problem: Problem, random: () => number): Values {
+function randomLogits(problem: Problem, random: Random): Values {
   const { rows, vocabulary, scale, dtype, padding = 0 } = problem;
   const { data } = randomValues([rows, vocabulary], dtype, random, scale);
   const columns = vocabulary + padding;

@@ -4,6 +4,7 @@ import {
   elements,
   type GradientCheck,
   type OperationCase,
+  type Random,
   randomFloatType,
   randomInteger,
   randomShape,
@@ -35,7 +36,7 @@ export function embeddingBackwardReference(
 }
 
 /** Ids of which a few are frequent, as in text. */
-function randomIds(shape: readonly number[], vocabulary: number, random: () => number): Values {
+function randomIds(shape: readonly number[], vocabulary: number, random: Random): Values {
   const data = Float64Array.from({ length: elements(shape) }, () =>
     Math.floor(vocabulary * random() ** 3),
   );

@@ -3,6 +3,7 @@ import {
   dot,
   type GradientCheck,
   type OperationCase,
+  type Random,
   randomFloatType,
   randomInteger,
   randomSource,
@@ -82,7 +83,7 @@ function nameOf({ rows, hidden, dtype, bias, mean }: Problem): string {
   return `${rows}x${hidden} ${dtype}${bias ? ' with bias' : ''}${mean ? ` around ${mean}` : ''}`;
 }
 
-function inputOf({ rows, hidden, dtype, mean = 0 }: Problem, random: () => number): Values {
+function inputOf({ rows, hidden, dtype, mean = 0 }: Problem, random: Random): Values {
   const { shape, data } = randomValues([rows, hidden], 'float32', random, 2);
   return rounded({ shape, dtype, data: data.map((x) => x + mean) });
 }

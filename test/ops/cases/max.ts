@@ -4,6 +4,7 @@ import {
   elements,
   type GradientCheck,
   type OperationCase,
+  type Random,
   randomSource,
   randomValues,
   size,
@@ -31,7 +32,7 @@ export function maxReference(x: Float64Array, shape: readonly number[], dimensio
 }
 
 /** Many are equal to others, and some are -infinity. */
-export function valuesWithTies({ shape, dtype }: Problem, random: () => number): Values {
+export function valuesWithTies({ shape, dtype }: Problem, random: Random): Values {
   const { data } = randomValues(shape, dtype, random);
   return { shape, dtype, data: data.map((x) => (x < -1 ? -Infinity : Math.round(x * 2) / 2)) };
 }

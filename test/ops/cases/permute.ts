@@ -2,6 +2,7 @@ import { type DType, ops } from '../../../lib/index.ts';
 import {
   elements,
   type OperationCase,
+  type Random,
   randomInteger,
   randomSource,
   size,
@@ -92,7 +93,7 @@ export const cases: OperationCase[] = shapes.flatMap(([shape, order]) =>
 );
 
 /** The numbers from 0 on in any order. */
-export function randomOrder(random: () => number, count: number): number[] {
+export function randomOrder(random: Random, count: number): number[] {
   return Array.from({ length: count }, (_, i) => ({ i, at: random() }))
     .toSorted((a, b) => a.at - b.at)
     .map(({ i }) => i);

@@ -2,6 +2,7 @@ import { type DType, ops } from '../../../lib/index.ts';
 import {
   elements,
   type OperationCase,
+  type Random,
   randomInteger,
   randomSource,
   size,
@@ -77,7 +78,7 @@ export const cases: OperationCase[] = ranges.flatMap((range) =>
   (['float32', 'bfloat16', 'int32'] as const).map((dtype) => sliceCase(range, dtype)),
 );
 
-export function randomRange(random: () => number): Range {
+export function randomRange(random: Random): Range {
   const rank = randomInteger(random, 1, 5);
   const most = [200, 60, 20, 9, 6][rank - 1]!;
   const shape = Array.from({ length: rank }, () => randomInteger(random, 1, most));

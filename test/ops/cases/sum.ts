@@ -4,6 +4,7 @@ import {
   elements,
   type GradientCheck,
   type OperationCase,
+  type Random,
   randomFloatType,
   randomInteger,
   randomShape,
@@ -82,7 +83,7 @@ export const problems: Problem[] = (
   (['float32', 'bfloat16'] as const).map((dtype) => ({ ...problem, dtype, keep: i % 2 === 0 })),
 );
 
-export function randomProblem(random: () => number): Problem {
+export function randomProblem(random: Random): Problem {
   const shape = randomShape(random, 4, 1);
   const dimension = randomInteger(random, 0, shape.length - 1);
   return { shape, dimension, dtype: randomFloatType(random), keep: random() < 0.5 };
