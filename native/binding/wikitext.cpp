@@ -23,6 +23,7 @@ using corpus::wikitext::ArticleLink;
 using corpus::wikitext::ArticleReader;
 using corpus::wikitext::Characters;
 using corpus::wikitext::Decoding;
+using corpus::wikitext::LanguageForms;
 using corpus::wikitext::Lists;
 using corpus::wikitext::Passage;
 using corpus::wikitext::ReadingOptions;
@@ -77,7 +78,7 @@ class JsWikitextReader : public Napi::ObjectWrap<JsWikitextReader> {
                         InstanceMethod<&JsWikitextReader::lines_size>("linesSize"),
                         InstanceMethod<&JsWikitextReader::take_lines>("takeLines")});
   }
-  // new NativeWikitextReader(properties: Uint8Array, capitals: Uint32Array, options, resolve, call)
+  // new NativeWikitextReader(properties: Uint8Array, capitals: Uint32Array, options, resolve)
   explicit JsWikitextReader(const Napi::CallbackInfo& info) : ObjectWrap(info) {
     guarded(info, [&] {
       Arguments arguments(info, "wikitext");
@@ -92,15 +93,11 @@ class JsWikitextReader : public Napi::ObjectWrap<JsWikitextReader> {
       require(resolve.IsFunction(), "wikitext: expected a function that resolves targets");
       require(properties.ElementLength() == Characters::kCount, "wikitext: expected properties of ",
               Characters::kCount, " characters, got ", properties.ElementLength());
-      const Napi::Value show = arguments.value();
-      require(show.IsFunction(), "wikitext: expected a function that shows templates");
       resolve_ = Napi::Persistent(resolve.As<Napi::Function>());
-      call_ = Napi::Persistent(show.As<Napi::Function>());
       reader_ = std::make_unique<ArticleReader>(
           std::span<const uint8_t>(properties.Data(), properties.ElementLength()),
           std::span<const uint32_t>(capitals.Data(), capitals.ElementLength()), options,
-          [this](std::string_view target) { return ask(target); },
-          [this](uint32_t number, std::string_view values) { return call(number, values); });
+          [this](std::string_view target) { return ask(target); });
       return info.Env().Undefined();
     });
   }
@@ -142,22 +139,50 @@ class JsWikitextReader : public Napi::ObjectWrap<JsWikitextReader> {
       definition.shown = known.Get("shown").ToString().Utf8Value();
       options.templates.push_back(std::move(definition));
     });
+    options.language = forms_of(given.Get("language"));
     return options;
+  }
+
+  // See LanguageForms in lib/corpus/wikitext/native.ts.
+  static LanguageForms forms_of(const Napi::Value& value) {
+    require(value.IsObject(), "wikitext: expected the forms of the language as an object");
+    const Napi::Object given = value.As<Napi::Object>();
+    const auto count = [&given](const char* name) {
+      return given.Get(name).ToNumber().Uint32Value();
+    };
+    const auto texts = [&given](const char* name, size_t size) {
+      std::vector<std::string> list;
+      each(given.Get(name),
+           [&](const Napi::Value& one) { list.push_back(one.ToString().Utf8Value()); });
+      require(list.size() == size, "wikitext: expected ", size, " ", name, ", got ", list.size());
+      return list;
+    };
+    LanguageForms forms;
+    forms.english = given.Get("english").ToBoolean().Value();
+    forms.group = given.Get("group").ToString().Utf8Value();
+    forms.point = given.Get("point").ToString().Utf8Value();
+    forms.last = count("last");
+    forms.others = count("others");
+    forms.least = count("least");
+    require(forms.last > 0 && forms.others > 0, "wikitext: expected groups of digits, got none");
+    forms.months = texts("months", LanguageForms::kMonths);
+    forms.days = texts("days", LanguageForms::kMonths);
+    forms.date_digits = texts("dateDigits", LanguageForms::kDigits);
+    forms.years_ahead = count("yearsAhead");
+    each(given.Get("labels"), [&](const Napi::Value& entry) {
+      require(entry.IsObject(), "wikitext: expected a label as an object");
+      const Napi::Object label = entry.As<Napi::Object>();
+      forms.labels[label.Get("code").ToString().Utf8Value()] =
+          label.Get("label").ToString().Utf8Value();
+    });
+    return forms;
   }
 
   template <class Take>
   static void each(const Napi::Value& list, Take take) {
-    require(list.IsArray(), "wikitext: expected brackets, thumbnails and templates as arrays");
+    require(list.IsArray(), "wikitext: expected lists as arrays");
     const Napi::Array array = list.As<Napi::Array>();
     for (uint32_t i = 0; i < array.Length(); ++i) take(array.Get(i));
-  }
-
-  // call(template: number, values: string): see lib/corpus/wikitext/native.ts.
-  std::string call(uint32_t number, std::string_view values) {
-    const Napi::HandleScope scope(Env());
-    const Napi::Value answer = call_.Call({Napi::Number::New(Env(), number), string(values)});
-    require(answer.IsString(), "wikitext: expected a string of what shows templates");
-    return utf8(answer);
   }
 
   std::string ask(std::string_view target) {
@@ -286,7 +311,6 @@ class JsWikitextReader : public Napi::ObjectWrap<JsWikitextReader> {
   };
 
   Napi::FunctionReference resolve_;
-  Napi::FunctionReference call_;
   Lines lines_;
   std::u16string units_;
   std::unique_ptr<ArticleReader> reader_;

@@ -6,10 +6,10 @@ import type { Page, Siteinfo } from '../dump/siteinfo.ts';
 import { withCapital } from '../dump/title.ts';
 import type { Article, Link } from './article.ts';
 import { brackets, characterProperties, lowercaseLetters } from './characters.ts';
+import { languageForms } from './language-forms.ts';
 import { LinkResolver } from './links.ts';
 import type { NativeWikitextReader, WikitextAddon } from './native.ts';
 import { THUMBNAIL_NAMES } from './prefixes.ts';
-import { TemplateValues } from './template-values.ts';
 import { templatesOf } from './templates.ts';
 
 /** `*`, `#` and `;` lines: text of their own, or left out as WikiExtractor does. */
@@ -84,7 +84,6 @@ export class ArticleExtractor {
     const kept = new Set(options.keep);
     const resolver = new LinkResolver(wiki);
     const { lists, templates, links, references, scripts } = readingOf(options);
-    const known = templates === 'inline' ? templatesOf(wiki) : [];
     this.#reader = new (addon<WikitextAddon>().NativeWikitextReader)(
       characterProperties(),
       capitalsOf(wiki),
@@ -92,7 +91,8 @@ export class ArticleExtractor {
         keepLists: lists === 'keep',
         decodeTwice: references === 'twice',
         scripts,
-        templates: known,
+        templates: templates === 'inline' ? templatesOf(wiki) : [],
+        language: languageForms(wiki),
         templateLinks: links === 'all',
         brackets: brackets(),
         keepHeadings: kept.has('headings'),
@@ -102,7 +102,6 @@ export class ArticleExtractor {
         thumbnails: THUMBNAIL_NAMES,
       },
       (target) => resolver.resolve(target),
-      new TemplateValues(wiki, scripts).caller(known),
     );
   }
 

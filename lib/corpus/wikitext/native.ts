@@ -7,7 +7,7 @@
  */
 export type LinkTarget = `a${string}` | `t${string}` | 'h' | 'p';
 
-/** Native reader of wikitext. One call at a time, those of `resolve` and `call` included. */
+/** Native reader of wikitext. One call at a time, those of `resolve` included. */
 export interface NativeWikitextReader {
   /**
    * The text of a page in UTF-8, and four numbers for each of its links: the code points where it starts and ends,
@@ -41,6 +41,7 @@ export interface NativeReadingOptions {
   scripts: 'plain' | 'unicode' | 'signs';
   /** What is known of templates; without any, all are dropped without a trace. */
   templates: readonly TemplateDefinition[];
+  language: LanguageForms;
   /** Whether templates make links. */
   templateLinks: boolean;
   /** Headings as `## Title`, captions of images, rows of tables with tabs between their cells, formulas as LaTeX. */
@@ -60,18 +61,37 @@ export interface TemplateDefinition {
   shown: string;
 }
 
+/** How a language writes what templates compute; see native/corpus/wikitext/language_forms.h. */
+export interface LanguageForms {
+  /** Whether units and months are written out in English. */
+  english: boolean;
+  group: string;
+  point: string;
+  /** Digits in the last group, and in those before it; numbers of fewer than `least` have none. */
+  last: number;
+  others: number;
+  least: number;
+  /** A month and year, and a day of it, for each month: `{d}` and `{y}` stand for day and year. */
+  months: readonly string[];
+  days: readonly string[];
+  /** From 0 to 9. */
+  dateDigits: readonly string[];
+  /** Of those of the common era. */
+  yearsAhead: number;
+  /** What stands before a word of another language. */
+  labels: readonly { code: string; label: string }[];
+}
+
 export interface WikitextAddon {
   /**
    * `properties`: of each code point, as in characters.ts. `capitals`: pairs of code points, a letter that titles do
    * not begin with and its capital. `resolve` tells what a link's target is, for those that may not be a title as they
-   * stand. `call` gives the text of a template that a function makes of its arguments, or an empty one: `template` is its
-   * place in the options, `values` has names and values in turn, with a NUL behind each.
+   * stand.
    */
   NativeWikitextReader: new (
     properties: Uint8Array,
     capitals: Uint32Array,
     options: NativeReadingOptions,
     resolve: (target: string) => LinkTarget,
-    call: (template: number, values: string) => string,
   ) => NativeWikitextReader;
 }

@@ -4,10 +4,12 @@ namespace leia::corpus::wikitext {
 
 ArticleReader::ArticleReader(std::span<const uint8_t> properties,
                              std::span<const uint32_t> capitals, const ReadingOptions& options,
-                             LinkTargets::Ask ask, Templates::Call call)
+                             LinkTargets::Ask ask)
     : characters_(properties),
+      language_(options.language),
       targets_(characters_, capitals, std::move(ask)),
-      templates_(options.templates, options.template_links, std::move(call)),
+      templates_(options.templates, options.template_links,
+                 {characters_, language_, options.scripts}),
       reader_(characters_, targets_, templates_, options.decoding, options.scripts, options.kept,
               options.thumbnails),
       paragraphs_(characters_, options.brackets, options.lists, options.kept.headings) {}

@@ -31,6 +31,7 @@ struct ReadingOptions {
   Scripts scripts = Scripts::kPlain;
   // What is known of templates; without any, all are dropped without a trace.
   std::vector<TemplateDefinition> templates;
+  LanguageForms language = {};
   bool template_links = false;
   // See Hollows.
   std::vector<uint32_t> brackets;
@@ -43,9 +44,9 @@ class ArticleReader {
   // Longer texts are not read: offsets are of 32 bits.
   static constexpr size_t kMostBytes = size_t{1} << 28;
 
-  // See Characters, LinkTargets and Templates.
+  // See Characters and LinkTargets.
   ArticleReader(std::span<const uint8_t> properties, std::span<const uint32_t> capitals,
-                const ReadingOptions& options, LinkTargets::Ask ask, Templates::Call call);
+                const ReadingOptions& options, LinkTargets::Ask ask);
   ArticleReader(const ArticleReader&) = delete;
   ArticleReader& operator=(const ArticleReader&) = delete;
 
@@ -57,6 +58,7 @@ class ArticleReader {
 
  private:
   Characters characters_;
+  LanguageForms language_;
   LinkTargets targets_;
   Templates templates_;
   Reader reader_;

@@ -68,12 +68,15 @@ bool Pieces::has_text(const Stretch& stretch) const {
   return false;
 }
 
-std::string Pieces::text_of(const Stretch& stretch, size_t most) const {
-  std::string text;
-  for (uint32_t place = stretch.from; place < stretch.to && text.size() <= most; ++place) {
-    text += at(place).substr(place == stretch.from ? stretch.skip : 0);
+std::string_view Pieces::text_of(const Stretch& stretch, size_t most, std::string& joined) const {
+  if (stretch.from == stretch.to) return {};
+  const std::string_view first = at(stretch.from).substr(stretch.skip);
+  if (stretch.from + 1 == stretch.to) return first;
+  joined.assign(first);
+  for (uint32_t place = stretch.from + 1; place < stretch.to && joined.size() <= most; ++place) {
+    joined += at(place);
   }
-  return text;
+  return joined;
 }
 
 bool Pieces::is_empty(uint32_t start) const {

@@ -78,8 +78,9 @@ class Pieces {
   bool begins_at(uint32_t place, uint32_t offset) const { return ranges_[place].start == offset; }
   // Whether there is anything but blanks.
   bool has_text(const Stretch& stretch) const;
-  // The text of a stretch, cut if it is too long.
-  std::string text_of(const Stretch& stretch, size_t most) const;
+  // The text of a stretch. If that has several pieces, they are joined there, up to the one with
+  // which they are longer than `most` bytes.
+  std::string_view text_of(const Stretch& stretch, size_t most, std::string& joined) const;
   // Whether the pieces since the list was this long are empty.
   bool is_empty(uint32_t start) const;
   size_t links_since(uint32_t start) const;

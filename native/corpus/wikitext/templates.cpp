@@ -38,8 +38,9 @@ std::vector<std::string> split(std::string_view text, char separator) {
 
 }  // namespace
 
-Templates::Templates(std::span<const TemplateDefinition> definitions, bool links, Call call)
-    : links_(links), call_(std::move(call)) {
+Templates::Templates(std::span<const TemplateDefinition> definitions, bool links,
+                     TemplateSurroundings surroundings)
+    : links_(links), surroundings_(surroundings) {
   numbers_.max_load_factor(kLoad);
   for (const auto& [names, shown] : definitions) {
     for (const std::string& name : names) {
@@ -53,7 +54,7 @@ Templates::Templates(std::span<const TemplateDefinition> definitions, bool links
 Templates::Definition Templates::define(std::string_view shown) {
   Definition definition;
   if (shown.starts_with('@')) {
-    definition.is_function = true;
+    definition.function = template_function(shown.substr(1));
   } else if (shown.starts_with("-> ")) {
     const std::vector<std::string> parts = split(shown.substr(3), ' ');
     Link link;
@@ -131,8 +132,8 @@ bool Templates::expand(uint32_t number, uint32_t start, std::span<const Place> a
   shown_.clear();
   result_.clear();
   if (!definition.links.empty()) return link(definition.links[0], start, pieces, targets);
-  if (definition.is_function) {
-    if (!call(number, pieces)) return false;
+  if (definition.function != nullptr) {
+    if (!call(definition.function, pieces)) return false;
   } else if (!show(definition.parts, pieces) && !arguments_.empty()) {
     return false;  // all of the arguments that it shows are empty
   }
@@ -209,16 +210,14 @@ bool Templates::show(std::span<const Part> parts, const Pieces& pieces) {
   return found || !asked;
 }
 
-bool Templates::call(uint32_t number, const Pieces& pieces) {
+bool Templates::call(TemplateFunction function, const Pieces& pieces) {
   values_.clear();
-  for (const Argument& argument : arguments_) {
-    const std::string value = pieces.text_of(argument.value, kLongestValue);
-    for (const std::string_view text : {std::string_view(argument.key), trimmed(value)}) {
-      values_ += text.substr(0, text.find('\0'));  // which XML cannot have
-      values_ += '\0';
-    }
+  joined_.resize(std::max(joined_.size(), arguments_.size()));
+  for (size_t i = 0; i < arguments_.size(); ++i) {
+    const auto& [name, value, shown] = arguments_[i];
+    values_.push_back({name, trimmed(pieces.text_of(value, kLongestValue, joined_[i]))});
   }
-  result_ = call_(number, values_);
+  result_ = function(TemplateValues(values_), surroundings_);
   if (!result_.empty()) shown_.push_back({0, 0, 0, result_});
   return !result_.empty();
 }
@@ -228,12 +227,12 @@ bool Templates::link(const Link& link, uint32_t start, Pieces& pieces, LinkTarge
   const Argument* target = find_argument(link.target, pieces);
   if (label == nullptr) label = target;
   if (label == nullptr) return false;
-  const auto value = [&](const std::string& key) {
-    const Argument* argument = find_argument({&key, 1}, pieces);
-    return argument == nullptr
-               ? std::string()
-               : std::string(trimmed(pieces.text_of(argument->value, kLongestValue)));
+  const auto text = [&](const Argument* argument) {
+    if (argument == nullptr) return std::string();
+    std::string joined;
+    return std::string(trimmed(pieces.text_of(argument->value, kLongestValue, joined)));
   };
+  const auto value = [&](const std::string& key) { return text(find_argument({&key, 1}, pieces)); };
   std::string english;
   for (const auto& [language, title] : link.languages) {
     const bool assumed = language.starts_with('?');
@@ -243,9 +242,7 @@ bool Templates::link(const Link& link, uint32_t start, Pieces& pieces, LinkTarge
     }
     if (!english.empty()) break;
   }
-  const std::string page = target == nullptr
-                               ? std::string()
-                               : std::string(trimmed(pieces.text_of(target->value, kLongestValue)));
+  const std::string page = text(target);
   const size_t links_inside = pieces.links_since(start);
   shown_.push_back(label->value);
   pieces.keep_only(start, shown_);

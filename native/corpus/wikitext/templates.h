@@ -5,7 +5,6 @@
 
 #include <bitset>
 #include <cstdint>
-#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -15,6 +14,7 @@
 
 #include "corpus/wikitext/pieces.h"
 #include "corpus/wikitext/targets.h"
+#include "corpus/wikitext/template_functions.h"
 
 namespace leia::corpus::wikitext {
 
@@ -22,7 +22,7 @@ namespace leia::corpus::wikitext {
 //   text      shown as it is
 //   {a|2}     the argument a, or if it is empty the second; one that was shown is not shown again
 //   [ … ]     left out if all arguments in it are empty
-//   @f        what the function f makes of all arguments, if anything
+//   @f        what the function f of template_functions.cpp makes of all arguments, if anything
 //   ->        a link, `-> label|1 1 2=3 4=5`: the arguments for its label, those for its target,
 //             and pairs of one for a language and one for the title there; `en=3` names the
 //             language itself, and `?2=3` means English if argument 2 is missing
@@ -37,12 +37,9 @@ class Templates {
   // In bytes.
   static constexpr size_t kLongestName = 60;
 
-  // What the function of a template makes of its arguments, or an empty string. They come as names
-  // and values in turn, each followed by a NUL; those without a name are numbered from 1.
-  using Call = std::function<std::string(uint32_t number, std::string_view arguments)>;
-
   // `links`: whether templates make links.
-  Templates(std::span<const TemplateDefinition> definitions, bool links, Call call);
+  Templates(std::span<const TemplateDefinition> definitions, bool links,
+            TemplateSurroundings surroundings);
 
   bool empty() const { return definitions_.empty(); }
   // The number of a template by its name as written; the table may have only what stands before a
@@ -71,7 +68,7 @@ class Templates {
   };
   struct Definition {
     std::vector<Part> parts;
-    bool is_function = false;
+    TemplateFunction function = nullptr;
     std::vector<Link> links;  // one or none
   };
   struct Argument {
@@ -87,11 +84,11 @@ class Templates {
   void read_arguments(uint32_t start, std::span<const Place> places, const Pieces& pieces);
   Argument* find_argument(std::span<const std::string> keys, const Pieces& pieces);
   bool show(std::span<const Part> parts, const Pieces& pieces);
-  bool call(uint32_t number, const Pieces& pieces);
+  bool call(TemplateFunction function, const Pieces& pieces);
   bool link(const Link& link, uint32_t start, Pieces& pieces, LinkTargets& targets);
 
   const bool links_;
-  const Call call_;
+  const TemplateSurroundings surroundings_;
   std::vector<Definition> definitions_;
   struct Hash {
     using is_transparent = void;
@@ -103,7 +100,8 @@ class Templates {
   std::bitset<size_t{1} << 13> present_;  // by `shape`
   std::vector<Argument> arguments_;
   std::vector<Stretch> shown_;
-  std::string values_;
+  std::vector<std::string> joined_;  // values of several pieces
+  std::vector<TemplateValues::Value> values_;
   std::string result_;
 };
 

@@ -5,6 +5,7 @@ import { addon } from '../../../lib/core/addon.ts';
 import type { DumpAddon } from '../../../lib/corpus/dump/native.ts';
 import { characterProperties } from '../../../lib/corpus/wikitext/characters.ts';
 import { ArticleExtractor } from '../../../lib/corpus/wikitext/extract.ts';
+import { languageForms } from '../../../lib/corpus/wikitext/language-forms.ts';
 import { LinkResolver } from '../../../lib/corpus/wikitext/links.ts';
 import type {
   LinkTarget,
@@ -18,11 +19,12 @@ type Resolve = (target: string) => LinkTarget;
 const options: NativeReadingOptions = {
   ...{ keepLists: true, decodeTwice: false, scripts: 'plain' as const },
   ...{ templates: [], templateLinks: true, brackets: [], thumbnails: [] },
+  language: languageForms({ language: 'en' }),
   ...{ keepHeadings: false, keepCaptions: false, keepTables: false, keepFormulas: false },
 };
 
 const reader = (resolve: Resolve) =>
-  new NativeWikitextReader(characterProperties(), new Uint32Array(0), options, resolve, () => '');
+  new NativeWikitextReader(characterProperties(), new Uint32Array(0), options, resolve);
 
 describe('characters', () => {
   const properties = characterProperties();
@@ -278,17 +280,21 @@ test('character references', () => {
 
 describe('wrong arguments are refused', () => {
   const create = NativeWikitextReader as unknown as new (...args: unknown[]) => unknown;
-  const all: unknown[] = [characterProperties(), new Uint32Array(0), options, () => 'h', () => ''];
+  const all: unknown[] = [characterProperties(), new Uint32Array(0), options, () => 'h'];
   test.each([
     [0, new Uint8Array(5), 'expected properties of 1114112 characters, got 5'],
     [0, 'a', 'expected a Uint8Array'],
     [1, new Int32Array(0), 'the capitals as a Uint32Array'],
     [2, true, 'the options as an object'],
     [2, { ...options, scripts: 'small' }, 'scripts to be plain, unicode or signs, got small'],
-    [2, { ...options, templates: 5 }, 'brackets, thumbnails and templates as arrays'],
+    [2, { ...options, templates: 5 }, 'lists as arrays'],
     [2, { ...options, templates: ['a'] }, 'a template as an object'],
+    [2, { ...options, templates: [{ names: ['a'], shown: '@b' }] }, 'that templates have, got @b'],
+    [2, { ...options, language: 'en' }, 'the forms of the language as an object'],
+    [2, { ...options, language: { ...options.language, months: [''] } }, '12 months, got 1'],
+    [2, { ...options, language: { ...options.language, last: 0 } }, 'groups of digits, got none'],
+    [2, { ...options, language: { ...options.language, labels: [1] } }, 'a label as an object'],
     [3, undefined, 'a function that resolves targets'],
-    [4, undefined, 'a function that shows templates'],
   ])('argument %i: %s', (place, value, message) => {
     expect(() => new create(...all.with(place, value))).toThrow(message);
   });

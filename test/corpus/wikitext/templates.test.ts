@@ -3,7 +3,6 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { ArticleExtractor } from '../../../lib/corpus/wikitext/extract.ts';
 import { TEMPLATE_TABLE } from '../../../lib/corpus/wikitext/template-table.ts';
-import { formatNumber } from '../../../lib/corpus/wikitext/template-values.ts';
 import { extract, marked, read, wiki } from './wiki.ts';
 
 const readIn = (language: string, source: string): string =>
@@ -247,23 +246,68 @@ describe('links to pages of other editions', () => {
   });
 });
 
-test('numbers are grouped as the language does it', () => {
-  for (const language of ['en', 'de', 'es', 'pl', 'pt', 'fr', 'ja', 'mr', 'hi', 'ru', 'de-CH']) {
-    for (const whole of [
-      '0',
-      '7',
-      '123',
-      '1234',
-      '12345',
-      '123456',
-      '1234567',
-      '123456789012345',
-    ]) {
-      const own = BigInt(whole).toLocaleString(language, { numberingSystem: 'latn' });
-      expect(formatNumber(whole, undefined, language), `${language} ${whole}`).toBe(own);
+describe('what is computed agrees with the engine', () => {
+  test('numbers are grouped as the language does it', () => {
+    for (const language of ['en', 'de', 'es', 'pl', 'pt', 'fr', 'ja', 'mr', 'hi', 'ru', 'de-CH']) {
+      for (let length = 1; length <= 15; length++) {
+        const whole = '123456789012345'.slice(0, length);
+        const own = BigInt(whole).toLocaleString(language, { numberingSystem: 'latn' });
+        expect(readIn(language, `{{formatnum:${whole}}}`), `${language} ${whole}`).toBe(own);
+      }
     }
-  }
-  expect(formatNumber('007', '50', 'de')).toBe('7,50');
+    expect(readIn('de', '{{formatnum:007.50}} {{formatnum:000}}')).toBe('7,50 0');
+  });
+
+  test('dates are written as the language does it', () => {
+    const form = { timeZone: 'UTC', year: 'numeric', month: 'long' } as const;
+    for (const language of ['en-GB', 'ja', 'mr', 'fr', 'ca', 'ru', 'vi', 'th', 'ar', 'eu', 'hu']) {
+      const [edition] = language.split('-') as [string];
+      for (const [year, month, day] of [
+        [2023, 1, 1],
+        [1987, 4, 30],
+        [1600, 10, 9],
+      ] as const) {
+        const date = new Date(Date.UTC(year, month - 1, day));
+        const own = (more: Intl.DateTimeFormatOptions): string =>
+          date.toLocaleDateString(language, { ...form, ...more });
+        expect(readIn(edition, `{{dts|${year}|${month}|${day}}}`)).toBe(own({ day: 'numeric' }));
+        expect(readIn(edition, `{{dts|${year}|${month}}}`)).toBe(own({}));
+      }
+    }
+    // The calendar of a country is none of Wikipedia's.
+    expect(readIn('fa', '{{dts|1987|4}}')).toContain('۱۹۸۷');
+    expect(readIn('en', '{{dts|1987}} {{dts|1987|x}} {{dts|0|4}} {{dts|12345}}a')).toBe('1987 a');
+  });
+
+  test('measures are rounded as numbers are', () => {
+    const quantity = fc.record({
+      value: fc.oneof(
+        fc.integer({ min: 0, max: 99_999 }),
+        fc.integer({ min: 0, max: 9_999_999 }).map((n) => n / 64),
+        fc.double({ min: 1e-6, max: 1e9, noNaN: true }),
+      ),
+      digits: fc.integer({ min: 0, max: 8 }),
+    });
+    fc.assert(
+      fc.property(fc.array(quantity, { minLength: 20, maxLength: 20 }), (quantities) => {
+        const plain = quantities.filter(({ value }) => !String(value).includes('e'));
+        const line = plain.map(({ value, digits }) => `{{cvt|${value}|m|m|${digits}}}`).join('\n');
+        const found = Array.from(line === '' ? [] : readIn('en', line).matchAll(/\((.*) m\)/g));
+        expect(found.map(([, number]) => number!.replaceAll(',', ''))).toEqual(
+          plain.map(({ value, digits }) => value.toFixed(digits)),
+        );
+      }),
+      { numRuns: 50 },
+    );
+    expect(readIn('en', '{{cvt|9.5|m|m|0}} {{cvt|999.96875|m|m|4}} {{cvt|8.5|m|m|0}}')).toBe(
+      '9.5 m (10 m) 999.96875 m (999.9688 m) 8.5 m (9 m)',
+    );
+    // No conversion is in powers of ten, and no number of digits is too large.
+    expect(readIn('en', '{{cvt|999999999999999|sqmi|m2}}')).toContain('(2,589,988,110,33');
+    expect(readIn('en', '{{cvt|5|m|m|-400}} {{cvt|5|m|m|400}}')).toBe(
+      `5 m (0 m) 5 m (5.${'0'.repeat(20)} m)`,
+    );
+  });
 });
 
 test('the table is sound: every line has editions, names that can be met, and balanced signs', () => {
