@@ -60,7 +60,8 @@ function rmsNormGradient(
 ): Tensor {
   const gradInput = Tensor.empty(input.shape, input);
   const args = { gradOutput, input, weight, inverseRms, gradInput, ...(gradSum && { gradSum }) };
-  inFloat32(ofWeight, weight, (gradWeight) => ops.rmsNormBackward({ ...args, gradWeight }));
+  if (ofWeight) ofWeight.inFloat32((gradWeight) => ops.rmsNormBackward({ ...args, gradWeight }));
+  else ops.rmsNormBackward({ ...args, only: 'input' });
   return gradInput;
 }
 
@@ -84,27 +85,20 @@ export function layerNorm(
     const [ofInput, ofWeight, ofBias] = sums;
     const [input, weight, mean, inverseDeviation] = kept;
     const gradInput = Tensor.empty(input.shape, input);
-    inFloat32(ofWeight, weight, (gradWeight) => {
-      const args = { gradOutput, input, weight, mean, inverseDeviation, gradInput, gradWeight };
-      if (ofBias === undefined) ops.layerNormBackward(args);
-      else ofBias.inFloat32((gradBias) => ops.layerNormBackward({ ...args, gradBias }));
-    });
+    const args = { gradOutput, input, weight, mean, inverseDeviation, gradInput };
+    const computeBeside = (gradBias?: { gradBias: Tensor }) => {
+      if (ofWeight) {
+        ofWeight.inFloat32((gradWeight) =>
+          ops.layerNormBackward({ ...args, ...gradBias, gradWeight }),
+        );
+      } else {
+        ops.layerNormBackward({ ...args, ...gradBias, only: 'input' });
+      }
+    };
+    if (ofBias) ofBias.inFloat32((gradBias) => computeBeside({ gradBias }));
+    else computeBeside();
     give(gradInput, ofInput);
   });
   for (const tensor of [mean, inverseDeviation]) tensor.dispose();
   return result;
-}
-
-/** The sum's float32 gradient, or one that nobody wants. */
-function inFloat32(
-  sum: GradientSum | undefined,
-  { shape, device }: Tensor,
-  addTo: (gradient: Tensor) => void,
-): void {
-  if (sum) {
-    sum.inFloat32(addTo);
-  } else {
-    using unwanted = Tensor.zeros(shape, { device });
-    addTo(unwanted);
-  }
 }

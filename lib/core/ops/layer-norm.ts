@@ -1,6 +1,6 @@
 import { operation } from '../operation.ts';
 import { Tensor } from '../tensor.ts';
-import { like, rowCount } from './outputs.ts';
+import { gradientOfWeight, like, rowCount } from './outputs.ts';
 
 export interface LayerNormForward {
   /** [..., hidden], float32 or bfloat16. */
@@ -61,6 +61,8 @@ export interface LayerNormBackward {
   gradWeight?: Tensor;
   /** [hidden], float32; added to. Given where there was a bias, whose gradient is computed then. */
   gradBias?: Tensor;
+  /** Asks for no gradient of the weight, as for one that is frozen: for that of the input, and of the bias if it is given. */
+  only?: 'input' | undefined;
 }
 
 const nativeLayerNormBackward = operation<LayerNormBackward, 'gradInput' | 'gradWeight'>(
@@ -74,14 +76,25 @@ const nativeLayerNormBackward = operation<LayerNormBackward, 'gradInput' | 'grad
  * @example
  * ops.layerNormBackward({ gradOutput, input, weight, mean, inverseDeviation, gradInput, gradWeight, gradBias });
  */
-export function layerNormBackward(args: LayerNormBackward): {
+export function layerNormBackward(args: LayerNormBackward & { only: 'input' }): {
+  gradInput: Tensor;
+  gradWeight: undefined;
+};
+export function layerNormBackward(args: LayerNormBackward & { only?: undefined }): {
   gradInput: Tensor;
   gradWeight: Tensor;
+};
+export function layerNormBackward(args: LayerNormBackward): {
+  gradInput: Tensor;
+  gradWeight: Tensor | undefined;
+};
+export function layerNormBackward(args: LayerNormBackward): {
+  gradInput: Tensor;
+  gradWeight: Tensor | undefined;
 } {
   nativeLayerNormBackward.expect(args);
-  const { input, weight } = args;
-  const gradInput = args.gradInput ?? like(input);
-  const gradWeight = args.gradWeight ?? Tensor.zeros(weight.shape, { device: input.device });
+  const gradInput = args.gradInput ?? like(args.input);
+  const gradWeight = gradientOfWeight(args);
   nativeLayerNormBackward(args, { gradInput, gradWeight });
   return { gradInput, gradWeight };
 }

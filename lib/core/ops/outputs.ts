@@ -35,6 +35,16 @@ export function reducedShape(shape: Shape, dimension: number, keep = false): num
   return shape.flatMap((size, i) => (i !== index ? [size] : keep ? [1] : []));
 }
 
+/** The gradient of a norm's weight: what the caller gave, or zeros, or none if that of the input alone is asked for. */
+export function gradientOfWeight(args: {
+  weight: Tensor;
+  gradWeight?: Tensor;
+  only?: 'input' | undefined;
+}): Tensor | undefined {
+  if (args.only === 'input') return undefined;
+  return args.gradWeight ?? Tensor.zeros(args.weight.shape, { device: args.weight.device });
+}
+
 /** The gradient that the caller gave, or a new one of the shape that it gave instead. */
 export function gradientOf(
   operation: string,

@@ -1,6 +1,6 @@
 import { operation } from '../operation.ts';
 import { Tensor } from '../tensor.ts';
-import { like, rowCount } from './outputs.ts';
+import { gradientOfWeight, like, rowCount } from './outputs.ts';
 
 export interface RmsNormForward {
   /** [..., hidden], float32 or bfloat16. */
@@ -56,18 +56,41 @@ export interface RmsNormBackward {
   gradInput?: Tensor;
   /** [hidden], float32; added to. Zeros if not given. */
   gradWeight?: Tensor;
+  /** Asks for the gradient of the input alone, as for a weight that is frozen. */
+  only?: 'input' | undefined;
 }
 
 const nativeRmsNormBackward = operation<RmsNormBackward, 'gradInput' | 'gradWeight'>(
   'rmsNormBackward',
 );
 
-/** Backward of {@link rmsNormForward}. */
-export function rmsNormBackward(args: RmsNormBackward): { gradInput: Tensor; gradWeight: Tensor } {
+/**
+ * Backward of {@link rmsNormForward}.
+ *
+ * @throws LeiaError with code `argument` if a shape or dtype is not as said above.
+ * @example
+ * const { inverseRms } = ops.rmsNormForward({ input, weight, epsilon: 1e-6 });
+ * ops.rmsNormBackward({ gradOutput, input, weight, inverseRms, gradWeight });
+ */
+export function rmsNormBackward(args: RmsNormBackward & { only: 'input' }): {
+  gradInput: Tensor;
+  gradWeight: undefined;
+};
+export function rmsNormBackward(args: RmsNormBackward & { only?: undefined }): {
+  gradInput: Tensor;
+  gradWeight: Tensor;
+};
+export function rmsNormBackward(args: RmsNormBackward): {
+  gradInput: Tensor;
+  gradWeight: Tensor | undefined;
+};
+export function rmsNormBackward(args: RmsNormBackward): {
+  gradInput: Tensor;
+  gradWeight: Tensor | undefined;
+} {
   nativeRmsNormBackward.expect(args);
-  const { input, weight } = args;
-  const gradInput = args.gradInput ?? like(input);
-  const gradWeight = args.gradWeight ?? Tensor.zeros(weight.shape, { device: input.device });
+  const gradInput = args.gradInput ?? like(args.input);
+  const gradWeight = gradientOfWeight(args);
   nativeRmsNormBackward(args, { gradInput, gradWeight });
   return { gradInput, gradWeight };
 }

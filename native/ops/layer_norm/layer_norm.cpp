@@ -61,7 +61,7 @@ void validate(const LayerNormBackward& op) {
   check_apart(op.kName, "grad_input", op.grad_input, "weight", op.weight);
   check_apart(op.kName, "grad_input", op.grad_input, "mean", op.mean);
   check_apart(op.kName, "grad_input", op.grad_input, "inverse_deviation", op.inverse_deviation);
-  check_parameter_gradient(op, "grad_weight", op.grad_weight);
+  if (op.grad_weight) check_parameter_gradient(op, "grad_weight", op.grad_weight);
   if (op.grad_bias) check_parameter_gradient(op, "grad_bias", op.grad_bias);
 }
 

@@ -54,7 +54,7 @@ struct LayerNormBackward {
   Tensor mean;               // [rows], float32
   Tensor inverse_deviation;  // [rows], float32
   Tensor grad_input;         // as input; overwritten; may be grad_output or input
-  Tensor grad_weight;        // [H], float32; added to
+  Tensor grad_weight;        // [H], float32; added to; optional, as for a frozen weight
   Tensor grad_bias;          // [H], float32; added to; optional
 
   template <class Self, class Visit>
@@ -65,7 +65,7 @@ struct LayerNormBackward {
     visit("mean", self.mean, Access::read);
     visit("inverse_deviation", self.inverse_deviation, Access::read);
     visit("grad_input", self.grad_input, Access::write);
-    visit("grad_weight", self.grad_weight, Access::update);
+    visit("grad_weight", self.grad_weight, Access::update, kOptional);
     visit("grad_bias", self.grad_bias, Access::update, kOptional);
   }
 };

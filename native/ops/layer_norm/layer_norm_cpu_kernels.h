@@ -96,7 +96,7 @@ inline void layer_norm_backward(const LayerNormBackward& op, CpuContext& context
       }
     });
   });
-  add_task_sums(weight_sums, tasks, op.grad_weight, context);
+  if (op.grad_weight) add_task_sums(weight_sums, tasks, op.grad_weight, context);
   if (op.grad_bias) add_task_sums(bias_sums, tasks, op.grad_bias, context);
 }
 

@@ -166,7 +166,7 @@ void execute_cuda(const LayerNormBackward& op, CudaContext& context) {
              weight_sums, bias_sums, rows, rows_each, hidden, has_bias);
     });
   });
-  launch_add_row_sums(op.kName, context, weight_sums, op.grad_weight, blocks);
+  if (op.grad_weight) launch_add_row_sums(op.kName, context, weight_sums, op.grad_weight, blocks);
   if (has_bias) launch_add_row_sums(op.kName, context, bias_sums, op.grad_bias, blocks);
 }
 

@@ -47,8 +47,6 @@ void validate(const RmsNormBackward& op) {
   check_inputs(op.kName, op.input, op.weight, op.inverse_rms);
   check_like(op.kName, "grad_output", op.grad_output, op.input);
   check_like(op.kName, "grad_input", op.grad_input, op.input);
-  check_shape(op.kName, "grad_weight", op.grad_weight, {op.input.shape[-1]});
-  check_dtype(op.kName, "grad_weight", op.grad_weight, DType::float32);
   check_same_or_apart(op.kName, "grad_input", op.grad_input, "grad_output", op.grad_output);
   check_same_or_apart(op.kName, "grad_input", op.grad_input, "input", op.input);
   if (op.grad_sum) {
@@ -57,6 +55,9 @@ void validate(const RmsNormBackward& op) {
   }
   check_apart(op.kName, "grad_input", op.grad_input, "weight", op.weight);
   check_apart(op.kName, "grad_input", op.grad_input, "inverse_rms", op.inverse_rms);
+  if (!op.grad_weight) return;
+  check_shape(op.kName, "grad_weight", op.grad_weight, {op.input.shape[-1]});
+  check_dtype(op.kName, "grad_weight", op.grad_weight, DType::float32);
   visit_tensors(op, [&](const char* name, const Tensor& tensor, Access) {
     if (&tensor == &op.grad_weight) return;
     check_apart(op.kName, "grad_weight", op.grad_weight, name, tensor);

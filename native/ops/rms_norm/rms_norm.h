@@ -49,7 +49,7 @@ struct RmsNormBackward {
   Tensor inverse_rms;  // [rows], float32
   Tensor grad_sum;     // shape and dtype of input; optional
   Tensor grad_input;   // as input; overwritten; may be grad_output, input or grad_sum
-  Tensor grad_weight;  // [H], float32; added to
+  Tensor grad_weight;  // [H], float32; added to; optional, as for a frozen weight
 
   template <class Self, class Visit>
   static void arguments(Self& self, Visit&& visit) {
@@ -59,7 +59,7 @@ struct RmsNormBackward {
     visit("inverse_rms", self.inverse_rms, Access::read);
     visit("grad_sum", self.grad_sum, Access::read, kOptional);
     visit("grad_input", self.grad_input, Access::write);
-    visit("grad_weight", self.grad_weight, Access::update);
+    visit("grad_weight", self.grad_weight, Access::update, kOptional);
   }
 };
 

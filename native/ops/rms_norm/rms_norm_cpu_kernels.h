@@ -85,7 +85,7 @@ inline void rms_norm_backward(const RmsNormBackward& op, CpuContext& context) {
       }
     });
   });
-  add_task_sums(partial, tasks, op.grad_weight, context);
+  if (op.grad_weight) add_task_sums(partial, tasks, op.grad_weight, context);
 }
 
 }  // namespace leia::LEIA_ISA

@@ -145,7 +145,7 @@ void execute_cuda(const RmsNormBackward& op, CudaContext& context) {
              sums, rows, rows_each, hidden, static_cast<bool>(op.grad_sum));
     });
   });
-  launch_add_row_sums(op.kName, context, sums, op.grad_weight, blocks);
+  if (op.grad_weight) launch_add_row_sums(op.kName, context, sums, op.grad_weight, blocks);
 }
 
 LEIA_CUDA_EXECUTION(RmsNormForward)

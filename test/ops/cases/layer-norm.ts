@@ -75,12 +75,15 @@ interface Problem {
   hidden: number;
   dtype: 'float32' | 'bfloat16';
   bias: boolean;
+  /** Whether the weight is frozen, so that it has no gradient. */
+  frozen?: boolean;
   /** The inputs' mean, beside a deviation of 1 to 2. */
   mean?: number;
 }
 
-function nameOf({ rows, hidden, dtype, bias, mean }: Problem): string {
-  return `${rows}x${hidden} ${dtype}${bias ? ' with bias' : ''}${mean ? ` around ${mean}` : ''}`;
+function nameOf({ rows, hidden, dtype, bias, mean, frozen }: Problem): string {
+  const more = `${mean ? ` around ${mean}` : ''}${frozen ? ', frozen' : ''}`;
+  return `${rows}x${hidden} ${dtype}${bias ? ' with bias' : ''}${more}`;
 }
 
 function inputOf({ rows, hidden, dtype, mean = 0 }: Problem, random: Random): Values {
@@ -127,7 +130,7 @@ function forwardCase(problem: Problem, inPlace = false): OperationCase {
 }
 
 function backwardCase(problem: Problem, inPlace = false): OperationCase {
-  const { rows, hidden, dtype, bias } = problem;
+  const { rows, hidden, dtype, bias, frozen } = problem;
   const random = randomSource(rows * 2011 + hidden);
   const input = inputOf(problem, random);
   const weight = randomValues([hidden], dtype, random);
@@ -145,27 +148,27 @@ function backwardCase(problem: Problem, inPlace = false): OperationCase {
     run: ({ gradOutput, input, weight, mean, inverseDeviation }, output) => {
       const zeros = () => ops.fill({ output: output([hidden]), value: 0 }).output;
       const gradBias = bias ? zeros() : undefined;
-      const gradients = ops.layerNormBackward({
+      const { gradInput, gradWeight } = ops.layerNormBackward({
         gradOutput: gradOutput!,
         input: input!,
         weight: weight!,
         mean: mean!,
         inverseDeviation: inverseDeviation!,
         gradInput: inPlace ? input! : output([rows, hidden], dtype),
-        gradWeight: zeros(),
+        ...(frozen ? { only: 'input' } : { gradWeight: zeros() }),
         ...(gradBias && { gradBias }),
       });
-      return { ...gradients, ...(gradBias && { gradBias }) };
+      return { gradInput, ...(gradWeight && { gradWeight }), ...(gradBias && { gradBias }) };
     },
     reference: ({ gradOutput, input, weight, mean, inverseDeviation }) => {
-      const { gradBias, ...others } = layerNormBackwardReference(
+      const { gradBias, gradWeight, gradInput } = layerNormBackwardReference(
         gradOutput!.data,
         input!.data,
         weight!.data,
         mean!.data,
         inverseDeviation!.data,
       );
-      return { ...others, ...(bias && { gradBias }) };
+      return { gradInput, ...(!frozen && { gradWeight }), ...(bias && { gradBias }) };
     },
     tolerance: {
       gradInput: dtype === 'float32' ? (hidden < 8 ? 4e-7 : 1.2e-7) : 3e-3,
@@ -202,10 +205,15 @@ const largeMeans: Problem[] = [300, 1032, 8200].map((hidden) => ({
   mean: 10_000,
 }));
 
-export const cases: OperationCase[] = [...problems, ...largeMeans].flatMap((problem, i) => [
-  forwardCase(problem, i % 3 === 1),
-  backwardCase(problem, i % 3 === 1),
-]);
+export const cases: OperationCase[] = [
+  ...[...problems, ...largeMeans].flatMap((problem, i) => [
+    forwardCase(problem, i % 3 === 1),
+    backwardCase(problem, i % 3 === 1),
+  ]),
+  ...[true, false].map((bias) =>
+    backwardCase({ rows: 33, hidden: 100, dtype: 'float32', bias, frozen: true }),
+  ),
+];
 
 export function randomCase(seed: number): OperationCase {
   const random = randomSource(seed);

@@ -50,6 +50,30 @@ export function rmsNormBackwardReference(dy: Float64Array, x: Float64Array, weig
   return { gradInput, gradWeight };
 }
 
+/** The backward for a weight that is frozen: the gradient of the input alone. */
+export function frozenCase(rows: number, hidden: number, adds: boolean): OperationCase {
+  const whole = backwardCase(rows, hidden, 'float32', adds);
+  return {
+    ...whole,
+    name: `${whole.name}, frozen`,
+    run: (tensors, output) => {
+      const { gradOutput, input, weight, inverseRms, gradSum } = tensors;
+      const { gradInput } = ops.rmsNormBackward({
+        gradOutput: gradOutput!,
+        input: input!,
+        weight: weight!,
+        inverseRms: inverseRms!,
+        ...(gradSum && { gradSum }),
+        gradInput: output([rows, hidden]),
+        only: 'input',
+      });
+      return { gradInput };
+    },
+    reference: (inputs) => ({ gradInput: whole.reference(inputs).gradInput! }),
+    tolerance: { gradInput: 1.1e-7 },
+  };
+}
+
 /**
  * How much further off a sum of so many numbers in float32 is. Added one after the other, the inverse of the root
  * mean square was measured to be off by 1.1e-7 for 64 numbers, 1.3e-7 for 257, 5.8e-7 for 2056 and 1.1e-6 for
@@ -163,14 +187,18 @@ const shapes = [
   [1030, 8],
 ] as const;
 
-export const cases: OperationCase[] = shapes.flatMap(([rows, hidden]) =>
-  (['float32', 'bfloat16'] as const).flatMap((dtype) =>
-    [false, true].flatMap((adds) => [
-      forwardCase(rows, hidden, dtype, adds),
-      backwardCase(rows, hidden, dtype, adds),
-    ]),
+export const cases: OperationCase[] = [
+  ...shapes.flatMap(([rows, hidden]) =>
+    (['float32', 'bfloat16'] as const).flatMap((dtype) =>
+      [false, true].flatMap((adds) => [
+        forwardCase(rows, hidden, dtype, adds),
+        backwardCase(rows, hidden, dtype, adds),
+      ]),
+    ),
   ),
-);
+  frozenCase(33, 100, false),
+  frozenCase(3, 2056, true),
+];
 
 export function randomCase(seed: number): OperationCase {
   const random = randomSource(seed);

@@ -1,0 +1,75 @@
+// What a LlamaModel is made with, and what its passes take and give.
+import type { Device } from '../core/device.ts';
+import type { Tensor } from '../core/tensor.ts';
+import type { Recompute } from './activations.ts';
+import type { TokenRows } from './batch.ts';
+import type { CheckpointView } from './checkpoint.ts';
+import type { SaveDtype } from './stored-values.ts';
+
+export type ModelDtype = 'float32' | 'bfloat16';
+
+export interface ModelOptions {
+  /** Where the model lives; `cpu` unless said otherwise. */
+  readonly device?: Device | string;
+  /** What weights and activations are stored in. Gradients, norms, softmax and losses are float32 always. */
+  readonly dtype?: ModelDtype;
+  /** What backward computes again, to take less memory: the gradients stay the same, bit for bit. Nothing by default. */
+  readonly recompute?: Recompute;
+}
+
+export interface SaveModelOptions {
+  /** The dtype of the written weights. `base`, the default, is the {@link LlamaModel.storedDtype}. */
+  readonly dtype?: SaveDtype;
+  /** The float32 values behind bfloat16 parameters ({@link AdamW.master}); the parameters themselves unless given. */
+  readonly masters?: (name: string) => Promise<Float32Array>;
+  /** The weights before training, to tell how much of the update rounding takes. */
+  readonly before?: CheckpointView;
+  readonly companions?: string | undefined;
+  readonly files?: ReadonlyMap<string, string>;
+}
+
+export interface ForwardOptions {
+  /**
+   * How many label tokens the loss is averaged over: those of this batch, or, when a batch is computed in
+   * parts, those of all parts together ({@link countLabelTokens}). The parts' losses and gradients then add up to the
+   * batch's.
+   */
+  readonly labelTokens?: number;
+  /** For every position the first position of its document in the row; tokens see only their document. */
+  readonly documentStarts?: TokenRows;
+  /** Whether backward goes down to the embeddings of the tokens, whose gradient it then gives, though nothing trains there. */
+  readonly gradInputEmbeddings?: boolean;
+}
+
+/** Tensors in the model's own memory: the next `forward` overwrites them. */
+export interface ForwardResult {
+  /** [batch, sequence, vocab], dtype of the model. */
+  readonly logits: Tensor;
+}
+
+export interface LossResult extends ForwardResult {
+  /** [1], float32. */
+  readonly loss: Tensor;
+}
+
+export interface BackwardOptions {
+  /** Multiplies the loss; 1 unless given. */
+  readonly scale?: number;
+}
+
+/** In the model's own memory: the next pass overwrites it. */
+export interface BackwardResult {
+  /**
+   * [batch, sequence, hidden], dtype of the model: the gradient of the embeddings that the tokens have, or that were given.
+   * Undefined if it was not asked for.
+   */
+  readonly gradInputEmbeddings: Tensor | undefined;
+}
+
+/** In the model's own memory: the next pass overwrites it. */
+export interface ForwardBackwardResult {
+  /** [1], float32. */
+  readonly loss: Tensor;
+  /** As {@link BackwardResult} has it. */
+  readonly gradInputEmbeddings?: Tensor;
+}
