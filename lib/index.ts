@@ -42,17 +42,21 @@ export { Checkpoint, type CheckpointView } from './llama/checkpoint.ts';
 export { type LlamaConfig, parseLlamaConfig } from './llama/config.ts';
 export { type GenerateOptions, generate, type SamplingOptions } from './llama/generate.ts';
 export { endTokenIds } from './llama/generation-config.ts';
-export {
-  type ForwardOptions,
-  type ForwardResult,
-  LlamaModel,
-  type LossResult,
-  type ModelDtype,
-  type ModelOptions,
-  type SaveModelOptions,
-} from './llama/llama-model.ts';
+export { LlamaModel } from './llama/llama-model.ts';
+export type {
+  BackwardOptions,
+  BackwardResult,
+  ForwardBackwardResult,
+  ForwardOptions,
+  ForwardResult,
+  LossResult,
+  ModelDtype,
+  ModelOptions,
+  SaveModelOptions,
+} from './llama/model-options.ts';
 export type { TrainableParameter } from './llama/parameters.ts';
 export type { RoundingLoss } from './llama/rounding.ts';
+export type { ParameterSelection } from './llama/select-parameters.ts';
 export type { SaveDtype, StoredDtype, StoredValues } from './llama/stored-values.ts';
 export * from './ops.ts';
 export { type Encoding, Tokenizer } from './tokenizer/tokenizer.ts';

@@ -15,6 +15,8 @@ export interface PassShape {
   readonly dtype: DType;
   /** Only for a pass that backward follows; nothing unless given. */
   readonly recompute?: Recompute | undefined;
+  /** The lowest part that backward enters (`lowestTrained`); the embedding unless given. Layers below keep nothing. */
+  readonly lowest?: number | undefined;
 }
 
 /**
@@ -98,14 +100,15 @@ export function activationLayout(
   config: LlamaConfig,
   shape: PassShape & { readonly training: boolean },
 ) {
-  const { batch, sequence, dtype, training, recompute = 'none' } = shape;
+  const { batch, sequence, dtype, training, recompute = 'none', lowest = -1 } = shape;
   const { hiddenSize, numHiddenLayers } = config;
   const rows = batch * sequence;
   const hidden = () => new TensorLayout([rows, hiddenSize], dtype);
   const first = layerLayout(config, shape);
-  // What a layer does not keep lies in the first one's memory.
+  // What a layer does not keep lies in memory that all share. So does what the lowest layer keeps: those before it are done.
+  const shared = training ? Math.max(lowest, 0) : numHiddenLayers;
   const layers = Array.from({ length: numHiddenLayers }, (_, index) =>
-    index > 0 && training ? { ...first, ...keptOf(layerLayout(config, shape), recompute) } : first,
+    index > shared ? { ...first, ...keptOf(layerLayout(config, shape), recompute) } : first,
   );
   return {
     layers,

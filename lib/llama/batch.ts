@@ -2,15 +2,20 @@
 // vocabulary, and shifted so that position t is asked for the label of t + 1.
 
 import { ignoredLabel } from '../core/ops.ts';
+import { Tensor } from '../core/tensor.ts';
 import { LeiaError } from '../system/error.ts';
+import type { LlamaConfig } from './config.ts';
 
 /** Rows of token ids (or labels), all of one length; a single row may come without the outer array. */
 export type TokenRows = readonly TokenRow[] | TokenRow;
 type TokenRow = Int32Array | readonly number[];
 
-export interface TokenBatch {
+interface BatchShape {
   readonly batch: number;
   readonly sequence: number;
+}
+
+export interface TokenBatch extends BatchShape {
   /** [batch, sequence], row-major. */
   readonly values: Int32Array;
 }
@@ -22,8 +27,67 @@ export function packIds(ids: TokenRows, vocabSize: number): TokenBatch {
   return packed;
 }
 
+/** What a pass begins with, on its way to the device. */
+export interface PassInput extends BatchShape {
+  /** [batch, sequence], int32: ids that are on the device, or are to be written there. */
+  readonly ids?: Tensor | Int32Array;
+  /** [batch, sequence, hidden], a float dtype. */
+  readonly embeddings?: Tensor;
+}
+
+/**
+ * Checks what a model is called with: rows of ids, or a tensor of ids or embeddings.
+ *
+ * @throws LeiaError `argument` for anything else, or a sequence longer than the model has positions.
+ */
+export function passInput(
+  given: TokenRows | Tensor,
+  config: Pick<LlamaConfig, 'vocabSize' | 'hiddenSize' | 'maxPositionEmbeddings'>,
+): PassInput {
+  const input =
+    given instanceof Tensor ? tensorInput(given, config.hiddenSize) : idsInput(given, config);
+  checkLength(input.sequence, config);
+  return input;
+}
+
+function idsInput(rows: TokenRows, { vocabSize }: Pick<LlamaConfig, 'vocabSize'>): PassInput {
+  const { batch, sequence, values } = packIds(rows, vocabSize);
+  return { batch, sequence, ids: values };
+}
+
+function tensorInput(tensor: Tensor, hiddenSize: number): PassInput {
+  const { dtype, shape } = tensor;
+  const [batch = 0, sequence = 0, size] = shape;
+  if (sequence > 0 && dtype === 'int32' && shape.length === 2) {
+    return { batch, sequence, ids: tensor };
+  }
+  if (sequence > 0 && dtype !== 'int32' && shape.length === 3 && size === hiddenSize) {
+    return { batch, sequence, embeddings: tensor };
+  }
+  throw new LeiaError(
+    'argument',
+    `inputIds: a ${dtype} tensor of shape [${shape.join(', ')}], expected ids, int32 [batch, sequence], or embeddings, float32 or bfloat16 [batch, sequence, ${hiddenSize}]`,
+  );
+}
+
+/**
+ * Refuses sequences longer than the config's `max_position_embeddings`.
+ *
+ * @throws LeiaError `argument`.
+ */
+export function checkLength(
+  sequence: number,
+  { maxPositionEmbeddings }: Pick<LlamaConfig, 'maxPositionEmbeddings'>,
+): void {
+  if (sequence <= maxPositionEmbeddings) return;
+  throw new LeiaError(
+    'argument',
+    `a sequence of ${sequence} tokens is longer than the model's max_position_embeddings ${maxPositionEmbeddings}; shorten it, or raise that value in config.json if the model can take it`,
+  );
+}
+
 /** Checks labels against the vocabulary and the ids' shape. */
-export function packLabels(labels: TokenRows, ids: TokenBatch, vocabSize: number): TokenBatch {
+export function packLabels(labels: TokenRows, ids: BatchShape, vocabSize: number): TokenBatch {
   const packed = pack(labels, 'labels');
   if (packed.batch !== ids.batch || packed.sequence !== ids.sequence) {
     throw new LeiaError(
@@ -105,7 +169,7 @@ function check(
  * Checks document starts: each position holds the first position of its document, so either itself or the
  * same as the position before.
  */
-export function packDocumentStarts(starts: TokenRows, ids: TokenBatch): TokenBatch {
+export function packDocumentStarts(starts: TokenRows, ids: BatchShape): TokenBatch {
   const packed = pack(starts, 'documentStarts');
   if (packed.batch !== ids.batch || packed.sequence !== ids.sequence) {
     throw new LeiaError(
@@ -122,5 +186,17 @@ export function packDocumentStarts(starts: TokenRows, ids: TokenBatch): TokenBat
   throw new LeiaError(
     'argument',
     `documentStarts: ${values[at]} at row ${Math.floor(at / sequence)}, position ${at % sequence}, expected the position itself or what the one before has`,
+  );
+}
+
+/** How many label tokens a loss is averaged over: so many as the caller says, or as there are. */
+export function checkLabelTokens(labels: TokenRows, given: number | undefined): number {
+  const count = given ?? countLabelTokens(labels);
+  if (Number.isInteger(count) && count > 0) return count;
+  throw new LeiaError(
+    'argument',
+    given === undefined
+      ? 'labels: every label is ignored or has no token before it, there is nothing to learn'
+      : `labelTokens: ${given}, expected a positive whole number`,
   );
 }

@@ -4,8 +4,9 @@ import { type Allocated, type Allocation, allocate, TensorLayout } from '../core
 import * as ops from '../core/ops.ts';
 import { Tensor } from '../core/tensor.ts';
 import type { LlamaConfig } from './config.ts';
-import type { LlamaModel, ModelDtype } from './llama-model.ts';
+import type { LlamaModel } from './llama-model.ts';
 import type { CachedLayer } from './model.ts';
+import type { ModelDtype } from './model-options.ts';
 
 export interface CacheShape {
   readonly rows: number;

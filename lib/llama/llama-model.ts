@@ -1,24 +1,32 @@
 // A LLaMA that can be called: weights on a device, planned memory, and the passes of `model.ts` over them.
 // Calls queue their work and return at once; reading a tensor or `device.synchronize()` waits for it.
 import { Device } from '../core/device.ts';
-import { type Allocated, type Allocation, allocate } from '../core/layout.ts';
+import type { Allocated } from '../core/layout.ts';
 import * as ops from '../core/ops.ts';
-import { Tensor } from '../core/tensor.ts';
+import type { Tensor } from '../core/tensor.ts';
 import { LeiaError } from '../system/error.ts';
-import {
-  type Activations,
-  type KeptLogits,
-  type LossWorkspace,
-  type PassLayout,
-  type Purpose,
-  passLayout,
-  type Recompute,
+import type {
+  Activations,
+  KeptLogits,
+  LossWorkspace,
+  PassLayout,
+  Purpose,
+  Recompute,
 } from './activations.ts';
 import {
-  countLabelTokens,
+  type BackwardContext,
+  backwardLoss,
+  backwardTrunk,
+  lossWithGradient,
+  lowestTrained,
+} from './backward.ts';
+import {
+  checkLabelTokens,
+  checkLength,
+  type PassInput,
   packDocumentStarts,
-  packIds,
   packLabels,
+  passInput,
   shiftLabels,
   type TokenBatch,
   type TokenRows,
@@ -26,70 +34,33 @@ import {
 import { Checkpoint, type CheckpointView } from './checkpoint.ts';
 import type { LlamaConfig } from './config.ts';
 import { initializeWeights, loadWeights } from './load-weights.ts';
-import {
-  backwardLoss,
-  backwardTrunk,
-  forwardLoss,
-  forwardTrunk,
-  linear,
-  lossWithGradient,
-  type PassContext,
-} from './model.ts';
+import { forwardLoss, forwardTrunk, linear, type PassContext } from './model.ts';
+import type {
+  BackwardOptions,
+  BackwardResult,
+  ForwardBackwardResult,
+  ForwardOptions,
+  ForwardResult,
+  LossResult,
+  ModelDtype,
+  ModelOptions,
+  SaveModelOptions,
+} from './model-options.ts';
 import { llamaParameters, type TrainableParameter } from './parameters.ts';
-import { ropeLayout, ropeTables } from './rope.ts';
+import { PassMemory } from './pass-memory.ts';
 import { type RoundingLoss, RoundingMeter } from './rounding.ts';
 import { saveCheckpoint } from './save-checkpoint.ts';
-import { resolveDtype, type SaveDtype, type StoredDtype, storedValues } from './stored-values.ts';
-import { LlamaWeights } from './weights.ts';
-
-export type ModelDtype = 'float32' | 'bfloat16';
-
-export interface ModelOptions {
-  /** Where the model lives; `cpu` unless said otherwise. */
-  readonly device?: Device | string;
-  /** What weights and activations are stored in. Gradients, norms, softmax and losses are float32 always. */
-  readonly dtype?: ModelDtype;
-  /** What backward computes again, to take less memory: the gradients stay the same, bit for bit. Nothing by default. */
-  readonly recompute?: Recompute;
-}
-
-export interface SaveModelOptions {
-  /** The dtype of the written weights. `base`, the default, is the {@link LlamaModel.storedDtype}. */
-  readonly dtype?: SaveDtype;
-  /** The float32 values behind bfloat16 parameters ({@link AdamW.master}); the parameters themselves unless given. */
-  readonly masters?: (name: string) => Promise<Float32Array>;
-  /** The weights before training, to tell how much of the update rounding takes. */
-  readonly before?: CheckpointView;
-  readonly companions?: string | undefined;
-  readonly files?: ReadonlyMap<string, string>;
-}
-
-export interface ForwardOptions {
-  /**
-   * How many label tokens the loss is averaged over: those of this batch, or, when a batch is computed in
-   * parts, those of all parts together ({@link countLabelTokens}). The parts' losses and gradients then add up to the
-   * batch's.
-   */
-  readonly labelTokens?: number;
-  /** For every position the first position of its document in the row; tokens see only their document. */
-  readonly documentStarts?: TokenRows;
-}
-
-/** Tensors in the model's own memory: the next `forward` overwrites them. */
-export interface ForwardResult {
-  /** [batch, sequence, vocab], dtype of the model. */
-  readonly logits: Tensor;
-}
-
-export interface LossResult extends ForwardResult {
-  /** [1], float32. */
-  readonly loss: Tensor;
-}
+import { type ParameterSelection, selectParameters } from './select-parameters.ts';
+import { resolveDtype, type StoredDtype, storedValues } from './stored-values.ts';
+import { LlamaGradients, LlamaWeights } from './weights.ts';
 
 /** The last forward pass with labels, until its backward. */
 interface PendingBackward {
-  readonly context: PassContext;
+  readonly context: Omit<BackwardContext, 'gradients'>;
+  readonly activations: Activations;
+  readonly loss: LossWorkspace;
   readonly labelTokens: number;
+  readonly wantsEmbeddings: boolean;
 }
 
 export class LlamaModel implements Disposable {
@@ -102,9 +73,9 @@ export class LlamaModel implements Disposable {
   readonly storedDtype: StoredDtype;
   /** The folder this was loaded from, whose tokenizer goes along when the model is saved. */
   readonly folder: string | undefined;
-  #gradients: LlamaWeights | undefined;
-  #pass: (Allocation<PassLayout> & { readonly purpose: Purpose }) | undefined;
-  #rope: Allocation<ReturnType<typeof ropeLayout>> | undefined;
+  readonly #memory: PassMemory;
+  #frozen: ReadonlySet<string> = new Set();
+  #gradients: LlamaGradients | undefined;
   #pending: PendingBackward | undefined;
 
   private constructor(
@@ -125,6 +96,7 @@ export class LlamaModel implements Disposable {
     this.recompute = options.recompute ?? 'none';
     this.storedDtype = options.storedDtype ?? options.dtype;
     this.folder = options.folder;
+    this.#memory = new PassMemory(config, options.device);
   }
 
   /**
@@ -179,42 +151,96 @@ export class LlamaModel implements Disposable {
     return this.weights.get(name);
   }
 
-  /** Its gradient: same shape, float32. With tied embeddings both parts are in the one tensor. */
+  /**
+   * Its gradient: same shape, float32. With tied embeddings both parts are in the one tensor.
+   *
+   * @throws LeiaError `argument` if the parameter is frozen, or the model has none of the name.
+   */
   gradient(name: string): Tensor {
     return this.gradients.get(name);
   }
 
-  /** The gradients of all parameters; allocated, as zeros, when first asked for. */
-  get gradients(): LlamaWeights {
-    if (this.#gradients === undefined) {
-      const { device } = this;
-      this.#gradients = new LlamaWeights(this.config, { dtype: 'float32', device });
-      this.zeroGradients();
-    }
+  /** The gradients of all parameters that are not frozen; allocated, as zeros, when first asked for. */
+  get gradients(): LlamaGradients {
+    const { device } = this;
+    this.#gradients ??= new LlamaGradients(this.config, { device, frozen: this.#frozen });
     return this.#gradients;
   }
 
-  /** What an optimiser needs: every parameter with its gradient, and whether weight decay applies to it. */
+  /** The names of the parameters that do not train. */
+  get frozen(): ReadonlySet<string> {
+    return this.#frozen;
+  }
+
+  /**
+   * Freezes parameters, all unless told which, beside those that are frozen already: they have no gradient and so no
+   * optimiser state, and backward computes nothing for them alone. The gradients of the others stay the same, bit for bit.
+   * Called before an optimiser is made, since gradients begin anew, as zeros.
+   *
+   * @param which names such as `model.norm.weight`, or patterns: `model.layers.0.*`.
+   * @param options.except which of them go on training.
+   * @throws LeiaError `argument` for a name or pattern that no parameter has.
+   * @example
+   * model.freeze('*', { except: ['model.embed_tokens.weight', 'lm_head.weight'] });
+   */
+  freeze(
+    which: ParameterSelection = '*',
+    { except = [] }: { readonly except?: ParameterSelection } = {},
+  ): this {
+    const names = llamaParameters(this.config).map(({ name }) => name);
+    const kept = selectParameters(names, except);
+    const chosen = [...selectParameters(names, which)].filter((name) => !kept.has(name));
+    this.#setFrozen([...this.#frozen, ...chosen]);
+    return this;
+  }
+
+  /**
+   * Lets frozen parameters train again, all unless told which. Gradients begin anew, as with {@link freeze}.
+   *
+   * @throws LeiaError `argument` for a name or pattern that no parameter has.
+   */
+  unfreeze(which: ParameterSelection = '*'): this {
+    const names = llamaParameters(this.config).map(({ name }) => name);
+    const chosen = selectParameters(names, which);
+    this.#setFrozen([...this.#frozen].filter((name) => !chosen.has(name)));
+    return this;
+  }
+
+  #setFrozen(names: readonly string[]): void {
+    this.#frozen = new Set(names);
+    this.#gradients?.[Symbol.dispose]();
+    this.#gradients = undefined;
+    this.#pending = undefined;
+  }
+
+  /**
+   * What an optimiser needs: every parameter that is not frozen with its gradient, and whether weight decay applies to it.
+   */
   trainableParameters(): TrainableParameter[] {
-    return llamaParameters(this.config).map(({ name, isNorm }) => ({
-      name,
-      parameter: this.parameter(name),
-      gradient: this.gradient(name),
-      decay: !isNorm,
-    }));
+    return llamaParameters(this.config)
+      .filter(({ name }) => !this.#frozen.has(name))
+      .map(({ name, isNorm }) => ({
+        name,
+        parameter: this.parameter(name),
+        gradient: this.gradient(name),
+        decay: !isNorm,
+      }));
   }
 
   /**
    * Allocates the gradients and the memory of a training step of this shape now, so that too little memory
    * shows at the start and not on the way; {@link bytes} then says what it takes.
+   *
+   * @throws LeiaError `argument` for more tokens than the model has positions, `execution` without memory.
    */
   reserve({ batch, sequence }: { batch: number; sequence: number }): void {
     this.checkLength(sequence);
-    this.#plan(batch, sequence, 'step');
+    this.#plan({ batch, sequence }, 'step', {});
     this.ropeTables(sequence);
     void this.gradients;
   }
 
+  /** Sets the gradients to zero, for the next step. */
   zeroGradients(): void {
     for (const [, output] of this.gradients.entries()) ops.fill({ output, value: 0 });
   }
@@ -223,7 +249,8 @@ export class LlamaModel implements Disposable {
    * Logits of every position and, with labels, the mean loss: position t predicts the label of t + 1, -100
    * asks for nothing. Only with labels can `backward` follow.
    *
-   * @param inputIds rows of equal length, or an int32 tensor [batch, sequence].
+   * @param inputIds rows of equal length, or an int32 tensor [batch, sequence]; or, instead of ids, the embeddings that
+   *   tokens would have: float32 or bfloat16 [batch, sequence, hidden], as for a prompt that is learned.
    * @param labels as `inputIds`, not shifted.
    * @throws LeiaError `argument` for ids or labels outside the vocabulary, rows that differ in length, a
    *   sequence longer than `max_position_embeddings`, or labels that are all ignored.
@@ -240,45 +267,44 @@ export class LlamaModel implements Disposable {
     options: ForwardOptions = {},
   ): ForwardResult | LossResult {
     if (labels === undefined) {
-      const ids = this.#checkIds(inputIds);
-      const starts = options.documentStarts && packDocumentStarts(options.documentStarts, ids);
-      const pass = this.#plan(ids.batch, ids.sequence, 'logits');
+      const input = passInput(inputIds, this.config);
+      const starts = options.documentStarts && packDocumentStarts(options.documentStarts, input);
+      const pass = this.#plan(input, 'logits', options);
       const { activations } = pass;
       const logits = pass.logits as Tensor;
-      forwardTrunk(this.#context(pass, ids, inputIds, starts), this.weights, activations);
+      forwardTrunk(this.#context(pass, input, starts), this.weights, activations);
       linear(activations.final, this.weights.head, logits);
       return { logits };
     }
-    const { context, activations, loss, labelTokens } = this.#forwardTrunk(
-      'forward',
-      inputIds,
-      labels,
-      options,
-    );
+    const step = this.#forwardTrunk('forward', inputIds, labels, options);
+    const { activations, loss } = step;
     const kept = loss.kept as KeptLogits;
     forwardLoss(this.weights, activations, loss, kept);
-    this.#pending = { context, labelTokens };
+    this.#pending = step;
     return { logits: kept.byPosition, loss: loss.lossValue };
   }
 
   /**
    * Adds the gradients of `scale` times the last loss to those of the parameters. The activations are used
    * up: each backward needs a forward of its own.
+   *
+   * @throws LeiaError `argument` if no forward with labels came before.
    */
-  backward({ scale = 1 }: { scale?: number } = {}): void {
+  backward({ scale = 1 }: BackwardOptions = {}): BackwardResult {
     const pending = this.#pending;
-    const { activations, loss } = this.#pass?.tensors ?? {};
-    if (pending === undefined || activations === undefined || loss?.kept === undefined) {
+    const kept = pending?.loss.kept;
+    if (pending === undefined || kept === undefined) {
       throw new LeiaError(
         'argument',
         'backward: call forward with labels first, once for each backward',
       );
     }
     this.#pending = undefined;
-    const { weights, gradients } = this;
-    const perToken = scale / pending.labelTokens;
-    backwardLoss(weights, gradients, activations, loss, loss.kept, perToken);
-    backwardTrunk(pending.context, weights, gradients, activations, loss.gradients);
+    const { context, activations, loss, labelTokens } = pending;
+    const backward = { ...context, gradients: this.gradients };
+    backwardLoss(backward, this.weights, activations, loss, kept, scale / labelTokens);
+    backwardTrunk(backward, this.weights, activations, loss.gradients);
+    return { gradInputEmbeddings: pending.wantsEmbeddings ? loss.gradients.embedded : undefined };
   }
 
   /**
@@ -286,25 +312,42 @@ export class LlamaModel implements Disposable {
    * exist for some rows at a time only, so that a large vocabulary does not fill the memory.
    *
    * @throws LeiaError as {@link LlamaModel.forward}.
+   * @example
+   * const { gradInputEmbeddings } = model.forwardBackward(ids, labels, { gradInputEmbeddings: true });
    */
   forwardBackward(
     inputIds: TokenRows | Tensor,
     labels: TokenRows,
-    options: ForwardOptions & { readonly scale?: number } = {},
-  ): { readonly loss: Tensor } {
-    const { scale = 1 } = options;
+    options: ForwardOptions & BackwardOptions & { readonly gradInputEmbeddings: true },
+  ): Required<ForwardBackwardResult>;
+  forwardBackward(
+    inputIds: TokenRows | Tensor,
+    labels: TokenRows,
+    options?: ForwardOptions & BackwardOptions,
+  ): ForwardBackwardResult;
+  forwardBackward(
+    inputIds: TokenRows | Tensor,
+    labels: TokenRows,
+    options: ForwardOptions & BackwardOptions = {},
+  ): ForwardBackwardResult {
+    const { scale = 1, gradInputEmbeddings } = options;
     const step = this.#forwardTrunk('step', inputIds, labels, options);
     const { context, activations, loss, labelTokens } = step;
-    const { weights, gradients } = this;
+    const backward = { ...context, gradients: this.gradients };
     const logits = loss.logitsChunk as Tensor;
-    lossWithGradient(weights, gradients, activations, loss, logits, scale / labelTokens);
-    backwardTrunk(context, weights, gradients, activations, loss.gradients);
-    return { loss: loss.lossValue };
+    lossWithGradient(backward, this.weights, activations, loss, logits, scale / labelTokens);
+    backwardTrunk(backward, this.weights, activations, loss.gradients);
+    return {
+      loss: loss.lossValue,
+      ...(gradInputEmbeddings && { gradInputEmbeddings: loss.gradients.embedded }),
+    };
   }
 
   /**
    * The trunk of a training step's forward pass alone, to look at what it computes. What `recompute` names is there for
-   * the last layer only.
+   * the last layer only; of layers that backward would not enter, nothing is.
+   *
+   * @throws LeiaError as {@link LlamaModel.forward}.
    */
   forwardActivations(
     inputIds: TokenRows | Tensor,
@@ -321,18 +364,19 @@ export class LlamaModel implements Disposable {
     labels: TokenRows,
     options: ForwardOptions,
   ) {
-    const ids = this.#checkIds(inputIds);
-    const packed = packLabels(labels, ids, this.config.vocabSize);
+    const input = passInput(inputIds, this.config);
+    const packed = packLabels(labels, input, this.config.vocabSize);
     const labelTokens = checkLabelTokens(labels, options.labelTokens);
-    const starts = options.documentStarts && packDocumentStarts(options.documentStarts, ids);
-    const pass = this.#plan(ids.batch, ids.sequence, purpose);
+    const starts = options.documentStarts && packDocumentStarts(options.documentStarts, input);
+    const pass = this.#plan(input, purpose, options);
     const { activations } = pass;
     const loss = pass.loss as LossWorkspace;
-    const context = this.#context(pass, ids, inputIds, starts);
+    const context = { ...this.#context(pass, input, starts), lowest: this.#lowest(options) };
     forwardTrunk(context, this.weights, activations);
     loss.labels.write(shiftLabels(packed));
     ops.fill({ output: loss.rowWeights, value: 1 / labelTokens });
-    return { context, activations, loss, labelTokens };
+    const wantsEmbeddings = options.gradInputEmbeddings === true;
+    return { context, activations, loss, labelTokens, wantsEmbeddings };
   }
 
   /**
@@ -369,32 +413,18 @@ export class LlamaModel implements Disposable {
 
   /** Bytes that are allocated now: weights, gradients, rotary tables, and what a pass of the last shape needs. */
   get bytes(): number {
-    const parts = [this.weights, this.#gradients, this.#rope, this.#pass];
+    const parts = [this.weights, this.#gradients, this.#memory];
     return parts.reduce((sum, part) => sum + (part?.bytes ?? 0), 0);
   }
 
   /** Rotary tables for at least so many positions: [positions, headDim / 2], float32. */
   ropeTables(positions: number): { readonly cos: Tensor; readonly sin: Tensor } {
-    const [held = 0] = this.#rope?.tensors.cos.shape ?? [];
-    if (this.#rope !== undefined && held >= positions) return this.#rope.tensors;
-    // A backward pass may still need the shorter tables: the garbage collector frees them.
-    this.#rope = allocate(ropeLayout(this.config, positions), this.device);
-    const { tensors } = this.#rope;
-    const { cos, sin } = ropeTables(this.config.rope, this.config.headDim, positions);
-    tensors.cos.write(cos);
-    tensors.sin.write(sin);
-    return tensors;
+    return this.#memory.ropeTables(positions);
   }
 
   /** Refuses sequences longer than the config's `max_position_embeddings`. */
   checkLength(sequence: number): void {
-    const { maxPositionEmbeddings } = this.config;
-    if (sequence > maxPositionEmbeddings) {
-      throw new LeiaError(
-        'argument',
-        `a sequence of ${sequence} tokens is longer than the model's max_position_embeddings ${maxPositionEmbeddings}; shorten it, or raise that value in config.json if the model can take it`,
-      );
-    }
+    checkLength(sequence, this.config);
   }
 
   [Symbol.dispose](): void {
@@ -402,60 +432,35 @@ export class LlamaModel implements Disposable {
   }
 
   dispose(): void {
-    this.#freePlan();
-    this.#rope?.[Symbol.dispose]();
+    this.#pending = undefined;
+    this.#memory[Symbol.dispose]();
     this.#gradients?.[Symbol.dispose]();
     this.weights[Symbol.dispose]();
   }
 
-  #checkIds(inputIds: TokenRows | Tensor): TokenBatch {
-    if (!(inputIds instanceof Tensor)) {
-      const ids = packIds(inputIds, this.config.vocabSize);
-      this.checkLength(ids.sequence);
-      return ids;
-    }
-    const [batch = 0, sequence = 0, ...rest] = inputIds.shape;
-    if (inputIds.dtype !== 'int32' || sequence === 0 || rest.length > 0) {
-      throw new LeiaError(
-        'argument',
-        `inputIds: a ${inputIds.dtype} tensor of shape [${inputIds.shape.join(', ')}], expected int32 [batch, sequence]`,
-      );
-    }
-    this.checkLength(sequence);
-    return { batch, sequence, values: new Int32Array(0) };
-  }
-
-  /** The memory for this shape: what is there if it fits exactly, otherwise new. */
-  #plan(batch: number, sequence: number, purpose: Purpose): Allocated<PassLayout> {
+  #plan(
+    { batch, sequence }: { readonly batch: number; readonly sequence: number },
+    purpose: Purpose,
+    options: ForwardOptions,
+  ): Allocated<PassLayout> {
     this.#pending = undefined;
-    const [heldBatch, heldSequence] = this.#pass?.tensors.ids.shape ?? [];
-    const fits = heldBatch === batch && heldSequence === sequence;
-    if (this.#pass !== undefined && fits && this.#pass.purpose === purpose) {
-      return this.#pass.tensors;
-    }
-    this.#freePlan();
     const { dtype, recompute } = this;
-    const layout = passLayout(this.config, { batch, sequence, dtype, recompute }, purpose);
-    this.#pass = { ...allocate(layout, this.device), purpose };
-    return this.#pass.tensors;
+    const lowest = this.#lowest(options);
+    return this.#memory.plan({ batch, sequence, dtype, recompute, lowest }, purpose);
   }
 
-  #freePlan(): void {
-    this.#pass?.[Symbol.dispose]();
-    this.#pass = undefined;
-    this.#pending = undefined;
+  /** The lowest part that backward enters. */
+  #lowest({ gradInputEmbeddings = false }: ForwardOptions): number {
+    return gradInputEmbeddings ? -1 : lowestTrained(this.config, this.#frozen);
   }
 
-  #context(
-    pass: Allocated<PassLayout>,
-    ids: TokenBatch,
-    given: TokenRows | Tensor,
-    starts?: TokenBatch,
-  ): PassContext {
+  #context(pass: Allocated<PassLayout>, input: PassInput, starts?: TokenBatch): PassContext {
+    const { ids, embeddings } = input;
     return {
       config: this.config,
-      ids: given instanceof Tensor ? given : pass.ids.write(ids.values),
-      ...this.ropeTables(ids.sequence),
+      ids: ids instanceof Int32Array ? pass.ids.write(ids) : ids,
+      embeddings,
+      ...this.ropeTables(input.sequence),
       documentStarts: starts && pass.documentStarts.write(starts.values),
     };
   }
@@ -463,15 +468,4 @@ export class LlamaModel implements Disposable {
 
 function openDevice(device: Device | string | undefined): Device {
   return device instanceof Device ? device : Device.open(device);
-}
-
-function checkLabelTokens(labels: TokenRows, given: number | undefined): number {
-  const count = given ?? countLabelTokens(labels);
-  if (Number.isInteger(count) && count > 0) return count;
-  throw new LeiaError(
-    'argument',
-    given === undefined
-      ? 'labels: every label is ignored or has no token before it, there is nothing to learn'
-      : `labelTokens: ${given}, expected a positive whole number`,
-  );
 }

@@ -1,4 +1,4 @@
-// LLaMA as a list of operations, forward and backward, in the order they run. Nothing here allocates or
+// LLaMA as a list of operations, in the order they run; `backward.ts` has the backward pass. Nothing here allocates or
 // waits: every call queues work on the device that reads and writes planned memory (`activations.ts`).
 // What an operation saves for its backward is named in its arguments.
 //
@@ -7,7 +7,6 @@ import * as ops from '../core/ops.ts';
 import type { Tensor } from '../core/tensor.ts';
 import type {
   Activations,
-  GradientWorkspace,
   Heads,
   KeptLogits,
   LayerActivations,
@@ -19,8 +18,10 @@ import type { LayerWeights, LlamaWeights } from './weights.ts';
 /** What all layers of one pass share. */
 export interface PassContext {
   readonly config: LlamaConfig;
-  /** [batch, sequence], int32. */
-  readonly ids: Tensor;
+  /** [batch, sequence], int32; none where the embeddings themselves are given. */
+  readonly ids: Tensor | undefined;
+  /** [batch, sequence, hidden], dtype of the model: takes the place of the ids' rows of the embedding. */
+  readonly embeddings?: Tensor | undefined;
   /** [positions, headDim / 2], float32: row i is for the i-th token of each sequence. */
   readonly cos: Tensor;
   readonly sin: Tensor;
@@ -46,7 +47,7 @@ export interface CachedLayer {
   readonly value: Heads;
 }
 
-/** From token ids to `activations.final`, the normalised output of the last layer. */
+/** From token ids, or their embeddings, to `activations.final`, the normalised output of the last layer. */
 export function forwardTrunk(
   context: PassContext,
   weights: LlamaWeights,
@@ -54,7 +55,9 @@ export function forwardTrunk(
 ): void {
   const { layers, embedded, output, sublayerOutput, final } = activations;
   const epsilon = context.config.rmsNormEps;
-  ops.embeddingForward({ ids: context.ids, weight: weights.embedding, output: embedded });
+  if (context.embeddings) ops.cast({ input: context.embeddings, output: embedded });
+  if (context.ids)
+    ops.embeddingForward({ ids: context.ids, weight: weights.embedding, output: embedded });
   for (const [index, layer] of weights.layers.entries()) {
     const own = layers[index] as LayerActivations;
     const before = layers[index - 1];
@@ -160,7 +163,7 @@ function forwardMlp(
  * Brings back what later layers have overwritten since `forwardLayer`, by the same operations on the same inputs. The
  * first norm's input is the sum that it wrote then, rounded as it was.
  */
-function recomputeLayer(
+export function recomputeLayer(
   context: PassContext,
   weights: LayerWeights,
   own: LayerActivations,
@@ -204,176 +207,7 @@ export function forwardLoss(
   ops.matmul({ a: loss.lossRow, b: loss.rowWeights, output: loss.loss });
 }
 
-/** Backward from `scale` times the sum of all losses: the gradient of `activations.final` is left in `normOutput`. */
-export function backwardLoss(
-  weights: LlamaWeights,
-  gradients: LlamaWeights,
-  activations: Activations,
-  loss: LossWorkspace,
-  { logits, logsumexp, gradLogits }: KeptLogits,
-  scale: number,
-): void {
-  ops.crossEntropyBackward({ logits, labels: loss.labels, logsumexp, scale, gradLogits });
-  linearGradWeight(gradLogits, activations.final, gradients.head);
-  linearGradInput(gradLogits, weights.head, loss.gradients.normOutput);
-}
-
-/**
- * {@link forwardLoss} and {@link backwardLoss} in one, for one chunk of rows after the other. The logits are by far
- * the widest activations: they exist for one chunk at a time, and their gradient overwrites them. Nobody else sees
- * them, so they are as wide as the padded output matrix.
- */
-export function lossWithGradient(
-  weights: LlamaWeights,
-  gradients: LlamaWeights,
-  activations: Activations,
-  loss: LossWorkspace,
-  logitsChunk: Tensor,
-  scale: number,
-): void {
-  const { normOutput } = loss.gradients;
-  const rows = loss.labels.shape[0] as number;
-  const chunk = logitsChunk.shape[0] as number;
-  const vocabulary = weights.head.shape[0] as number;
-  for (let start = 0; start < rows; start += chunk) {
-    const end = Math.min(start + chunk, rows);
-    using final = activations.final.slice(start, end);
-    using labels = loss.labels.slice(start, end);
-    using losses = loss.losses.slice(start, end);
-    using gradFinal = normOutput.slice(start, end);
-    using logits = logitsChunk.slice(0, end - start);
-    linear(final, weights.paddedHead, logits);
-    ops.crossEntropy({ logits, labels, scale, losses, gradLogits: logits, vocabulary });
-    linearGradWeight(logits, final, gradients.paddedHead);
-    linearGradInput(logits, weights.paddedHead, gradFinal);
-  }
-  ops.matmul({ a: loss.lossRow, b: loss.rowWeights, output: loss.loss });
-}
-
-/**
- * Backward from the gradient of `activations.final`, in `work.normOutput`, to the embedding; adds to `gradients`. The
- * activations are overwritten: a gradient takes the place of its activation where both have one shape.
- */
-export function backwardTrunk(
-  context: PassContext,
-  weights: LlamaWeights,
-  gradients: LlamaWeights,
-  activations: Activations,
-  work: GradientWorkspace,
-): void {
-  ops.rmsNormBackward({
-    gradOutput: work.normOutput,
-    input: activations.output,
-    weight: weights.finalNorm,
-    inverseRms: activations.finalInverseRms,
-    gradInput: work.residual,
-    gradWeight: gradients.finalNorm,
-  });
-  const last = weights.layers.length - 1;
-  for (let index = last; index >= 0; index--) {
-    const layer = weights.layers[index] as LayerWeights;
-    const own = activations.layers[index] as LayerActivations;
-    // The last layer's activations are still there.
-    if (index < last) recomputeLayer(context, layer, own, activations);
-    backwardLayer(context, layer, gradients.layers[index] as LayerWeights, own, work);
-  }
-  ops.embeddingBackward({
-    gradOutput: work.embedded,
-    ids: context.ids,
-    gradWeight: gradients.embedding,
-  });
-}
-
-/** Turns `work.residual` from the gradient of the layer's output into that of its input. */
-function backwardLayer(
-  { cos, sin, documentStarts }: PassContext,
-  weights: LayerWeights,
-  gradients: LayerWeights,
-  own: LayerActivations,
-  work: GradientWorkspace,
-): void {
-  const { residual, normOutput, attention, query, key, value } = work;
-
-  linearGradWeight(residual, own.activated, gradients.down);
-  const gradActivated = own.activated;
-  linearGradInput(residual, weights.down, gradActivated);
-  ops.swigluBackward({
-    gradOutput: gradActivated,
-    gate: own.gate,
-    up: own.up,
-    gradGate: own.gate,
-    gradUp: own.up,
-  });
-  linearGradWeight(own.gate, own.mlpInput, gradients.gate);
-  linearGradWeight(own.up, own.mlpInput, gradients.up);
-  linearGradInput(own.gate, weights.gate, normOutput);
-  linearGradInput(own.up, weights.up, normOutput, true);
-  ops.rmsNormBackward({
-    gradOutput: normOutput,
-    input: own.afterAttention,
-    weight: weights.mlpNorm,
-    inverseRms: own.mlpInverseRms,
-    gradSum: residual,
-    gradInput: residual,
-    gradWeight: gradients.mlpNorm,
-  });
-
-  linearGradWeight(residual, own.attention.rows, gradients.attentionOutput);
-  linearGradInput(residual, weights.attentionOutput, attention.rows);
-  ops.flashAttentionBackward({
-    gradOutput: attention.heads,
-    query: own.query.heads,
-    key: own.key.heads,
-    value: own.value.heads,
-    output: own.attention.heads,
-    logsumexp: own.logsumexp,
-    causal: true,
-    ...(documentStarts && { documentStarts }),
-    gradQuery: query.heads,
-    gradKey: key.heads,
-    gradValue: value.heads,
-  });
-  ops.ropeBackward({ gradOutput: query.heads, cos, sin, gradInput: query.heads });
-  ops.ropeBackward({ gradOutput: key.heads, cos, sin, gradInput: key.heads });
-  linearGradWeight(query.rows, own.attentionInput, gradients.query);
-  linearGradWeight(key.rows, own.attentionInput, gradients.key);
-  linearGradWeight(value.rows, own.attentionInput, gradients.value);
-  linearGradInput(query.rows, weights.query, normOutput);
-  linearGradInput(key.rows, weights.key, normOutput, true);
-  linearGradInput(value.rows, weights.value, normOutput, true);
-  ops.rmsNormBackward({
-    gradOutput: normOutput,
-    input: own.input,
-    weight: weights.attentionNorm,
-    inverseRms: own.attentionInverseRms,
-    gradSum: residual,
-    gradInput: residual,
-    gradWeight: gradients.attentionNorm,
-  });
-}
-
 /** `output = input weight^T`; input [rows, in], weight [out, in]. */
 export function linear(input: Tensor, weight: Tensor, output: Tensor): void {
   ops.matmul({ a: input, b: weight, transposeB: true, output });
-}
-
-/** `gradInput = gradOutput weight`, or added to it. */
-function linearGradInput(
-  gradOutput: Tensor,
-  weight: Tensor,
-  gradInput: Tensor,
-  accumulate = false,
-): void {
-  ops.matmul({ a: gradOutput, b: weight, output: gradInput, accumulate });
-}
-
-/** `gradWeight += gradOutput^T input`, in float32. */
-function linearGradWeight(gradOutput: Tensor, input: Tensor, gradWeight: Tensor): void {
-  ops.matmul({
-    a: gradOutput,
-    b: input,
-    transposeA: true,
-    output: gradWeight,
-    accumulate: true,
-  });
 }

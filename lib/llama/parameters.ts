@@ -61,7 +61,7 @@ export function llamaParameters(config: LlamaConfig): LlamaParameter[] {
   ];
 }
 
-/** The memory of all parameters, or of their gradients. */
+/** The memory of all parameters. */
 export interface ParameterLayout {
   /** [padded vocab, hidden]: the output matrix with rows of zeros behind the vocabulary's ({@link padVocabulary}). */
   readonly paddedHead: TensorLayout;
@@ -70,16 +70,33 @@ export interface ParameterLayout {
 }
 
 export function parameterLayout(config: LlamaConfig, dtype: DType): ParameterLayout {
-  const { hiddenSize, vocabSize, tieWordEmbeddings } = config;
+  const { hiddenSize, vocabSize } = config;
   const paddedHead = new TensorLayout([padVocabulary(vocabSize), hiddenSize], dtype);
-  const headName = tieWordEmbeddings ? 'model.embed_tokens.weight' : 'lm_head.weight';
   const byName = Object.fromEntries(
     llamaParameters(config).map(({ name, shape }) => [
       name,
-      name === headName ? paddedHead.view(shape) : new TensorLayout(shape, dtype),
+      name === headName(config) ? paddedHead.view(shape) : new TensorLayout(shape, dtype),
     ]),
   );
   return { paddedHead, byName };
+}
+
+/** The memory of the gradients, float32: that of the parameters without those that are frozen. */
+export function gradientLayout(
+  config: LlamaConfig,
+  frozen: ReadonlySet<string> = new Set(),
+): Partial<Pick<ParameterLayout, 'paddedHead'>> & Pick<ParameterLayout, 'byName'> {
+  const { paddedHead, byName } = parameterLayout(config, 'float32');
+  const trained = Object.entries(byName).filter(([name]) => !frozen.has(name));
+  return {
+    ...(!frozen.has(headName(config)) && { paddedHead }),
+    byName: Object.fromEntries(trained),
+  };
+}
+
+/** The parameter that is the output matrix. */
+function headName({ tieWordEmbeddings }: LlamaConfig): string {
+  return tieWordEmbeddings ? 'model.embed_tokens.weight' : 'lm_head.weight';
 }
 
 const vocabularyStep = 64;

@@ -94,9 +94,17 @@ describe('forward', () => {
   test('refuses tensors that are no ids', async () => {
     using model = await LlamaModel.load(tiny);
     const floats = Tensor.from(new Float32Array(4), [1, 4]);
-    await expectError(() => model.forward(floats), 'argument', 'expected int32 [batch, sequence]');
+    await expectError(
+      () => model.forward(floats),
+      'argument',
+      'expected ids, int32 [batch, sequence], or embeddings',
+    );
     const flat = Tensor.from(new Int32Array(4), [4]);
-    await expectError(() => model.forward(flat), 'argument', 'expected int32 [batch, sequence]');
+    await expectError(
+      () => model.forward(flat),
+      'argument',
+      'expected ids, int32 [batch, sequence], or embeddings',
+    );
   });
 
   test('refuses document starts that make no sense', async () => {

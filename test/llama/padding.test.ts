@@ -5,11 +5,12 @@ import { type Allocated, allocate } from '../../lib/core/layout.ts';
 import * as ops from '../../lib/core/ops.ts';
 import { Tensor } from '../../lib/core/tensor.ts';
 import { passLayout } from '../../lib/llama/activations.ts';
+import { lossWithGradient } from '../../lib/llama/backward.ts';
 import { parseLlamaConfig } from '../../lib/llama/config.ts';
 import { LlamaModel } from '../../lib/llama/llama-model.ts';
-import { lossWithGradient } from '../../lib/llama/model.ts';
+
 import { padVocabulary } from '../../lib/llama/parameters.ts';
-import type { LlamaWeights } from '../../lib/llama/weights.ts';
+import type { LlamaGradients, LlamaWeights } from '../../lib/llama/weights.ts';
 import { AdamW } from '../../lib/train/adamw.ts';
 import { deviceName } from '../ops/case.ts';
 import { relativeError } from './fixtures.ts';
@@ -58,16 +59,17 @@ describe.each(['float32', 'bfloat16'] as const)('%s', (dtype) => {
       model.zeroGradients();
       using narrow = Tensor.empty([rows, 301], { dtype, device });
       // Without padding: as if the matrix ended with the vocabulary.
-      const whole = ({ head }: LlamaWeights) => ({ head, paddedHead: head }) as LlamaWeights;
+      const whole = <Parameters extends LlamaWeights | LlamaGradients>({ head }: Parameters) =>
+        ({ head, paddedHead: head }) as Parameters;
       lossWithGradient(
+        { config, gradients: padded ? gradients : whole(gradients), lowest: -1 },
         padded ? weights : whole(weights),
-        padded ? gradients : whole(gradients),
         activations,
         loss as Allocated<NonNullable<typeof layout.loss>>,
         padded ? (logitsChunk as Tensor) : narrow,
         0.01,
       );
-      const outputs = [loss!.losses, loss!.loss, loss!.gradients.normOutput, gradients.head];
+      const outputs = [loss!.losses, loss!.loss, loss!.gradients.normOutput, gradients.head!];
       return await Promise.all(outputs.map((tensor) => tensor.readFloats()));
     };
     const expected = await run(false);
@@ -90,6 +92,7 @@ describe.each(['float32', 'bfloat16'] as const)('%s', (dtype) => {
       optimizer.step({ learningRate: 0.1 });
     }
     for (const { head, paddedHead } of [model.weights, model.gradients]) {
+      if (!(head && paddedHead)) throw new Error('there is none');
       expect(paddedHead.shape).toEqual([320, 48]);
       expect(head.shape).toEqual([301, 48]);
       const values = await paddedHead.readFloats();
