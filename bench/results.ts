@@ -21,13 +21,16 @@ export interface Environment {
 export interface RivalResult {
   name: string;
   milliseconds: Timing;
-  /** Its median time over ours: above 1 where ours is faster. */
-  ratio: number;
+  /** How many times as fast ours is: its median time over ours, below 1 where ours is slower. */
+  leiaTimesAsFast: number;
 }
 
 export interface Row {
+  /** As on the command line. */
   operation: string;
   name: string;
+  /** The functions of `ops` that a run calls, each once. */
+  calls: string[];
   unit: 'TFLOP/s' | 'GB/s';
   flops: number;
   bytes: number;
@@ -52,7 +55,7 @@ export interface Ceiling {
 
 export interface Results {
   environment: Environment;
-  /** The rival, or why there was none. */
+  /** What runs there, if there was one. */
   rival?: { name: string } & Record<string, string | number | null>;
   ceilings: Ceiling[];
   rows: Row[];
@@ -78,10 +81,9 @@ export function describeEnvironment(device: string): Environment {
   };
 }
 
-/** The commit of the repository, or the one that a bundle was made from. */
+/** The commit of the repository. An installed package is in no repository of its own, only in its user's. */
 function commit(): string {
-  const bundle = join(packageRoot, 'BUNDLE.json');
-  if (existsSync(bundle)) return JSON.parse(readFileSync(bundle, 'utf8')).commit;
+  if (!existsSync(join(packageRoot, '.git'))) return 'unknown';
   const hash = output('git', ['-C', packageRoot, 'rev-parse', 'HEAD']);
   if (hash === undefined) return 'unknown';
   const changed = output('git', ['-C', packageRoot, 'status', '--porcelain', '-uno']);

@@ -1,34 +1,13 @@
-// `npm run bench`: checks the operations of a device, times them, and says how near each comes to what the device can
+// `leia bench`: checks the operations of a device, times them, and says how near each comes to what the device can
 // do; beside PyTorch if asked. See README.md in this folder. Numbers of a machine that has other work vary: compare only
 // numbers of one run, measured in turns.
 
+import type { BenchOptions, Sizes } from '../lib/cli/bench.ts';
 import { Progress } from '../lib/cli/progress.ts';
 import { addon } from '../lib/core/addon.ts';
+import { observeOperations } from '../lib/core/operation.ts';
 import { Device, LeiaError } from '../lib/index.ts';
 import { largeCopy, largeProduct } from './ceiling.ts';
-import { measureHostCosts } from './host-costs.ts';
-import * as activation from './operations/activation.ts';
-import * as adamw from './operations/adamw.ts';
-import * as addBias from './operations/add-bias.ts';
-import * as argmax from './operations/argmax.ts';
-import * as binary from './operations/binary.ts';
-import * as concatenate from './operations/concatenate.ts';
-import * as crossEntropy from './operations/cross-entropy.ts';
-import * as dropout from './operations/dropout.ts';
-import * as flashAttention from './operations/flash-attention.ts';
-import * as layer from './operations/layer.ts';
-import * as layerNorm from './operations/layer-norm.ts';
-import * as logSoftmax from './operations/log-softmax.ts';
-import * as matmul from './operations/matmul.ts';
-import * as max from './operations/max.ts';
-import * as mean from './operations/mean.ts';
-import * as permute from './operations/permute.ts';
-import * as rmsNorm from './operations/rms-norm.ts';
-import * as softmax from './operations/softmax.ts';
-import * as sum from './operations/sum.ts';
-import * as swiglu from './operations/swiglu.ts';
-import * as topK from './operations/top-k.ts';
-import { help, type Options, parseOptions } from './options.ts';
 import {
   type Ceiling,
   describeEnvironment,
@@ -39,43 +18,70 @@ import {
 import { TorchRival } from './rival.ts';
 import * as table from './table.ts';
 import { type Contestant, onDevice, type Timing, timeInTurns } from './timer.ts';
-import type { Float, Prepared, Sizes, Workload } from './workload.ts';
+import type { Float, Prepared, Workload } from './workload.ts';
 
-const operations: Record<string, { workloads(sizes: Sizes): Workload[] }> = {
-  matmul,
-  'flash-attention': flashAttention,
-  adamw,
-  'rms-norm': rmsNorm,
-  'layer-norm': layerNorm,
-  swiglu,
-  softmax,
-  'log-softmax': logSoftmax,
-  activation,
-  dropout,
-  binary,
-  'add-bias': addBias,
-  sum,
-  mean,
-  max,
-  argmax,
-  'top-k': topK,
-  'cross-entropy': crossEntropy,
-  permute,
-  concatenate,
-  layer,
+interface Benchmark {
+  workloads(sizes: Sizes): Workload[];
+}
+
+/** Loaded when they are asked for: each brings the reference that the operation's tests use. */
+const operations: Readonly<Record<string, () => Promise<Benchmark>>> = {
+  matmul: () => import('./operations/matmul.ts'),
+  'flash-attention': () => import('./operations/flash-attention.ts'),
+  adamw: () => import('./operations/adamw.ts'),
+  'gradient-norm': () => import('./operations/gradient-norm.ts'),
+  'rms-norm': () => import('./operations/rms-norm.ts'),
+  'layer-norm': () => import('./operations/layer-norm.ts'),
+  swiglu: () => import('./operations/swiglu.ts'),
+  softmax: () => import('./operations/softmax.ts'),
+  'log-softmax': () => import('./operations/log-softmax.ts'),
+  activation: () => import('./operations/activation.ts'),
+  dropout: () => import('./operations/dropout.ts'),
+  binary: () => import('./operations/binary.ts'),
+  compare: () => import('./operations/compare.ts'),
+  where: () => import('./operations/where.ts'),
+  'add-bias': () => import('./operations/add-bias.ts'),
+  'residual-add': () => import('./operations/residual-add.ts'),
+  rope: () => import('./operations/rope.ts'),
+  sum: () => import('./operations/sum.ts'),
+  mean: () => import('./operations/mean.ts'),
+  max: () => import('./operations/max.ts'),
+  argmax: () => import('./operations/argmax.ts'),
+  'top-k': () => import('./operations/top-k.ts'),
+  'sample-token': () => import('./operations/sample-token.ts'),
+  'cross-entropy': () => import('./operations/cross-entropy.ts'),
+  embedding: () => import('./operations/embedding.ts'),
+  cast: () => import('./operations/cast.ts'),
+  fill: () => import('./operations/fill.ts'),
+  'random-normal': () => import('./operations/random-normal.ts'),
+  permute: () => import('./operations/permute.ts'),
+  slice: () => import('./operations/slice.ts'),
+  'write-slice': () => import('./operations/write-slice.ts'),
+  'write-rows': () => import('./operations/write-rows.ts'),
+  concatenate: () => import('./operations/concatenate.ts'),
+  layer: () => import('./operations/layer.ts'),
 };
 /** The name for the cost of a call, which is no operation. */
 const host = 'host';
+const howToGet = "it needs benchmark.js: 'npm install benchmark'";
+
+/** Whose failure it is if PyTorch's process ends, rather than one of its variants. */
+const rivalItself = 'torch';
+
+interface Chosen {
+  operation: string;
+  workload: Workload;
+}
 
 class Run {
-  readonly #options: Options;
+  readonly #options: BenchOptions;
   readonly #device: Device;
   readonly #print: (line: string) => void;
   readonly #progress = new Progress();
   readonly results: Results;
   #rival: TorchRival | undefined;
 
-  constructor(options: Options, print: (line: string) => void) {
+  constructor(options: BenchOptions, print: (line: string) => void) {
     this.#options = options;
     this.#print = print;
     this.#device = Device.open(options.device);
@@ -83,21 +89,17 @@ class Run {
     this.results = { environment, ceilings: [], rows: [], host: [], failures: [] };
   }
 
-  async all(): Promise<Results> {
-    const { operations: names, match = '', sizes } = this.#options;
-    const chosen = names.length > 0 ? names : [...Object.keys(operations), host];
-    const workloads = chosen.flatMap((operation) =>
-      (operations[operation]?.workloads(sizes) ?? [])
-        .filter(({ name }) => name.includes(match))
-        .map((workload) => ({ operation, workload })),
-    );
+  async all(workloads: readonly Chosen[]): Promise<Results> {
+    const { operations: names, match } = this.#options;
     this.#say(table.environmentLine(this.results.environment));
     await this.#startRival();
     try {
       await this.#measureCeilings(workloads.map(({ workload }) => workload));
       if (workloads.length > 0) this.#say(`\n${table.header()}`);
       for (const { operation, workload } of workloads) await this.#measureRow(operation, workload);
-      if (chosen.includes(host)) await this.#measureHost();
+      if (names.includes(host) || (names.length === 0 && match === undefined)) {
+        await this.#measureHost();
+      }
     } finally {
       this.#progress.clear();
       this.#rival?.close();
@@ -105,6 +107,7 @@ class Run {
     return this.results;
   }
 
+  /** @throws LeiaError `unavailable` if it is asked for and cannot be started. */
   async #startRival(): Promise<void> {
     const { against, python, device, limitMilliseconds } = this.#options;
     if (against === undefined) return;
@@ -115,13 +118,13 @@ class Run {
       const rivalDevice = device === 'emulated' ? 'cpu' : device;
       const options = { python, device: rivalDevice, threads, limitMilliseconds };
       this.#rival = await TorchRival.start(options);
-      this.results.rival = this.#rival.description;
-      const { torch, cuda, cudnn, python: version } = this.#rival.description;
-      const parts = [cuda && `CUDA ${cuda}`, cudnn && `cuDNN ${cudnn}`, `Python ${version}`];
-      this.#say(`against torch ${torch}, ${parts.filter(Boolean).join(', ')}`);
-    } catch (error) {
-      this.results.rival = { name: 'torch', missing: this.#fail('torch', error) };
+    } finally {
+      this.#progress.clear();
     }
+    this.results.rival = this.#rival.description;
+    const { torch, cuda, cudnn, python: version } = this.#rival.description;
+    const parts = [cuda && `CUDA ${cuda}`, cudnn && `cuDNN ${cudnn}`, `Python ${version}`];
+    this.#say(`against torch ${torch}, ${parts.filter(Boolean).join(', ')}`);
   }
 
   async #measureCeilings(workloads: readonly Workload[]): Promise<void> {
@@ -154,6 +157,7 @@ class Run {
     const row: Row = {
       operation,
       name: workload.name,
+      calls: timings.calls,
       unit,
       flops: workload.flops,
       bytes: workload.bytes,
@@ -166,7 +170,7 @@ class Run {
         .map(([name, milliseconds]) => ({
           name,
           milliseconds,
-          ratio: milliseconds.median / own.median,
+          leiaTimesAsFast: milliseconds.median / own.median,
         })),
     };
     this.results.rows.push(row);
@@ -176,7 +180,7 @@ class Run {
   /** Undefined when it could not be measured, which has been said. */
   async #time(
     workload: Workload,
-  ): Promise<{ all: Map<string, Timing>; error: number | undefined } | undefined> {
+  ): Promise<{ all: Map<string, Timing>; error: number | undefined; calls: string[] } | undefined> {
     const { name } = workload;
     const onProgress = (what: string) => this.#progress.update(`${name}: ${what}`);
     let prepared: Prepared | undefined;
@@ -184,6 +188,7 @@ class Run {
       onProgress('checking');
       prepared = workload.prepare(this.#device);
       const error = await prepared.check();
+      const calls = callsOf(prepared.run);
       const contestants = [onDevice(this.#device, prepared.run), ...(await this.#rivals(workload))];
       const options = { ...this.#options, onProgress };
       const { timings, left } = await timeInTurns(contestants, options);
@@ -191,7 +196,7 @@ class Run {
         if (who === 'leia') throw new Error(reason);
         this.#fail(`${who}, ${name}`, reason);
       }
-      return { all: timings, error };
+      return { all: timings, error, calls };
     } catch (error) {
       this.#fail(name, error);
       // The error stays with the device until someone has asked.
@@ -213,7 +218,7 @@ class Run {
       }
       return contestants;
     } catch (error) {
-      this.#fail('torch', error);
+      this.#fail(rivalItself, error);
       this.#rival.close();
       this.#rival = undefined;
       return [];
@@ -221,15 +226,17 @@ class Run {
   }
 
   async #measureHost(): Promise<void> {
+    const { operations: names, roundMilliseconds } = this.#options;
     try {
-      this.results.host = await measureHostCosts(
-        this.#device,
-        this.#options.roundMilliseconds / 50,
-      );
+      const { measureHostCosts } = await import('./host-costs.ts');
+      this.results.host = await measureHostCosts(this.#device, roundMilliseconds / 50);
       this.#say('');
       for (const line of table.hostLines(this.results.host)) this.#say(line);
     } catch (error) {
-      this.#fail(host, error);
+      if (!isMissingPackage(error)) this.#fail(host, error);
+      // The package does not bring what only this needs.
+      else if (!names.includes(host)) this.#say(`\nhost: left out, ${howToGet}`);
+      else this.#fail(host, howToGet);
     }
   }
 
@@ -243,7 +250,7 @@ class Run {
     const reason = text.split('\n')[0] ?? '';
     this.results.failures.push({ name, reason });
     this.#progress.clear();
-    console.error(`bench: ${name}: ${reason}`);
+    console.error(`leia: ${name}: ${reason}`);
     return reason;
   }
 }
@@ -257,26 +264,68 @@ function rateOf({ bound, flops, bytes }: Workload, milliseconds: number): number
   return bound === 'memory' ? bytes / milliseconds / 1e6 : flops / milliseconds / 1e9;
 }
 
-async function main(): Promise<void> {
-  const known = [...Object.keys(operations), host];
-  const options = parseOptions(process.argv.slice(2), known);
-  if (options === 'help') {
-    console.log(help.replace('OPERATIONS', known.join(', ')));
-    return;
+/** The names of the operations that a run calls, as functions of `ops`, each once. */
+function callsOf(run: () => void): string[] {
+  const calls = new Set<string>();
+  observeOperations((name, call) => {
+    calls.add(name);
+    call();
+  });
+  try {
+    run();
+  } finally {
+    observeOperations(undefined);
   }
-  // With --json, standard output is for that alone.
-  const print = options.json ? console.error : console.log;
-  const results = await new Run(options, print).all();
-  if (options.json) console.log(JSON.stringify(results, null, 2));
-  if (options.output !== undefined) print(`\nwrote ${await writeResults(results, options.output)}`);
-  // A rival that is missing or fails is no failure of ours.
-  if (results.failures.some(({ name }) => !name.startsWith('torch'))) process.exitCode = 1;
+  return [...calls];
 }
 
-try {
-  await main();
-} catch (error) {
-  if (!(error instanceof LeiaError)) throw error;
-  console.error(`bench: ${error.message}`);
-  process.exitCode = error.code === 'usage' ? 2 : 1;
+function isMissingPackage(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ERR_MODULE_NOT_FOUND';
+}
+
+/** @throws LeiaError `usage` for an operation that there is none of, or a filter that fits nothing. */
+async function chooseWorkloads({
+  operations: names,
+  match,
+  sizes,
+}: BenchOptions): Promise<Chosen[]> {
+  const known = [...Object.keys(operations), host];
+  const unknown = names.find((name) => !known.includes(name));
+  if (unknown !== undefined) {
+    throw new LeiaError('usage', `no benchmark '${unknown}', expected any of ${known.join(', ')}`);
+  }
+  const chosen = names.length > 0 ? names : known;
+  const all: Chosen[] = [];
+  for (const operation of chosen) {
+    const benchmark = await operations[operation]?.();
+    for (const workload of benchmark?.workloads(sizes) ?? []) all.push({ operation, workload });
+  }
+  if (match === undefined) return all;
+  const fitting = all.filter(({ workload }) => workload.name.includes(match));
+  if (fitting.length > 0) return fitting;
+  const example = all[0] && `, such as '${all[0].workload.name}'`;
+  throw new LeiaError(
+    'usage',
+    `--match: no workload's name contains '${match}'; there are ${all.length}${example ?? ''}`,
+  );
+}
+
+/**
+ * Measures what the options say, and prints it. Sets the process's exit code to 1 if something could not be measured.
+ *
+ * @throws LeiaError `usage` (an operation that there is none of, a filter that fits nothing), `unavailable` (no such
+ *   device; a rival that cannot be started).
+ */
+export async function bench(options: BenchOptions): Promise<void> {
+  // With --json, standard output is for that alone.
+  const print = options.json ? console.error : console.log;
+  const workloads = await chooseWorkloads(options);
+  const results = await new Run(options, print).all(workloads);
+  if (options.json) console.log(JSON.stringify(results, null, 2));
+  if (options.output !== undefined) print(`\nwrote ${await writeResults(results, options.output)}`);
+  // One of PyTorch's ways that fails or is too slow is no failure of ours.
+  const failed = results.failures.some(
+    ({ name }) => name === rivalItself || !name.startsWith(`${rivalItself} `),
+  );
+  if (failed) process.exitCode = 1;
 }

@@ -18,12 +18,14 @@ export function environmentLine({ device, leia, node, system }: Environment): st
   const details = Object.entries(device)
     .filter(([key]) => !['name', 'model'].includes(key))
     .map(([key, value]) => `${key} ${value}`);
-  const about = [device.model, ...details, `Node ${node}`, `commit ${leia.commit.slice(0, 10)}`];
+  const version =
+    leia.commit === 'unknown' ? `leia ${leia.version}` : `commit ${leia.commit.slice(0, 10)}`;
+  const about = [device.model, ...details, `Node ${node}`, version];
   return `${device.name}: ${about.join(', ')}; load ${system.load} on ${system.cores} cores`;
 }
 
 export function header(): string {
-  return line('', ['ms', 'best ms', 'rate', '', 'ceiling', 'error']);
+  return line('', ['median ms', 'best ms', 'rate', '', 'ceiling', 'error']);
 }
 
 export function rowLines(row: Row): string[] {
@@ -36,8 +38,9 @@ export function rowLines(row: Row): string[] {
     ofCeiling === undefined ? '' : `${(100 * ofCeiling).toFixed(0)} %`,
     error === undefined ? 'ok' : error.toExponential(1),
   ]);
-  const rivals = row.rivals.map(({ name, milliseconds: { median, best }, ratio }) =>
-    line(`  ${name}`, [figures(median), figures(best), `${ratio.toFixed(2)} x`]),
+  const rivals = row.rivals.map(
+    ({ name, milliseconds: { median, best }, leiaTimesAsFast }) =>
+      `${line(`  ${name}`, [figures(median), figures(best)])}   leia ${leiaTimesAsFast.toFixed(2)} x as fast`,
   );
   return [own, ...rivals];
 }
@@ -51,6 +54,6 @@ export function ceilingLines({ ceilings }: Pick<Results, 'ceilings'>): string[] 
 
 export function hostLines(costs: readonly HostCost[]): string[] {
   return costs.map(
-    ({ name, best, median }) => `${name}: ${figures(median)} µs (best ${figures(best)})`,
+    ({ name, best, median }) => `${name}: median ${figures(median)} µs, best ${figures(best)}`,
   );
 }

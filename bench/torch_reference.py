@@ -188,21 +188,21 @@ class Torch:
             rest["pass"],
         )
 
-    def reduction(self, name, shape, dimension, dtype):
+    def reduction(self, name, shape, dimension, dtype, **rest):
         functions = {
             "sum": lambda x: x.sum(dimension),
             "mean": lambda x: x.mean(dimension),
-            "max": lambda x: x.max(dimension),
+            "max": lambda x: x.max(dimension)[0],
             "argmax": lambda x: x.argmax(dimension),
         }
         sizes = [int(size) for size in shape.split("x")]
         return self.elementwise(
-            functions[name], lambda: [self.random(sizes, dtype, 1.0)], "forward"
+            functions[name], lambda: [self.random(sizes, dtype, 1.0)], rest["pass"]
         )
 
-    def top_k(self, rows, size, k, dtype):
+    def top_k(self, rows, size, k, dtype, **rest):
         return self.elementwise(
-            lambda x: x.topk(k), lambda: [self.random([rows, size], dtype)], "forward"
+            lambda x: x.topk(k)[0], lambda: [self.random([rows, size], dtype)], rest["pass"]
         )
 
     def swiglu(self, rows, width, dtype, **rest):
@@ -248,11 +248,169 @@ class Torch:
             "forward",
         )
 
-    def multiply(self, rows, width, bRows, bWidth, dtype, **rest):
+    def binary(self, name, rows, width, bRows, bWidth, dtype, **rest):
+        functions = {"add": torch.add, "subtract": torch.sub}
+        functions |= {"multiply": torch.mul, "divide": torch.div}
+        mean = 4.0 if name == "divide" else 0.0
         return self.elementwise(
-            lambda a, b: a * b,
-            lambda: [self.random([rows, width], dtype), self.random([bRows, bWidth], dtype)],
+            functions[name],
+            lambda: [self.random([rows, width], dtype), self.random([bRows, bWidth], dtype, mean)],
             rest["pass"],
+        )
+
+    def into(self, name, shape, dtype, inputs, function):
+        """What writes into a tensor that is there; `function` takes it and the inputs."""
+
+        def make():
+            target = torch.empty(shape, device=self.device, dtype=dtype)
+            given = inputs()
+            return lambda: function(target, *given)
+
+        return {name: make}
+
+    def compare(self, name, rows, width, dtype):
+        function = {
+            "equal": torch.eq,
+            "notEqual": torch.ne,
+            "less": torch.lt,
+            "lessEqual": torch.le,
+            "greater": torch.gt,
+            "greaterEqual": torch.ge,
+        }[name]
+        inputs = lambda: [self.random([rows, width], dtype), self.random([rows, width], dtype)]
+        return self.into(
+            function.__name__,
+            [rows, width],
+            torch.bool,
+            inputs,
+            lambda target, a, b: function(a, b, out=target),
+        )
+
+    def where(self, rows, width, dtype):
+        def inputs():
+            a, b = self.random([rows, width], dtype), self.random([rows, width], dtype)
+            return [a < b, a, b]
+
+        return self.into(
+            "where",
+            [rows, width],
+            DTYPES[dtype],
+            inputs,
+            lambda target, condition, a, b: torch.where(condition, a, b, out=target),
+        )
+
+    def residual_add(self, rows, width, dtype):
+        inputs = lambda: [self.random([rows, width], dtype), self.random([rows, width], dtype)]
+        return self.into(
+            "add",
+            [rows, width],
+            DTYPES[dtype],
+            inputs,
+            lambda target, a, b: torch.add(a, b, out=target),
+        )
+
+    def cast(self, rows, width, dtype, to):
+        inputs = lambda: [self.random([rows, width], dtype)]
+        return self.into(
+            "copy_", [rows, width], DTYPES[to], inputs, lambda target, x: target.copy_(x)
+        )
+
+    def fill(self, rows, width, dtype):
+        return self.into(
+            "fill_", [rows, width], DTYPES[dtype], lambda: [], lambda target: target.fill_(3)
+        )
+
+    def random_normal(self, rows, width, dtype):
+        return self.into(
+            "normal_", [rows, width], DTYPES[dtype], lambda: [], lambda target: target.normal_()
+        )
+
+    def slice(self, rows, width, start, end, dtype):
+        inputs = lambda: [self.random([rows, width], dtype)[:, start:end]]
+        return self.into(
+            "copy_", [rows, end - start], DTYPES[dtype], inputs, lambda target, x: target.copy_(x)
+        )
+
+    def write_slice(self, rows, width, start, end, accumulate, dtype):
+        def write(target, x):
+            part = target[:, start:end]
+            return part.add_(x) if accumulate else part.copy_(x)
+
+        inputs = lambda: [self.random([rows, end - start], dtype)]
+        name = "add_" if accumulate else "copy_"
+        return self.into(name, [rows, width], DTYPES[dtype], inputs, write)
+
+    def write_rows(self, rows, width, dtype):
+        inputs = lambda: [
+            torch.arange(rows, device=self.device) ^ 1,
+            self.random([rows, width], dtype),
+        ]
+        return self.into(
+            "index_copy_",
+            [rows, width],
+            DTYPES[dtype],
+            inputs,
+            lambda target, places, x: target.index_copy_(0, places, x),
+        )
+
+    def embedding(self, count, vocabulary, hidden, dtype, **rest):
+        ids = torch.randint(vocabulary, [count], device=self.device)
+        if rest["pass"] == "forward":
+            inputs = lambda: [self.random([vocabulary, hidden], dtype)]
+            return self.into(
+                "index_select",
+                [count, hidden],
+                DTYPES[dtype],
+                inputs,
+                lambda target, weight: torch.index_select(weight, 0, ids, out=target),
+            )
+        # What autograd does for the table, added to a float32 gradient.
+        inputs = lambda: [self.random([count, hidden], dtype)]
+        return self.into(
+            "index_add_",
+            [vocabulary, hidden],
+            torch.float32,
+            inputs,
+            lambda target, gradient: target.index_add_(0, ids, gradient.float()),
+        )
+
+    def gradient_norm(self, count):
+        inputs = lambda: [self.random([count])]
+        return self.into(
+            "norm", [], torch.float32, inputs, lambda target, x: torch.linalg.vector_norm(x, out=target)
+        )
+
+    def rope(self, shape, dtype, **rest):
+        _, sequence, _, head_dim = shape
+
+        def inputs():
+            angles = torch.rand(sequence, 1, head_dim, device=self.device)
+            tables = [angles.cos().to(DTYPES[dtype]), angles.sin().to(DTYPES[dtype])]
+            return [self.random(shape, dtype), *tables]
+
+        def rotate(x, cos, sin):
+            left, right = x.chunk(2, dim=-1)
+            return x * cos + torch.cat([-right, left], dim=-1) * sin
+
+        # The gradient is the rotation by the opposite angles.
+        return self.elementwise(rotate, inputs, "forward")
+
+    def sample_token(self, rows, vocabulary, dtype, temperature, topK=None, topP=None):
+        """As transformers' generate does it: its warpers, then a draw."""
+
+        def draw(logits):
+            if temperature == 0:
+                return logits.argmax(-1)
+            logits = logits / temperature
+            logits = logits.masked_fill(logits < logits.topk(topK)[0][:, -1:], -torch.inf)
+            values, order = logits.sort(dim=-1)
+            outside = values.softmax(dim=-1).cumsum(dim=-1) <= 1 - topP
+            outside[:, -1] = False
+            logits = logits.masked_fill(outside.scatter(1, order, outside), -torch.inf)
+            return torch.multinomial(logits.softmax(dim=-1), 1)
+
+        return self.elementwise(
+            draw, lambda: [self.random([rows, vocabulary], dtype, 0.0, 3.0)], "forward"
         )
 
     def add_bias(self, rows, width, dtype, **rest):

@@ -1,14 +1,14 @@
 // What a benchmark measures: an operation at a size, on data drawn on the device itself, since JavaScript would need
 // minutes to draw sizes past a GPU's caches. Before it is timed, a sample of its results is compared with a float64
 // reference; the tests' cases compare all of them.
+import type { Sizes } from '../lib/cli/bench.ts';
 import { bfloat16ToFloat32 } from '../lib/core/bfloat16.ts';
 import { type Device, type HostArray, ops, type Shape, Tensor } from '../lib/index.ts';
 import { relativeError } from '../test/ops/case.ts';
 
-export type Float = 'float32' | 'bfloat16';
+export type { Sizes };
 
-/** `tiny` is for tests and the emulator, `small` for a CPU, `large` is past a GPU's caches. */
-export type Sizes = 'tiny' | 'small' | 'large';
+export type Float = 'float32' | 'bfloat16';
 
 export interface Workload {
   /** The operation and its size in words: `matmul 8192x4096x4096 bfloat16`. */

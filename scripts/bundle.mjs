@@ -72,7 +72,6 @@ here=$(CDPATH= cd -- "\${0%/*}" && pwd)
 node="$here/node/bin/node"
 case "$1" in
   test) shift; cd "$here" && exec "$node" node_modules/vitest/vitest.mjs run "$@" ;;
-  bench) shift; exec "$node" --import "$here/node_modules/tsx/dist/loader.mjs" "$here/bench/run.ts" "$@" ;;
   '' | help | -h | --help)
     echo "usage: $0 doctor          what this machine has and lacks
        $0 test [filter]    the operations' tests, on the CPU, the emulator and a GPU if there is one

@@ -78,7 +78,7 @@ check('build of the native tests', 'cmake', [
   '-P',
   'native/build.cmake',
 ]);
-check('build', bin('tsc'), ['-p', 'tsconfig.build.json']);
+check('build', 'npm', ['run', '--silent', 'build:js']);
 check('what the package says of itself', bin('publint'), ['--strict', '.']);
 runSuite();
 

@@ -1,7 +1,7 @@
-// The product of two tensors, forward and backward: of one shape, by a row vector and by a column vector. add, subtract
-// and divide take the same paths. Judged by bandwidth. Large is 8192 tokens of LLaMA-7B.
+// Arithmetic of two tensors, forward and backward: products of one shape, by a row vector and by a column vector, and of one
+// shape what takes the same paths. Judged by bandwidth. Large is 8192 tokens of LLaMA-7B.
 import { type Device, ops } from '../../lib/index.ts';
-import { binaryBackwardReference, binaryReference } from '../../test/ops/cases/binary.ts';
+import { binaryBackwardReference, binaryReference, names } from '../../test/ops/cases/binary.ts';
 import {
   bytesOf,
   compare,
@@ -16,6 +16,7 @@ import {
 
 type Pass = 'forward' | 'backward';
 type Form = 'same' | 'row' | 'column';
+type Name = (typeof names)[number];
 
 /** Rows, and sums over rows, that are checked. */
 const sample = 4;
@@ -24,31 +25,37 @@ function shapeOf(form: Form, rows: number, width: number): [number, number] {
   return { same: [rows, width], row: [1, width], column: [rows, 1] }[form] as [number, number];
 }
 
-function multiply(form: Form, rows: number, width: number, dtype: Float, pass: Pass): Workload {
+interface Problem {
+  name: Name;
+  form: Form;
+  shape: [rows: number, width: number];
+  dtype: Float;
+  pass: Pass;
+}
+
+function binary(problem: Problem): Workload {
+  const { name, form, shape, dtype, pass } = problem;
+  const [rows, width] = shape;
   const [bRows, bWidth] = shapeOf(form, rows, width);
   const [whole, part] = [rows * width, bRows * bWidth];
   return {
-    name: `multiply ${form} ${pass} ${rows}x${width} ${dtype}`,
+    name: `${name} ${form} ${pass} ${rows}x${width} ${dtype}`,
     dtype,
     bound: 'memory',
     flops: { forward: 1, backward: form === 'same' ? 2 : 3 }[pass] * whole,
     bytes: { forward: 2 * whole + part, backward: 3 * whole + 2 * part }[pass] * bytesOf(dtype),
-    rival: { kind: 'multiply', pass, rows, width, bRows, bWidth, dtype },
-    prepare: (device) => prepare(device, form, [rows, width], dtype, pass),
+    rival: { kind: 'binary', name, pass, rows, width, bRows, bWidth, dtype },
+    prepare: (device) => prepare(device, problem),
   };
 }
 
-function prepare(
-  device: Device,
-  form: Form,
-  shape: [number, number],
-  dtype: Float,
-  pass: Pass,
-): Prepared {
+function prepare(device: Device, { name, form, shape, dtype, pass }: Problem): Prepared {
   const [rows, width] = shape;
   const tensors = new Tensors(device);
   const a = tensors.random(shape, dtype);
-  const b = tensors.random(shapeOf(form, rows, width), dtype);
+  // Divisors stay away from 0.
+  const [mean, spread] = name === 'divide' ? [4, 0.5] : [0, 1];
+  const b = tensors.random(shapeOf(form, rows, width), dtype, mean, spread);
   const dispose = () => tensors.dispose();
   const tolerance = dtype === 'float32' ? 1e-6 : 8e-3;
   const sampled = async (tensor: typeof a) => {
@@ -57,11 +64,11 @@ function prepare(
   };
   if (pass === 'forward') {
     const output = tensors.empty(shape, dtype);
-    const run = () => ops.multiply({ a, b, output });
+    const run = () => ops[name]({ a, b, output });
     const check = async () => {
       ops.fill({ output, value: Number.NaN });
       run();
-      const expected = binaryReference('multiply', await sampled(a), await sampled(b));
+      const expected = binaryReference(name, await sampled(a), await sampled(b));
       return compare(['output', (await sampled(output)).data, expected, tolerance]);
     };
     return { run, check, dispose };
@@ -69,12 +76,13 @@ function prepare(
   const gradOutput = tensors.random(shape, dtype);
   const gradA = tensors.empty(shape, dtype);
   const gradB = tensors.empty(b.shape, dtype);
-  const run = () => ops.multiplyBackward({ gradOutput, a, b, gradA, gradB });
+  const inputs = { gradOutput, a, b, gradA, gradB };
+  const run = () => ops[`${name}Backward`](inputs);
   const check = async () => {
     for (const output of [gradA, gradB]) ops.fill({ output, value: Number.NaN });
     run();
     const { data: dy } = await sampled(gradOutput);
-    const expected = binaryBackwardReference('multiply', dy, await sampled(a), await sampled(b));
+    const expected = binaryBackwardReference(name, dy, await sampled(a), await sampled(b));
     const { data } = await sampled(gradB);
     const ofB = form === 'row' ? await sumsOverRows(gradOutput, a, sample) : expected.gradB;
     return compare(
@@ -104,6 +112,10 @@ export function workloads(sizes: Sizes): Workload[] {
   const [rows, width] = { tiny: [6, 88], small: [4096, 2048], large: [8192, 4096] }[sizes];
   const dtypes = sizes === 'large' ? (['bfloat16'] as const) : (['float32', 'bfloat16'] as const);
   return dtypes.flatMap((dtype) =>
-    forms.flatMap((form) => passes.map((pass) => multiply(form, rows!, width!, dtype, pass))),
+    names.flatMap((name) =>
+      (name === 'multiply' ? forms : (['same'] as const)).flatMap((form) =>
+        passes.map((pass) => binary({ name, form, shape: [rows!, width!], dtype, pass })),
+      ),
+    ),
   );
 }

@@ -1,4 +1,4 @@
-// The highest elements over one dimension, with their indices.
+// The highest elements over one dimension, with their indices, and their gradients.
 import { ops, Tensor } from '../../lib/index.ts';
 import { maxReference } from '../../test/ops/cases/max.ts';
 import { reductions } from '../reductions.ts';
@@ -17,6 +17,15 @@ export function workloads(sizes: Sizes): Workload[] {
           output,
           run: () => ops.maxForward({ input, dimension, output, indices }),
           expected: (x, shape) => maxReference(x, shape, dimension).output,
+        };
+      },
+      backward: (tensors, gradOutput, gradInput, dimension) => {
+        const { shape, device } = gradOutput;
+        const indices = tensors.keep(Tensor.empty(shape, { dtype: 'int32', device }));
+        ops.fill({ output: indices, value: 1 });
+        return {
+          run: () => ops.maxBackward({ gradOutput, indices, dimension, gradInput }),
+          share: (index) => (index === 1 ? 1 : 0),
         };
       },
     },

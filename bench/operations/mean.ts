@@ -1,4 +1,4 @@
-// Means over one dimension.
+// Means over one dimension, and their gradients.
 import { ops } from '../../lib/index.ts';
 import { sumReference } from '../../test/ops/cases/sum.ts';
 import { reductions } from '../reductions.ts';
@@ -18,6 +18,10 @@ export function workloads(sizes: Sizes): Workload[] {
             sumReference(x, shape, dimension).map((sum) => sum / shape[dimension]!),
         };
       },
+      backward: (_, gradOutput, gradInput, dimension) => ({
+        run: () => ops.meanBackward({ gradOutput, dimension, gradInput }),
+        share: (_, size) => 1 / size,
+      }),
     },
     sizes,
   );

@@ -1,4 +1,4 @@
-// Sums over one dimension.
+// Sums over one dimension, and their gradients.
 import { ops } from '../../lib/index.ts';
 import { sumReference } from '../../test/ops/cases/sum.ts';
 import { reductions } from '../reductions.ts';
@@ -17,6 +17,10 @@ export function workloads(sizes: Sizes): Workload[] {
           expected: (x, shape) => sumReference(x, shape, dimension),
         };
       },
+      backward: (_, gradOutput, gradInput, dimension) => ({
+        run: () => ops.sumBackward({ gradOutput, dimension, gradInput }),
+        share: () => 1,
+      }),
     },
     sizes,
   );

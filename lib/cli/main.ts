@@ -24,6 +24,7 @@ const commands: Readonly<Record<string, () => Promise<Register>>> = {
   export: async () => (await import('./export.ts')).registerExport,
   replicate: async () => (await import('./replicate.ts')).registerReplicate,
   doctor: async () => (await import('./doctor.ts')).registerDoctor,
+  bench: async () => (await import('./bench.ts')).registerBench,
   build: async () => (await import('./build.ts')).registerBuild,
   demo: async () => (await import('./demo.ts')).registerDemo,
 };

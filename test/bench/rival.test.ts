@@ -146,6 +146,9 @@ withTorch('PyTorch', () => {
   const shape = { batch: 1, heads: 2, kvHeads: 1, sequence: 8, headDim: 64, causal: true, dtype };
   const layer = { hidden: 64, intermediate: 96, heads: 2, vocabulary: 11, batch: 1, sequence: 8 };
 
+  const matrix = { rows: 2, width: 8 };
+  const table = { count: 3, vocabulary: 5, hidden: 8 };
+
   test('has an equivalent of every operation', async () => {
     const rival = await start(real);
     for (const [task, variants] of [
@@ -164,14 +167,44 @@ withTorch('PyTorch', () => {
       ],
       [{ kind: 'softmax', pass: 'backward', rows: 2, size: 8, dtype }, ['eager']],
       [{ kind: 'log_softmax', pass: 'backward', rows: 2, size: 8, dtype }, ['eager']],
-      ...['sum', 'mean', 'max', 'argmax'].map(
-        (name) =>
-          [{ kind: 'reduction', name, shape: '2x3x4', dimension: 1, dtype }, ['eager']] as const,
+      ...(['sum', 'mean', 'max', 'argmax'] as const).flatMap((name) =>
+        (name === 'argmax' ? (['forward'] as const) : (['forward', 'backward'] as const)).map(
+          (pass) =>
+            [
+              { kind: 'reduction', name, pass, shape: '2x3x4', dimension: 1, dtype },
+              ['eager'],
+            ] as const,
+        ),
       ),
-      [{ kind: 'top_k', rows: 2, size: 8, k: 2, dtype }, ['eager']],
+      [{ kind: 'top_k', pass: 'backward', rows: 2, size: 8, k: 2, dtype }, ['eager']],
       [{ kind: 'swiglu', pass: 'backward', rows: 2, width: 8, dtype }, ['eager']],
+      ...['add', 'subtract', 'multiply', 'divide'].map(
+        (name) =>
+          [
+            { kind: 'binary', name, pass: 'backward', ...matrix, bRows: 1, bWidth: 8, dtype },
+            ['eager'],
+          ] as const,
+      ),
+      [{ kind: 'compare', name: 'lessEqual', ...matrix, dtype }, ['le']],
+      [{ kind: 'where', ...matrix, dtype }, ['where']],
+      [{ kind: 'residual_add', ...matrix, dtype }, ['add']],
+      [{ kind: 'cast', ...matrix, dtype, to: 'float32' }, ['copy_']],
+      [{ kind: 'fill', ...matrix, dtype }, ['fill_']],
+      [{ kind: 'random_normal', ...matrix, dtype }, ['normal_']],
+      [{ kind: 'slice', ...matrix, start: 2, end: 6, dtype }, ['copy_']],
+      [{ kind: 'write_slice', ...matrix, start: 2, end: 6, accumulate: true, dtype }, ['add_']],
+      [{ kind: 'write_rows', ...matrix, dtype }, ['index_copy_']],
+      [{ kind: 'embedding', pass: 'forward', ...table, dtype }, ['index_select']],
+      [{ kind: 'embedding', pass: 'backward', ...table, dtype }, ['index_add_']],
+      [{ kind: 'gradient_norm', count: 10 }, ['norm']],
+      [{ kind: 'rope', pass: 'backward', shape: [1, 3, 2, 8], dtype }, ['eager']],
+      [{ kind: 'sample_token', rows: 2, vocabulary: 9, temperature: 0, dtype }, ['eager']],
       [
-        { kind: 'multiply', pass: 'backward', rows: 2, width: 8, bRows: 1, bWidth: 8, dtype },
+        {
+          ...{ kind: 'sample_token', rows: 2, vocabulary: 9, temperature: 1, dtype },
+          topK: 3,
+          topP: 0.5,
+        },
         ['eager'],
       ],
       [

@@ -1,13 +1,16 @@
-// `npm run bench` as its user runs it, at sizes that take no time; no number it prints is looked at.
+// `leia bench` as its user runs it, at sizes that take no time; no number it prints is looked at.
 import { chmod, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { Results } from '../../bench/results.ts';
+import type { Results, Row } from '../../bench/results.ts';
+import { rowLines } from '../../bench/table.ts';
+import { ops } from '../../lib/index.ts';
+import { run } from '../cli/in-process.ts';
 import { runChild } from '../support/child.ts';
 
 const quick = ['--sizes', 'tiny', '--rounds', '2', '--round-ms', '1'];
-const bench = (...args: string[]) => runChild('../bench/run.ts', {}, [], [...quick, ...args]);
+const bench = (...args: string[]) => run('bench', ...quick, ...args);
 
 let folder: string;
 beforeAll(async () => {
@@ -16,7 +19,9 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true }));
 
 test('every operation, as JSON and in a file named by the device', async () => {
-  const { code, output, errors } = await bench('--json', '--output', `${folder}/`);
+  // In a process of its own: nothing but JSON may come out of it.
+  const args = ['bench', ...quick, '--json', '--output', `${folder}/`];
+  const { code, output, errors } = await runChild('../lib/cli/main.ts', {}, [], args);
   expect(code, errors).toBe(0);
   const results = JSON.parse(output) as Results;
   const [file, ...others] = await readdir(folder);
@@ -34,29 +39,10 @@ test('every operation, as JSON and in a file named by the device', async () => {
     'TFLOP/s bfloat16',
     'GB/s bfloat16',
   ]);
-  expect([...new Set(rows.map(({ operation }) => operation))]).toEqual([
-    'matmul',
-    'flash-attention',
-    'adamw',
-    'rms-norm',
-    'layer-norm',
-    'swiglu',
-    'softmax',
-    'log-softmax',
-    'activation',
-    'dropout',
-    'binary',
-    'add-bias',
-    'sum',
-    'mean',
-    'max',
-    'argmax',
-    'top-k',
-    'cross-entropy',
-    'permute',
-    'concatenate',
-    'layer',
-  ]);
+  // Every public operation has a row of its own.
+  const functions = Object.entries(ops).filter(([, value]) => typeof value === 'function');
+  const alone = rows.flatMap(({ calls }: Row) => (calls.length === 1 ? calls : []));
+  expect(functions.map(([name]) => name).filter((name) => !alone.includes(name))).toEqual([]);
   expect(new Set(rows.map(({ name }) => name)).size).toBe(rows.length);
   for (const row of rows) {
     expect(row.rate, row.name).toBeGreaterThan(0);
@@ -74,36 +60,51 @@ test('a table', async () => {
   expect(code).toBe(0);
   expect(output).toMatch(/^cpu: .*commit/);
   expect(output).toMatch(/\nswiglu forward 6x88 float32 .* GB\/s +\d+ % +\d\.\de-\d\n/);
+  expect(output).toMatch(/ median ms +best ms +rate /);
   expect(output).not.toMatch(/backward|a call of/);
 });
 
 test('what cannot be measured is said, fails, and the rest goes on', async () => {
-  const variables = { LEIA_NUM_THREADS: '1' };
-  const args = ['swiglu', '--device', 'cuda:99'];
-  const { code, errors, output } = await runChild('../bench/run.ts', variables, [], args);
+  const { code, error, output } = await bench('swiglu', '--device', 'cuda:99');
   expect(code).toBe(1);
-  expect(errors.trim().split('\n')).toHaveLength(1);
-  expect(errors).toMatch(/^bench: device 'cuda/);
+  expect(error.trim().split('\n')).toHaveLength(1);
+  expect(error).toMatch(/^leia: device 'cuda/);
   expect(output).toBe('');
-  const wrong = await bench('conv');
-  expect(wrong.code).toBe(2);
-  expect(wrong.errors).toMatch(/^bench: no benchmark 'conv', expected any of matmul/);
 });
 
-test('without the rival, ours is measured all the same', async () => {
-  const { code, output, errors } = await bench(
-    'swiglu',
-    '--json',
-    '--against',
-    'torch',
-    '--python',
-    join(folder, 'no-python'),
+test.each([
+  [['conv'], /^leia: no benchmark 'conv', expected any of matmul, .*host$/],
+  [['--match', 'x99x', 'matmul'], /^leia: --match: no workload's name contains 'x99x'; there are/],
+  [['--match', 'matmul', 'host'], /^leia: --match: no workload's name contains 'matmul'; there/],
+  [['--sizes', 'huge'], /Allowed choices are tiny, small, large/],
+  [['--against', 'jax'], /Allowed choices are torch/],
+  [['--rounds', '0'], /^leia: --rounds: expected a whole number above 0, got 0$/],
+  [['--round-ms', '1.5'], /^leia: --round-ms: expected a whole number above 0, got 1.5$/],
+  [['--limit-s', '0'], /^leia: --limit-s: expected a whole number above 0, got 0$/],
+] as const)('refuses %j', async (args, message) => {
+  const { code, error, output } = await bench(...args, '--json');
+  expect([code, output]).toEqual([2, '']);
+  expect(error).toMatch(new RegExp(message, 'm'));
+});
+
+test('a rival that is not there is an error, before anything is measured', async () => {
+  const python = join(folder, 'no-python');
+  const args = ['swiglu', '--json', '--against', 'torch', '--python', python];
+  const { code, output, error } = await bench(...args);
+  expect([code, output]).toEqual([1, '']);
+  expect(error).toMatch(
+    /^leia: no comparison with PyTorch: .*no-python does not start \(ENOENT\); name a Python/m,
   );
-  expect(code).toBe(0);
-  const { rival, rows } = JSON.parse(output) as Results;
-  expect(rival?.missing).toMatch(/no-python does not start \(ENOENT\); name a Python with torch/);
-  expect(rows).toHaveLength(4);
-  expect(errors.match(/^bench: .*$/gm)).toEqual([`bench: torch: ${rival?.missing}`]);
+});
+
+test('a rival says how many times as fast leia is', () => {
+  const timing = { best: 1, median: 2, rounds: 3, runs: 1 };
+  const rivals = [{ name: 'torch eager', milliseconds: timing, leiaTimesAsFast: 1.25 }];
+  const row = { ...{ operation: 'swiglu', name: 'swiglu', calls: ['swigluForward'], rate: 1 } };
+  const lines = rowLines({
+    ...{ ...row, unit: 'GB/s', flops: 1, bytes: 1, milliseconds: timing, rivals },
+  });
+  expect(lines[1]).toMatch(/^ {2}torch eager +2\.00 +1\.00 {3}leia 1\.25 x as fast$/);
 });
 
 test('a rival that is too slow is said to be, and ours is measured all the same', async () => {
@@ -120,8 +121,8 @@ test('a rival that is too slow is said to be, and ours is measured all the same'
   await writeFile(python, `#!/bin/sh\nexec "${process.execPath}" "${program}"\n`);
   await chmod(python, 0o755);
   const args = ['swiglu', '--match', 'forward', '--json', '--against', 'torch', '--python', python];
-  const { code, output, errors } = await bench(...args);
-  expect(code, errors).toBe(0);
+  const { code, output, error } = await bench(...args);
+  expect(code, error).toBe(0);
   const { rows, ceilings, failures } = JSON.parse(output) as Results;
   expect(ceilings.map(({ by }) => Object.keys(by))).toEqual([['leia']]);
   expect(rows.map(({ rivals }) => rivals)).toEqual([[], []]);
@@ -129,9 +130,9 @@ test('a rival that is too slow is said to be, and ours is measured all the same'
   expect(failures).toEqual(
     [...ceilings, ...rows].map(({ name }) => ({ name: `torch eager, ${name}`, reason })),
   );
-  for (const { name } of failures) expect(errors).toContain(`bench: ${name}: ${reason}\n`);
+  for (const { name } of failures) expect(error).toContain(`leia: ${name}: ${reason}\n`);
   // What is waited for is shown.
-  expect(errors).toContain('starting PyTorch\n');
+  expect(error).toContain('starting PyTorch\n');
 });
 
 test('bench:training makes steps, holds what it planned, and refuses what it does not know', async () => {

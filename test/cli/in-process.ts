@@ -13,6 +13,9 @@ export async function run(...args: string[]) {
       error += chunk;
       return true;
     }),
+    vi.spyOn(console, 'log').mockImplementation((line) => {
+      output += `${line}\n`;
+    }),
     vi.spyOn(console, 'error').mockImplementation((line) => {
       error += `${line}\n`;
     }),

@@ -194,6 +194,21 @@ describe('the package installed without a compiler', () => {
     expect(doctor.stdout).toMatch(/compiler +none of/);
   });
 
+  test('has the benchmarks', async () => {
+    const args = ['--no-install', 'leia', 'bench', 'swiglu', 'host', '--sizes', 'tiny'];
+    const bench = run('npx', [...args, '--rounds', '1', '--round-ms', '1', '--json'], {
+      cwd: project,
+      env,
+    });
+    // It is asked for what needs another package, and says so when all else is measured.
+    const { code, stdout, stderr } = await bench.catch((error) => error);
+    expect(code).toBe(1);
+    expect(stderr).toContain("leia: host: it needs benchmark.js: 'npm install benchmark'\n");
+    const { environment, rows } = JSON.parse(stdout);
+    expect(rows).toHaveLength(4);
+    expect(environment.leia).toEqual({ version: '0.1.0', commit: 'unknown' });
+  });
+
   test('says what to do on a system with another C library', async () => {
     const doctor = run('npx', ['--no-install', 'leia', 'doctor'], {
       cwd: project,
@@ -250,7 +265,8 @@ describe('the package installed without a compiler', () => {
     );
     const demo = await readdir(join(installed, 'examples/demo'));
     expect(demo).toEqual(expect.arrayContaining(['ATTRIBUTION.md', 'titles.tsv', 'tokenizer']));
-    for (const absent of ['test', 'bench']) expect(names).not.toContain(absent);
+    expect(names).not.toContain('test');
+    expect(await readdir(join(installed, 'bench'))).toEqual(['torch_reference.py']);
     // Of lib only what is data: the tasks of `leia eval`.
     const data = await filesIn(join(installed, 'lib'));
     expect(data.filter((name) => !name.endsWith('.yaml'))).toEqual([]);

@@ -12,7 +12,7 @@ import {
 } from '../case.ts';
 import { broadcast, sourceIndices } from './binary.ts';
 
-const comparisons = {
+export const comparisons = {
   equal: (a: number, b: number) => a === b,
   notEqual: (a: number, b: number) => a !== b,
   less: (a: number, b: number) => a < b,
@@ -21,7 +21,7 @@ const comparisons = {
   greaterEqual: (a: number, b: number) => a >= b,
 };
 type Name = keyof typeof comparisons;
-const names = Object.keys(comparisons) as Name[];
+export const names = Object.keys(comparisons) as Name[];
 
 /** The shape of a tensor, or a number. */
 type Operand = readonly number[] | number;

@@ -7,7 +7,7 @@ import {
   randomValues,
 } from '../case.ts';
 
-interface Settings {
+export interface Settings {
   temperature?: number;
   topK?: number;
   topP?: number;
@@ -25,7 +25,7 @@ function mixed(value: bigint): bigint {
   return z ^ (z >> 31n);
 }
 
-function sampleReference(logits: Float64Array, vocabulary: number, settings: Settings) {
+export function sampleReference(logits: Float64Array, vocabulary: number, settings: Settings) {
   const { temperature = 1, topK = Infinity, topP = 1, seed = 0, position = 0 } = settings;
   return Float64Array.from({ length: logits.length / vocabulary }, (_, row) => {
     const own = logits.subarray(row * vocabulary, (row + 1) * vocabulary);

@@ -34,7 +34,7 @@ export function topKReference(x: Float64Array, width: number, k: number) {
   return { output: Float64Array.from(output), indices: Float64Array.from(indices) };
 }
 
-function scattered(dy: Float64Array, indices: Float64Array, width: number, k: number) {
+export function scattered(dy: Float64Array, indices: Float64Array, width: number, k: number) {
   const gradInput = new Float64Array((dy.length / k) * width);
   dy.forEach((g, i) => {
     gradInput[Math.floor(i / k) * width + indices[i]!] = g;

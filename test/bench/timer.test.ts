@@ -1,39 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import { parseOptions } from '../../bench/options.ts';
 import { type Contestant, timeInTurns } from '../../bench/timer.ts';
 import { compare } from '../../bench/workload.ts';
-
-describe('options', () => {
-  const known = ['matmul', 'layer'];
-
-  test('follow the device', () => {
-    const of = (...args: string[]) => parseOptions(args, known);
-    expect(of()).toMatchObject({ device: 'cpu', sizes: 'small', operations: [], rounds: 9 });
-    expect(of('--device', 'cuda:1', 'layer')).toMatchObject({
-      sizes: 'large',
-      operations: ['layer'],
-    });
-    expect(of('--device', 'emulated')).toMatchObject({ sizes: 'tiny' });
-    expect(of('--device', 'cuda', '--sizes', 'tiny')).toMatchObject({ sizes: 'tiny' });
-    expect(of()).toMatchObject({ limitMilliseconds: 30_000 });
-    expect(of('--limit-s', '5')).toMatchObject({ limitMilliseconds: 5000 });
-    expect(of('--help', 'matmul')).toBe('help');
-  });
-
-  test.each([
-    [['conv'], "no benchmark 'conv', expected any of matmul, layer"],
-    [['--sizes', 'huge'], '--sizes huge, expected tiny, small, large'],
-    [['--against', 'jax'], '--against jax, expected torch'],
-    [['--rounds', '0'], '--rounds 0, expected a whole number of 1 or more'],
-    [['--limit-s', '0'], '--limit-s 0, expected a whole number of 1 or more'],
-    [['--round-ms', '1.5'], '--round-ms 1.5, expected a whole number of 1 or more'],
-    [['--fast'], "Unknown option '--fast'; see npm run bench -- --help"],
-  ])('refuses %j', (args, message) => {
-    expect(() => parseOptions(args, known)).toThrow(
-      expect.objectContaining({ code: 'usage', message }),
-    );
-  });
-});
 
 describe('rounds', () => {
   const asked: string[] = [];
