@@ -99,7 +99,8 @@ async function runRanks(settings: Settings): Promise<void> {
     return;
   }
   checkPlace(place, settings);
-  const world = await World.open(place);
+  const world = await World.open(place, { output: settings.output });
+  if (world.isFirst) process.stderr.write(`${world.link}\n`);
   try {
     await run(settings, world);
   } catch (error) {
@@ -158,8 +159,10 @@ async function run(given: Settings, world: World): Promise<void> {
   const measure = { evaluateSteps, heldOutArticles, evaluateTasks, evaluateData, evaluateLimit };
   checkMeasureSettings(measure);
   const progress = new TrainProgress(settings);
-  const result = await preemptible(async (signal) =>
-    train({
+  const result = await preemptible(async (signal) => {
+    // If ranks hang, they leave no more than this.
+    signal.addEventListener('abort', () => void world.record('asked to stop'));
+    return await train({
       ...(await openMeasuring({ model, data, settings, measure, signal })),
       model,
       data,
@@ -174,8 +177,8 @@ async function run(given: Settings, world: World): Promise<void> {
         onMicroBatch: progress.microBatch,
         onStep: progress.step,
       }),
-    }).finally(() => progress.done()),
-  );
+    }).finally(() => progress.done());
+  });
   if (result === undefined || !world.isFirst) return;
   const { trained, rounding, skippedBatches } = result;
   console.log(

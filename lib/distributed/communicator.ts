@@ -3,6 +3,8 @@
 import { addon, type NativeDevice, type NativeTensor } from '../core/addon.ts';
 import type { Device } from '../core/device.ts';
 import type { Tensor } from '../core/tensor.ts';
+import { type CollectiveRecord, describeCollective } from './flight-recorder.ts';
+import type { Position } from './positions.ts';
 
 interface NativeCommunicator {
   rank(): number;
@@ -13,6 +15,8 @@ interface NativeCommunicator {
   allGather(input: NativeTensor, output: NativeTensor, place: string): void;
   broadcast(tensor: NativeTensor, root: number, place: string): void;
   barrier(device: NativeDevice, place: string): void;
+  records(): CollectiveRecord[];
+  position(): { begun: number; current?: CollectiveRecord };
   abort(reason: string): void;
   close(): void;
 }
@@ -106,6 +110,24 @@ export class Communicator {
   /** Work after it begins when all ranks have come to it. */
   barrier(device: Device, place: string): void {
     this.#native.barrier(device.handle, place);
+  }
+
+  /** The last 2,000 collectives that were queued, the oldest first. */
+  get records(): CollectiveRecord[] {
+    return this.#native.records();
+  }
+
+  /** How many collectives were begun, and in which one this rank is. */
+  get position(): Omit<Position, 'quiet'> {
+    const { begun, current } = this.#native.position();
+    if (current === undefined) return { begun };
+    const inside = {
+      number: current.number,
+      what: describeCollective(current),
+      seconds: (Date.now() - current.begun!) / 1000,
+      ...(current.missing && { missing: [...current.missing] }),
+    };
+    return { begun, inside };
   }
 
   /** Makes all collectives that wait, or come later, fail with this reason. */

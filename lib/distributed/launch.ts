@@ -62,9 +62,9 @@ export const openMpiSettings = {
   OMPI_MCA_rmaps_base_oversubscribe: '1',
   // A rank has threads of its own for all its cores.
   OMPI_MCA_hwloc_base_binding_policy: 'none',
-  // The ranks say themselves why they end. When one is lost, the others are killed after so many seconds.
+  // The ranks say themselves why they end. When one is lost, the others have so many seconds to do so.
   OMPI_MCA_orte_execute_quiet: '1',
-  OMPI_MCA_odls_base_sigkill_timeout: '3',
+  OMPI_MCA_odls_base_sigkill_timeout: '5',
   // On one machine nothing else is needed, and looking for networks takes a second.
   OMPI_MCA_btl: 'self,vader',
   // Containers forbid a process to read another's memory, which it would do for large messages.

@@ -2,11 +2,14 @@
 // sent it is no rank of this run.
 import type { Socket } from 'node:net';
 import { z } from 'zod';
+import { position } from './positions.ts';
 
 const message = z.discriminatedUnion('type', [
   /** The first of a rank to rank 0. */
   z.strictObject({ type: z.literal('hello'), rank: z.int().min(1), token: z.string() }),
-  z.strictObject({ type: z.literal('alive') }),
+  /** A sign of life, with where the rank is; and rank 0's wish for one. */
+  z.strictObject({ type: z.literal('alive'), at: position }),
+  z.strictObject({ type: z.literal('where') }),
   /** One rank's value under a name, to rank 0; and those of all ranks, back. */
   z.strictObject({ type: z.literal('value'), name: z.string(), value: z.unknown() }),
   z.strictObject({ type: z.literal('values'), name: z.string(), values: z.array(z.unknown()) }),

@@ -1,10 +1,12 @@
 // The ranks' knowledge of each other, beside the collectives: every rank keeps a connection to rank 0. Over it they
 // exchange small values, and each says now and then that it is alive. When one fails, dies or falls silent, all learn
-// which one and why, and end: a collective alone would wait for it for ever.
+// which one and why, and end: a collective alone would wait for it for ever. Rank 0 decides what was the first cause, and
+// looks whether a rank lets the others wait too long.
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { LeiaError } from '../system/error.ts';
 import { listen, type Message, send } from './messages.ts';
+import { describeLoss, describeStall, type Position, stallOf, waitOf } from './positions.ts';
 
 export interface WatchOptions {
   readonly rank: number;
@@ -15,7 +17,14 @@ export interface WatchOptions {
   readonly token: string;
   /** Called once, when a rank has failed. */
   readonly onFailure: (failure: LeiaError) => void;
+  /** Where this rank is. */
+  readonly position?: () => Position;
 }
+
+/** For how long rank 0 waits for the ranks to say where they are when one is lost, in milliseconds. */
+const askingTime = 500;
+/** For how long a rank that fails waits to hear whether another failed before. */
+const verdictTime = 2000;
 
 interface Gathering {
   readonly values: unknown[];
@@ -35,11 +44,32 @@ export class Watch {
   readonly #gatherings = new Map<string, Gathering>();
   #server: Server | undefined;
   #ticker: NodeJS.Timeout | undefined;
+  /** Of all ranks in rank 0, of itself in the others. */
+  readonly #positions = new Map<number, Position>();
+  /** The ranks that were asked where they are and have not answered. */
+  readonly #asked = new Set<number>();
+  #onAnswers = () => {};
+  /** Whether a first cause is known, for which words are sought. */
+  #isDeciding = false;
   #failure: LeiaError | undefined;
+  readonly #ended: Promise<void>;
+  #onEnded = () => {};
   #closed = false;
+  /** Seconds that ranks may wait in a collective for one that shows no progress. */
+  #patience: number;
 
   private constructor(options: WatchOptions) {
     this.#options = options;
+    this.#patience = options.timeout;
+    this.#ended = new Promise((done) => {
+      this.#onEnded = done;
+    });
+  }
+
+  /** From now on; it is the time-out of the ranks at first. */
+  set patience(seconds: number) {
+    this.#patience = seconds;
+    this.#tick();
   }
 
   /** Rank 0's: opens a port, and gives its number; `join` then waits for the others. */
@@ -81,7 +111,7 @@ export class Watch {
         throw error;
       }
       late.catch(() => {});
-      watch.#begin();
+      watch.#tick();
       return watch;
     };
     return { port: (server.address() as { port: number }).port, join };
@@ -100,7 +130,7 @@ export class Watch {
         watch.#adopt(0, socket);
         listen(socket, (message) => watch.#hear(0, message));
         send(socket, { type: 'hello', rank: options.rank, token: options.token });
-        watch.#begin();
+        watch.#tick();
         return watch;
       } catch (error) {
         if (performance.now() > until) {
@@ -132,13 +162,24 @@ export class Watch {
     return gathering.all;
   }
 
-  /** Tells all others that this rank cannot go on. */
-  fail(reason: string): void {
-    if (this.#failure !== undefined || this.#closed) return;
+  /**
+   * Tells all others that this rank cannot go on.
+   *
+   * @returns what went wrong before that, here or elsewhere, if something did.
+   */
+  async fail(reason: string): Promise<LeiaError | undefined> {
+    if (this.#closed) return undefined;
     // What all ranks find wrong with one of them names it already.
-    this.#stop(
-      reason.startsWith('rank ') ? reason : `rank ${this.#options.rank} failed: ${reason}`,
-    );
+    const own = reason.startsWith('rank ')
+      ? reason
+      : `rank ${this.#options.rank} failed: ${reason}`;
+    if (this.#failure === undefined && !this.#isDeciding) {
+      if (this.#options.rank === 0) this.#stop(own);
+      else send(this.#rankZero, { type: 'failed', reason: own });
+    }
+    await Promise.race([this.#ended, delay(verdictTime, undefined, { ref: false })]);
+    this.#stop(own);
+    return this.#failure?.message === own ? undefined : this.#failure;
   }
 
   /** The end of a run, when all ranks have come to it. */
@@ -168,13 +209,15 @@ export class Watch {
     this.#peers.set(rank, socket);
     this.#lastHeard.set(rank, performance.now());
     socket.on('close', () => {
-      if (!this.#closed) this.#stop(`rank ${rank} was lost: its connection ended`);
+      void this.#lose(rank, 'its connection ended');
     });
   }
 
   #hear(rank: number, message: Message): void {
     this.#lastHeard.set(rank, performance.now());
-    if (message.type === 'failed') this.#stop(message.reason);
+    if (message.type === 'alive') this.#place(rank, message.at);
+    if (message.type === 'where') send(this.#rankZero, this.#signOfLife());
+    if (message.type === 'failed' && !this.#isDeciding) this.#stop(message.reason);
     if (message.type === 'value') this.#collect(message.name, rank, message.value);
     if (message.type === 'values') {
       this.#gathering(message.name).done(message.values);
@@ -209,26 +252,75 @@ export class Watch {
     gathering.done(gathering.values);
   }
 
-  #begin(): void {
-    const interval = Math.min(5, this.#options.timeout / 4) * 1000;
+  #tick(): void {
+    clearInterval(this.#ticker);
+    if (this.#failure !== undefined || this.#closed) return;
+    const { timeout } = this.#options;
+    const interval = Math.min(5, timeout / 4, this.#patience / 4) * 1000;
     let last = performance.now();
     this.#ticker = setInterval(() => {
       const now = performance.now();
       // This process was stopped itself: what others sent meanwhile is yet to be read.
       const wasStopped = now - last > 2 * interval;
       last = now;
+      const alive = this.#signOfLife();
       for (const [rank, socket] of this.#peers) {
-        send(socket, { type: 'alive' });
+        send(socket, alive);
         if (wasStopped) this.#lastHeard.set(rank, now);
-        const silent = now - this.#lastHeard.get(rank)!;
-        if (silent > this.#options.timeout * 1000) {
-          this.#stop(
-            `rank ${rank} was lost: no sign of life for ${Math.round(silent / 1000)} s; it was stopped, or its machine is overloaded or gone`,
-          );
-        }
+        const silent = (now - this.#lastHeard.get(rank)!) / 1000;
+        if (silent < timeout) continue;
+        const why = `no sign of life for ${Math.round(silent)} s; it was stopped, or its machine is overloaded or gone`;
+        void this.#lose(rank, why);
       }
+      if (this.#options.rank === 0 && !wasStopped) void this.#endStall();
     }, interval);
     this.#ticker.unref();
+  }
+
+  #signOfLife(): Message {
+    const at = this.#options.position?.() ?? { begun: 0, quiet: 0 };
+    this.#positions.set(this.#options.rank, at);
+    return { type: 'alive', at };
+  }
+
+  #place(rank: number, at: Position): void {
+    if (this.#options.rank === 0) this.#positions.set(rank, at);
+    if (this.#asked.delete(rank) && this.#asked.size === 0) this.#onAnswers();
+  }
+
+  /** Rank 0 asks where the ranks are now, except one that does not answer any more. Others know of themselves only. */
+  async #ask(lost?: number): Promise<void> {
+    this.#signOfLife();
+    if (this.#options.rank !== 0) return;
+    for (const [rank, peer] of this.#peers) {
+      if (rank === lost || peer.destroyed) continue;
+      this.#asked.add(rank);
+      send(peer, { type: 'where' });
+    }
+    if (this.#asked.size === 0) return;
+    const answered = new Promise<void>((done) => {
+      this.#onAnswers = done;
+    });
+    await Promise.race([answered, delay(askingTime, undefined, { ref: false })]);
+    this.#asked.clear();
+  }
+
+  async #lose(rank: number, why: string): Promise<void> {
+    if (this.#failure !== undefined || this.#closed || this.#isDeciding) return;
+    this.#isDeciding = true;
+    // It may have gone on since it said where it was.
+    this.#positions.delete(rank);
+    await this.#ask(rank);
+    this.#stop(`rank ${rank} was lost: ${why}${describeLoss(rank, waitOf(this.#positions))}`);
+  }
+
+  async #endStall(): Promise<void> {
+    const stall = () => stallOf(this.#positions, this.#patience);
+    if (stall() === undefined || this.#isDeciding) return;
+    // Where the others are was said a moment ago.
+    await this.#ask();
+    const found = stall();
+    if (found !== undefined && !this.#isDeciding) this.#stop(describeStall(found, this.#positions));
   }
 
   /** The first reason counts, here and elsewhere. */
@@ -238,15 +330,18 @@ export class Watch {
     for (const peer of this.#peers.values()) {
       send(peer, { type: 'failed', reason });
       peer.end();
+      peer.unref(); // a rank that is lost does not end it
     }
     clearInterval(this.#ticker);
     this.#server?.close();
     for (const { fail } of this.#gatherings.values()) fail(this.#failure);
+    this.#onEnded();
     this.#options.onFailure(this.#failure);
   }
 
   #end(): void {
     this.#closed = true;
+    this.#onEnded();
     clearInterval(this.#ticker);
     for (const peer of this.#peers.values()) peer.end();
     this.#server?.close();

@@ -6,12 +6,22 @@ import { Device } from '../core/device.ts';
 import { Tensor } from '../core/tensor.ts';
 import { LeiaError } from '../system/error.ts';
 import { Communicator } from './communicator.ts';
+import { Flight } from './flight-recorder.ts';
+import { adviseOnNetwork, checkSharedMemory, describeLink, measureLink } from './link-check.ts';
 import type { Place } from './place.ts';
+import { listRanks } from './positions.ts';
 import { Watch } from './watch.ts';
 
 export interface WorldOptions {
   /** Seconds after which a rank that is not heard of ends the run; `LEIA_RANK_TIMEOUT`, or 30. */
   readonly timeout?: number;
+  /**
+   * Seconds that ranks wait in a collective for one that shows no progress; `LEIA_COLLECTIVE_TIMEOUT`, or 600. Before the
+   * first step it is `timeout`.
+   */
+  readonly patience?: number;
+  /** The folder of the run, in which each rank writes its last collectives when the run fails. */
+  readonly output?: string;
 }
 
 export class World {
@@ -21,51 +31,74 @@ export class World {
   readonly size: number;
   /** How many ranks are on this machine. */
   readonly localSize: number;
+  /** How fast what connects the ranks is, in words; nothing of a process that is alone. */
+  readonly link: string | undefined;
   readonly #communicator: Communicator | undefined;
   readonly #watch: Watch | undefined;
   readonly #device: Device | undefined;
+  readonly #flight: Flight | undefined;
   #gatherings = 0;
 
   private constructor(
     rank: number,
     size: number,
-    parts: { localSize?: number; communicator?: Communicator; watch?: Watch; device?: Device } = {},
+    parts: {
+      localSize?: number;
+      link?: string;
+      communicator?: Communicator;
+      watch?: Watch;
+      device?: Device;
+      flight?: Flight;
+    } = {},
   ) {
     this.rank = rank;
     this.size = size;
     this.localSize = parts.localSize ?? 1;
+    this.link = parts.link;
     this.#communicator = parts.communicator;
     this.#watch = parts.watch;
     this.#device = parts.device;
+    this.#flight = parts.flight;
   }
 
   /**
-   * Joins the ranks of this job, and waits until all have come.
+   * Joins the ranks of this job, waits until all have come, and tries what connects them.
    *
-   * @throws LeiaError `unavailable` without MPI, or naming the ranks that did not come.
+   * @throws LeiaError `unavailable` without MPI, or naming the ranks that did not come or what their messages lack.
    */
   static async open(place: Place, options: WorldOptions = {}): Promise<World> {
+    const { rank, size, localSize } = place;
+    checkSharedMemory(localSize);
     const communicator = Communicator.openMpi();
-    const { rank, size } = place;
     if (communicator.size !== size) {
       throw new LeiaError(
         'unavailable',
         `${place.launcher} says that there are ${size} ranks, but ${communicator.description} connects ${communicator.size}; start them with the mpirun of that MPI, or build the native core with the one that starts them`,
       );
     }
-    const timeout = options.timeout ?? timeoutOfEnvironment();
+    const timeout = options.timeout ?? secondsOf('LEIA_RANK_TIMEOUT', 30);
+    const patience = options.patience ?? secondsOf('LEIA_COLLECTIVE_TIMEOUT', 600);
+    const device = Device.open('cpu');
+    const flight = new Flight(communicator, options.output);
     // What a collective waits for may never come.
     const onFailure = (failure: LeiaError) => {
       communicator.abort(failure.message);
+      void flight.record(failure.message);
       endSoon(failure);
     };
-    const watching = { rank, size, timeout, onFailure };
+    const watching = { rank, size, timeout, onFailure, position: flight.position };
     const watch =
       rank === 0
         ? await hostWatch(watching, place, communicator)
         : await joinWatch(watching, communicator);
-    const { localSize } = place;
-    return new World(rank, size, { localSize, communicator, watch, device: Device.open('cpu') });
+    const speed = await measureLink(communicator, device).catch(() => {
+      const { message } = watch.failure!;
+      throw new LeiaError('unavailable', `${message}; ${adviseOnNetwork()}`);
+    });
+    watch.patience = patience;
+    flight.begin();
+    const link = `${size} ranks over ${communicator.description}: ${describeLink(speed)}`;
+    return new World(rank, size, { localSize, link, communicator, watch, device, flight });
   }
 
   /** Whether this rank does what is done once: it writes files and shows progress. */
@@ -100,6 +133,20 @@ export class World {
     await this.gather(null);
   }
 
+  /** Says that this rank makes progress, so that those that wait for it are patient. */
+  readonly advance = (): void => this.#flight?.advance();
+
+  /** The same until the work is done, which may take long while the other ranks wait. */
+  async whileBusy<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#flight === undefined) return await work();
+    return await this.#flight.whileBusy(work);
+  }
+
+  /** Writes this rank's last collectives, for a run that is asked to stop. */
+  async record(reason: string): Promise<void> {
+    await this.#flight?.record(reason);
+  }
+
   /**
    * Does the work of this rank. If it fails, the other ranks learn it and end; if another rank failed before, its reason is
    * what this throws. `interrupted` is no failure: ranks stop together.
@@ -108,13 +155,22 @@ export class World {
     try {
       return await work();
     } catch (error) {
-      const cause = this.#watch?.failure;
-      if (!(error instanceof LeiaError && error.code === 'interrupted')) {
-        this.#watch?.fail(error instanceof Error ? error.message : String(error));
-      }
+      const watch = this.#watch;
+      if (watch === undefined) throw error;
+      const isInterrupted = error instanceof LeiaError && error.code === 'interrupted';
+      const first = isInterrupted
+        ? watch.failure
+        : await watch.fail(error instanceof Error ? error.message : String(error));
+      if (watch.failure === undefined) throw error;
       // The collectives that were queued have failed too, and nobody awaits each of them.
-      if (this.#watch?.failure !== undefined) await this.#device?.synchronize().catch(() => {});
-      throw cause ?? error;
+      await this.#device?.synchronize().catch(() => {});
+      const folder = await this.#flight?.record(watch.failure.message);
+      if (first === undefined) throw error;
+      if (folder === undefined) throw first;
+      throw new LeiaError(
+        first.code,
+        `${first.message}; the last collectives of each rank are in ${folder}`,
+      );
     }
   }
 
@@ -134,11 +190,11 @@ function endSoon(failure: LeiaError): void {
   }, 15_000).unref();
 }
 
-function timeoutOfEnvironment(): number {
-  const { LEIA_RANK_TIMEOUT: text = '30' } = process.env;
+function secondsOf(variable: string, otherwise: number): number {
+  const text = process.env[variable] ?? `${otherwise}`;
   const seconds = Number(text);
   if (Number.isFinite(seconds) && seconds > 0) return seconds;
-  throw new LeiaError('usage', `LEIA_RANK_TIMEOUT is '${text}', expected a number of seconds`);
+  throw new LeiaError('usage', `${variable} is '${text}', expected a number of seconds`);
 }
 
 type Watching = Omit<Parameters<typeof Watch.host>[0], 'token'>;
@@ -157,27 +213,48 @@ async function hostWatch(
     { ...(own && { host: own }), port: 0 },
   );
   const address = JSON.stringify({ host: own ?? hostname(), port, token });
-  await broadcastText(communicator, address);
+  await broadcastText(communicator, options.timeout, address);
   return await join();
 }
 
 async function joinWatch(options: Watching, communicator: Communicator): Promise<Watch> {
-  const { host, port, token } = JSON.parse(await broadcastText(communicator)) as {
-    host: string;
-    port: number;
-    token: string;
-  };
+  const text = await broadcastText(communicator, options.timeout);
+  const { host, port, token } = JSON.parse(text) as { host: string; port: number; token: string };
   return await Watch.join({ ...options, token }, { host, port });
 }
 
 const longestText = 512;
 
-/** Rank 0's text, in all ranks: the first thing that they say to each other. */
-async function broadcastText(communicator: Communicator, text = ''): Promise<string> {
+/** Rank 0's text, in all ranks: the first thing that they say to each other. Nobody watches them yet. */
+async function broadcastText(
+  communicator: Communicator,
+  timeout: number,
+  text = '',
+): Promise<string> {
   const bytes = new Int32Array(longestText);
   bytes.set(Buffer.from(text));
   using tensor = Tensor.from(bytes, [longestText], { device: Device.open('cpu') });
   communicator.broadcast(tensor, 0, 'the address of rank 0');
-  const values = await tensor.read();
-  return Buffer.from(Uint8Array.from(values)).toString('utf8').replaceAll('\0', '');
+  let reason: string | undefined;
+  const late = setTimeout(() => {
+    reason = whoIsMissing(communicator, timeout);
+    communicator.abort(reason);
+  }, timeout * 1000);
+  try {
+    const values = await tensor.read();
+    return Buffer.from(Uint8Array.from(values)).toString('utf8').replaceAll('\0', '');
+  } catch (error) {
+    throw reason === undefined ? error : new LeiaError('unavailable', reason);
+  } finally {
+    clearTimeout(late);
+  }
+}
+
+function whoIsMissing({ position, description }: Communicator, timeout: number): string {
+  const { missing = [] } = position.inside ?? {};
+  const who =
+    missing.length > 0
+      ? `${listRanks(missing)} did not come within ${timeout} s, or cannot be heard over ${description}`
+      : `all ranks have come, but their messages do not arrive within ${timeout} s`;
+  return `${who}; see whether each was started; ${adviseOnNetwork()}`;
 }

@@ -116,6 +116,7 @@ export class Run {
       if (error instanceof LeiaError && error.code === 'interrupted') {
         metrics.flush();
         await this.#saveState();
+        await world.record(error.message);
         // A rank that ends may take others along, so none does before the first has saved.
         await world.meet();
       }
@@ -128,10 +129,11 @@ export class Run {
   }
 
   async #step(step: TrainingStep): Promise<StepMetrics> {
-    const { onMicroBatch, signal } = this.#options;
+    const { onMicroBatch, signal, world } = this.#options;
     const number = this.#optimizer.stepCount + 1;
     const skips = { skippedBatches: 0, nonFiniteBatches: 0 };
     const beforeMicroBatch = (sequences: number) => {
+      world.advance();
       onMicroBatch?.(number, sequences);
       if (signal?.aborted) throw this.#interrupted();
     };
@@ -161,10 +163,12 @@ export class Run {
   }
 
   async #measure(step: number): Promise<Measured | undefined> {
-    const { measure } = this.#options;
-    if (measure === undefined || !this.#options.world.isFirst) return undefined;
+    const { measure, world } = this.#options;
+    if (measure === undefined || !world.isFirst) return undefined;
     try {
-      return await this.#clock.during('evaluation', () => measure(step, this.#model));
+      return await this.#clock.during('evaluation', () =>
+        world.whileBusy(async () => measure(step, this.#model)),
+      );
     } catch (error) {
       // The step is made, so its metrics are written; before the next one the run ends.
       if (error instanceof LeiaError && error.code === 'interrupted') return undefined;
@@ -222,7 +226,8 @@ export class Run {
 
   /** Begins to save the state; goes on when it is copied. */
   async #save(metrics: MetricsSink): Promise<void> {
-    await this.#saver.save(this.#where(), () => metrics.flush());
+    const { world } = this.#options;
+    await world.whileBusy(() => this.#saver.save(this.#where(), () => metrics.flush()));
     this.#lastSaved = performance.now();
   }
 

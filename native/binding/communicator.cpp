@@ -1,6 +1,8 @@
 // Ranks for JavaScript: joining them, and their collectives.
 #include "collectives/communicator.h"
 
+#include <chrono>
+
 #include "binding/arguments.h"
 #include "binding/instance.h"
 #include "binding/js_device.h"
@@ -8,6 +10,45 @@
 namespace leia::binding {
 
 namespace {
+
+// Turns the recorder's times into milliseconds since 1970.
+class Clock {
+ public:
+  double operator()(FlightRecord::Time time) const {
+    using Milliseconds = std::chrono::duration<double, std::milli>;
+    return Milliseconds(wall_.time_since_epoch() + (time - steady_)).count();
+  }
+
+ private:
+  std::chrono::system_clock::time_point wall_ = std::chrono::system_clock::now();
+  FlightRecord::Time steady_ = std::chrono::steady_clock::now();
+};
+
+// What has not happened yet is left out, and what a barrier has not.
+Napi::Object to_object(Napi::Env env, const FlightRecord& record, const Clock& clock) {
+  const Signature& signature = record.signature;
+  Napi::Object result = Napi::Object::New(env);
+  result.Set("number", static_cast<double>(signature.number));
+  result.Set("kind", name_of(signature.kind));
+  if (signature.kind != CollectiveKind::barrier) {
+    result.Set("elements", static_cast<double>(signature.elements));
+    result.Set("dtype", name_of(static_cast<DType>(signature.dtype)));
+  }
+  if (signature.kind == CollectiveKind::broadcast) result.Set("root", signature.root);
+  result.Set("place", record.place);
+  result.Set("state", name_of(record.state));
+  const auto set_time = [&](const char* name, FlightRecord::Time time) {
+    if (time != FlightRecord::Time{}) result.Set(name, clock(time));
+  };
+  set_time("queued", record.queued);
+  set_time("begun", record.begun);
+  set_time("ended", record.ended);
+  if (!record.missing) return result;
+  Napi::Array missing = Napi::Array::New(env, record.missing->size());
+  for (uint32_t i = 0; i < record.missing->size(); ++i) missing.Set(i, (*record.missing)[i]);
+  result.Set("missing", missing);
+  return result;
+}
 
 class JsCommunicator final : public Napi::ObjectWrap<JsCommunicator> {
  public:
@@ -21,6 +62,8 @@ class JsCommunicator final : public Napi::ObjectWrap<JsCommunicator> {
                         InstanceMethod<&JsCommunicator::all_gather>("allGather"),
                         InstanceMethod<&JsCommunicator::broadcast>("broadcast"),
                         InstanceMethod<&JsCommunicator::barrier>("barrier"),
+                        InstanceMethod<&JsCommunicator::records>("records"),
+                        InstanceMethod<&JsCommunicator::position>("position"),
                         InstanceMethod<&JsCommunicator::abort>("abort"),
                         InstanceMethod<&JsCommunicator::close>("close")});
   }
@@ -110,6 +153,31 @@ class JsCommunicator final : public Napi::ObjectWrap<JsCommunicator> {
       communicator_->enqueue(device->device(),
                              {.kind = CollectiveKind::barrier, .place = arguments.string("place")});
       return info.Env().Undefined();
+    });
+  }
+  // records(): the last collectives, the oldest first.
+  Napi::Value records(const Napi::CallbackInfo& info) {
+    return guarded(info, [&] {
+      const std::vector<FlightRecord> records = communicator_->recorder().records();
+      const Clock clock;
+      Napi::Array result = Napi::Array::New(info.Env(), records.size());
+      for (uint32_t i = 0; i < records.size(); ++i) {
+        result.Set(i, to_object(info.Env(), records[i], clock));
+      }
+      return result;
+    });
+  }
+  // position(): {begun, current}, the number of collectives that were begun and the record of the
+  // one in which this rank is, if it is in one.
+  Napi::Value position(const Napi::CallbackInfo& info) {
+    return guarded(info, [&] {
+      const FlightRecorder& recorder = communicator_->recorder();
+      Napi::Object result = Napi::Object::New(info.Env());
+      if (const auto current = recorder.current()) {
+        result.Set("current", to_object(info.Env(), *current, Clock()));
+      }
+      result.Set("begun", static_cast<double>(recorder.begun()));
+      return result;
     });
   }
   // abort(reason)

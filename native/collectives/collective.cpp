@@ -10,22 +10,6 @@ namespace {
 
 constexpr int64_t kSliceStep = 8;
 
-const char* name_of(CollectiveKind kind) {
-  switch (kind) {
-    case CollectiveKind::all_reduce:
-      return "all_reduce";
-    case CollectiveKind::reduce_scatter:
-      return "reduce_scatter";
-    case CollectiveKind::all_gather:
-      return "all_gather";
-    case CollectiveKind::broadcast:
-      return "broadcast";
-    case CollectiveKind::barrier:
-      return "barrier";
-  }
-  return "an unknown collective";
-}
-
 // The tensor that has all elements.
 const Tensor& whole_of(const Collective& collective) {
   return collective.kind == CollectiveKind::reduce_scatter ? collective.input : collective.output;
@@ -52,6 +36,22 @@ std::string list_of(const std::vector<size_t>& ranks) {
 }
 
 }  // namespace
+
+const char* name_of(CollectiveKind kind) {
+  switch (kind) {
+    case CollectiveKind::all_reduce:
+      return "all_reduce";
+    case CollectiveKind::reduce_scatter:
+      return "reduce_scatter";
+    case CollectiveKind::all_gather:
+      return "all_gather";
+    case CollectiveKind::broadcast:
+      return "broadcast";
+    case CollectiveKind::barrier:
+      return "barrier";
+  }
+  return "an unknown collective";
+}
 
 Slice slice_of(int64_t elements, int rank, int ranks) {
   const int64_t each = elements / ranks / kSliceStep * kSliceStep;

@@ -10,6 +10,7 @@
 namespace leia {
 
 enum class CollectiveKind : int32_t { all_reduce, reduce_scatter, all_gather, broadcast, barrier };
+const char* name_of(CollectiveKind kind);
 
 // The elements of a tensor, taken as flat, that belong to one rank.
 struct Slice {

@@ -6,10 +6,14 @@ namespace {
 
 class CollectiveWork final : public Work {
  public:
-  CollectiveWork(std::shared_ptr<Communicator> communicator, Collective collective)
-      : communicator_(std::move(communicator)), collective_(std::move(collective)) {}
+  CollectiveWork(std::shared_ptr<Communicator> communicator, Collective collective, int64_t number)
+      : communicator_(std::move(communicator)),
+        collective_(std::move(collective)),
+        number_(number) {}
 
-  void run(ExecutionContext& context) const override { communicator_->run(collective_, context); }
+  void run(ExecutionContext& context) const override {
+    communicator_->run(collective_, number_, context);
+  }
   std::string describe() const override {
     const std::string what = signature_of(collective_, 0).to_string();
     return collective_.place.empty() ? what : text(what, " (", collective_.place, ")");
@@ -22,6 +26,7 @@ class CollectiveWork final : public Work {
  private:
   const std::shared_ptr<Communicator> communicator_;
   const Collective collective_;
+  const int64_t number_;
 };
 
 }  // namespace
@@ -30,14 +35,22 @@ void Communicator::enqueue(const std::shared_ptr<Device>& device, Collective col
   validate(collective, rank_, ranks_);
   require(device->kind() == kind_, "a collective on ", device->name(), " cannot go over ",
           description(), ", which connects ", kind_ == DeviceKind::cpu ? "CPUs" : "GPUs");
+  // One that is skipped keeps its number, so that the next is not taken for it by other ranks.
+  const int64_t number = recorder_.queue(signature_of(collective, 0), collective.place);
   device->enqueue(
-      std::make_shared<const CollectiveWork>(shared_from_this(), std::move(collective)));
+      std::make_shared<const CollectiveWork>(shared_from_this(), std::move(collective), number));
 }
 
-void Communicator::run(const Collective& collective, ExecutionContext& context) {
+void Communicator::run(const Collective& collective, int64_t number, ExecutionContext& context) {
   refuse_aborted();
-  const Signature signature = signature_of(collective, number_++);
-  execute(collective, signature, context);
+  recorder_.begin(number);
+  try {
+    execute(collective, signature_of(collective, number), context);
+  } catch (...) {
+    recorder_.end(number, CollectiveState::failed);
+    throw;
+  }
+  if (is_done_when_executed()) recorder_.end(number, CollectiveState::done);
 }
 
 void Communicator::abort(const std::string& reason) {

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "collectives/collective.h"
+#include "collectives/flight_recorder.h"
 #include "core/device.h"
 
 namespace leia {
@@ -27,24 +28,29 @@ class Communicator : public std::enable_shared_from_this<Communicator> {
 
   // Checks the collective and queues it. Throws "argument".
   void enqueue(const std::shared_ptr<Device>& device, Collective collective);
-  // Does it, on the stream's thread.
-  void run(const Collective& collective, ExecutionContext& context);
+  // Does it, on the stream's thread. `number` is what the recorder gave it when it was queued.
+  void run(const Collective& collective, int64_t number, ExecutionContext& context);
   // Makes what waits for other ranks, now or later, fail with this reason; from any thread.
   void abort(const std::string& reason);
   // The end of a run that went well, on all ranks, when their devices have nothing left to do.
   virtual void close() {}
 
+  FlightRecorder& recorder() { return recorder_; }
+
  protected:
   virtual void execute(const Collective& collective, const Signature& signature,
                        ExecutionContext& context) = 0;
   virtual void on_abort() {}
+  // Whether a collective is done when execute() returns. If not, the communicator tells the
+  // recorder when it is.
+  virtual bool is_done_when_executed() const { return true; }
   // Throws "execution" after abort().
   void refuse_aborted();
 
  private:
   const DeviceKind kind_;
   const int rank_, ranks_;
-  int64_t number_ = 0;  // of collectives that were begun; of the stream's thread alone
+  FlightRecorder recorder_;
   std::atomic<bool> aborted_{false};
   std::mutex mutex_;
   std::string reason_;

@@ -90,13 +90,22 @@ class MpiCommunicator final : public Communicator {
   void send(Bytes bytes, int to) { check(mpi_.send(bytes.data, bytes.count, to)); }
   void receive(Bytes bytes, int from) { check(mpi_.receive(bytes.data, bytes.count, from)); }
 
-  // Until all messages that were begun are done. MPI moves them while it is asked.
   void wait() {
+    wait([] {});
+  }
+
+  // Until all messages that were begun are done. MPI moves them while it is asked. Calls `notice`
+  // when fewer are pending than before.
+  template <class Notice>
+  void wait(const Notice& notice) {
     const auto began = std::chrono::steady_clock::now();
+    int before = 0;
     for (int pending = 1;;) {
       check(mpi_.progress(&pending));
       if (pending == 0) return;
       refuse_aborted();
+      if (pending != before) notice();
+      before = pending;
       // The others may need this core to come here.
       if (std::chrono::steady_clock::now() - began < kSpin) {
         std::this_thread::yield();
@@ -104,6 +113,17 @@ class MpiCommunicator final : public Communicator {
         std::this_thread::sleep_for(kNap);
       }
     }
+  }
+
+  // The ranks of which a message is pending.
+  std::vector<int> awaited() const {
+    std::vector<unsigned char> by_rank(static_cast<size_t>(ranks()));
+    mpi_.awaited(by_rank.data());
+    std::vector<int> result;
+    for (int other = 0; other < ranks(); ++other) {
+      if (by_rank[static_cast<size_t>(other)] != 0) result.push_back(other);
+    }
+    return result;
   }
 
   // Before anything is written, all ranks learn what the others are about to do.
@@ -117,7 +137,8 @@ class MpiCommunicator final : public Communicator {
       receive(bytes(all[static_cast<size_t>(other)]), other);
       send(bytes(sent), other);
     });
-    wait();
+    wait([&] { recorder().await(own.number, awaited()); });
+    recorder().await(own.number, {});
     require_same(all);
   }
 

@@ -23,6 +23,8 @@ export const overMpi = noMpi === undefined ? 'over MPI' : 'over MPI (skipped: th
 /** For `mpiexec` in a container, and several processes on few cores. */
 export const rankEnvironment = {
   ...openMpiSettings,
+  // mpiexec waits for so long twice, whatever becomes of the ranks.
+  OMPI_MCA_odls_base_sigkill_timeout: '3',
   LEIA_NUM_THREADS: '1',
   LEIA_RANK_TIMEOUT: '20',
 };

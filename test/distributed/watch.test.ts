@@ -1,5 +1,7 @@
 import { connect } from 'node:net';
+import { setTimeout } from 'node:timers/promises';
 import { expect, onTestFinished, test } from 'vitest';
+import type { Position } from '../../lib/distributed/positions.ts';
 import { Watch, type WatchOptions } from '../../lib/distributed/watch.ts';
 import type { LeiaError } from '../../lib/system/error.ts';
 
@@ -20,12 +22,18 @@ function options(rank: number, size: number, more: Partial<WatchOptions> = {}) {
 const here = { host: '127.0.0.1', port: 0 };
 
 /** So many ranks in this process. */
-async function ranks(size: number, more: Partial<WatchOptions> = {}): Promise<Member[]> {
-  const own = Array.from({ length: size }, (_, rank) => options(rank, size, more));
+async function ranks(
+  size: number,
+  more: Partial<WatchOptions> = {},
+  positions: readonly (() => Position)[] = [],
+): Promise<Member[]> {
+  const own = Array.from({ length: size }, (_, rank) =>
+    options(rank, size, { ...more, ...(positions[rank] && { position: positions[rank] }) }),
+  );
   const { port, join } = await Watch.host(own[0]!.options, here);
   const others = own.slice(1).map((one) => Watch.join(one.options, { ...here, port }));
   const watches = await Promise.all([join(), ...others]);
-  onTestFinished(() => watches[0]?.fail('the test is over'));
+  onTestFinished(async () => void (await watches[0]?.fail('the test is over')));
   return watches.map((watch, rank) => ({ watch, failed: own[rank]!.failed }));
 }
 
@@ -54,6 +62,47 @@ test.each([0, 1, 2])('when rank %i fails, all learn why', async (rank) => {
   for (const { failed } of members) expect((await failed).message).toBe(reason);
   await expect(waiting).rejects.toThrow(reason);
   await expect(members[0]!.watch.gather('later', 1)).rejects.toThrow(reason);
+});
+
+const inside = (number: number, seconds: number): Position => ({
+  begun: number + 1,
+  inside: { number, what: "barrier for 'x'", seconds },
+  quiet: seconds,
+});
+
+test('a rank that lets the others wait too long is named, one that shows progress is waited for', async () => {
+  let quiet = 0;
+  const positions = [inside(4, 99), inside(4, 99), { begun: 4, quiet: 99 }];
+  const members = await ranks(3, {}, [
+    () => positions[0]!,
+    () => positions[1]!,
+    () => ({ begun: 4, quiet }),
+  ]);
+  for (const { watch } of members) watch.patience = 0.1;
+  await setTimeout(300);
+  expect(members.map(({ watch }) => watch.failure)).toEqual(Array(3).fill(undefined));
+  quiet = 99;
+  for (const { failed } of members) {
+    expect((await failed).message).toBe(
+      "rank 2 has not come to collective 4, barrier for 'x', to which ranks 0 and 1 came 99 s ago",
+    );
+  }
+});
+
+test('when a rank is lost, the others say where they wait for it, and what fails then is no cause', async () => {
+  let number = 3;
+  const own = [0, 1].map((rank) => options(rank, 3, { position: () => inside(number, 2) }));
+  const { port, join } = await Watch.host(own[0]!.options, here);
+  const lost = connect({ ...here, port });
+  lost.on('error', () => {}).write('{"type":"hello","rank":2,"token":"secret"}\n');
+  const watches = await Promise.all([join(), Watch.join(own[1]!.options, { ...here, port })]);
+  number = 7; // as they have gone on since
+  lost.destroy();
+  await setTimeout(5);
+  const reason =
+    "rank 2 was lost: its connection ended; ranks 0 and 1 wait in collective 7, barrier for 'x', for 2 s";
+  expect((await watches[1]!.fail('the connection to rank 2 broke'))?.message).toBe(reason);
+  for (const { failed } of own) expect((await failed).message).toBe(reason);
 });
 
 test('what a rank says at once with its name is heard', async () => {

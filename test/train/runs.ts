@@ -1,32 +1,19 @@
 import { createHash } from 'node:crypto';
-import { copyFile, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { DatasetWriter } from '../../lib/leia/dataset-writer.ts';
-import { RandomStream } from '../../lib/leia/random.ts';
 import { Checkpoint } from '../../lib/llama/checkpoint.ts';
 import { saveCheckpoint } from '../../lib/llama/save-checkpoint.ts';
 import type { StoredDtype } from '../../lib/llama/stored-values.ts';
-import { Tokenizer } from '../../lib/tokenizer/tokenizer.ts';
 import type { StepMetrics } from '../../lib/train/metrics.ts';
 import { type TrainSettingsInput, trainSettings } from '../../lib/train/settings.ts';
 import { type TrainOptions, train } from '../../lib/train/train.ts';
-import { fixtures, temporaryFolder } from '../llama/fixtures.ts';
+import { temporaryFolder } from '../llama/fixtures.ts';
+import { writeDataset, writeModel } from './tiny.ts';
 
-export const tokenizerFiles = [
-  'tokenizer.json',
-  'tokenizer_config.json',
-  'special_tokens_map.json',
-];
-
-/** A tiny LLaMA of 512 rows with the tiny tokenizer of 512 ids. */
+/** A folder with {@link writeModel}'s. */
 export async function makeModel(name = 'tiny-llama'): Promise<string> {
   const folder = await temporaryFolder();
-  for (const file of ['config.json', 'model.safetensors']) {
-    await copyFile(join(fixtures, name, file), join(folder, file));
-  }
-  for (const file of tokenizerFiles) {
-    await copyFile(join(fixtures, 'tokenizer-tiny', file), join(folder, file));
-  }
+  await writeModel(folder, name);
   return folder;
 }
 
@@ -37,32 +24,10 @@ export async function storeAs(folder: string, dtype: StoredDtype): Promise<void>
   await saveCheckpoint(folder, { config, dtype, read: (name) => checkpoint.read(name) });
 }
 
-/** A dataset of random articles, each with two entities. */
+/** A folder with {@link writeDataset}'s. */
 export async function makeDataset(articles = 12, hash?: string): Promise<string> {
   const folder = await temporaryFolder();
-  const { vocabSize, bosId, ...tokenizer } = await Tokenizer.load(join(fixtures, 'tokenizer-tiny'));
-  const writer = await DatasetWriter.create(folder, {
-    language: 'xx',
-    tokenizer: { hash: hash ?? tokenizer.hash, vocabSize, bosId },
-    source: {},
-  });
-  for (let i = 0; i < articles; i++) {
-    const draws = RandomStream.of(7, i);
-    const ids = Array.from({ length: 20 + Math.floor(draws.next() * 30) }, () =>
-      Math.floor(3 + draws.next() * 509),
-    );
-    await writer.append({
-      title: `Article ${i}`,
-      text: '',
-      anchors: [],
-      inputIds: Int32Array.from([bosId, ...ids]),
-      entities: [
-        { start: 2, end: 4, nameIds: Int32Array.from([10 + i, 400]) },
-        { start: 9, end: 10, nameIds: Int32Array.from([300 + i]) },
-      ],
-    });
-  }
-  await writer.finish();
+  await writeDataset(folder, articles, hash);
   return folder;
 }
 

@@ -12,7 +12,11 @@ namespace {
 constexpr int64_t kMostBytes = int64_t{1} << 30;
 
 MPI_Comm ranks = MPI_COMM_NULL;
+int rank_count = 0;
 std::vector<MPI_Request> requests;
+// Of each request, the rank that is to send; that of a message to another is kNobody.
+constexpr int kNobody = -1;
+std::vector<int> senders;
 std::string message;
 
 const char* failure(int status) {
@@ -43,16 +47,19 @@ const char* open(int* rank, int* size) {
   if (const char* wrong = failure(MPI_Comm_dup(MPI_COMM_WORLD, &ranks))) return wrong;
   MPI_Comm_set_errhandler(ranks, MPI_ERRORS_RETURN);
   MPI_Comm_rank(ranks, rank);
-  return failure(MPI_Comm_size(ranks, size));
+  MPI_Comm_size(ranks, &rank_count);
+  *size = rank_count;
+  return nullptr;
 }
 
 // In pieces that MPI can count. There is one even if there are no bytes.
 template <class Begin>
-const char* begin_pieces(int64_t bytes, const Begin& begin) {
+const char* begin_pieces(int64_t bytes, int sender, const Begin& begin) {
   int64_t done = 0;
   do {
     const int64_t piece = std::min(bytes - done, kMostBytes);
     requests.push_back(MPI_REQUEST_NULL);
+    senders.push_back(sender);
     const int status = begin(done, static_cast<int>(piece), &requests.back());
     if (const char* wrong = failure(status)) return wrong;
     done += piece;
@@ -61,24 +68,38 @@ const char* begin_pieces(int64_t bytes, const Begin& begin) {
 }
 
 const char* send(const void* data, int64_t bytes, int rank) {
-  return begin_pieces(bytes, [=](int64_t at, int count, MPI_Request* request) {
+  return begin_pieces(bytes, kNobody, [=](int64_t at, int count, MPI_Request* request) {
     return MPI_Isend(static_cast<const char*>(data) + at, count, MPI_BYTE, rank, 0, ranks, request);
   });
 }
 
 const char* receive(void* data, int64_t bytes, int rank) {
-  return begin_pieces(bytes, [=](int64_t at, int count, MPI_Request* request) {
+  return begin_pieces(bytes, rank, [=](int64_t at, int count, MPI_Request* request) {
     return MPI_Irecv(static_cast<char*>(data) + at, count, MPI_BYTE, rank, 0, ranks, request);
   });
 }
 
 const char* progress(int* pending) {
-  int done = 1;
-  const int status =
-      MPI_Testall(static_cast<int>(requests.size()), requests.data(), &done, MPI_STATUSES_IGNORE);
-  if (done != 0) requests.clear();
-  *pending = static_cast<int>(requests.size());
+  static std::vector<int> done;
+  done.resize(requests.size());
+  int count = 0;
+  // What is done becomes MPI_REQUEST_NULL.
+  const int status = MPI_Testsome(static_cast<int>(requests.size()), requests.data(), &count,
+                                  done.data(), MPI_STATUSES_IGNORE);
+  *pending = static_cast<int>(requests.size() -
+                              static_cast<size_t>(std::ranges::count(requests, MPI_REQUEST_NULL)));
+  if (*pending == 0) {
+    requests.clear();
+    senders.clear();
+  }
   return failure(status);
+}
+
+void awaited(unsigned char* by_rank) {
+  std::fill_n(by_rank, rank_count, static_cast<unsigned char>(0));
+  for (size_t i = 0; i < requests.size(); ++i) {
+    if (requests[i] != MPI_REQUEST_NULL && senders[i] != kNobody) by_rank[senders[i]] = 1;
+  }
 }
 
 const char* close() {
@@ -86,7 +107,8 @@ const char* close() {
   return failure(MPI_Finalize());
 }
 
-constexpr LeiaMpi kFunctions = {kLeiaMpiVersion, describe, open, send, receive, progress, close};
+constexpr LeiaMpi kFunctions = {kLeiaMpiVersion, describe, open,    send,
+                                receive,         progress, awaited, close};
 
 }  // namespace
 

@@ -21,10 +21,12 @@ struct LeiaMpi {
   const char* (*receive)(void* data, int64_t bytes, int rank);
   // How many of the messages that were begun are not done.
   const char* (*progress)(int* pending);
+  // Sets by_rank[rank] to 1 for each rank of which a message is pending, to 0 for the others.
+  void (*awaited)(unsigned char* by_rank);
   const char* (*close)();
 };
 
-constexpr int kLeiaMpiVersion = 1;
+constexpr int kLeiaMpiVersion = 2;
 
 // The library's only symbol.
 using LeiaMpiEntry = const LeiaMpi* (*)();

@@ -82,7 +82,7 @@ const heard: string[] = [];
 for (const call of [
   () => communicator.allReduce(isLast ? two() : three(), 'gradient of x'),
   () => (isLast ? communicator.broadcast(three(), 0, 'x') : communicator.allReduce(three(), 'x')),
-  () => communicator.broadcast(three(), isLast ? 1 : 0, 'x'),
+  () => communicator.broadcast(three(), isLast ? Math.min(1, size - 1) : 0, 'x'),
 ]) {
   call();
   const end = device.synchronize();
@@ -103,6 +103,22 @@ for (const call of [
   } catch (error) {
     heard.push((error as Error).message);
   }
+}
+
+// More collectives than are kept, all skipped as they read what failed: the last are kept, and none has begun.
+using poisoned = three();
+communicator.allReduce(isLast ? poisoned.view([2], 0) : poisoned, 'spoilt');
+await device.synchronize().catch(() => {});
+const { begun } = communicator.position;
+for (let i = 0; i < 2100; i++) communicator.allReduce(poisoned, `skipped ${i}`);
+await device.synchronize().catch(() => {});
+const kept = communicator.records;
+const isKept = kept.every(
+  ({ number, state, place }, i) =>
+    number === begun + 100 + i && state === 'queued' && place === `skipped ${100 + i}`,
+);
+if (size > 1 && !(isKept && kept.length === 2000 && communicator.position.begun === begun)) {
+  throw new Error(`rank ${rank}: the last 2,000 are not kept: ${JSON.stringify(kept[0])}`);
 }
 communicator.close();
 if (rank === 0) console.log(JSON.stringify(heard));

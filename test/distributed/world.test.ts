@@ -1,0 +1,52 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { temporaryFolder } from '../llama/fixtures.ts';
+import { isFull } from '../support/extent.ts';
+import { mpiexec, noMpi, overMpi } from './ranks.ts';
+
+const run = async (mode: string) => {
+  const output = await temporaryFolder();
+  const child = ['--import', 'tsx', 'test/distributed/children/world.ts', mode, output];
+  const { stdout } = await mpiexec(['-n', '3', process.execPath, ...child]);
+  return { error: stdout.trim(), output };
+};
+
+/** What the ranks wrote, by their names. */
+function flights(output: string) {
+  const folder = join(output, 'flight-recorder');
+  return readdirSync(folder).map((name) => JSON.parse(readFileSync(join(folder, name), 'utf8')));
+}
+
+const ended: Record<string, RegExp> = {
+  late: /^rank 2 has not come to collective (\d+), all_reduce of 3 float32 for 'gradient of c', to which ranks 0 and 1 came [\d.]+ s ago; the last collectives of each rank are in \//,
+  other:
+    /^(?:rank 1 failed: )?all_reduce of 3 float32 \(gradient of c\): rank 2 issued another collective than the other ranks: barrier as number (\d+), expected all_reduce of 3 float32 as number \1/,
+  absent:
+    /^rank 2 did not come within 1 s, or cannot be heard over \S.*; see whether each was started; this machine has /,
+};
+
+describe.skipIf(noMpi !== undefined)(`a world ${overMpi}`, () => {
+  test.each(isFull ? Object.keys(ended) : ['late'])(
+    'what ends it is said, and what each rank did last: %s',
+    async (mode) => {
+      const { error, output } = await run(mode);
+      expect(error).toMatch(ended[mode]!);
+      if (mode === 'absent') return;
+      const number = Number(ended[mode]!.exec(error)![1]);
+      const all = flights(output);
+      expect(all.map(({ rank }) => rank)).toEqual([0, 1, 2]);
+      for (const { rank, ranks, reason, collectives } of all) {
+        expect(ranks).toBe(3);
+        expect(error).toContain(reason.replace(/^rank \d failed: /, ''));
+        const [before, one] = collectives.slice(number - 1);
+        expect(before).toMatchObject({ number: number - 1, state: 'done', missing: [] });
+        expect(before.milliseconds).toBeGreaterThan(0);
+        // It never came there.
+        if (mode === 'late' && rank === 2) expect(one).toBeUndefined();
+        else expect(one).toMatchObject({ number, state: 'failed' });
+        if (mode === 'late' && rank < 2) expect(one.missing).toEqual([2]);
+      }
+    },
+  );
+});
