@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
 import { LongestFirst } from './test/support/longest-first.ts';
 
@@ -38,7 +39,16 @@ const hasGpu = existsSync('/dev/nvidiactl');
 /** Where the addons that only tests use lie: another folder for those with sanitizers. */
 const build = process.env.LEIA_BUILD ?? 'build';
 
+/** The examples import the package as its users do. */
+const lib = join(import.meta.dirname, 'lib');
+
 export default defineConfig({
+  resolve: {
+    alias: [
+      { find: /^leia$/, replacement: join(lib, 'index.ts') },
+      { find: /^leia\/([\w-]+)$/, replacement: join(lib, '$1.ts') },
+    ],
+  },
   test: {
     pool: 'forks',
     // One more than by default: many tests wait for a process of one thread.

@@ -42,6 +42,15 @@ export { Checkpoint, type CheckpointView } from './llama/checkpoint.ts';
 export { type LlamaConfig, parseLlamaConfig } from './llama/config.ts';
 export { type GenerateOptions, generate, type SamplingOptions } from './llama/generate.ts';
 export { endTokenIds } from './llama/generation-config.ts';
+export type {
+  HookPlace,
+  LayerHook,
+  LayerPoint,
+  PlaceOf,
+  ProjectionPlace,
+  ProjectionPoint,
+  StreamPoint,
+} from './llama/hooks.ts';
 export { LlamaModel } from './llama/llama-model.ts';
 export type {
   BackwardOptions,

@@ -10,6 +10,7 @@ import type {
   LossWorkspace,
 } from './activations.ts';
 import type { LlamaConfig } from './config.ts';
+import type { HooksOfLayer, LayerPoint } from './hooks.ts';
 import { linear, type PassContext, recomputeLayer } from './model.ts';
 import { llamaParameters } from './parameters.ts';
 import type { LayerGradients, LayerWeights, LlamaGradients, LlamaWeights } from './weights.ts';
@@ -110,10 +111,11 @@ export function backwardTrunk(
   for (let index = last; index >= Math.max(lowest, 0); index--) {
     const layer = weights.layers[index] as LayerWeights;
     const own = activations.layers[index] as LayerActivations;
+    const hooks = context.hooks?.of(index);
     // The last layer's activations are still there.
-    if (index < last) recomputeLayer(context, layer, own, activations);
+    if (index < last) recomputeLayer(context, layer, own, activations, hooks);
     const layerGradients = gradients.layers[index] as LayerGradients;
-    backwardLayer(context, layer, layerGradients, own, work, index > lowest);
+    backwardLayer(context, layer, layerGradients, own, work, hooks, index > lowest);
   }
   if (ids && lowest < 0 && gradients.embedding) {
     ops.embeddingBackward({ gradOutput: work.embedded, ids, gradWeight: gradients.embedding });
@@ -130,22 +132,19 @@ function backwardLayer(
   gradients: LayerGradients,
   own: LayerActivations,
   work: GradientWorkspace,
+  hooks: HooksOfLayer | undefined,
   isInputWanted: boolean,
 ): void {
   const { residual, normOutput, attention, query, key, value } = work;
-  // From the layer's input up: whether something at this place or below it is wanted.
-  const { attentionNorm, attentionOutput, mlpNorm } = gradients;
-  const ofAttentionInput = isInputWanted || attentionNorm !== undefined;
-  const ofHeads =
-    ofAttentionInput || [gradients.query, gradients.key, gradients.value].some(isThere);
-  const ofAfterAttention = ofHeads || attentionOutput !== undefined;
-  const ofMlpInput = ofAfterAttention || mlpNorm !== undefined;
-  const ofActivated = ofMlpInput || [gradients.gate, gradients.up].some(isThere);
+  const wanted = wantedOf(gradients, hooks, isInputWanted);
 
-  linearGradWeight(residual, own.activated, gradients.down);
-  if (!ofActivated) return;
+  const gradMlpOutput = gradSublayerOutput('mlpOutput', own.activated, work, hooks);
+  linearGradWeight(gradMlpOutput, own.activated, gradients.down);
+  if (!wanted.activated) return;
   const gradActivated = own.activated;
-  linearGradInput(residual, weights.down, gradActivated);
+  linearGradInput(gradMlpOutput, weights.down, gradActivated);
+  hooks?.backward('activated', gradActivated);
+  if (!wanted.gates) return;
   ops.swigluBackward({
     gradOutput: gradActivated,
     gate: own.gate,
@@ -153,11 +152,14 @@ function backwardLayer(
     gradGate: own.gate,
     gradUp: own.up,
   });
+  hooks?.backward('gate', own.gate, own.mlpInput);
+  hooks?.backward('up', own.up, own.mlpInput);
   linearGradWeight(own.gate, own.mlpInput, gradients.gate);
   linearGradWeight(own.up, own.mlpInput, gradients.up);
-  if (!ofMlpInput) return;
+  if (!wanted.mlpInput) return;
   linearGradInput(own.gate, weights.gate, normOutput);
   linearGradInput(own.up, weights.up, normOutput, true);
+  hooks?.backward('mlpInput', normOutput);
   normGradients(
     {
       gradOutput: normOutput,
@@ -167,13 +169,17 @@ function backwardLayer(
       gradSum: residual,
       gradInput: residual,
     },
-    mlpNorm,
+    gradients.mlpNorm,
   );
+  hooks?.backward('afterAttention', residual);
 
-  if (!ofAfterAttention) return;
-  linearGradWeight(residual, own.attention.rows, attentionOutput);
-  if (!ofHeads) return;
-  linearGradInput(residual, weights.attentionOutput, attention.rows);
+  if (!wanted.afterAttention) return;
+  const gradOutput = gradSublayerOutput('attentionOutput', own.attention.rows, work, hooks);
+  linearGradWeight(gradOutput, own.attention.rows, gradients.attentionOutput);
+  if (!wanted.attention) return;
+  linearGradInput(gradOutput, weights.attentionOutput, attention.rows);
+  hooks?.backward('attention', attention.rows);
+  if (!wanted.heads) return;
   ops.flashAttentionBackward({
     gradOutput: attention.heads,
     query: own.query.heads,
@@ -189,13 +195,17 @@ function backwardLayer(
   });
   ops.ropeBackward({ gradOutput: query.heads, cos, sin, gradInput: query.heads });
   ops.ropeBackward({ gradOutput: key.heads, cos, sin, gradInput: key.heads });
+  hooks?.backward('query', query.rows, own.attentionInput);
+  hooks?.backward('key', key.rows, own.attentionInput);
+  hooks?.backward('value', value.rows, own.attentionInput);
   linearGradWeight(query.rows, own.attentionInput, gradients.query);
   linearGradWeight(key.rows, own.attentionInput, gradients.key);
   linearGradWeight(value.rows, own.attentionInput, gradients.value);
-  if (!ofAttentionInput) return;
+  if (!wanted.attentionInput) return;
   linearGradInput(query.rows, weights.query, normOutput);
   linearGradInput(key.rows, weights.key, normOutput, true);
   linearGradInput(value.rows, weights.value, normOutput, true);
+  hooks?.backward('attentionInput', normOutput);
   normGradients(
     {
       gradOutput: normOutput,
@@ -205,12 +215,47 @@ function backwardLayer(
       gradSum: residual,
       gradInput: residual,
     },
-    attentionNorm,
+    gradients.attentionNorm,
   );
+  hooks?.backward('input', residual);
 }
 
-function isThere(gradient: Tensor | undefined): gradient is Tensor {
-  return gradient !== undefined;
+/** Which gradients of a layer's activations are to be computed: those at or above something that somebody wants. */
+function wantedOf(
+  gradients: LayerGradients,
+  hooks: HooksOfLayer | undefined,
+  isInputWanted: boolean,
+) {
+  const trains = (...names: readonly (keyof LayerGradients)[]) =>
+    names.some((name) => gradients[name] !== undefined);
+  const hooked = (...points: readonly LayerPoint[]) => hooks?.wants(...points) === true;
+  const attentionInput =
+    isInputWanted || trains('attentionNorm') || hooked('input', 'attentionInput');
+  const heads =
+    attentionInput || trains('query', 'key', 'value') || hooked('query', 'key', 'value');
+  const attention = heads || hooked('attention');
+  const afterAttention =
+    attention || trains('attentionOutput') || hooked('attentionOutput', 'afterAttention');
+  const mlpInput = afterAttention || trains('mlpNorm') || hooked('mlpInput');
+  const gates = mlpInput || trains('gate', 'up') || hooked('gate', 'up');
+  const activated = gates || hooked('activated');
+  return { attentionInput, heads, attention, afterAttention, mlpInput, gates, activated };
+}
+
+/**
+ * The gradient of what is added to the residual stream: that of the stream itself, or, where hooks may change it, a copy that
+ * they have seen.
+ */
+function gradSublayerOutput(
+  point: 'attentionOutput' | 'mlpOutput',
+  input: Tensor,
+  { residual, normOutput }: GradientWorkspace,
+  hooks: HooksOfLayer | undefined,
+): Tensor {
+  if (hooks?.wants(point) !== true) return residual;
+  ops.cast({ input: residual, output: normOutput });
+  hooks.backward(point, normOutput, input);
+  return normOutput;
 }
 
 function normGradients(

@@ -39,14 +39,15 @@ export class Inference implements Disposable {
    * @throws LeiaError `argument` for ids outside the vocabulary, or more tokens than the model has positions.
    */
   begin(rows: readonly TokenRow[], cache?: KeyValueCache): PassOutput {
-    const { config, device } = this.model;
+    const { config, device, hooks } = this.model;
     const { batch, sequence, values } = packIds(padded(rows), config.vocabSize);
     this.model.checkLength(sequence);
     const activations = this.#activations(batch, sequence);
     using ids = Tensor.from(values, [batch, sequence], { device });
     const layers = activations.layers.map((own, index) => ({ ...own, ...cache?.layers[index] }));
     const { cos, sin } = this.model.ropeTables(sequence);
-    forwardTrunk({ config, ids, cos, sin }, this.model.weights, { ...activations, layers });
+    const context = { config, ids, cos, sin, hooks };
+    forwardTrunk(context, this.model.weights, { ...activations, layers });
     return { final: activations.final, sequence };
   }
 
@@ -63,7 +64,7 @@ export class Inference implements Disposable {
     lengths: readonly number[],
     first = 0,
   ): PassOutput {
-    const { config, device, weights } = this.model;
+    const { config, device, weights, hooks } = this.model;
     const { batch, sequence, values } = packIds(padded(rows), config.vocabSize);
     const longest = Math.max(...lengths) + sequence;
     if (longest > cache.capacity) {
@@ -93,6 +94,7 @@ export class Inference implements Disposable {
       config,
       ids,
       ...this.model.ropeTables(cache.capacity),
+      hooks,
       cache: { positions: positionTensor, rows: placeTensor, lengths: lengthTensor, layers },
     };
     forwardTrunk(context, weights, activations);

@@ -33,6 +33,7 @@ import {
 } from './batch.ts';
 import { Checkpoint, type CheckpointView } from './checkpoint.ts';
 import type { LlamaConfig } from './config.ts';
+import { type LayerHook, LayerHooks, type LayerPoint } from './hooks.ts';
 import { initializeWeights, loadWeights } from './load-weights.ts';
 import { forwardLoss, forwardTrunk, linear, type PassContext } from './model.ts';
 import type {
@@ -73,6 +74,8 @@ export class LlamaModel implements Disposable {
   readonly storedDtype: StoredDtype;
   /** The folder this was loaded from, whose tokenizer goes along when the model is saved. */
   readonly folder: string | undefined;
+  /** What {@link addHook} has added. */
+  readonly hooks: LayerHooks;
   readonly #memory: PassMemory;
   #frozen: ReadonlySet<string> = new Set();
   #gradients: LlamaGradients | undefined;
@@ -96,6 +99,7 @@ export class LlamaModel implements Disposable {
     this.recompute = options.recompute ?? 'none';
     this.storedDtype = options.storedDtype ?? options.dtype;
     this.folder = options.folder;
+    this.hooks = new LayerHooks(config.numHiddenLayers);
     this.#memory = new PassMemory(config, options.device);
   }
 
@@ -211,6 +215,24 @@ export class LlamaModel implements Disposable {
     this.#gradients?.[Symbol.dispose]();
     this.#gradients = undefined;
     this.#pending = undefined;
+  }
+
+  /**
+   * Calls functions at a point of layers, in every pass from now on: with the activation there, which they may change in
+   * place, and in backward with its gradient. Hooks are no part of what {@link save} writes.
+   *
+   * @returns what removes the hook when it is disposed of.
+   * @throws LeiaError `argument` for a point or a layer that there is none of.
+   * @example
+   * using hook = model.addHook({
+   *   point: 'attentionOutput',
+   *   layers: [3],
+   *   forward: (activation) => ops.multiply({ a: activation, b: 0.5, output: activation }),
+   *   backward: (gradient) => ops.multiply({ a: gradient, b: 0.5, output: gradient }),
+   * });
+   */
+  addHook<Point extends LayerPoint>(hook: LayerHook<Point>): Disposable {
+    return this.hooks.add(hook);
   }
 
   /**
@@ -451,7 +473,8 @@ export class LlamaModel implements Disposable {
 
   /** The lowest part that backward enters. */
   #lowest({ gradInputEmbeddings = false }: ForwardOptions): number {
-    return gradInputEmbeddings ? -1 : lowestTrained(this.config, this.#frozen);
+    if (gradInputEmbeddings) return -1;
+    return Math.min(lowestTrained(this.config, this.#frozen), this.hooks.lowest);
   }
 
   #context(pass: Allocated<PassLayout>, input: PassInput, starts?: TokenBatch): PassContext {
@@ -460,6 +483,7 @@ export class LlamaModel implements Disposable {
       config: this.config,
       ids: ids instanceof Int32Array ? pass.ids.write(ids) : ids,
       embeddings,
+      hooks: this.hooks,
       ...this.ropeTables(input.sequence),
       documentStarts: starts && pass.documentStarts.write(starts.values),
     };

@@ -13,6 +13,7 @@ import type {
   LossWorkspace,
 } from './activations.ts';
 import type { LlamaConfig } from './config.ts';
+import type { HooksOfLayer, LayerHooks } from './hooks.ts';
 import type { LayerWeights, LlamaWeights } from './weights.ts';
 
 /** What all layers of one pass share. */
@@ -27,6 +28,8 @@ export interface PassContext {
   readonly sin: Tensor;
   /** [batch, sequence], int32: where each position's document starts; whole rows if absent. */
   readonly documentStarts?: Tensor | undefined;
+  /** What is to be called in layers. */
+  readonly hooks?: LayerHooks | undefined;
   /** Keys and values of earlier tokens, to which these are added; only where no backward follows. */
   readonly cache?: CachedContext | undefined;
 }
@@ -71,7 +74,10 @@ export function forwardTrunk(
       output: own.attentionInput,
       inverseRms: own.attentionInverseRms,
     });
-    forwardLayer(context, layer, own, sublayerOutput, context.cache?.layers[index]);
+    const hooks = context.hooks?.of(index);
+    if (hooks?.forward('input', own.input)) normInput(context, layer, own);
+    hooks?.forward('attentionInput', own.attentionInput);
+    forwardLayer(context, layer, own, sublayerOutput, hooks, context.cache?.layers[index]);
   }
   ops.rmsNormForward({
     input: sublayerOutput,
@@ -94,23 +100,55 @@ function forwardLayer(
   weights: LayerWeights,
   own: LayerActivations,
   sublayerOutput: Tensor,
+  hooks: HooksOfLayer | undefined,
   cached: CachedLayer | undefined,
 ): void {
-  forwardQueryKeyValue(context, weights, own);
-  forwardAttention(context, own, cached);
-  forwardMlp(context, weights, own, sublayerOutput);
+  forwardQueryKeyValue(context, weights, own, hooks);
+  forwardAttention(context, own, hooks, cached);
+  forwardMlp(context, weights, own, sublayerOutput, hooks);
   linear(own.activated, weights.down, sublayerOutput);
+  hooks?.forward('mlpOutput', sublayerOutput, own.activated);
+}
+
+/** The layer's first norm, of an input that is there already. */
+function normInput({ config }: PassContext, weights: LayerWeights, own: LayerActivations): void {
+  ops.rmsNormForward({
+    input: own.input,
+    weight: weights.attentionNorm,
+    epsilon: config.rmsNormEps,
+    output: own.attentionInput,
+    inverseRms: own.attentionInverseRms,
+  });
+}
+
+/** The layer's second norm, of a residual stream that is there already. */
+function normAfterAttention(
+  { config }: PassContext,
+  weights: LayerWeights,
+  own: LayerActivations,
+): void {
+  ops.rmsNormForward({
+    input: own.afterAttention,
+    weight: weights.mlpNorm,
+    epsilon: config.rmsNormEps,
+    output: own.mlpInput,
+    inverseRms: own.mlpInverseRms,
+  });
 }
 
 function forwardQueryKeyValue(
   { cos, sin, cache }: PassContext,
   weights: LayerWeights,
   own: LayerActivations,
+  hooks: HooksOfLayer | undefined,
 ): void {
   const angles = { cos, sin, ...(cache && { positions: cache.positions }) };
   linear(own.attentionInput, weights.query, own.query.rows);
   linear(own.attentionInput, weights.key, own.key.rows);
   linear(own.attentionInput, weights.value, own.value.rows);
+  hooks?.forward('query', own.query.rows, own.attentionInput);
+  hooks?.forward('key', own.key.rows, own.attentionInput);
+  hooks?.forward('value', own.value.rows, own.attentionInput);
   ops.ropeForward({ input: own.query.heads, ...angles, output: own.query.heads });
   ops.ropeForward({ input: own.key.heads, ...angles, output: own.key.heads });
 }
@@ -118,6 +156,7 @@ function forwardQueryKeyValue(
 function forwardAttention(
   { documentStarts, cache }: PassContext,
   own: LayerActivations,
+  hooks: HooksOfLayer | undefined,
   cached?: CachedLayer,
 ): void {
   if (cache && cached) {
@@ -135,28 +174,38 @@ function forwardAttention(
     output: own.attention.heads,
     logsumexp: own.logsumexp,
   });
+  hooks?.forward('attention', own.attention.rows);
 }
 
 /** From attention's output to SwiGLU's. */
 function forwardMlp(
-  { config }: PassContext,
+  context: PassContext,
   weights: LayerWeights,
   own: LayerActivations,
   sublayerOutput: Tensor,
+  hooks: HooksOfLayer | undefined,
 ): void {
   linear(own.attention.rows, weights.attentionOutput, sublayerOutput);
+  hooks?.forward('attentionOutput', sublayerOutput, own.attention.rows);
   ops.rmsNormForward({
     input: sublayerOutput,
     residual: own.input,
     sum: own.afterAttention,
     weight: weights.mlpNorm,
-    epsilon: config.rmsNormEps,
+    epsilon: context.config.rmsNormEps,
     output: own.mlpInput,
     inverseRms: own.mlpInverseRms,
   });
+  if (hooks?.forward('afterAttention', own.afterAttention)) {
+    normAfterAttention(context, weights, own);
+  }
+  hooks?.forward('mlpInput', own.mlpInput);
   linear(own.mlpInput, weights.gate, own.gate);
   linear(own.mlpInput, weights.up, own.up);
+  hooks?.forward('gate', own.gate, own.mlpInput);
+  hooks?.forward('up', own.up, own.mlpInput);
   ops.swigluForward({ gate: own.gate, up: own.up, output: own.activated });
+  hooks?.forward('activated', own.activated);
 }
 
 /**
@@ -168,30 +217,21 @@ export function recomputeLayer(
   weights: LayerWeights,
   own: LayerActivations,
   { recompute, sublayerOutput }: Activations,
+  hooks: HooksOfLayer | undefined,
 ): void {
   if (recompute === 'none') return;
-  const epsilon = context.config.rmsNormEps;
-  ops.rmsNormForward({
-    input: own.input,
-    weight: weights.attentionNorm,
-    epsilon,
-    output: own.attentionInput,
-    inverseRms: own.attentionInverseRms,
-  });
+  normInput(context, weights, own);
+  hooks?.forward('attentionInput', own.attentionInput);
   if (recompute === 'norms') {
-    ops.rmsNormForward({
-      input: own.afterAttention,
-      weight: weights.mlpNorm,
-      epsilon,
-      output: own.mlpInput,
-      inverseRms: own.mlpInverseRms,
-    });
+    normAfterAttention(context, weights, own);
+    hooks?.forward('mlpInput', own.mlpInput);
     ops.swigluForward({ gate: own.gate, up: own.up, output: own.activated });
+    hooks?.forward('activated', own.activated);
     return;
   }
-  forwardQueryKeyValue(context, weights, own);
-  if (recompute === 'layer') forwardAttention(context, own);
-  forwardMlp(context, weights, own, sublayerOutput);
+  forwardQueryKeyValue(context, weights, own, hooks);
+  if (recompute === 'layer') forwardAttention(context, own, hooks);
+  forwardMlp(context, weights, own, sublayerOutput, hooks);
 }
 
 /** Logits of every position and the weighted sum of their losses: `loss = sum(rowWeights * losses)`. */
