@@ -10,9 +10,6 @@ import { lineBatches } from '../../lib/corpus/dataset/text-work.ts';
 import { openDump, readDump } from '../../lib/corpus/dump/dump.ts';
 import { inputBytes } from '../../lib/corpus/dump/input-bytes.ts';
 import type { Siteinfo } from '../../lib/corpus/dump/siteinfo.ts';
-import { readItemsPerSite } from '../../lib/corpus/names/items-per-site.ts';
-import { readLanglinks } from '../../lib/corpus/names/langlinks.ts';
-import { readTitleTable } from '../../lib/corpus/names/title-table.ts';
 import { readWikidata } from '../../lib/corpus/names/wikidata.ts';
 import { ArticleExtractor, keepable } from '../../lib/corpus/wikitext/extract.ts';
 import { findTasks } from '../../lib/evaluate/tasks/definition.ts';
@@ -30,6 +27,7 @@ import {
 } from './checks.ts';
 import { mutateBytes, mutateText } from './mutate.ts';
 import { pages, severalDumps } from './page-readers.ts';
+import { pageProps, SQL, sql, titles } from './table-readers.ts';
 
 const repository = resolve(import.meta.dirname, '../..');
 const dumps = [
@@ -116,44 +114,7 @@ async function wikitext(): Promise<FuzzedReader> {
   };
 }
 
-// --- tables, JSON ---
-
-const SQL = `-- MySQL dump
-/*!40000 ALTER TABLE \`langlinks\` DISABLE KEYS */;
-CREATE TABLE \`langlinks\` (
-  \`ll_from\` int(8) unsigned NOT NULL DEFAULT 0,
-  \`ll_lang\` varbinary(35) NOT NULL DEFAULT '',
-  \`ll_title\` varbinary(255) NOT NULL DEFAULT ''
-);
-INSERT INTO \`langlinks\` VALUES (1,'en','O\\'Neill''s \\\\ (band)'),(2,'ja','東京'),(3,'en',''),(4,'en',NULL);
-INSERT INTO \`langlinks\` VALUES
-(5,'en','A'),
-(6,'de','B_c');
-/*!40000 ALTER TABLE \`langlinks\` ENABLE KEYS */;
-`;
-const ITEMS =
-  "INSERT INTO `wb_items_per_site` VALUES (1,31,'enwiki','Belgium'),(2,31,'jawiki','ベルギー'),(3,32,'jawiki','a');\n";
-
-function sql(): FuzzedReader {
-  const file = new InputFile();
-  const seeds = bytesOf([SQL, ITEMS, SQL.replaceAll('langlinks', 'page'), SQL.repeat(20)]);
-  const tokens = bytesOf([
-    ...words(
-      "( ) ' '' \\ \\' , ; ), ),( NULL -1 1e9 0x1 INSERT␣INTO VALUES `langlinks` /* */ -- `ll_from` enwiki 'en'",
-    ),
-    '\n',
-    "INSERT INTO `langlinks` VALUES (1,'en','",
-    '\\\n',
-  ]);
-  const wiki = { caseRule: 'first-letter', language: 'ja' } as const;
-  return {
-    make: (dice) => mutateBytes(dice, seeds, tokens),
-    check: async (input) => {
-      await file.read(input, readLanglinks);
-      await file.read(input, (path) => readItemsPerSite(path, 'ja', wiki));
-    },
-  };
-}
+// --- JSON ---
 
 async function wikidata(): Promise<FuzzedReader> {
   const file = new InputFile();
@@ -224,17 +185,6 @@ async function jsonl(): Promise<FuzzedReader> {
           }
         }
       }),
-  };
-}
-
-async function titles(): Promise<FuzzedReader> {
-  const file = new InputFile();
-  const seeds = [readFileSync(join(repository, 'examples/demo/titles.tsv')).subarray(0, 20_000)];
-  const tokens = bytesOf(['\t', '\n', '\r\n', '#', '\t\t', '\ufeff', '%C3', '&amp;', '_', '東']);
-  const wiki = { caseRule: 'first-letter', language: 'ja' } as const;
-  return {
-    make: (dice) => mutateBytes(dice, seeds, tokens),
-    check: (input) => file.read(input, (path) => readTitleTable(path, wiki)),
   };
 }
 
@@ -367,6 +317,7 @@ function questions(task: string, format: RecordFormat, path: string): FuzzedRead
 export const readers: Readonly<Record<string, () => FuzzedReader | Promise<FuzzedReader>>> = {
   wikitext,
   sql,
+  'page-props': pageProps,
   wikidata,
   jsonl,
   titles,

@@ -78,3 +78,12 @@ test('found: a line break in the title that an error names', async () => {
   const page = '<page><title>A&#10;\u009bB</title><id>1</id></page>';
   await check(Buffer.from(`<mediawiki xml:lang="pt">${siteinfo}${page}</mediawiki>`));
 });
+
+test('found: a property of a page whose number is none', async () => {
+  const { check } = await readers['page-props']!();
+  for (const page of ['1e999', '-1', '0', '1.5', '9007199254740993', 'NULL', "'1'"]) {
+    await check(
+      Buffer.from(`INSERT INTO \`page_props\` VALUES (${page},'disambiguation','',NULL);\n`),
+    );
+  }
+});

@@ -25,7 +25,8 @@ export async function readPagesWith(
     path,
     table,
     ([page, name], where) => {
-      if (typeof page !== 'number' || typeof name !== 'string') {
+      const isPage = typeof page === 'number' && Number.isSafeInteger(page) && page > 0;
+      if (!isPage || typeof name !== 'string') {
         throw new LeiaError('format', `${where}: expected (page id, property, value, key)`);
       }
       if (name === property) pages.add(page);
