@@ -1,8 +1,10 @@
 // Decodes zstd (RFC 8878), which Node 20 cannot. A decoder in WebAssembly does the work. It gets a file block by block,
 // as the frames are walked here: so memory does not grow with a frame, frames may follow each other, and what is cut
-// off, damaged or too large for memory is named with its place.
+// off, damaged or too large for memory is named with its place. A thread of its own decodes all but small files, since
+// this one hands out the pieces that others wait for.
 import type { ZSTDDecoder } from 'zstddec/stream';
 import { LeiaError } from '../../system/error.ts';
+import { WorkerPool } from '../../system/worker-pool.ts';
 
 const MAGIC = 0xfd2fb528;
 /** Sixteen of these begin frames that hold no data, such as the tables of contents that pzstd writes. */
@@ -182,6 +184,93 @@ class PartDecoder {
   }
 }
 
+/** Parts of a file in a row, to be decoded together. */
+export interface ZstdParts {
+  /** One behind the other. */
+  bytes: Uint8Array<ArrayBuffer>;
+  /** Of each, where it ends in these bytes, and where it begins in the file. */
+  ends: number[];
+  places: number[];
+  isLast: boolean;
+}
+
+/** So many parts decode to a little more than 1 MiB at most. */
+const partsTogether = 8;
+
+async function* partsOf(
+  pieces: AsyncIterable<Uint8Array>,
+): AsyncGenerator<ZstdParts, void, undefined> {
+  const parts = new Parts(pieces);
+  let [together, places]: [Uint8Array[], number[]] = [[], []];
+  const joined = (isLast: boolean): ZstdParts => {
+    let length = 0;
+    const ends = together.map((part) => (length += part.length));
+    // Not in memory that other buffers share, which could not move to another thread.
+    const bytes = new Uint8Array(length);
+    for (const [i, part] of together.entries()) bytes.set(part, ends[i]! - part.length);
+    const result = { bytes, ends, places, isLast };
+    [together, places] = [[], []];
+    return result;
+  };
+  for await (const part of zstdParts(parts)) {
+    if (together.length === partsTogether) yield joined(false);
+    together.push(part);
+    places.push(parts.position - part.length);
+  }
+  yield joined(true);
+}
+
+/** Decodes all parts of a file in turn. */
+export class ZstdUnpacker {
+  readonly #decoder: PartDecoder;
+  /** Where the part before begins. */
+  #before = 0;
+
+  private constructor(decoder: ZSTDDecoder) {
+    this.#decoder = new PartDecoder(decoder);
+  }
+
+  static async create(): Promise<ZstdUnpacker> {
+    const { ZSTDDecoder } = await import('zstddec/stream');
+    const decoder = new ZSTDDecoder();
+    await decoder.init();
+    return new ZstdUnpacker(decoder);
+  }
+
+  /** What the parts decode to, in memory of its own. Throws `format` if they are damaged. */
+  unpack({ bytes, ends, places, isLast }: ZstdParts): Uint8Array<ArrayBuffer> {
+    const pieces: Uint8Array[] = [];
+    let length = 0;
+    for (const [i, end] of ends.entries()) {
+      const piece = this.#decoder.decode(bytes.subarray(ends[i - 1] ?? 0, end));
+      if (piece === undefined) throw this.#stuck();
+      this.#before = places[i]!;
+      pieces.push(piece);
+      length += piece.length;
+    }
+    const result = new Uint8Array(length);
+    let filled = 0;
+    for (const piece of pieces) {
+      result.set(piece, filled);
+      filled += piece.length;
+    }
+    if (isLast && !this.#decoder.end()) throw this.#stuck();
+    return result;
+  }
+
+  /** Gives its memory back, before the last part too. */
+  close(): void {
+    this.#decoder.end();
+  }
+
+  #stuck(): LeiaError {
+    return damaged(`damaged zstd data at byte ${this.#before} or a little later`);
+  }
+}
+
+/** Files of at most so many pieces are decoded here: a thread would take longer to start. */
+const fewPieces = 4;
+
 /**
  * Decoded pieces of zstd.
  *
@@ -190,26 +279,41 @@ class PartDecoder {
 export async function* decodeZstd(
   pieces: AsyncIterable<Uint8Array>,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  const { ZSTDDecoder } = await import('zstddec/stream');
-  const wasm = new ZSTDDecoder();
-  await wasm.init();
-  const decoder = new PartDecoder(wasm);
-  const parts = new Parts(pieces);
-  /** Where the part before begins. */
-  let before = 0;
-  const stuck = (): LeiaError => damaged(`damaged zstd data at byte ${before} or a little later`);
-  let isWhole = false;
+  const parts = partsOf(pieces);
+  const first: ZstdParts[] = [];
+  while (first.length < fewPieces && !first.at(-1)?.isLast) {
+    const { value, done } = await parts.next();
+    if (!done) first.push(value);
+  }
+  const decoded = first.at(-1)?.isLast ? decodeHere(first) : decodeInThread(first, parts);
+  for await (const piece of decoded) if (piece.length > 0) yield piece;
+}
+
+async function* decodeHere(all: readonly ZstdParts[]): AsyncGenerator<Uint8Array, void, undefined> {
+  const unpacker = await ZstdUnpacker.create();
   try {
-    for await (const part of zstdParts(parts)) {
-      const piece = decoder.decode(part);
-      if (piece === undefined) throw stuck();
-      before = parts.position - part.length;
-      if (piece.length > 0) yield piece;
-    }
-    isWhole = true;
+    for (const parts of all) yield unpacker.unpack(parts);
   } finally {
-    const isSound = decoder.end();
-    // biome-ignore lint/correctness/noUnsafeFinally: nothing else is thrown here
-    if (isWhole && !isSound) throw stuck();
+    unpacker.close();
+  }
+}
+
+async function* decodeInThread(
+  first: readonly ZstdParts[],
+  rest: AsyncIterable<ZstdParts>,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const script = import.meta.url.endsWith('.ts') ? 'zstd-worker.ts' : 'zstd-worker.js';
+  const where = (parts: unknown) => `the zstd data at byte ${(parts as ZstdParts).places[0]}`;
+  const pool = new WorkerPool({ script: new URL(script, import.meta.url), workers: 1, where });
+  const all = async function* (): AsyncGenerator<ZstdParts, void, undefined> {
+    yield* first;
+    yield* rest;
+  };
+  try {
+    yield* pool.map<ZstdParts, Uint8Array>(undefined, all(), {
+      transfer: ({ bytes }) => [bytes.buffer],
+    });
+  } finally {
+    await pool.close();
   }
 }

@@ -132,6 +132,27 @@ test('a reader may stop early, and others go on', async () => {
   expect(lines).toEqual(['one one', 'two one', 'three one']);
 });
 
+test('a large file, which a thread decodes, is the same, and so are its errors', async () => {
+  const blocks = Array.from({ length: 50 }, (_, i) => Buffer.alloc(1 << 17, i));
+  const large = Buffer.concat([rawFrame(blocks), text, skippable, rawFrame(blocks.slice(7, 9))]);
+  const content = Buffer.concat([...blocks, await decode(text), ...blocks.slice(7, 9)]);
+  expect((await decode(large)).equals(content)).toBe(true);
+  // Whoever stops early ends the thread, too.
+  const path = join(folder, 'b.zst');
+  await writeFile(path, large);
+  for await (const piece of inputBytes(path)) {
+    expect(piece[0]).toBe(0);
+    break;
+  }
+  if (!isFull) return;
+  const cut = large.subarray(0, -1);
+  await expectError(() => decode(cut), 'format', `is cut off at byte ${cut.length}`);
+  const damaged = Buffer.from(large);
+  const checksum = rawFrame(blocks).length + text.length - 1;
+  damaged[checksum]! ^= 1;
+  await expectError(() => decode(damaged), 'format', 'damaged zstd data at byte');
+});
+
 function hasZstd(): boolean {
   try {
     execFileSync('zstd', ['--version'], { stdio: 'ignore' });
