@@ -1,6 +1,8 @@
 import { existsSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
+import { filesApart } from './test/support/files-apart.ts';
 import { LongestFirst } from './test/support/longest-first.ts';
 
 /** What is tested on every device: a run of its own for each, with CUDA kernels on the emulator or on a GPU. */
@@ -34,6 +36,7 @@ const onlyInFull =
         'test/package/bundle.test.ts',
         'test/package/clients.test.ts',
       ];
+const apart = filesApart('test');
 const hasGpu = existsSync('/dev/nvidiactl');
 
 /** Where the addons that only tests use lie: another folder for those with sanitizers. */
@@ -51,8 +54,8 @@ export default defineConfig({
   },
   test: {
     pool: 'forks',
-    // One more than by default: many tests wait for a process of one thread.
-    maxWorkers: '100%',
+    // More than there are cores: many tests wait for the disk or for a process of one thread.
+    maxWorkers: availableParallelism() + 1,
     // No limit of time: a busy machine would reach it, and a test that hangs shows by its name in the output.
     testTimeout: 0,
     hookTimeout: 0,
@@ -63,9 +66,15 @@ export default defineConfig({
         test: {
           name: 'cpu',
           include: ['test/**/*.test.ts'],
-          exclude: onlyInFull,
+          exclude: [...onlyInFull, ...apart],
           globalSetup: 'test/support/build-commands.ts',
+          // Files share processes, which load the modules once: a quarter of the time of most of them.
+          isolate: false,
         },
+      },
+      {
+        extends: true,
+        test: { name: 'cpu-apart', include: apart },
       },
       {
         extends: true,
