@@ -15,6 +15,7 @@ const onEveryDevice = [
   'test/llama/recompute.test.ts',
   'test/ops/attention-fixtures.test.ts',
   'test/ops/attention-views.test.ts',
+  'test/ops/attention-window.test.ts',
   'test/ops/matmul-plans.test.ts',
   'test/ops/moment-rounding.test.ts',
   'test/ops/operations.test.ts',

@@ -165,4 +165,23 @@ inline Floats exponential(Floats x) {
   return x == x ? result : x;
 }
 
+inline Floats absolute(Floats x) {
+  return x < 0.0f ? -x : x;
+}
+
+inline Floats hyperbolic_tangent(Floats x) {
+  // Near 0 the odd polynomial of Cephes' tanhf; else by the exponential of what is not positive.
+  const Floats square = x * x;
+  Floats p = splat(-5.70498872745e-3f);
+  p = p * square + 2.06390887954e-2f;
+  p = p * square - 5.37397155531e-2f;
+  p = p * square + 1.33314422036e-1f;
+  p = p * square - 3.33332819422e-1f;
+  const Floats near = p * square * x + x;
+  const Floats e = exponential(-2.0f * absolute(x));
+  const Floats magnitude = (1.0f - e) / (1.0f + e);
+  const Floats far = x < 0.0f ? -magnitude : magnitude;
+  return absolute(x) < 0.625f ? near : far;
+}
+
 }  // namespace leia::LEIA_ISA

@@ -128,4 +128,15 @@ LEIA_DEVICE float exp2_approximate(float x) {
 #endif
 }
 
+// 1 / x to about 1 unit in the last place; 0 for infinity.
+LEIA_DEVICE float reciprocal_approximate(float x) {
+#if defined(__CUDACC__)
+  float result;
+  asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(result) : "f"(x));
+  return result;
+#else
+  return 1.0f / x;
+#endif
+}
+
 }  // namespace leia

@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { Device, ops, Tensor } from '../../lib/index.ts';
 import { elements } from './case.ts';
 import { type Arguments, tensorsOf } from './face.ts';
-import { attentionWithKeyLengths, call, faces } from './faces.ts';
+import { attentionBackwardWithKeyLengths, attentionWithKeyLengths, call, faces } from './faces.ts';
 
 type Bits = Map<string, string>;
 
@@ -88,6 +88,7 @@ variants.push({
   right: () => ({ ...faces.matmul!.right(), accumulate: true }),
 });
 variants.push({ operation: 'flashAttentionForward', right: attentionWithKeyLengths });
+variants.push({ operation: 'flashAttentionBackward', right: attentionBackwardWithKeyLengths });
 
 describe.each(variants)('$operation', ({ operation, right }) => {
   test('passes poison on, and ends it, as it reads and writes', async () => {

@@ -254,17 +254,20 @@ test('attention takes key lengths or documents, and one length for each row', ()
   expect(refusal('flashAttentionForward', floats).message).toContain('keyLengths');
 });
 
-test('causal attention needs as many keys as queries', () => {
+test.each([
+  [{ causal: true }, 'causal attention'],
+  [{ windowSize: [-1, 3] }, 'attention with a window'],
+] as const)('attention with %j needs as many keys as queries', (options, what) => {
   const { documentStarts: _, ...args } = attention();
   const query = tensor([2, 5, 4, 8]);
   const error = refusal('flashAttentionForward', {
     ...args,
-    causal: true,
+    ...options,
     query,
     output: tensor([2, 5, 4, 8]),
     logsumexp: tensor([2, 4, 5]),
   });
   expect(error.message).toBe(
-    'flashAttentionForward: 5 queries but 3 keys; causal attention is aligned to the last key and needs at least as many keys',
+    `flashAttentionForward: 5 queries but 3 keys; ${what} is aligned to the last key and needs at least as many keys`,
   );
 });

@@ -79,20 +79,21 @@ describe(deviceName, () => {
   });
 
   test.each([
-    [[4, 1], true, 'keyLengths[1] is 1, expected 2 to 5'],
-    [[6, 5], true, 'keyLengths[0] is 6, expected 2 to 5'],
-    [[1, 0], false, 'keyLengths[1] is 0, expected 1 to 5'],
-    [[-1, 5], false, 'keyLengths[0] is -1, expected 1 to 5'],
-  ])('key lengths %j are refused (causal: %s)', async (lengths, causal, message) => {
+    [[4, 1], { causal: true }, 'keyLengths[1] is 1, expected 0 or 2 to 5'],
+    [[6, 5], { causal: true }, 'keyLengths[0] is 6, expected 0 or 2 to 5'],
+    [[0, 1], { windowSize: [9, 9] }, 'keyLengths[1] is 1, expected 0 or 2 to 5'],
+    [[1, 6], {}, 'keyLengths[1] is 6, expected 0 to 5'],
+    [[-1, 5], {}, 'keyLengths[0] is -1, expected 0 to 5'],
+  ] as const)('key lengths %j are refused with %j', async (lengths, options, message) => {
     const heads = (positions: number) =>
       Tensor.from(new Float32Array(2 * positions * 8), [2, positions, 1, 8], { device });
-    const { output } = ops.flashAttentionForward({
-      query: heads(2),
-      key: heads(5),
-      value: heads(5),
-      causal,
-      keyLengths: Tensor.from(Int32Array.from(lengths), [2], { device }),
-    });
+    const args = { query: heads(2), key: heads(5), value: heads(5), ...options };
+    const keyLengths = Tensor.from(Int32Array.from(lengths), [2], { device });
+    const { output } = ops.flashAttentionForward({ ...args, keyLengths });
     await expect(output.read()).rejects.toThrow(message);
+    const forward = ops.flashAttentionForward(args);
+    const gradOutput = heads(2);
+    const { gradKey } = ops.flashAttentionBackward({ ...args, ...forward, keyLengths, gradOutput });
+    await expect(gradKey.read()).rejects.toThrow(message);
   });
 });

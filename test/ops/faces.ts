@@ -16,6 +16,16 @@ export const attention = () => ({
 const attentionNumbers = [
   ['scale', Number.NaN, 'scale is nan, expected a finite number'],
   ['causal', 1, 'causal is a number, expected a boolean'],
+  ['softcap', -1, 'softcap is -1, expected a positive number, or 0 for none'],
+  ['softcap', Number.NaN, 'softcap is nan, expected a positive number, or 0 for none'],
+  [
+    'windowSize',
+    [3],
+    'windowSize has 1 numbers, expected 2: how many keys to the left and to the right of its own a query sees',
+  ],
+  ['windowSize', [-2, 0], 'windowSize is [-2, 0], expected numbers of keys, or -1 for no bound'],
+  ['windowSize', 3, 'windowSize is a number, expected an array of integers'],
+  ['windowSize', [1.5, 0], 'windowSize[0] is 1.5, expected an integer'],
 ] as const;
 const angles = () => ({
   cos: tensor([6, 4]),
@@ -294,6 +304,14 @@ export const attentionWithKeyLengths = (): Arguments => {
   const value = tensor([2, 6, 2, 8]);
   return { ...args, key, value, keyLengths: Tensor.from(Int32Array.of(4, 3), [2]) };
 };
+
+export const attentionBackwardWithKeyLengths = (): Arguments => ({
+  ...attentionWithKeyLengths(),
+  gradOutput: tensor([2, 3, 4, 8]),
+  gradQuery: tensor([2, 3, 4, 8]),
+  gradKey: tensor([2, 6, 2, 8]),
+  gradValue: tensor([2, 6, 2, 8]),
+});
 
 /** Calls an operation. */
 export function call(name: string, args: Arguments): void {

@@ -55,9 +55,14 @@ function variantsOf(cases: readonly OperationCase[]): OperationCase[][] {
 /** Head sizes that attention's kernels are compiled for; others take the next larger one's. */
 const compiledHeadSizes = [32, 64, 96, 128, 256];
 
-/** What a case's name says beside sizes. Of attention: the head size, and not which keys are hidden. */
+/**
+ * What a case's name says beside sizes. Of attention: the head size, and not which keys are hidden. Lengths, windows and
+ * caps are the same code for every head size: one stands for all.
+ */
 function variantOf(name: string): string {
   const headSize = (size: string) => compiledHeadSizes.findIndex((each) => each >= Number(size));
+  const bounds = / lengths| window \S+| softcap \S+/g;
+  if (bounds.test(name)) return variantOf(name.replace(/\bd\d+\b/, 'bounded').replace(bounds, ''));
   return name
     .replace(/\bd(\d+)\b/, (_, size: string) => `d${'abcde'[headSize(size)]}`)
     .replace(/ causal| packed| scale \S+/g, '')

@@ -2,57 +2,80 @@ import { operation } from '../operation.ts';
 import { Tensor } from '../tensor.ts';
 import { like } from './outputs.ts';
 
-interface Attention {
+/** What both passes of attention take beside their tensors. */
+export interface AttentionOptions {
+  /** Query i sees keys up to i + (keys - queries): aligned bottom right. False by default. */
+  causal?: boolean;
+  /** Factor of the scores, 1/sqrt(headDim) by default. */
+  scale?: number;
+  /**
+   * A sliding window, as flash-attention's `window_size`: query i, at position p = i + (keys - queries), sees the keys
+   * from p - left to p + right; -1 is no bound, `[-1, -1]` the default. Other blocks of keys cost nothing. `causal` makes
+   * right 0. A Mistral's `sliding_window` of w is `[w - 1, 0]`.
+   */
+  windowSize?: readonly [left: number, right: number];
+  /** Bounds the scores: they become softcap * tanh(score / softcap), as in Gemma 2. 0, the default, is none. */
+  softcap?: number;
+  /**
+   * [batch, sequence], int32, for packed rows: the position where the document of each position
+   * starts. A position sees only its own document. Needs as many queries as keys.
+   */
+  documentStarts?: Tensor;
+  /**
+   * [batch], int32: how many of its keys each row has, as in a cache that is not full or a padded batch; what is behind
+   * them is not looked at, and has the gradient 0. Causal queries, and those with a window, are the last of the row's own
+   * keys, so it has at least as many, or none. Not with documents.
+   */
+  keyLengths?: Tensor;
+}
+
+interface Attention extends AttentionOptions {
   /** [batch, queries, heads, headDim], float32 or bfloat16. */
   query: Tensor;
   /** [batch, keys, kvHeads, headDim]; kvHeads divides heads (grouped-query attention). */
   key: Tensor;
   /** Shape of key. */
   value: Tensor;
-  /** Query i sees keys up to i + (keys - queries): aligned bottom right. False by default. */
-  causal?: boolean;
-  /** Factor of the scores, 1/sqrt(headDim) by default. */
-  scale?: number;
-  /**
-   * [batch, sequence], int32, for packed rows: the position where the document of each position
-   * starts. A position sees only its own document. Needs as many queries as keys.
-   */
-  documentStarts?: Tensor;
 }
 
 export interface FlashAttentionForward extends Attention {
-  /**
-   * [batch], int32: how many of its keys each row has, as in a cache that is not full; what is behind them is not
-   * looked at. Causal queries are the last of the row's own keys, so it has at least as many. Not with documents.
-   */
-  keyLengths?: Tensor;
   /** Shape and dtype of query. */
   output?: Tensor;
   /** [batch, heads, queries], float32: saved for backward. */
   logsumexp?: Tensor;
 }
 
+type Numbers = 'causal' | 'scale' | 'windowSize' | 'softcap';
+
 const nativeFlashAttentionForward = operation<
   FlashAttentionForward,
-  'output' | 'logsumexp' | 'causal' | 'scale'
+  'output' | 'logsumexp' | Numbers
 >('flashAttentionForward');
 
 /**
  * Softmax attention without the matrix of scores (FlashAttention-2, Dao 2023): blocks of queries and
  * keys with an online softmax; memory is linear in the sequence. Head sizes are even, up to 256.
- * `logsumexp` is the natural logarithm of the sum of exponentials of the scaled scores.
+ * `logsumexp` is the natural logarithm of the sum of exponentials of the scores, scaled and bounded. A query that sees no
+ * key, as in a row of length 0, has an output of zeros and a `logsumexp` of minus infinity.
+ *
+ * @example
+ * // Each position sees itself and the 4,095 before it.
+ * const { output } = ops.flashAttentionForward({ query, key, value, causal: true, windowSize: [4095, 0] });
+ *
+ * @throws LeiaError `argument` for a shape, dtype or option that does not fit. A `documentStarts` or `keyLengths` whose
+ *   values cannot be is an error of the output: `execution`, when it is read.
  */
 export function flashAttentionForward(args: FlashAttentionForward): {
   output: Tensor;
   logsumexp: Tensor;
 } {
   nativeFlashAttentionForward.expect(args);
-  const { query, causal = false, scale = defaultScale(query) } = args;
+  const { query } = args;
   const output = args.output ?? like(query);
   const [batch = 0, queries = 0, heads = 0] = query.shape;
   const logsumexp =
     args.logsumexp ?? Tensor.empty([batch, heads, queries], { device: query.device });
-  nativeFlashAttentionForward(args, { causal, scale, output, logsumexp });
+  nativeFlashAttentionForward(args, { ...numbersOf(args), output, logsumexp });
   return { output, logsumexp };
 }
 
@@ -73,25 +96,38 @@ export interface FlashAttentionBackward extends Attention {
 
 const nativeFlashAttentionBackward = operation<
   FlashAttentionBackward,
-  'gradQuery' | 'gradKey' | 'gradValue' | 'causal' | 'scale'
+  'gradQuery' | 'gradKey' | 'gradValue' | Numbers
 >('flashAttentionBackward');
 
-/** Backward of {@link flashAttentionForward}; recomputes the probabilities from `logsumexp`. */
+/**
+ * Backward of {@link flashAttentionForward}, with the same options; recomputes the probabilities from `logsumexp`.
+ *
+ * @example
+ * const options = { causal: true, windowSize: [4095, 0] } as const;
+ * const forward = ops.flashAttentionForward({ query, key, value, ...options });
+ * const gradients = ops.flashAttentionBackward({ query, key, value, ...options, ...forward, gradOutput });
+ *
+ * @throws LeiaError `argument` and `execution`, as forward.
+ */
 export function flashAttentionBackward(args: FlashAttentionBackward): {
   gradQuery: Tensor;
   gradKey: Tensor;
   gradValue: Tensor;
 } {
   nativeFlashAttentionBackward.expect(args);
-  const { query, key, value, causal = false, scale = defaultScale(query) } = args;
+  const { query, key, value } = args;
   const gradQuery = args.gradQuery ?? like(query);
   const gradKey = args.gradKey ?? like(key);
   const gradValue = args.gradValue ?? like(value);
-  nativeFlashAttentionBackward(args, { causal, scale, gradQuery, gradKey, gradValue });
+  nativeFlashAttentionBackward(args, { ...numbersOf(args), gradQuery, gradKey, gradValue });
   return { gradQuery, gradKey, gradValue };
 }
 
 /** A query without a head size is refused by the operation. */
-function defaultScale(query: Tensor): number {
-  return 1 / Math.sqrt(query.shape[3] ?? 1);
+function numbersOf({ query, ...options }: Attention) {
+  const { causal = false, scale = 1 / Math.sqrt(query.shape[3] ?? 1) } = options;
+  const { windowSize = unbounded, softcap = 0 } = options;
+  return { causal, scale, windowSize, softcap };
 }
+
+const unbounded = [-1, -1] as const;

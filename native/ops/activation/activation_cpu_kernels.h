@@ -3,10 +3,6 @@ namespace leia::LEIA_ISA {
 
 constexpr int64_t kElementsPerTask = 1 << 13;
 
-inline Floats absolute(Floats x) {
-  return x < 0.0f ? -x : x;
-}
-
 inline Floats logistic(Floats x) {
   return 1.0f / (1.0f + exponential(-x));
 }
@@ -93,20 +89,7 @@ struct ReluCurve {
 };
 
 struct TanhCurve {
-  static Floats value(Floats x) {
-    // Near 0 the odd polynomial of Cephes' tanhf; else by the exponential of what is not positive.
-    const Floats square = x * x;
-    Floats p = splat(-5.70498872745e-3f);
-    p = p * square + 2.06390887954e-2f;
-    p = p * square - 5.37397155531e-2f;
-    p = p * square + 1.33314422036e-1f;
-    p = p * square - 3.33332819422e-1f;
-    const Floats near = p * square * x + x;
-    const Floats e = exponential(-2.0f * absolute(x));
-    const Floats magnitude = (1.0f - e) / (1.0f + e);
-    const Floats far = x < 0.0f ? -magnitude : magnitude;
-    return absolute(x) < 0.625f ? near : far;
-  }
+  static Floats value(Floats x) { return hyperbolic_tangent(x); }
   static Floats slope(Floats x) { return 4.0f * Logistic(2.0f * x).slope; }
 };
 

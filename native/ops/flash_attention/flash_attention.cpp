@@ -2,11 +2,26 @@
 
 #include <cmath>
 
+#include "ops/flash_attention/visible_keys.h"
+
 namespace leia {
 
 namespace {
 
 constexpr int64_t kMaxHeadDim = 256;
+
+void check_options(const char* name, const AttentionOptions& options) {
+  require(std::isfinite(options.scale), name, ": scale is ", options.scale,
+          ", expected a finite number");
+  require(std::isfinite(options.softcap) && options.softcap >= 0, name, ": softcap is ",
+          options.softcap, ", expected a positive number, or 0 for none");
+  const std::vector<int64_t>& window = options.window_size;
+  require(
+      window.size() == 2, name, ": window_size has ", window.size(),
+      " numbers, expected 2: how many keys to the left and to the right of its own a query sees");
+  require(window[0] >= -1 && window[1] >= -1, name, ": window_size is [", window[0], ", ",
+          window[1], "], expected numbers of keys, or -1 for no bound");
+}
 
 template <class Operation>
 void check_inputs(const Operation& op) {
@@ -25,15 +40,21 @@ void check_inputs(const Operation& op) {
   require(key[2] > 0 && query[2] % key[2] == 0, name, ": key has ", key[2],
           " heads, expected a divisor of query's ", query[2], " (grouped-query attention)");
   require(key[1] > 0, name, ": key has no positions");
-  require(!op.options.causal || query[1] <= key[1], name, ": ", query[1], " queries but ", key[1],
-          " keys; causal attention is aligned to the last key and needs at least as many keys");
-  require(std::isfinite(op.options.scale), name, ": scale is ", op.options.scale,
-          ", expected a finite number");
+  check_options(name, op.options);
+  require(!has_positions(op.options) || query[1] <= key[1], name, ": ", query[1], " queries but ",
+          key[1], " keys; ", op.options.causal ? "causal attention" : "attention with a window",
+          " is aligned to the last key and needs at least as many keys");
   if (op.document_starts) {
     check_dtype(name, "document_starts", op.document_starts, DType::int32);
     require(query[1] == key[1], name, ": document_starts with ", query[1], " queries and ", key[1],
             " keys, expected as many queries as keys");
     check_shape(name, "document_starts", op.document_starts, {query[0], query[1]});
+  }
+  if (op.key_lengths) {
+    check_dtype(name, "key_lengths", op.key_lengths, DType::int32);
+    check_shape(name, "key_lengths", op.key_lengths, {query[0]});
+    require(!op.document_starts, name,
+            ": key_lengths and document_starts, expected at most one of them");
   }
   check_like(name, "output", op.output, op.query);
   check_shape(name, "logsumexp", op.logsumexp, {query[0], query[2], query[1]});
@@ -52,12 +73,6 @@ void check_output(const Operation& op, const char* name, const Tensor& output) {
 
 void validate(const FlashAttentionForward& op) {
   check_inputs(op);
-  if (op.key_lengths) {
-    check_dtype(op.kName, "key_lengths", op.key_lengths, DType::int32);
-    check_shape(op.kName, "key_lengths", op.key_lengths, {op.query.shape[0]});
-    require(!op.document_starts, op.kName,
-            ": key_lengths and document_starts, expected at most one of them");
-  }
   check_output(op, "output", op.output);
   check_output(op, "logsumexp", op.logsumexp);
 }

@@ -27,7 +27,8 @@ struct BackwardArguments {
   TicketOrder order;
   Visibility visibility;
   int32_t heads, kv_heads, group, padded;  // group: heads / kv_heads
-  float scale;                             // positive
+  Softcap softcap;
+  float scale;  // positive
 };
 
 // Where things lie in shared memory.
@@ -101,6 +102,7 @@ __global__ void __launch_bounds__(BackwardTiles<T, Dims, Small>::kWarps* kWarpSi
   const int32_t kv_head = place.head % kv_heads;
   const int32_t batch = place.head / kv_heads;
   const int32_t queries = visibility.queries, keys = visibility.keys;
+  const int32_t key_count = visibility.key_count(batch);
   sync_threads();  // the ticket's place is free
 
   const typename Memory::Keys key_tile = Memory::keys(0), value_tile = Memory::keys(1);
@@ -108,14 +110,16 @@ __global__ void __launch_bounds__(BackwardTiles<T, Dims, Small>::kWarps* kWarpSi
   const typename Memory::Scores gradient_tile = Memory::scores(1);
   const Shared<float> totals(Memory::kTotals, Memory::kTotalsCount);
   key_tile.template start_copy<kThreads>(
-      HeadRows<const T>(arguments.key, batch, keys, kv_heads, kv_head, Dims), first);
+      HeadRows<const T>(arguments.key, batch, keys, kv_heads, kv_head, Dims).until(key_count),
+      first);
   value_tile.template start_copy<kThreads>(
-      HeadRows<const T>(arguments.value, batch, keys, kv_heads, kv_head, Dims), first);
+      HeadRows<const T>(arguments.value, batch, keys, kv_heads, kv_head, Dims).until(key_count),
+      first);
   for (int i = static_cast<int>(threadIdx.x); i < kKeys; i += kThreads) {
-    Span span = visibility.queries_of(batch, smaller(first + i, keys - 1));
-    // No query sees the positions beyond the last key: there exp(0 - L) may be infinite, and
+    Span span = visibility.queries_of(batch, smaller(first + i, key_count - 1));
+    // No query sees the positions beyond the row's last key: there exp(0 - L) may be infinite, and
     // infinity times the zeros in place of the keys would not be zero in dQ.
-    if (first + i >= keys) span.first = queries;
+    if (first + i >= key_count) span.first = queries;
     spans.store(i, span);
   }
   sync_threads();
@@ -145,7 +149,8 @@ __global__ void __launch_bounds__(BackwardTiles<T, Dims, Small>::kWarps* kWarpSi
   const WarpPart<kScoreRows, kScoreColumns> score_part(warp, kScores);
   const WarpPart<kKeyRows, kKeyColumns> key_part(warp, kKeyGrid);
   const WarpPart<kQueryRows, kQueryColumns> query_part(warp, kQueryGrid);
-  const float scale = arguments.scale * kLog2E;
+  const Softcap& softcap = arguments.softcap;
+  const float scale = softcap.scale_behind(arguments.scale) * kLog2E;
   Sums<KM, KN> grad_key, grad_value;
   clear<KM, KN>(grad_key);
   clear<KM, KN>(grad_value);
@@ -171,24 +176,37 @@ __global__ void __launch_bounds__(BackwardTiles<T, Dims, Small>::kWarps* kWarpSi
       Sums<M, N> probabilities, gradients;
       multiply_transposed<M, N, Tiles::kUnroll>(probabilities, query_tile, score_part.row, key_tile,
                                                 score_part.column);
+      if (softcap.given()) softcap.template bound<T, M, N>(probabilities);
       if (from < all.first || from + kQueries > all.last) {
         spans.template mask_columns<M, N>(probabilities, from + score_part.row, score_part.column);
       }
       const int own_row = 2 * stage * kQueries + score_part.row + lane_index() / 4;
+      // Stores the probabilities. Those that stay are multiplied by the softcap's slope.
+      const auto exponentiate = [&](auto capped) {
+        constexpr bool kCapped = decltype(capped)::value;
 #pragma unroll
-      for (int m = 0; m < M; ++m) {
-        const float logsumexp[2] = {totals.load(own_row + 16 * m),
-                                    totals.load(own_row + 16 * m + 8)};
+        for (int m = 0; m < M; ++m) {
+          const float logsumexp[2] = {totals.load(own_row + 16 * m),
+                                      totals.load(own_row + 16 * m + 8)};
 #pragma unroll
-        for (int n = 0; n < N; ++n) {
+          for (int n = 0; n < N; ++n) {
+            float(&own)[4] = probabilities[m][n];
+            float slopes[4];
 #pragma unroll
-          for (int i = 0; i < 4; ++i) {
-            probabilities[m][n][i] =
-                exp2_approximate(probabilities[m][n][i] * scale - logsumexp[i / 2]);
+            for (int i = 0; i < 4; ++i) {
+              if (kCapped) slopes[i] = Softcap::slope(own[i]);
+              own[i] = exp2_approximate(own[i] * scale - logsumexp[i / 2]);
+            }
+            probability_tile.store_sums(own, score_part.row + 16 * m, score_part.column + 8 * n);
+#pragma unroll
+            for (int i = 0; i < 4 && kCapped; ++i) own[i] *= slopes[i];
           }
-          probability_tile.store_sums(probabilities[m][n], score_part.row + 16 * m,
-                                      score_part.column + 8 * n);
         }
+      };
+      if (softcap.given()) {
+        exponentiate(std::true_type{});
+      } else {
+        exponentiate(std::false_type{});
       }
       multiply_transposed<M, N, Tiles::kUnroll>(gradients, grad_tile, score_part.row, value_tile,
                                                 score_part.column);
@@ -312,13 +330,13 @@ void launch_backward(const FlashAttentionBackward& op, CudaContext& context) {
       context.scratch<float>(key_blocks > 1 ? rows * Dims : 0), turns,
       ticket_order(batch * kv_heads, key_blocks, bytes_of_head, context.execution.limits),
       visibility_of(op, context), static_cast<int32_t>(heads), static_cast<int32_t>(kv_heads),
-      static_cast<int32_t>(group), padded, scale.scale};
+      static_cast<int32_t>(group), padded, Softcap(op.options.softcap, scale.scale), scale.scale};
   launch(name, flash_attention_totals<T, Dims>,
          {.blocks = std::max(1u, blocks_of(padded * heads * kLanesOfRow<T, Dims>, kTotalsThreads)),
           .blocks_y = static_cast<uint32_t>(batch),
           .threads = kTotalsThreads},
          context.stream, arguments.grad_output, rows_in<T, Dims>(name, context, op.output),
-         input<float>(op.logsumexp), totals, turns, arguments.visibility,
+         input<float>(op.logsumexp), arguments.grad_query, totals, turns, arguments.visibility,
          static_cast<uint32_t>(heads));
   launch(name, flash_attention_backward<T, Dims, Small>,
          {.blocks = static_cast<uint32_t>(key_blocks * kv_heads * batch),

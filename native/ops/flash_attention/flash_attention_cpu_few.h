@@ -2,8 +2,6 @@
 // lanes would be mostly empty, and packing the keys would cost more than what they are packed for.
 // Rows of keys and values are read as they lie. A part of flash_attention_cpu_kernels.h, compiled
 // once per instruction set.
-#include "ops/flash_attention/flash_attention_cpu_head.h"
-
 namespace leia::LEIA_ISA {
 
 constexpr int64_t kFewQueries = 8;
@@ -20,15 +18,21 @@ void few_products(const T* query, const Head<const T>& keys, int64_t key, float 
   for (int j = 0; j < Count; ++j) scores[j] = reduce_sum(sums[j]) * scale;
 }
 
-// scores[key] = scale * query . key for keys [first, last); returns their maximum.
+// scores[key] = scale * query . key, bounded by the softcap, for keys [first, last); returns their
+// maximum.
 template <class T>
 float few_scores(const T* query, const Head<const T>& keys, int64_t first, int64_t last,
-                 float scale, float* scores) {
+                 float scale, Softcap softcap, float* scores) {
   int64_t key = first;
   for (; key + 4 <= last; key += 4) {
     few_products<4>(query, keys, key, scale, scores + key - first);
   }
   for (; key < last; ++key) few_products<1>(query, keys, key, scale, scores + key - first);
+  if (softcap) {
+    for_vectors(last - first, [&](int64_t i, int64_t count) {
+      store_count(scores + i, softcap.of(load_count(scores + i, count)), count);
+    });
+  }
   Floats top = splat(-__builtin_inff());
   for_vectors(last - first, [&](int64_t i, int64_t count) {
     top = maximum(top, load_count(scores + i, count, -__builtin_inff()));
@@ -70,7 +74,7 @@ void few_row(const FlashAttentionForward& op, const VisibleKeys& visible, int64_
   float* scores = thread_scratch<float, 2>(last - first);
   const float top = few_scores<T>(head_of<T>(op.query, batch, head).row(query),
                                   head_of<const T>(op.key, batch, kv_head), first, last,
-                                  op.options.scale, scores);
+                                  op.options.scale, Softcap{op.options.softcap}, scores);
   Floats sums{};
   for_vectors(last - first, [&](int64_t i, int64_t count) {
     const Floats weights =
@@ -79,7 +83,8 @@ void few_row(const FlashAttentionForward& op, const VisibleKeys& visible, int64_
     sums += weights;
   });
   const float sum = reduce_sum(sums);
-  few_outputs<T>(scores, head_of<const T>(op.value, batch, kv_head), first, last, 1.0f / sum,
+  const float factor = first < last ? 1.0f / sum : 0.0f;
+  few_outputs<T>(scores, head_of<const T>(op.value, batch, kv_head), first, last, factor,
                  head_of<T>(op.output, batch, head).row(query));
   op.logsumexp.data<float>()[(batch * heads + head) * queries + query] = top + __builtin_logf(sum);
 }
@@ -90,8 +95,7 @@ void forward_few(const FlashAttentionForward& op, CpuContext& context) {
   const int64_t heads = op.query.shape[2];
   std::vector<VisibleKeys> visible;
   for (int64_t batch = 0; batch < batches; ++batch) {
-    visible.emplace_back(op.document_starts, batch, queries, keys_of_row(op, batch),
-                         op.options.causal);
+    visible.emplace_back(op, batch);
   }
   context.parallel_for(batches * heads, [&](int64_t task) {
     const int64_t batch = task / heads;

@@ -1,5 +1,5 @@
-// A head as attention's CPU kernels see it: a part of flash_attention_cpu_kernels.h, compiled once
-// per instruction set.
+// A head and its scores as attention's CPU kernels see them: a part of
+// flash_attention_cpu_kernels.h, compiled once per instruction set.
 namespace leia::LEIA_ISA {
 
 // One head of a [batch, positions, heads, D] tensor.
@@ -23,5 +23,18 @@ Head<T> first_of(Head<T> head, int64_t positions) {
   head.positions = positions;
   return head;
 }
+
+// Scores are bounded by `cap`, or as they are if that is 0.
+struct Softcap {
+  float cap;
+
+  explicit operator bool() const { return cap != 0.0f; }
+  Floats of(Floats scores) const { return cap * hyperbolic_tangent(scores / cap); }
+  // Its derivative, given the bounded scores; a hidden score has none.
+  Floats slope(Floats bounded) const {
+    const Floats tangent = bounded / cap;
+    return maximum(1.0f - tangent * tangent, splat(0.0f));
+  }
+};
 
 }  // namespace leia::LEIA_ISA

@@ -84,7 +84,9 @@ __global__ void __launch_bounds__(DecodeTiles<T, Dims>::kWarps* kWarpSize, 1)
     Memory::value(stage).template start_copy<kThreads>(value, column);
     copy_async_commit();
   };
-  const int32_t first = static_cast<int32_t>(blockIdx.x) * part_keys;
+  // The parts are those of the keys that any of the queries sees.
+  const int32_t first =
+      visibility.keys_of(batch, 0).first + static_cast<int32_t>(blockIdx.x) * part_keys;
   start(first, 0);
   sync_threads();
   const Span all = spans.all();
@@ -102,6 +104,7 @@ __global__ void __launch_bounds__(DecodeTiles<T, Dims>::kWarps* kWarpSize, 1)
     if (Tiles::kStages == 2 && more) start(column + kColumns, stage ^ 1);
     Sums<1, 2> scores;
     multiply_transposed<1, 2, Dims / 16>(scores, query_tile, 0, Memory::key(stage), warp_column);
+    if (arguments.softcap.given()) arguments.softcap.template bound<T, 1, 2>(scores);
     if (column < all.first || column + kColumns > all.last) {
       spans.template mask<1, 2>(scores, 0, column + warp_column);
     }
@@ -209,9 +212,12 @@ template <class T, int Dims>
 void launch_decode(const char* name, CudaContext& context, const ForwardArguments<T>& arguments,
                    int64_t batch) {
   using Tiles = DecodeTiles<T, Dims>;
-  const int64_t keys = arguments.visibility.keys, queries = arguments.visibility.queries;
-  // The division into parts follows from the shape alone, since it decides the bits.
-  const int64_t tiles = blocks_of(keys, Tiles::kColumns);
+  const auto& [left, right] = arguments.visibility.window;
+  const int64_t queries = arguments.visibility.queries;
+  // The division into parts follows from the shape and the window alone, since it decides the bits.
+  const int64_t most_seen =
+      std::min<int64_t>(arguments.visibility.keys, int64_t{left} + right + queries);
+  const int64_t tiles = blocks_of(most_seen, Tiles::kColumns);
   const int64_t part_tiles =
       std::max<int64_t>(Tiles::kPart / Tiles::kColumns, blocks_of(tiles, Tiles::kMostParts));
   const uint32_t blocks = blocks_of(tiles, part_tiles);

@@ -69,6 +69,7 @@ __global__ void __launch_bounds__(ForwardTiles<T, Dims>::kWarps* kWarpSize)
     copy_async_commit();
     Sums<M, N> scores;
     multiply_transposed<M, N, Tiles::kUnroll>(scores, query_tile, warp_row, key_tile, 0);
+    if (arguments.softcap.given()) arguments.softcap.template bound<T, M, N>(scores);
     const Span all = spans.all();
     if (column < all.first || column + kColumns > all.last) {
       spans.template mask<M, N>(scores, warp_row, column);
@@ -131,8 +132,8 @@ void execute_cuda(const FlashAttentionForward& op, CudaContext& context) {
   if (op.query.elements() == 0) return;
   const Shape& shape = op.query.shape;
   const PositiveScale scale(op.options.scale);
-  Visibility visibility = visibility_of(op, context);
-  add_key_lengths(op, context, visibility);
+  const Softcap softcap(op.options.softcap, scale.scale);
+  const Visibility visibility = visibility_of(op, context);
   dispatch_attention(op.query, [&](auto type, auto dims) {
     using T = decltype(type);
     constexpr int kDims = decltype(dims)::value;
@@ -146,7 +147,8 @@ void execute_cuda(const FlashAttentionForward& op, CudaContext& context) {
         visibility,
         static_cast<int32_t>(shape[2]),
         static_cast<int32_t>(op.key.shape[2]),
-        scale.scale};
+        softcap,
+        softcap.scale_behind(scale.scale)};
     if (is_decoding(op)) {
       launch_decode<T, kDims>(op.kName, context, arguments, shape[0]);
     } else {

@@ -119,7 +119,8 @@ __global__ void __launch_bounds__(kThreads, 1)
     Memory::value(stage).template start_copy<kThreads>(value, column);
     copy_async_commit();
   };
-  const auto mask = [&](Scores& scores, int32_t column) {
+  const auto bound_and_mask = [&](Scores& scores, int32_t column) {
+    if (arguments.softcap.given()) arguments.softcap.template bound<T, 1, N>(scores);
     const Span all = spans.all();
     if (column < all.first || column + kColumns > all.last) {
       spans.template mask<1, N>(scores, warp_row, column);
@@ -138,7 +139,7 @@ __global__ void __launch_bounds__(kThreads, 1)
     start_scores<Dims>(scores, queries, Memory::key(stage).by_dims());
     start_next(stage, column);
     warpgroup_wait<0>(scores[0]);
-    mask(scores, column);
+    bound_and_mask(scores, column);
     softmax.template weigh<N>(scores, shrink, scale);
     round_weights(weights, scores);
     for (column += kColumns; column < any.last; column += kColumns) {
@@ -148,7 +149,7 @@ __global__ void __launch_bounds__(kThreads, 1)
       start_outputs<Dims>(outputs, weights, Memory::value(1 - stage).by_rows());
       start_next(stage, column);
       warpgroup_wait<1>(scores[0]);
-      mask(scores, column);
+      bound_and_mask(scores, column);
       softmax.template weigh<N>(scores, shrink, scale);
       finish_before_wait(softmax.sum_of_rows());
       warpgroup_wait<0>(outputs[0], weights);
@@ -160,6 +161,7 @@ __global__ void __launch_bounds__(kThreads, 1)
     warpgroup_wait<0>(outputs[0], weights);
   } else {
     // The queries are still on their way.
+    copy_async_commit();
     copy_async_wait<0>();
     sync_threads();
   }

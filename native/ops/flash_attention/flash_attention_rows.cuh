@@ -7,7 +7,6 @@
 #include "cuda/context.cuh"
 #include "ops/flash_attention/flash_attention.h"
 #include "ops/flash_attention/flash_attention_softmax.cuh"
-#include "ops/flash_attention/visible_keys.h"
 
 namespace leia {
 
@@ -120,50 +119,45 @@ __global__ void check_document_starts(Global<const int32_t> starts, int64_t coun
 }
 
 // One thread for each row.
-__global__ void check_key_lengths(Global<const int32_t> lengths, int64_t rows, int32_t least,
-                                  int32_t keys, Global<uint64_t> error_word) {
+__global__ void check_key_lengths(Global<const int32_t> lengths, int64_t rows, KeyLengths allowed,
+                                  Global<uint64_t> error_word) {
   const int64_t i = first_element(1);
   if (i >= rows) return;
   const int32_t length = lengths.load(i);
-  if (length < least || length > keys) report_bad_input(error_word, i, length);
+  if (!allowed.allow(length)) report_bad_input(error_word, i, length);
 }
 
-// Adds how many keys each row of the batch has, and queues a check of these lengths.
-[[maybe_unused]] inline void add_key_lengths(const FlashAttentionForward& op, CudaContext& context,
-                                             Visibility& visibility) {
-  const Tensor& lengths = op.key_lengths;
-  if (!lengths) return;
-  const int64_t least = least_keys(op), keys = op.key.shape[1];
-  const Global<uint64_t> error_word =
-      context.error_word([least, keys](int64_t element, int32_t value) {
-        return bad_key_length(least, keys, element, value);
-      });
-  launch(op.kName, check_key_lengths, over_elements(lengths.elements(), 1), context.stream,
-         input<int32_t>(lengths), lengths.elements(), static_cast<int32_t>(least),
-         static_cast<int32_t>(keys), error_word);
-  visibility.key_lengths = input<int32_t>(lengths);
-  visibility.partial = true;
-}
-
-// Which keys the queries see. Queues a check of the document starts, if there are any.
+// Which keys the queries see. Queues a check of the document starts or key lengths, if there are
+// any.
 template <class Operation>
 Visibility visibility_of(const Operation& op, CudaContext& context) {
-  const Tensor& starts = op.document_starts;
+  const Tensor &starts = op.document_starts, &lengths = op.key_lengths;
+  const int64_t queries = op.query.shape[1], keys = op.key.shape[1];
   Global<uint64_t> error_word(nullptr, 0);
   if (starts) {
-    const int64_t positions = op.query.shape[1];
-    const auto message = [positions](int64_t element, int32_t value) {
-      return bad_document_start(positions, element, value);
-    };
-    error_word = context.error_word(message);
+    error_word = context.error_word([queries](int64_t element, int32_t value) {
+      return bad_document_start(queries, element, value);
+    });
     launch(op.kName, check_document_starts, over_elements(starts.elements(), 1), context.stream,
-           input<int32_t>(starts), starts.elements(), static_cast<int32_t>(positions), error_word);
+           input<int32_t>(starts), starts.elements(), static_cast<int32_t>(queries), error_word);
   }
-  return {starts ? input<int32_t>(starts) : Global<const int32_t>(nullptr, 0),
-          static_cast<int32_t>(op.query.shape[1]),
-          static_cast<int32_t>(op.key.shape[1]),
+  if (lengths) {
+    const KeyLengths allowed = lengths_of(op);
+    error_word = context.error_word(
+        [allowed](int64_t element, int32_t value) { return allowed.refusal(element, value); });
+    launch(op.kName, check_key_lengths, over_elements(lengths.elements(), 1), context.stream,
+           input<int32_t>(lengths), lengths.elements(), allowed, error_word);
+  }
+  const auto integers = [](const Tensor& tensor) {
+    return tensor ? input<int32_t>(tensor) : Global<const int32_t>(nullptr, 0);
+  };
+  return {integers(starts),
+          integers(lengths),
+          static_cast<int32_t>(queries),
+          static_cast<int32_t>(keys),
+          window_of(op.options, queries, keys),
           static_cast<bool>(starts),
-          op.options.causal,
+          static_cast<bool>(lengths),
           error_word.read_only()};
 }
 

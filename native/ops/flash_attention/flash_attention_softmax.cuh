@@ -2,6 +2,7 @@
 // in base 2.
 #pragma once
 
+#include "ops/flash_attention/flash_attention_softcap.cuh"
 #include "ops/flash_attention/flash_attention_visibility.cuh"
 
 namespace leia {
@@ -15,7 +16,8 @@ struct ForwardArguments {
   Global<float> logsumexp;
   Visibility visibility;
   int32_t heads, kv_heads;
-  float scale;  // positive
+  Softcap softcap;
+  float scale;  // positive; of what the softcap makes of scores
 };
 
 // Largest score so far and the sum of exponentials relative to it, of the rows that this thread has

@@ -37,12 +37,14 @@ constexpr int kLanesOfRow = Dims > 16 * kPack<T>  ? 32
                             : Dims > 4 * kPack<T> ? 8
                                                   : 4;
 
-// Also gives every tile's turn to the first block that adds to it. blockIdx.y is the batch entry;
-// its rows are counted in 32 bits, of which divisions are cheap.
+// Also gives every tile's turn to the first block that adds to it, and zero to the dQ of a batch
+// entry without keys, to which none adds. blockIdx.y is the batch entry; its rows are counted in 32
+// bits, of which divisions are cheap.
 template <class T, int Dims>
 __global__ void flash_attention_totals(Global<const T> grad_output, Global<const T> output,
-                                       Global<const float> logsumexp, Totals totals, Turns turns,
-                                       Visibility visibility, uint32_t heads) {
+                                       Global<const float> logsumexp, Global<T> grad_query,
+                                       Totals totals, Turns turns, Visibility visibility,
+                                       uint32_t heads) {
   constexpr int kLanes = kLanesOfRow<T, Dims>, kWidth = kPack<T>;
   const int64_t batch = blockIdx.y;
   const int lane = lane_index() % kLanes;
@@ -61,6 +63,9 @@ __global__ void flash_attention_totals(Global<const T> grad_output, Global<const
       load_floats(outputs, output, first + dim, first + Dims);
 #pragma unroll
       for (int i = 0; i < kWidth; ++i) sum += gradients[i] * outputs[i];
+      if (visibility.key_count(batch) == 0) {
+        grad_query.store_vector(first + dim, Pack<T, kWidth>{});
+      }
     }
   }
 #pragma unroll

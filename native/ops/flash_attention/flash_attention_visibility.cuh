@@ -3,6 +3,7 @@
 #pragma once
 
 #include "ops/flash_attention/flash_attention_products.cuh"
+#include "ops/flash_attention/visible_keys.h"
 
 namespace leia {
 
@@ -23,12 +24,11 @@ struct Span {
 // or key lengths that make no sense give intervals that make none, but within bounds.
 struct Visibility {
   Global<const int32_t> document_starts;  // [batch, queries] if packed
+  Global<const int32_t> key_lengths;      // [batch] if partial: how many of the keys each row has
   int32_t queries, keys;
-  bool packed, causal;
-  Global<const uint64_t> error_word;  // says where packed document starts were found to be wrong
-  // [batch] if `partial`, how many of the keys each row has. Only forward knows them.
-  Global<const int32_t> key_lengths{nullptr, 0};
-  bool partial = false;
+  Window window;
+  bool packed, partial;
+  Global<const uint64_t> error_word;  // says where starts or lengths were found to be wrong
 
   // How many of the keys a row of the batch has.
   LEIA_DEVICE int32_t key_count(int64_t batch) const {
@@ -36,28 +36,34 @@ struct Visibility {
   }
 
   LEIA_DEVICE Span keys_of(int64_t batch, int32_t query) const {
-    const int32_t count = key_count(batch);
+    const int32_t count = key_count(batch), position = query + count - queries;
     Span span{0, count};
     if (packed) {
       span.first = start_of(batch, query);
-      if (!causal) span.last = end_of(batch, query);
+      if (window.right > 0) span.last = end_of(batch, query);
     }
-    if (causal) span.last = smaller(span.last, query + count - queries + 1);
+    span.first = larger(span.first, position - window.left);
+    span.last = smaller(span.last, position + window.right + 1);
     return span;
   }
 
+  // Of one of the keys that the row has.
   LEIA_DEVICE Span queries_of(int64_t batch, int32_t key) const {
+    const int32_t query = key - (key_count(batch) - queries);
     Span span{0, queries};
     if (packed) {
       span.first = start_of(batch, key);
       span.last = end_of(batch, key);
     }
-    if (causal) span.first = larger(span.first, key - (keys - queries));
+    span.first = larger(span.first, query - window.right);
+    span.last = smaller(span.last, query + window.left + 1);
     return span;
   }
 
-  // Whether document starts were found to be wrong: then nothing follows from them.
-  LEIA_DEVICE bool is_broken() const { return packed && error_word.load(0) != ~uint64_t{0}; }
+  // Whether starts or lengths were found to be wrong: then nothing follows from them.
+  LEIA_DEVICE bool is_broken() const {
+    return (packed || partial) && error_word.load(0) != ~uint64_t{0};
+  }
 
   // The first and last of the blocks of `size` keys of which any query of [query, query + count)
   // sees one: all between are seen as well.

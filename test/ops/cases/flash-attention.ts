@@ -10,6 +10,7 @@ import {
   randomInteger,
   randomSource,
   randomValues,
+  relativeError,
   size,
   type Values,
 } from '../case.ts';
@@ -25,8 +26,10 @@ export interface AttentionShape {
   scale: number;
   /** Start of each position's document, [batch, queries]. */
   starts?: ArrayLike<number>;
-  /** How many keys each row of the batch has, [batch]; forward only. */
+  /** How many keys each row of the batch has, [batch]. */
   lengths?: readonly number[];
+  window?: readonly [left: number, right: number];
+  softcap?: number;
 }
 
 /** Calls visit with offsets of every visible (query, key) pair's rows, head by head. */
@@ -35,14 +38,18 @@ function forEachQuery(
   visit: (at: { query: number; lse: number; keys: number[]; key: (j: number) => number }) => void,
 ): void {
   const { batch, heads, kvHeads, queries, keys, headDim, causal, starts, lengths } = shape;
+  const [left, right] = (shape.window ?? [-1, -1]).map((n) => (n < 0 ? Infinity : n));
   for (let b = 0; b < batch; b++) {
     for (let h = 0; h < heads; h++) {
       const kv = Math.floor(h / (heads / kvHeads));
       for (let i = 0; i < queries; i++) {
         const count = lengths?.[b] ?? keys;
+        const position = i + count - queries;
         const seen = Array.from({ length: count }, (_, j) => j).filter(
           (j) =>
-            (!causal || j <= i + count - queries) &&
+            (!causal || j <= position) &&
+            position - left! <= j &&
+            j <= position + right! &&
             (!starts || starts[b * queries + i] === starts[b * queries + j]),
         );
         visit({
@@ -56,21 +63,31 @@ function forEachQuery(
   }
 }
 
+/** A score from a product of a query and a key, and its derivative by the product. */
+function scoreOf({ scale, softcap = 0 }: AttentionShape, product: number) {
+  if (softcap === 0) return { score: product * scale, slope: scale };
+  const tangent = Math.tanh((product * scale) / softcap);
+  return { score: softcap * tangent, slope: scale * (1 - tangent ** 2) };
+}
+
 export function attentionReference(
   shape: AttentionShape,
   query: Float64Array,
   key: Float64Array,
   value: Float64Array,
 ) {
-  const { headDim, scale } = shape;
+  const { headDim } = shape;
   const output = new Float64Array(query.length);
   const logsumexp = new Float64Array(shape.batch * shape.heads * shape.queries);
   forEachQuery(shape, (at) => {
     const scores = at.keys.map((j) => {
       let sum = 0;
       for (let d = 0; d < headDim; d++) sum += query[at.query + d]! * key[at.key(j) + d]!;
-      return sum * scale;
+      return scoreOf(shape, sum).score;
     });
+    // A query that sees no key.
+    if (scores.length === 0) logsumexp[at.lse] = -Infinity;
+    if (scores.length === 0) return;
     const top = Math.max(...scores);
     const total = scores.reduce((sum, score) => sum + Math.exp(score - top), 0);
     logsumexp[at.lse] = top + Math.log(total);
@@ -89,7 +106,7 @@ export function attentionBackwardReference(
   key: Float64Array,
   value: Float64Array,
 ) {
-  const { headDim, scale } = shape;
+  const { headDim } = shape;
   const { output, logsumexp } = attentionReference(shape, query, key, value);
   const gradQuery = new Float64Array(query.length);
   const gradKey = new Float64Array(key.length);
@@ -98,14 +115,15 @@ export function attentionBackwardReference(
     let delta = 0;
     for (let d = 0; d < headDim; d++) delta += gradOutput[at.query + d]! * output[at.query + d]!;
     for (const j of at.keys) {
-      let score = 0;
+      let product = 0;
       let gradP = 0;
       for (let d = 0; d < headDim; d++) {
-        score += query[at.query + d]! * key[at.key(j) + d]!;
+        product += query[at.query + d]! * key[at.key(j) + d]!;
         gradP += gradOutput[at.query + d]! * value[at.key(j) + d]!;
       }
-      const p = Math.exp(score * scale - logsumexp[at.lse]!);
-      const gradScore = p * (gradP - delta) * scale;
+      const { score, slope } = scoreOf(shape, product);
+      const p = Math.exp(score - logsumexp[at.lse]!);
+      const gradScore = p * (gradP - delta) * slope;
       for (let d = 0; d < headDim; d++) {
         gradQuery[at.query + d]! += gradScore * key[at.key(j) + d]!;
         gradKey[at.key(j) + d]! += gradScore * query[at.query + d]!;
@@ -156,9 +174,35 @@ function inputs(shape: AttentionShape, dtype: 'float32' | 'bfloat16', size: numb
 
 function nameOf(shape: AttentionShape, dtype: string): string {
   const { batch, heads, kvHeads, queries, keys, headDim, causal, scale, starts, lengths } = shape;
-  const own = scale === 1 / Math.sqrt(headDim) ? '' : ` scale ${scale}`;
-  const kind = `${causal ? ' causal' : ''}${starts ? ' packed' : ''}${lengths ? ' lengths' : ''}${own}`;
+  const { window, softcap } = shape;
+  const kind = [
+    causal ? ' causal' : '',
+    starts ? ' packed' : '',
+    lengths ? ' lengths' : '',
+    scale === 1 / Math.sqrt(headDim) ? '' : ` scale ${scale}`,
+    window ? ` window ${window.join(':')}` : '',
+    softcap ? ` softcap ${softcap}` : '',
+  ].join('');
   return `b${batch} h${heads}/${kvHeads} ${queries}x${keys} d${headDim}${kind} ${dtype}`;
+}
+
+/** The log-sum-exp of a query that sees no key is minus infinity. */
+function withoutEqualInfinities(...[actual, expected]: [ArrayLike<number>, ArrayLike<number>]) {
+  const kept = Array.from(expected, (x, i) => x !== -Infinity || actual[i] !== x);
+  const of = (values: ArrayLike<number>) => Array.from(values).filter((_, i) => kept[i]);
+  return [of(actual), of(expected)] as const;
+}
+
+/** What the operation is given of a shape beside tensors. */
+function optionsOf({ causal, scale, window, softcap }: AttentionShape) {
+  return { causal, scale, ...(window && { windowSize: window }), ...(softcap && { softcap }) };
+}
+
+/** Pairs of a query and a key that sees it, of one head: all of them without a mask. */
+function pairsOf(shape: AttentionShape): number {
+  const { causal, queries, keys, window } = shape;
+  const seen = window?.every((n) => n >= 0) ? Math.min(keys, 1 + window[0] + window[1]) : keys;
+  return (queries * seen) / (causal ? 2 : 1);
 }
 
 export function forwardCase(
@@ -167,7 +211,7 @@ export function forwardCase(
   scoreSize: number,
 ): OperationCase {
   const { query, key, value, documents } = inputs(shape, dtype, scoreSize);
-  const { causal, scale, batch, heads, queries } = shape;
+  const { batch, heads, queries } = shape;
   return {
     name: `flashAttentionForward ${nameOf(shape, dtype)} size ${scoreSize}`,
     inputs: { query, key, value, ...documents },
@@ -176,8 +220,7 @@ export function forwardCase(
         query: query!,
         key: key!,
         value: value!,
-        causal,
-        scale,
+        ...optionsOf(shape),
         ...(documentStarts && { documentStarts }),
         ...(keyLengths && { keyLengths }),
         output: output(query!.shape, dtype),
@@ -186,8 +229,9 @@ export function forwardCase(
     reference: ({ query, key, value }) =>
       attentionReference(shape, query!.data, key!.data, value!.data),
     tolerance: { output: dtype === 'float32' ? 2e-6 : 2.5e-3, logsumexp: 1e-6 },
+    error: (_name, actual, expected) => relativeError(...withoutEqualInfinities(actual, expected)),
     bytes: (2 * elements(query.shape) + 2 * elements(key.shape)) * size(dtype),
-    flops: (4 * batch * heads * queries * shape.keys * shape.headDim) / (causal ? 2 : 1),
+    flops: 4 * batch * heads * pairsOf(shape) * shape.headDim,
   };
 }
 
@@ -197,19 +241,18 @@ export function backwardCase(
   scoreSize: number,
 ): OperationCase {
   const { query, key, value, gradOutput, documents } = inputs(shape, dtype, scoreSize);
-  const { causal, scale } = shape;
   return {
     name: `flashAttentionBackward ${nameOf(shape, dtype)} size ${scoreSize}`,
     inputs: { gradOutput, query, key, value, ...documents },
     run: (tensors, output) => {
-      const { gradOutput, query, key, value, documentStarts } = tensors;
+      const { gradOutput, query, key, value, documentStarts, keyLengths } = tensors;
       const args = {
         query: query!,
         key: key!,
         value: value!,
-        causal,
-        scale,
+        ...optionsOf(shape),
         ...(documentStarts && { documentStarts }),
+        ...(keyLengths && { keyLengths }),
       };
       return ops.flashAttentionBackward({
         ...args,
@@ -229,9 +272,7 @@ export function backwardCase(
       ]),
     ),
     bytes: (4 * elements(query.shape) + 4 * elements(key.shape)) * size(dtype),
-    flops:
-      (10 * shape.batch * shape.heads * shape.queries * shape.keys * shape.headDim) /
-      (causal ? 2 : 1),
+    flops: 10 * shape.batch * shape.heads * pairsOf(shape) * shape.headDim,
   };
 }
 
@@ -315,6 +356,27 @@ const partlyFilled: AttentionShape[] = [
   { ...shapeOf([2, 1, 1, 130, 300, 128], true), lengths: [130, 261] },
 ];
 
+/** Windows, lengths and caps, with what they meet: each other, documents, groups, ends of blocks, and no key at all. */
+const bounded: AttentionShape[] = [
+  { ...shapeOf([1, 2, 1, 37, 37, 16], true), window: [0, 0] },
+  { ...shapeOf([2, 4, 2, 37, 67, 24], true), window: [9, -1] },
+  { ...shapeOf([1, 2, 1, 67, 67, 40], false), window: [3, 20], softcap: 2 },
+  { ...shapeOf([1, 2, 1, 20, 33, 8], false), window: [-1, 4] },
+  { ...shapeOf([1, 1, 1, 30, 30, 32], true), window: [500, 500], softcap: 30 },
+  { ...shapeOf([1, 2, 1, 300, 300, 64], true), window: [70, 0] },
+  { ...shapeOf([1, 2, 1, 140, 300, 128], false), window: [40, 9], softcap: 5 },
+  {
+    ...shapeOf([1, 2, 1, 200, 200, 32], false, startsOf([1, 63, 64, 72])),
+    ...{ window: [20, 30], softcap: 4 },
+  },
+  { ...shapeOf([3, 2, 1, 37, 70, 64], false), lengths: [0, 1, 69] },
+  { ...shapeOf([3, 4, 2, 33, 150, 90], true), lengths: [33, 0, 131], window: [40, 0], softcap: 1 },
+  { ...shapeOf([1, 1, 1, 100, 100, 256], true), window: [33, 0], softcap: 50 },
+  // Few queries, of which the keys are divided.
+  { ...shapeOf([3, 4, 1, 2, 530, 32], true), lengths: [0, 530, 301], window: [260, 0] },
+  { ...shapeOf([1, 4, 2, 3, 600, 128], false), window: [280, 1], softcap: 3 },
+];
+
 export const cases: OperationCase[] = [
   ...shapes.flatMap((shape) =>
     (['float32', 'bfloat16'] as const).flatMap((dtype) => [
@@ -328,6 +390,12 @@ export const cases: OperationCase[] = [
     (['float32', 'bfloat16'] as const).map((dtype) => forwardCase(shape, dtype, 1)),
   ),
   ...manyTiles.map((shape) => forwardCase(shape, 'bfloat16', 1)),
+  ...bounded.flatMap((shape) =>
+    (['float32', 'bfloat16'] as const).flatMap((dtype) => [
+      forwardCase(shape, dtype, 1),
+      backwardCase(shape, dtype, 1),
+    ]),
+  ),
 ];
 
 /** Documents of random lengths that fill a row. */
@@ -356,17 +424,29 @@ export function randomCase(seed: number): OperationCase {
     : undefined;
   const shape = shapeOf([batch, heads, kvHeads, queries, keys, headDim], causal, starts);
   const dtype = randomFloatType(random);
-  if (!packed && random() < 0.4) {
-    const least = causal ? queries : 1;
-    const lengths = Array.from({ length: batch }, () => randomInteger(random, least, keys));
-    return forwardCase({ ...shape, lengths }, dtype, 1);
+  // Queries with a window are the last of the keys too.
+  if (queries <= keys && random() < 0.4) {
+    shape.window = [randomInteger(random, -1, 50), randomInteger(random, -1, 50)];
   }
-  if (random() < 0.5) return forwardCase(shape, dtype, random() < 0.5 ? 1 : 4);
+  if (random() < 0.3) shape.softcap = 0.5 + 20 * random();
+  if (!packed && random() < 0.4) {
+    const least = causal || shape.window ? queries : 1;
+    const lengthOf = () => (random() < 0.1 ? 0 : randomInteger(random, least, keys));
+    shape.lengths = Array.from({ length: batch }, lengthOf);
+  }
+  const large = !shape.lengths && random() < 0.5;
+  if (random() < 0.5) return forwardCase(shape, dtype, large ? 4 : 1);
   return backwardCase(shape, dtype, 1);
 }
 
 function gradientChecks(): GradientCheck[] {
-  const shape = shapeOf([1, 2, 1, 7, 7, 4], true, startsOf([3, 4]));
+  const plain = checksOf('flashAttention', shapeOf([1, 2, 1, 7, 7, 4], true, startsOf([3, 4])));
+  const bounds = { lengths: [6, 0], window: [2, 1], softcap: 0.7 } as const;
+  const bounded = { ...shapeOf([2, 2, 1, 5, 7, 4], false), ...bounds };
+  return [...plain, ...checksOf('flashAttention with a window and a softcap', bounded)];
+}
+
+function checksOf(name: string, shape: AttentionShape): GradientCheck[] {
   const { query, key, value, gradOutput } = inputs(shape, 'float32', 1);
   const grads = attentionBackwardReference(
     shape,
@@ -379,19 +459,19 @@ function gradientChecks(): GradientCheck[] {
     dot(attentionReference(shape, q, k, v).output, gradOutput.data);
   return [
     {
-      name: 'flashAttention query',
+      name: `${name} query`,
       loss: (moved) => loss(moved, key.data, value.data),
       x: query.data,
       gradient: grads.gradQuery,
     },
     {
-      name: 'flashAttention key',
+      name: `${name} key`,
       loss: (moved) => loss(query.data, moved, value.data),
       x: key.data,
       gradient: grads.gradKey,
     },
     {
-      name: 'flashAttention value',
+      name: `${name} value`,
       loss: (moved) => loss(query.data, key.data, moved),
       x: value.data,
       gradient: grads.gradValue,
