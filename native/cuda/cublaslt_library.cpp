@@ -56,7 +56,12 @@ std::string try_out(const Library& library) {
 
 Library open_library(bool on_gpu) {
   Library library;
-  open_cuda_library("cublasLt", "LEIA_CUBLASLT", {"13", "12", "11"}, [&](const OpenLibrary& found) {
+  const WantedLibrary wanted{
+      .name = "cublasLt",
+      .variable = "LEIA_CUBLASLT",
+      .versions = {"13", "12", "11"},
+      .advice = "install the CUDA toolkit's cuBLAS or 'pip install nvidia-cublas'"};
+  open_cuda_library(wanted, [&](const OpenLibrary& found) {
     const std::string missing = resolve(found, library);
     return missing.empty() && on_gpu ? try_out(library) : missing;
   });

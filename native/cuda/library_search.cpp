@@ -87,8 +87,8 @@ void add_python_packages(std::vector<fs::path>& folders) {
 
 }  // namespace
 
-OpenLibrary open_cuda_library(const std::string& name, const char* variable,
-                              const std::vector<std::string>& versions, const LibraryCheck& check) {
+OpenLibrary open_cuda_library(const WantedLibrary& wanted, const LibraryCheck& check) {
+  const auto& [name, variable, versions, advice] = wanted;
   // What is wrong with the library, empty if nothing is.
   const auto open = [&](OpenLibrary& library) -> std::string {
     library.handle = dlopen(library.path.c_str(), RTLD_NOW | RTLD_LOCAL);
@@ -130,12 +130,10 @@ OpenLibrary open_cuda_library(const std::string& name, const char* variable,
     if (!folder.empty() && fs::is_directory(folder, ignored))
       searched += text(", ", folder.string());
   }
-  fail("unavailable",
-       text("no usable lib", name, ".so (", versions.front(), " to ", versions.back(),
-            ") was found in ", searched, problems,
-            "; install the CUDA toolkit's cuBLAS or 'pip install nvidia-cublas', or name the file "
-            "in ",
-            variable));
+  const std::string range =
+      versions.size() == 1 ? versions.front() : text(versions.front(), " to ", versions.back());
+  fail("unavailable", text("no usable lib", name, ".so (", range, ") was found in ", searched,
+                           problems, "; ", advice, ", or name the file in ", variable));
 }
 
 }  // namespace leia

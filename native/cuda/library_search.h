@@ -18,11 +18,16 @@ struct OpenLibrary {
 // What is wrong with a library that was opened; empty if it can be used.
 using LibraryCheck = std::function<std::string(const OpenLibrary&)>;
 
-// `name` as in lib<name>.so.<version>; versions in the order they are tried. The first library that
-// passes the check is taken; after one that does not, such as one for a newer driver, the search
-// goes on. Throws "unavailable" with one line: what was searched, what was wrong with what was
-// found, and how to get it.
-OpenLibrary open_cuda_library(const std::string& name, const char* variable,
-                              const std::vector<std::string>& versions, const LibraryCheck& check);
+struct WantedLibrary {
+  const char* name;                   // as in lib<name>.so.<version>
+  const char* variable;               // the environment variable that names a file
+  std::vector<std::string> versions;  // in the order they are tried
+  const char* advice;                 // how to get it: "'pip install ...'"
+};
+
+// The first library that passes the check is taken; after one that does not, such as one for a
+// newer driver, the search goes on. Throws "unavailable" with one line: what was searched, what was
+// wrong with what was found, and how to get it.
+OpenLibrary open_cuda_library(const WantedLibrary& wanted, const LibraryCheck& check);
 
 }  // namespace leia
