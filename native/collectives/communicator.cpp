@@ -1,10 +1,12 @@
 #include "collectives/communicator.h"
 
+#include "core/rank_work.h"
+
 namespace leia {
 
 namespace {
 
-class CollectiveWork final : public Work {
+class CollectiveWork final : public RankWork {
  public:
   CollectiveWork(std::shared_ptr<Communicator> communicator, Collective collective, int64_t number)
       : communicator_(std::move(communicator)),
@@ -22,6 +24,11 @@ class CollectiveWork final : public Work {
     if (collective_.kind == CollectiveKind::barrier) return {};
     return {Operand(collective_.input, Access::read), Operand(collective_.output, Access::write)};
   }
+  Check check_later() const override {
+    return [communicator = communicator_, number = number_](bool is_over) {
+      communicator->check_later(number, is_over);
+    };
+  }
 
  private:
   const std::shared_ptr<Communicator> communicator_;
@@ -35,6 +42,9 @@ void Communicator::enqueue(const std::shared_ptr<Device>& device, Collective col
   validate(collective, rank_, ranks_);
   require(device->kind() == kind_, "a collective on ", device->name(), " cannot go over ",
           description(), ", which connects ", kind_ == DeviceKind::cpu ? "CPUs" : "GPUs");
+  if (kind_ == DeviceKind::cuda && device->is_capturing()) {
+    fail("usage", "a collective cannot be part of a graph that is captured");
+  }
   // One that is skipped keeps its number, so that the next is not taken for it by other ranks.
   const int64_t number = recorder_.queue(signature_of(collective, 0), collective.place);
   device->enqueue(
@@ -51,6 +61,16 @@ void Communicator::run(const Collective& collective, int64_t number, ExecutionCo
     throw;
   }
   if (is_done_when_executed()) recorder_.end(number, CollectiveState::done);
+}
+
+void Communicator::check_later(int64_t number, bool is_over) {
+  try {
+    look_for_errors();
+  } catch (...) {
+    if (is_over) recorder_.end(number, CollectiveState::failed);
+    throw;
+  }
+  if (is_over) recorder_.end(number, CollectiveState::done);
 }
 
 void Communicator::abort(const std::string& reason) {

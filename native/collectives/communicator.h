@@ -1,6 +1,6 @@
 // The ranks of a run, as one of them sees them. A collective is work on the stream of its tensors'
-// device, like an operation: the call returns at once, and errors follow the data. There is one
-// kind, over MPI, for CPUs (mpi_communicator.cpp).
+// device, like an operation: the call returns at once, and errors follow the data. CPUs are
+// connected by MPI (mpi_communicator.cpp), GPUs by NCCL (nccl_communicator.cpp).
 #pragma once
 
 #include <atomic>
@@ -32,6 +32,9 @@ class Communicator : public std::enable_shared_from_this<Communicator> {
   void run(const Collective& collective, int64_t number, ExecutionContext& context);
   // Makes what waits for other ranks, now or later, fail with this reason; from any thread.
   void abort(const std::string& reason);
+  // Of one that goes on after run(): throws what has gone wrong since; or, when the device is past
+  // it, notes that it is done. From any thread.
+  void check_later(int64_t number, bool is_over);
   // The end of a run that went well, on all ranks, when their devices have nothing left to do.
   virtual void close() {}
 
@@ -41,9 +44,11 @@ class Communicator : public std::enable_shared_from_this<Communicator> {
   virtual void execute(const Collective& collective, const Signature& signature,
                        ExecutionContext& context) = 0;
   virtual void on_abort() {}
-  // Whether a collective is done when execute() returns. If not, the communicator tells the
-  // recorder when it is.
+  // Whether a collective is done when execute() returns. If not, check_later() tells the recorder
+  // when it is.
   virtual bool is_done_when_executed() const { return true; }
+  // Throws what has gone wrong between the ranks since the last collective was begun.
+  virtual void look_for_errors() {}
   // Throws "execution" after abort().
   void refuse_aborted();
 

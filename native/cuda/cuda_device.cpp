@@ -2,7 +2,8 @@
 // call from JavaScript costs no launch and a full launch queue blocks nobody; a second thread waits
 // for the stream where JavaScript wants to know, so that the first can go on launching. The second
 // also keeps the account of what failed (core/failures.h): most errors are known only when the
-// device has done the work, and by then much more is launched. The emulator's device is this very
+// device has done the work, and by then much more is launched. Collectives have a stream beside
+// (cuda/communication.h). The emulator's device is this very
 // class on the emulator's streams.
 #include <atomic>
 #include <chrono>
@@ -10,9 +11,12 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <thread>
 #include <utility>
 
+#include "core/rank_work.h"
 #include "core/serial_thread.h"
+#include "cuda/communication.h"
 #include "cuda/execution.h"
 #include "cuda/matmul_plans.h"
 #include "cuda/requirements.h"
@@ -60,6 +64,7 @@ struct Step {
   // The error words that it may set.
   size_t first_word = 0, last_word = 0;
   bool is_awaited = false;  // by who queued it
+  RankWork::Check check;    // of a collective: what went wrong since the launch
 };
 
 // A captured graph that was launched.
@@ -76,7 +81,8 @@ struct Segment {
     std::optional<GraphLaunch> graph;  // after those
   };
   std::vector<Part> parts{1};
-  size_t count = 0;           // of steps
+  size_t count = 0;  // of steps
+  std::vector<FlightPtr> flights;
   ErrorWords::Reading words;  // of the steps that are in no graph
   gpu::Event end = nullptr;
   std::exception_ptr error;  // of what ends it
@@ -111,6 +117,8 @@ class CudaGraph final : public Graph {
 // The waiting thread checks the stream after this many steps at the latest, as their account is
 // kept until then.
 constexpr size_t kMostSteps = 4096;
+// How often it looks whether a collective can still end.
+constexpr auto kNap = std::chrono::microseconds(100);
 
 class CudaDevice final : public Device {
  public:
@@ -122,7 +130,8 @@ class CudaDevice final : public Device {
         scratch_(allocator_),
         errors_(allocator_, stream_),
         matmul_(allocator_),
-        staging_(stream_) {
+        staging_(stream_),
+        communication_(stream_) {
     launcher_.push([ordinal] { gpu::use_device(ordinal); });
     waiter_.push([ordinal] { gpu::use_device(ordinal); });
   }
@@ -169,7 +178,7 @@ class CudaDevice final : public Device {
   void queue(WorkPtr work, Done done) override {
     launcher_.push([this, work = std::move(work), done = std::move(done)]() mutable {
       is_awaited_ = done != nullptr;
-      attempt(work->operands(), [&] { execute(work, errors_); });
+      attempt(work);
       work.reset();
       is_awaited_ = false;
       if (done) close(std::move(done));
@@ -230,15 +239,41 @@ class CudaDevice final : public Device {
  private:
   // The launching thread's part.
 
-  // Runs the body, and notes what it uses and how it went.
+  void attempt(const WorkPtr& work) {
+    if (const auto* collective = dynamic_cast<const RankWork*>(work.get())) {
+      return attempt_collective(work, collective->check_later());
+    }
+    attempt(work->operands(), [&] { execute(work, errors_, stream_); });
+  }
+
+  // Runs the body, which uses the first stream, and notes what it uses and how it went.
   template <class Body>
   void attempt(std::vector<Operand> operands, Body&& body) {
+    note({.operands = std::move(operands)}, [&](const Step& step) {
+      communication_.make_way(step.operands);
+      body();
+    });
+  }
+
+  void attempt_collective(const WorkPtr& work, RankWork::Check check) {
+    note({.operands = work->operands(), .check = std::move(check)}, [&](const Step& step) {
+      communication_.wait_for_first();
+      execute(work, errors_, communication_.stream());
+      segment_.flights.push_back(communication_.depart(work, step.operands));
+      // Without tensors it is a barrier: all that comes after it waits.
+      if (step.operands.empty()) communication_.make_way();
+    });
+  }
+
+  template <class Body>
+  void note(Step step, const Body& body) {
     if (abandoned_) return;
     if (errors_.is_full() || segment_.count >= kMostSteps) close(nullptr);
-    Step step{std::move(operands), nullptr, errors_.count(), 0, is_awaited_};
+    step.first_word = errors_.count();
+    step.is_awaited = is_awaited_;
     try {
       refuse_broken();
-      body();
+      body(step);
     } catch (...) {
       step.error = std::current_exception();
     }
@@ -247,9 +282,9 @@ class CudaDevice final : public Device {
     ++segment_.count;
   }
 
-  void execute(const WorkPtr& work, ErrorWords& errors) {
+  void execute(const WorkPtr& work, ErrorWords& errors, gpu::Stream stream) {
     scratch_.reset();
-    CudaExecution context{{}, work, stream_, scratch_, errors, matmul_, limits_};
+    CudaExecution context{{}, work, stream, scratch_, errors, matmul_, limits_};
     run_described(*work, context, *this);
   }
 
@@ -259,9 +294,7 @@ class CudaDevice final : public Device {
   void launch(CudaGraph& graph) {
     if (abandoned_) return;
     if (!graph.ran) {
-      for (const WorkPtr& work : graph.work()) {
-        attempt(work->operands(), [&] { execute(work, errors_); });
-      }
+      for (const WorkPtr& work : graph.work()) attempt(work);
       graph.ran = true;
       return;
     }
@@ -270,6 +303,7 @@ class CudaDevice final : public Device {
     launched.steps = graph.steps;
     try {
       refuse_broken();
+      communication_.make_way();
       if (graph.executable == nullptr) capture(graph);
       gpu::launch(graph.executable, stream_);
       if (!graph.errors->is_empty()) {
@@ -302,7 +336,7 @@ class CudaDevice final : public Device {
       for (size_t i = 0; i < graph.work().size(); ++i) {
         Step& step = (*graph.steps)[i];
         step.first_word = graph.errors->count();
-        execute(graph.work()[i], *graph.errors);
+        execute(graph.work()[i], *graph.errors, stream_);
         step.last_word = graph.errors->count();
       }
       graph.executable = gpu::end_capture(stream_);
@@ -359,10 +393,39 @@ class CudaDevice final : public Device {
             return of_all.failure;
           }
           const std::string message = words.error(step.first_word, step.last_word);
-          if (message.empty()) return nullptr;
-          return failures_.add(std::make_exception_ptr(Error("argument", message)));
+          if (!message.empty()) {
+            return failures_.add(std::make_exception_ptr(Error("argument", message)));
+          }
+          if (step.check == nullptr) return nullptr;
+          const std::exception_ptr error = error_of([&] { step.check(true); });
+          return error == nullptr ? nullptr : failures_.add(error);
         });
     if (step.is_awaited && awaited_failure_ == nullptr) awaited_failure_ = failure;
+  }
+
+  // Waits for the collectives. One for which another rank does not come ends when it is found out
+  // that this rank is lost; that is looked for meanwhile, and told when steps are settled.
+  void wait_for(const Segment& segment) {
+    if (segment.flights.empty()) return;
+    while (!segment.flights.back()->is_over()) {
+      std::this_thread::sleep_for(kNap);
+      for (const Segment::Part& part : segment.parts) {
+        for (const Step& step : part.steps) {
+          if (step.check) (void)error_of([&] { step.check(false); });
+        }
+      }
+    }
+    communication_.land(segment.flights);
+  }
+
+  template <class Body>
+  static std::exception_ptr error_of(const Body& body) {
+    try {
+      body();
+    } catch (...) {
+      return std::current_exception();
+    }
+    return nullptr;
   }
 
   // Waits for the end of the segment. Returns the error of a kernel, which any of the work may have
@@ -370,6 +433,7 @@ class CudaDevice final : public Device {
   std::exception_ptr fault_of(const Segment& segment) {
     std::exception_ptr fault = segment.error;
     try {
+      wait_for(segment);
       if (segment.end != nullptr) gpu::wait(segment.end);
       refuse_broken();
     } catch (const Error& failure) {
@@ -408,7 +472,10 @@ class CudaDevice final : public Device {
   // Waits until all that was queued has been launched and has let go of its tensors.
   void wait_for_launches() {
     std::promise<void> done;
-    launcher_.push([&done] { done.set_value(); });
+    launcher_.push([this, &done] {
+      (void)error_of([this] { communication_.make_way(); });  // collectives let go, too
+      done.set_value();
+    });
     done.get_future().wait();
   }
 
@@ -421,6 +488,7 @@ class CudaDevice final : public Device {
   ErrorWords errors_;
   MatmulPlans matmul_;
   Staging staging_;
+  Communication communication_;
   Segment segment_;          // that is open
   bool is_awaited_ = false;  // what is launched now, by who queued it
 

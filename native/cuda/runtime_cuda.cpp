@@ -6,6 +6,7 @@
 #include "cuda/cublaslt.h"
 #include "cuda/requirements.h"
 #include "cuda/runtime.h"
+#include "cuda/stream_order.h"
 
 namespace leia::gpu {
 
@@ -153,6 +154,17 @@ void record(Event event, Stream stream) {
 
 void wait(Event event) {
   check(cudaEventSynchronize(native(event)), "on the GPU");
+}
+
+bool is_reached(Event event) {
+  const cudaError_t state = cudaEventQuery(native(event));
+  if (state != cudaErrorNotReady) check(state, "on the GPU");
+  (void)cudaGetLastError();  // "not ready" is no error
+  return state == cudaSuccess;
+}
+
+void wait(Stream stream, Event event) {
+  check(cudaStreamWaitEvent(native(stream), native(event), 0), "cudaStreamWaitEvent");
 }
 
 float milliseconds_between(Event earlier, Event later) {

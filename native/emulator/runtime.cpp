@@ -26,7 +26,9 @@
 #include "core/libstdcxx_floor.h"
 #include "core/serial_thread.h"
 #include "cuda/requirements.h"
+#include "cuda/stream_order.h"
 #include "emulator/launch.h"
+#include "emulator/places.h"
 
 namespace leia::gpu {
 
@@ -35,8 +37,8 @@ namespace {
 using Task = std::function<void()>;
 using Clock = std::chrono::steady_clock;
 
-// Enough for tests to see that devices are kept apart.
-constexpr int kDevices = 2;
+// Enough for tests with several ranks.
+constexpr int kDevices = 4;
 constexpr size_t kAlignment = 256;
 
 thread_local int current_device = 0;
@@ -58,16 +60,22 @@ size_t& device_bytes() {
   return bytes;
 }
 
-std::mutex memory_mutex;                 // of the bytes above, too
-std::map<std::byte*, size_t> allocated;  // bytes of what was given out
+std::mutex memory_mutex;  // of the bytes above, too
+struct Allocation {
+  size_t bytes;
+  int device;
+};
+std::map<std::byte*, Allocation> allocated;  // what was given out
 size_t allocated_bytes = 0;
 
-bool is_device_memory(void* address) {
+// The device whose memory all of these bytes are; -1 if there is none.
+int device_of_memory(const void* address, size_t bytes = 1) {
+  auto* const first = static_cast<std::byte*>(const_cast<void*>(address));
   std::lock_guard lock(memory_mutex);
-  const auto next = allocated.upper_bound(static_cast<std::byte*>(address));
-  if (next == allocated.begin()) return false;
-  const auto& [data, bytes] = *std::prev(next);
-  return address < data + bytes;
+  const auto next = allocated.upper_bound(first);
+  if (next == allocated.begin()) return -1;
+  const auto& [data, allocation] = *std::prev(next);
+  return first + bytes <= data + allocation.bytes ? allocation.device : -1;
 }
 
 // A copy to the host that the stream is past.
@@ -127,17 +135,36 @@ struct StreamHandle {
   }
 };
 
+// A point of a stream, which outlives the event that was recorded there.
+struct Point {
+  explicit Point(Stream own) : stream(own) {}
+  const Stream stream;
+  std::mutex mutex;
+  std::condition_variable reached;
+  bool is_reached = false;
+  Clock::time_point time;
+  uint64_t copies = 0;       // to the host that are before it on the stream
+  std::exception_ptr error;  // of the stream, when it was reached
+
+  void reach() {
+    std::lock_guard lock(mutex);
+    time = Clock::now();
+    copies = stream->copies();
+    error = stream->error;
+    is_reached = true;
+    reached.notify_all();
+  }
+  void wait() {
+    std::unique_lock lock(mutex);
+    reached.wait(lock, [this] { return is_reached; });
+  }
+};
+
 struct EventHandle {
   explicit EventHandle(EventKind own) : kind(own) {}
   const EventKind kind;
-  std::mutex mutex;
-  std::condition_variable reached;
   const int device = current_device;
-  bool is_reached = true;
-  Clock::time_point time;
-  Stream stream = nullptr;  // and how many copies to the host are before it there
-  uint64_t copies = 0;
-  std::exception_ptr error;  // of the stream, when it was reached
+  std::shared_ptr<Point> point;  // where it was recorded last
 };
 
 const char* device_kind() {
@@ -193,7 +220,7 @@ void* allocate(size_t bytes) {
   if (allocated_bytes > device_bytes() || bytes > device_bytes() - allocated_bytes) return nullptr;
   void* data = std::aligned_alloc(kAlignment, (bytes + kAlignment - 1) / kAlignment * kAlignment);
   if (data != nullptr) {
-    allocated.insert({static_cast<std::byte*>(data), bytes});
+    allocated.insert({static_cast<std::byte*>(data), {bytes, current_device}});
     allocated_bytes += bytes;
   }
   return data;
@@ -213,7 +240,7 @@ void free(void* data) noexcept {
   std::lock_guard lock(memory_mutex);
   const auto found = allocated.find(static_cast<std::byte*>(data));
   if (found == allocated.end()) std::abort();  // nothing that allocate() gave
-  allocated_bytes -= found->second;
+  allocated_bytes -= found->second.bytes;
   allocated.erase(found);
   std::free(data);
 }
@@ -235,16 +262,13 @@ Stream create_stream() {
 void destroy(Stream stream) noexcept {
   const Event last = create_event();
   record(last, stream);
-  {
-    std::unique_lock lock(last->mutex);
-    last->reached.wait(lock, [&] { return last->is_reached; });
-  }
+  last->point->wait();
   destroy(last);
   delete stream;
 }
 
 void copy(void* to, const void* from, size_t bytes, Stream stream) {
-  if (is_device_memory(to)) {
+  if (device_of_memory(to) >= 0) {
     emulator::queue(stream, [=] { std::memcpy(to, from, bytes); });
   } else {
     emulator::queue(stream, [=] { stream->copy_to_host(to, from, bytes); });
@@ -269,35 +293,39 @@ void record(Event event, Stream stream) {
     fail("execution", text("emulator: an event of device ", event->device,
                            " recorded on a stream of device ", stream->device));
   }
-  {
-    std::lock_guard lock(event->mutex);
-    event->is_reached = false;
-  }
-  stream->thread.push([event, stream] {
-    std::lock_guard lock(event->mutex);
-    event->time = Clock::now();
-    event->stream = stream;
-    event->copies = stream->copies();
-    event->error = stream->error;
-    event->is_reached = true;
-    event->reached.notify_all();
-  });
+  event->point = std::make_shared<Point>(stream);
+  stream->thread.push([point = event->point] { point->reach(); });
 }
 
 void wait(Event event) {
-  std::unique_lock lock(event->mutex);
-  event->reached.wait(lock, [&] { return event->is_reached; });
-  if (event->error) std::rethrow_exception(event->error);
-  if (event->stream != nullptr) event->stream->arrive(event->copies);
+  const std::shared_ptr<Point> point = event->point;
+  if (point == nullptr) return;
+  point->wait();
+  if (point->error) std::rethrow_exception(point->error);
+  point->stream->arrive(point->copies);
+}
+
+bool is_reached(Event event) {
+  const std::shared_ptr<Point> point = event->point;
+  if (point == nullptr) return true;
+  std::lock_guard lock(point->mutex);
+  if (point->error) std::rethrow_exception(point->error);
+  return point->is_reached;
+}
+
+void wait(Stream stream, Event event) {
+  if (stream->capture != nullptr) fail("execution", "a stream waited for another in a capture");
+  if (event->point == nullptr) return;
+  stream->thread.push([point = event->point] { point->wait(); });
 }
 
 float milliseconds_between(Event earlier, Event later) {
   for (const Event event : {earlier, later}) {
     if (event->kind != EventKind::time) fail("execution", "emulator: an event without a time");
-    std::lock_guard lock(event->mutex);
-    if (!event->is_reached) fail("usage", "an event was not reached yet");
+    if (!is_reached(event)) fail("usage", "an event was not reached yet");
   }
-  return std::chrono::duration<float, std::milli>(later->time - earlier->time).count();
+  const auto duration = later->point->time - earlier->point->time;
+  return std::chrono::duration<float, std::milli>(duration).count();
 }
 
 void begin_capture(Stream stream) {
@@ -324,6 +352,18 @@ void launch(Graph graph, Stream stream) {
 }  // namespace leia::gpu
 
 namespace leia::emulator {
+
+int current_device() {
+  return gpu::current_device;
+}
+
+int device_of(gpu::Stream stream) {
+  return stream->device;
+}
+
+int device_of_memory(const void* address, size_t bytes) {
+  return gpu::device_of_memory(address, bytes);
+}
 
 void queue(gpu::Stream stream, std::function<void()> task) {
   if (gpu::current_device != stream->device) {

@@ -398,7 +398,7 @@ if (deviceName !== 'cpu') {
   });
 }
 
-// The emulator always has two; not every machine with a GPU does.
+// The emulator always has four; not every machine with a GPU does.
 if (deviceName === 'emulated') {
   test('several devices have tensors and streams of their own, and do not mix', async () => {
     const second = Device.open('emulated:1');
@@ -411,8 +411,8 @@ if (deviceName === 'emulated') {
     expect(() => ops.residualAdd({ a, b: other })).toThrow(
       'residualAdd: b is on emulated, but a is on emulated:1; copy one of them first',
     );
-    expect(() => Device.open('emulated:2')).toThrow(
-      "device 'emulated:2': this machine has 2 of them, the last is 'emulated:1'",
+    expect(() => Device.open('emulated:4')).toThrow(
+      "device 'emulated:4': this machine has 4 of them, the last is 'emulated:3'",
     );
   });
 }
