@@ -25,6 +25,8 @@ const onEveryDevice = [
   // Half a minute on the emulator.
   ...(process.env.LEIA_TEST_FULL === '1' ? ['test/autograd/llama.test.ts'] : []),
 ];
+/** What needs GPUs, or the emulator's. */
+const onGpus = ['test/distributed/nccl.test.ts'];
 /**
  * What `npm test` leaves to `npm run test:full`: attention is compiled once more, an archive of 50 MB is packed and
  * unpacked, package managers are fetched.
@@ -67,7 +69,7 @@ export default defineConfig({
         test: {
           name: 'cpu',
           include: ['test/**/*.test.ts'],
-          exclude: [...onlyInFull, ...apart],
+          exclude: [...onlyInFull, ...apart, ...onGpus],
           globalSetup: 'test/support/build-commands.ts',
           // Files share processes, which load the modules once: a quarter of the time of most of them.
           isolate: false,
@@ -81,7 +83,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'emulated',
-          include: onEveryDevice,
+          include: [...onEveryDevice, ...onGpus],
           env: { LEIA_TEST_DEVICE: 'emulated', LEIA_ADDON: `${build}/emulated/leia.node` },
         },
       },
@@ -102,7 +104,11 @@ export default defineConfig({
         ? [
             {
               extends: true as const,
-              test: { name: 'cuda', include: onEveryDevice, env: { LEIA_TEST_DEVICE: 'cuda' } },
+              test: {
+                name: 'cuda',
+                include: [...onEveryDevice, ...onGpus],
+                env: { LEIA_TEST_DEVICE: 'cuda' },
+              },
             },
           ]
         : []),

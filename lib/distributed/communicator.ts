@@ -22,8 +22,20 @@ interface NativeCommunicator {
 }
 
 interface DistributedAddon {
-  NativeCommunicator: new (kind: 'mpi') => NativeCommunicator;
+  NativeCommunicator: {
+    new (kind: 'mpi'): NativeCommunicator;
+    new (
+      kind: 'nccl',
+      device: NativeDevice,
+      id: string,
+      rank: number,
+      ranks: number,
+    ): NativeCommunicator;
+  };
   mpiDescription(): string;
+  ncclDescription(): string;
+  ncclId(): string;
+  deviceCount(): number;
   sliceOf(elements: number, rank: number, ranks: number): [number, number];
 }
 
@@ -53,6 +65,33 @@ export function mpiDescription(): string {
   return native().mpiDescription();
 }
 
+/**
+ * The NCCL that ranks on GPUs use, in words.
+ *
+ * @throws LeiaError `unavailable` where there is none, with the way to get it.
+ */
+export function ncclDescription(): string {
+  return native().ncclDescription();
+}
+
+/**
+ * What the ranks of a run on GPUs find each other by: one of them makes it and tells the others.
+ *
+ * @throws LeiaError `unavailable` where there is no NCCL, or no network for it.
+ */
+export function ncclId(): string {
+  return native().ncclId();
+}
+
+/**
+ * How many GPUs this process sees.
+ *
+ * @throws LeiaError `unavailable` if there is none, with the reason.
+ */
+export function deviceCount(): number {
+  return native().deviceCount();
+}
+
 /** Each call's `place` says what it is for, in words that an error can show: `gradient of lm_head.weight`. */
 export class Communicator {
   readonly rank: number;
@@ -77,7 +116,24 @@ export class Communicator {
     return new Communicator(new (native().NativeCommunicator)('mpi'));
   }
 
-  /** Replaces the tensor, float32 of any shape, by its sum over all ranks, which are added in their order. */
+  /**
+   * One of the ranks on GPUs that share this id ({@link ncclId}). They meet at their first collective, so what is wrong
+   * with their connection is that collective's error.
+   *
+   * @throws LeiaError `unavailable` without NCCL.
+   */
+  static openNccl(
+    device: Device,
+    { id, rank, size }: { id: string; rank: number; size: number },
+  ): Communicator {
+    const { NativeCommunicator } = native();
+    return new Communicator(new NativeCommunicator('nccl', device.handle, id, rank, size));
+  }
+
+  /**
+   * Replaces the tensor, float32 of any shape, by its sum over all ranks: over MPI added in their order, over NCCL in one
+   * that NCCL chooses.
+   */
   allReduce(tensor: Tensor, place: string): void {
     this.#native.allReduce(tensor.handle, place);
   }

@@ -6,6 +6,7 @@
 #include "binding/arguments.h"
 #include "binding/instance.h"
 #include "binding/js_device.h"
+#include "collectives/nccl.h"
 
 namespace leia::binding {
 
@@ -68,13 +69,23 @@ class JsCommunicator final : public Napi::ObjectWrap<JsCommunicator> {
                         InstanceMethod<&JsCommunicator::close>("close")});
   }
 
-  // new NativeCommunicator("mpi")
+  // new NativeCommunicator("mpi"), or ("nccl", device, id, rank, ranks)
   explicit JsCommunicator(const Napi::CallbackInfo& info) : ObjectWrap(info) {
     guarded(info, [&]() -> Napi::Value {
       Arguments arguments(info, "Communicator");
       const std::string kind = arguments.string("kind");
-      if (kind != "mpi") fail("argument", text("Communicator: unknown kind '", kind, "'"));
-      communicator_ = open_mpi();
+      if (kind == "mpi") {
+        communicator_ = open_mpi();
+      } else if (kind == "nccl") {
+        const JsDevice* device = JsDevice::from(arguments.value());
+        require(device != nullptr, "Communicator: expected a device");
+        const std::string id = arguments.string("id");
+        const auto rank = static_cast<int>(arguments.integer("rank"));
+        const auto ranks = static_cast<int>(arguments.integer("ranks"));
+        communicator_ = open_nccl(device->device(), id, rank, ranks);
+      } else {
+        fail("argument", text("Communicator: unknown kind '", kind, "'"));
+      }
       return info.This();
     });
   }
@@ -205,6 +216,21 @@ void register_communicator(Napi::Env env, Napi::Object exports) {
   // mpiDescription(): the MPI that ranks on CPUs would use. Throws "unavailable".
   add_function(exports, "mpiDescription", [](Arguments& arguments) -> Napi::Value {
     return Napi::String::New(arguments.env(), mpi_description());
+  });
+  // ncclDescription(): the NCCL that ranks on GPUs would use. Throws "unavailable".
+  add_function(exports, "ncclDescription", [](Arguments& arguments) -> Napi::Value {
+    return Napi::String::New(arguments.env(), nccl_description());
+  });
+  // ncclId(): what ranks on GPUs find each other by.
+  add_function(exports, "ncclId", [](Arguments& arguments) -> Napi::Value {
+    return Napi::String::New(arguments.env(), make_nccl_id());
+  });
+  // deviceCount(): of GPUs that this process sees. Throws "unavailable" if there is none.
+  add_function(exports, "deviceCount", [](Arguments& arguments) -> Napi::Value {
+    if (cuda_support.count == nullptr) {
+      fail("unavailable", "GPUs are not part of this build, which was made without nvcc");
+    }
+    return Napi::Number::New(arguments.env(), cuda_support.count());
   });
   // sliceOf(elements, rank, ranks): [begin, end) of a rank's slice.
   add_function(exports, "sliceOf", [](Arguments& arguments) -> Napi::Value {

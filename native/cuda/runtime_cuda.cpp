@@ -4,6 +4,7 @@
 
 #include "core/error.h"
 #include "cuda/cublaslt.h"
+#include "cuda/nccl.h"
 #include "cuda/requirements.h"
 #include "cuda/runtime.h"
 #include "cuda/stream_order.h"
@@ -215,3 +216,11 @@ const Library& library() {
 }
 
 }  // namespace leia::cublaslt
+
+namespace leia::nccl {
+
+const Library& library() {
+  return installed_library();
+}
+
+}  // namespace leia::nccl
