@@ -3,8 +3,9 @@
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { z } from 'zod';
-import { launchOverMpi } from '../distributed/launch.ts';
+import { launchOverMpi, launchProcesses } from '../distributed/launch.ts';
 import { type Place, placeOfProcess } from '../distributed/place.ts';
+import { checkRankDevices, deviceOfRank } from '../distributed/rank-device.ts';
 import { World } from '../distributed/world.ts';
 import { LeiaError } from '../system/error.ts';
 import type { StepMetrics } from '../train/metrics.ts';
@@ -33,7 +34,7 @@ const schema = z.strictObject({
     .min(1)
     .optional()
     .describe(
-      'how many processes on this machine train together, each on some of its cores; the result is the same but for rounding. For several machines, start leia train with mpirun or srun',
+      'how many processes on this machine train together, each on some of its cores or on a GPU of its own; the result is the same but for rounding. For several machines, start leia train with mpirun, srun or torchrun',
     ),
   plan: z
     .boolean()
@@ -88,21 +89,17 @@ async function runRanks(settings: Settings): Promise<void> {
   const { nproc = 1, device } = settings;
   const place = placeOfProcess();
   if (place === undefined && nproc === 1) return await run(settings, World.alone);
-  if (device !== 'cpu') {
-    throw new LeiaError(
-      'unsupported',
-      `--device ${device}: several ranks train on CPUs only so far; use --device cpu, or a single process`,
-    );
-  }
   if (place === undefined) {
-    process.exitCode = await launchOverMpi(nproc);
+    checkRankDevices(device, nproc);
+    process.exitCode = await (device === 'cpu' ? launchOverMpi : launchProcesses)(nproc);
     return;
   }
   checkPlace(place, settings);
-  const world = await World.open(place, { output: settings.output });
+  const own = deviceOfRank(device, place);
+  const world = await World.open(place, { output: settings.output, device: own });
   if (world.isFirst) process.stderr.write(`${world.link}\n`);
   try {
-    await run(settings, world);
+    await run({ ...settings, device: own }, world);
   } catch (error) {
     if (error instanceof LeiaError && error.code === 'interrupted') await world.close();
     throw error;

@@ -1,7 +1,9 @@
 // Starts this very command line once for each rank, on this machine. On CPUs mpiexec does it, since the ranks need its
-// help to find each other.
-import { spawn } from 'node:child_process';
-import { availableParallelism } from 'node:os';
+// help to find each other; ranks on GPUs find each other over a port that they are told.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { createServer } from 'node:net';
+import { availableParallelism, constants } from 'node:os';
 import { LeiaError } from '../system/error.ts';
 import { mpiDescription } from './communicator.ts';
 
@@ -16,42 +18,131 @@ export const preemptSignal = 'SIGUSR1';
  */
 export async function launchOverMpi(ranks: number): Promise<number> {
   mpiDescription();
-  const threads = Math.max(1, Math.floor(availableParallelism() / ranks));
   const { LEIA_MPIEXEC: mpiexec = 'mpiexec' } = process.env;
-  const command = [process.execPath, ...process.execArgv, ...process.argv.slice(1)];
-  const child = spawn(mpiexec, ['-n', String(ranks), ...command], {
-    stdio: ['ignore', 'inherit', 'inherit'],
-    // Signals of the terminal come to this process alone.
-    detached: true,
-    env: { LEIA_NUM_THREADS: String(threads), ...openMpiSettings, ...process.env },
+  const child = start(mpiexec, ['-n', String(ranks), ...ownCommand()], {
+    ...threadsOf(ranks),
+    ...openMpiSettings,
+    ...process.env,
   });
-  // At any other signal mpiexec would kill the ranks before they have saved.
-  const passOn = {
-    SIGINT: stopSignal,
-    SIGHUP: stopSignal,
-    SIGTERM: preemptSignal,
-    SIGUSR1: preemptSignal,
-  } as const;
-  const handlers = Object.entries(passOn).map(([signal, to]) => ({
-    signal: signal as keyof typeof passOn,
-    handler: () => child.kill(to),
+  return await passingSignals([child], async () => {
+    try {
+      return await ended(child);
+    } catch (error) {
+      throw new LeiaError(
+        'unavailable',
+        `${mpiexec} cannot be run (${(error as Error).message}); install the MPI's programs, such as Debian's openmpi-bin, or name it in LEIA_MPIEXEC`,
+      );
+    }
+  });
+}
+
+/** Seconds that ranks have to end by themselves once one has failed: they learn of it, and say why. */
+const grace = 30;
+
+/**
+ * The same for ranks on GPUs, which need nobody's help: each is told its place as torchrun would, and an address on this
+ * machine. When one fails, the others have {@link grace} seconds to end before they are killed. The exit code is that of
+ * the first that failed.
+ */
+export async function launchProcesses(ranks: number): Promise<number> {
+  // What Place makes of MASTER_PORT is the port after it.
+  const port = (await freePort()) - 1;
+  const shared = {
+    ...threadsOf(ranks),
+    ...process.env,
+    WORLD_SIZE: String(ranks),
+    LOCAL_WORLD_SIZE: String(ranks),
+    MASTER_ADDR: '127.0.0.1',
+    MASTER_PORT: String(port),
+    LEIA_RANK_TOKEN: randomBytes(16).toString('hex'),
+  };
+  const [program, ...args] = ownCommand();
+  const children = Array.from({ length: ranks }, (_, rank) =>
+    start(program!, args, { ...shared, RANK: String(rank), LOCAL_RANK: String(rank) }),
+  );
+  let first = 0;
+  let timer: NodeJS.Timeout | undefined;
+  const oneEnded = (code: number) => {
+    if (code === 0 || first !== 0) return;
+    first = code;
+    timer = setTimeout(() => killAll(children, 'SIGKILL'), grace * 1000);
+  };
+  return await passingSignals(children, async () => {
+    try {
+      await Promise.all(children.map(async (child) => oneEnded(await ended(child))));
+    } catch (error) {
+      killAll(children, 'SIGKILL');
+      throw new LeiaError('unavailable', `a rank cannot be started: ${(error as Error).message}`);
+    } finally {
+      clearTimeout(timer);
+    }
+    return first;
+  });
+}
+
+function ownCommand(): string[] {
+  return [process.execPath, ...process.execArgv, ...process.argv.slice(1)];
+}
+
+/** Each of so many ranks computes with its part of the cores, unless the environment says how many it has. */
+function threadsOf(ranks: number) {
+  const threads = Math.max(1, Math.floor(availableParallelism() / ranks));
+  return { LEIA_NUM_THREADS: String(threads) };
+}
+
+function start(program: string, args: readonly string[], env: NodeJS.ProcessEnv): ChildProcess {
+  // Signals of the terminal come to this process alone.
+  return spawn(program, args, { stdio: ['ignore', 'inherit', 'inherit'], detached: true, env });
+}
+
+function killAll(children: readonly ChildProcess[], signal: NodeJS.Signals): void {
+  for (const child of children) child.kill(signal);
+}
+
+/** The exit code of a process, as a shell gives it; rejects if it cannot be started. */
+function ended(child: ChildProcess): Promise<number> {
+  return new Promise((done, fail) => {
+    child.on('error', fail);
+    child.on('close', (code, signal) => done(code ?? 128 + constants.signals[signal!]));
+  });
+}
+
+/**
+ * What a launcher passes on of the signals that it gets: at SIGINT and SIGTERM mpiexec would kill the ranks before they
+ * have saved.
+ */
+const passedOn = {
+  SIGINT: stopSignal,
+  SIGHUP: stopSignal,
+  SIGTERM: preemptSignal,
+  SIGUSR1: preemptSignal,
+} as const;
+
+async function passingSignals<T>(
+  children: readonly ChildProcess[],
+  work: () => Promise<T>,
+): Promise<T> {
+  const handlers = Object.entries(passedOn).map(([signal, to]) => ({
+    signal: signal as keyof typeof passedOn,
+    handler: () => killAll(children, to),
   }));
   for (const { signal, handler } of handlers) process.on(signal, handler);
   try {
-    return await new Promise<number>((done, fail) => {
-      child.on('error', (error: NodeJS.ErrnoException) =>
-        fail(
-          new LeiaError(
-            'unavailable',
-            `${mpiexec} cannot be run (${error.message}); install the MPI's programs, such as Debian's openmpi-bin, or name it in LEIA_MPIEXEC`,
-          ),
-        ),
-      );
-      child.on('close', (code) => done(code ?? 1));
-    });
+    return await work();
   } finally {
     for (const { signal, handler } of handlers) process.off(signal, handler);
   }
+}
+
+function freePort(): Promise<number> {
+  return new Promise((done, fail) => {
+    const server = createServer();
+    server.once('error', fail);
+    server.listen({ port: 0, host: '127.0.0.1' }, () => {
+      const { port } = server.address() as { port: number };
+      server.close(() => done(port));
+    });
+  });
 }
 
 /** Other MPIs ignore them. */

@@ -13,8 +13,10 @@ export interface Place {
   readonly localSize: number;
   /** Who started the ranks, in words. */
   readonly launcher: string;
-  /** Where rank 0 can be reached, if the launcher says so. Ranks over MPI tell each other. */
+  /** Where rank 0 can be reached, if the launcher says so. Otherwise ranks tell each other over MPI. */
   readonly address?: { readonly host: string; readonly port: number };
+  /** What the ranks of this run know and those of others hardly do. */
+  readonly token: string;
 }
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -99,7 +101,19 @@ export function placeOfProcess(environment: Environment = process.env): Place | 
     localSize: number(launcher.localSize, size),
     launcher: launcher.name,
     ...(address && { address }),
+    token: tokenOf(environment),
   };
+}
+
+/** What `leia train --nproc` makes up, or the name of the run that torchrun or Slurm knows. */
+function tokenOf(environment: Environment): string {
+  const {
+    LEIA_RANK_TOKEN,
+    TORCHELASTIC_RUN_ID,
+    SLURM_JOB_ID = '',
+    SLURM_STEP_ID = '',
+  } = environment;
+  return LEIA_RANK_TOKEN ?? TORCHELASTIC_RUN_ID ?? `${SLURM_JOB_ID}.${SLURM_STEP_ID}`;
 }
 
 function addressOf(

@@ -5,7 +5,7 @@ import { hostname } from 'node:os';
 import { Device } from '../core/device.ts';
 import { Tensor } from '../core/tensor.ts';
 import { LeiaError } from '../system/error.ts';
-import { Communicator } from './communicator.ts';
+import { Communicator, ncclId } from './communicator.ts';
 import { Flight } from './flight-recorder.ts';
 import { adviseOnNetwork, checkSharedMemory, describeLink, measureLink } from './link-check.ts';
 import type { Place } from './place.ts';
@@ -20,8 +20,21 @@ export interface WorldOptions {
    * first step it is `timeout`.
    */
   readonly patience?: number;
+  /** Where this rank computes: `cpu`, or the name of its GPU. */
+  readonly device?: string;
   /** The folder of the run, in which each rank writes its last collectives when the run fails. */
   readonly output?: string;
+}
+
+interface Parts {
+  readonly localSize: number;
+  readonly link: string;
+  readonly communicator: Communicator;
+  /** What told the ranks where they are, if that is another one. */
+  readonly mpi: Communicator | undefined;
+  readonly watch: Watch;
+  readonly device: Device;
+  readonly flight: Flight;
 }
 
 export class World {
@@ -34,71 +47,69 @@ export class World {
   /** How fast what connects the ranks is, in words; nothing of a process that is alone. */
   readonly link: string | undefined;
   readonly #communicator: Communicator | undefined;
+  readonly #mpi: Communicator | undefined;
   readonly #watch: Watch | undefined;
   readonly #device: Device | undefined;
   readonly #flight: Flight | undefined;
   #gatherings = 0;
 
-  private constructor(
-    rank: number,
-    size: number,
-    parts: {
-      localSize?: number;
-      link?: string;
-      communicator?: Communicator;
-      watch?: Watch;
-      device?: Device;
-      flight?: Flight;
-    } = {},
-  ) {
+  private constructor(rank: number, size: number, parts?: Parts) {
     this.rank = rank;
     this.size = size;
-    this.localSize = parts.localSize ?? 1;
-    this.link = parts.link;
-    this.#communicator = parts.communicator;
-    this.#watch = parts.watch;
-    this.#device = parts.device;
-    this.#flight = parts.flight;
+    this.localSize = parts?.localSize ?? 1;
+    this.link = parts?.link;
+    this.#communicator = parts?.communicator;
+    this.#mpi = parts?.mpi;
+    this.#watch = parts?.watch;
+    this.#device = parts?.device;
+    this.#flight = parts?.flight;
   }
 
   /**
    * Joins the ranks of this job, waits until all have come, and tries what connects them.
    *
-   * @throws LeiaError `unavailable` without MPI, or naming the ranks that did not come or what their messages lack.
+   * @throws LeiaError `unavailable` without MPI on CPUs or NCCL on GPUs, or naming the ranks that did not come or what
+   *   their messages lack.
    */
   static async open(place: Place, options: WorldOptions = {}): Promise<World> {
-    const { rank, size, localSize } = place;
+    const { rank, size, localSize, address } = place;
     checkSharedMemory(localSize);
-    const communicator = Communicator.openMpi();
-    if (communicator.size !== size) {
-      throw new LeiaError(
-        'unavailable',
-        `${place.launcher} says that there are ${size} ranks, but ${communicator.description} connects ${communicator.size}; start them with the mpirun of that MPI, or build the native core with the one that starts them`,
-      );
-    }
     const timeout = options.timeout ?? secondsOf('LEIA_RANK_TIMEOUT', 30);
     const patience = options.patience ?? secondsOf('LEIA_COLLECTIVE_TIMEOUT', 600);
-    const device = Device.open('cpu');
-    const flight = new Flight(communicator, options.output);
+    const device = Device.open(options.device);
+    const onGpu = device.name !== 'cpu';
+    const mpi = onGpu && address !== undefined ? undefined : openMpi(place);
+    let communicator = onGpu ? undefined : mpi;
+    let flight = communicator && new Flight(communicator, options.output);
     // What a collective waits for may never come.
+    const abort = (reason: string) => {
+      communicator?.abort(reason);
+      mpi?.abort(reason);
+    };
     const onFailure = (failure: LeiaError) => {
-      communicator.abort(failure.message);
-      void flight.record(failure.message);
+      abort(failure.message);
+      void flight?.record(failure.message);
       endSoon(failure);
     };
-    const watching = { rank, size, timeout, onFailure, position: flight.position };
+    abortAtExit(abort);
+    const position = () => flight?.position() ?? { begun: 0, quiet: 0 };
+    const watching = { rank, size, timeout, onFailure, position };
     const watch =
-      rank === 0
-        ? await hostWatch(watching, place, communicator)
-        : await joinWatch(watching, communicator);
-    const speed = await measureLink(communicator, device).catch(() => {
-      const { message } = watch.failure!;
+      mpi === undefined
+        ? await watchAt(address!, { ...watching, token: place.token })
+        : rank === 0
+          ? await hostWatch(watching, place, mpi)
+          : await joinWatch(watching, mpi);
+    communicator ??= await joinOverNccl(device, place, watch);
+    flight ??= new Flight(communicator, options.output);
+    const speed = await measureLink(communicator, device).catch(async (error: Error) => {
+      const { message } = (await watch.fail(error.message)) ?? error;
       throw new LeiaError('unavailable', `${message}; ${adviseOnNetwork()}`);
     });
     watch.patience = patience;
     flight.begin();
     const link = `${size} ranks over ${communicator.description}: ${describeLink(speed)}`;
-    return new World(rank, size, { localSize, link, communicator, watch, device, flight });
+    return new World(rank, size, { localSize, link, communicator, mpi, watch, device, flight });
   }
 
   /** Whether this rank does what is done once: it writes files and shows progress. */
@@ -179,7 +190,20 @@ export class World {
     if (this.#watch === undefined) return;
     await this.#watch.close();
     this.#communicator?.close();
+    if (this.#mpi !== this.#communicator) this.#mpi?.close();
   }
+}
+
+const aborts = new Set<(reason: string) => void>();
+
+/** At the end of a process its devices wait for what they have begun, which other ranks may not come to. */
+function abortAtExit(abort: (reason: string) => void): void {
+  if (aborts.size === 0) {
+    process.prependListener('exit', () => {
+      for (const one of aborts) one('the process ends');
+    });
+  }
+  aborts.add(abort);
 }
 
 /** A rank that does not come to a collective or to a message, because it computes or waits for a disk, ends too. */
@@ -195,6 +219,37 @@ function secondsOf(variable: string, otherwise: number): number {
   const seconds = Number(text);
   if (Number.isFinite(seconds) && seconds > 0) return seconds;
   throw new LeiaError('usage', `${variable} is '${text}', expected a number of seconds`);
+}
+
+function openMpi({ launcher, size }: Place): Communicator {
+  const communicator = Communicator.openMpi();
+  if (communicator.size === size) return communicator;
+  throw new LeiaError(
+    'unavailable',
+    `${launcher} says that there are ${size} ranks, but ${communicator.description} connects ${communicator.size}; start them with the mpirun of that MPI, or build the native core with the one that starts them`,
+  );
+}
+
+/** Rank 0 tells the others what NCCL lets them find each other by. */
+async function joinOverNccl(device: Device, place: Place, watch: Watch): Promise<Communicator> {
+  const { rank, size } = place;
+  try {
+    const [id] = await watch.gather('NCCL', rank === 0 ? ncclId() : null);
+    return Communicator.openNccl(device, { id: id as string, rank, size });
+  } catch (error) {
+    throw (await watch.fail((error as Error).message)) ?? error;
+  }
+}
+
+/** All ranks know where rank 0 is. */
+async function watchAt(
+  { host, port }: NonNullable<Place['address']>,
+  options: Parameters<typeof Watch.host>[0],
+): Promise<Watch> {
+  if (options.rank !== 0) return await Watch.join(options, { host, port });
+  const isLocal = host === '127.0.0.1' || host === 'localhost';
+  const { join } = await Watch.host(options, { ...(isLocal && { host: '127.0.0.1' }), port });
+  return await join();
 }
 
 type Watching = Omit<Parameters<typeof Watch.host>[0], 'token'>;

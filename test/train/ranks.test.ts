@@ -8,12 +8,11 @@ import { describe, expect, test } from 'vitest';
 import { SequenceSource } from '../../lib/leia/batches.ts';
 import { Dataset } from '../../lib/leia/dataset.ts';
 import { countLabelTokens } from '../../lib/llama/batch.ts';
-import { Checkpoint } from '../../lib/llama/checkpoint.ts';
 import { command, type Finished, leia } from '../cli/child.ts';
 import { mpiexec, noMpi, overMpi, rankEnvironment } from '../distributed/ranks.ts';
-import { relativeError, temporaryFolder } from '../llama/fixtures.ts';
+import { temporaryFolder } from '../llama/fixtures.ts';
 import { isFull } from '../support/extent.ts';
-import { makeDataset, makeModel, metricsOf, withoutSpeed } from './runs.ts';
+import { expectSameRun, makeDataset, makeModel, metricsOf, withoutSpeed } from './runs.ts';
 
 async function makeArguments(...more: string[]): Promise<{ args: string[]; output: string }> {
   const output = join(await temporaryFolder(), 'run');
@@ -28,28 +27,6 @@ const ranks = (args: readonly string[], nproc: number, onStart?: (child: ChildPr
     env: rankEnvironment,
     ...(onStart && { onStart }),
   });
-
-async function weightsOf(folder: string): Promise<Map<string, Float32Array>> {
-  await using checkpoint = await Checkpoint.open(folder);
-  const weights = new Map<string, Float32Array>();
-  for (const { name } of checkpoint.parameters) {
-    weights.set(name, await checkpoint.readFloat32(name));
-  }
-  return weights;
-}
-
-async function expectSameRun(output: string, expected: string): Promise<void> {
-  const [metrics, others] = [await metricsOf(output), await metricsOf(expected)];
-  expect(metrics).toHaveLength(others.length);
-  for (const [index, { loss, gradientNorm }] of metrics.entries()) {
-    expect(Math.abs(loss / others[index]!.loss - 1)).toBeLessThan(1e-6);
-    expect(Math.abs(gradientNorm / others[index]!.gradientNorm - 1)).toBeLessThan(1e-5);
-  }
-  const weights = await weightsOf(expected);
-  for (const [name, values] of await weightsOf(output)) {
-    expect(relativeError(values, weights.get(name)!)).toBeLessThan(1e-6);
-  }
-}
 
 /** Waits until the run in a folder has made some steps. */
 async function begun(output: string): Promise<void> {
@@ -219,12 +196,42 @@ describe.skipIf(noMpi !== undefined)(`ranks ${overMpi}`, () => {
   }
 });
 
-test('ranks on GPUs are refused so far, and a number that the launcher contradicts', async () => {
-  const { args } = await makeArguments('--nproc', '2');
-  expect(await leia([...args, '--device', 'cuda'])).toMatchObject({
+const emulated = { LEIA_ADDON: join(process.env.LEIA_BUILD ?? 'build', 'emulated/leia.node') };
+
+test('ranks on GPUs are processes of their own, and learn what one does', async () => {
+  const more = ['--max-steps', '2', '--device', 'emulated', '--micro-batch-size', '2'];
+  const { args, output } = await makeArguments(...more);
+  const alone = `${output}-alone`;
+  const inOne = args.map((arg) => (arg === output ? alone : arg));
+  const [run, one] = await Promise.all([
+    leia([...args, '--nproc', '2'], { env: { ...emulated, LEIA_RANK_TIMEOUT: '60' } }),
+    leia(inOne, { env: emulated }),
+  ]);
+  expect(one).toMatchObject({ code: 0 });
+  expect(run.code, run.stderr).toBe(0);
+  expect(run.stdout.match(/The model is in/g)).toHaveLength(1);
+  await expectSameRun(output, alone);
+});
+
+test('too few GPUs are counted before a rank is started, and one by its number is no choice', async () => {
+  const { args } = await makeArguments();
+  const started = (device: string, ...more: string[]) =>
+    leia([...args, '--device', device, ...more], { env: emulated });
+  expect(await started('emulated', '--nproc', '5')).toMatchObject({
     code: 1,
-    stderr: expect.stringContaining('several ranks train on CPUs only so far'),
+    stderr: expect.stringContaining(
+      '5 ranks on this machine need as many GPUs, and it shows 4; start 4',
+    ),
   });
+  expect(await started('emulated:1', '--nproc', '2')).toMatchObject({
+    code: 2,
+    stderr:
+      'leia: --device emulated:1: several ranks have a GPU each, expected --device emulated\n',
+  });
+});
+
+test('a number of ranks that the launcher contradicts is refused', async () => {
+  const { args } = await makeArguments('--nproc', '2');
   const place = { RANK: '0', WORLD_SIZE: '3' };
   expect(await leia(args, { env: place })).toMatchObject({
     code: 2,

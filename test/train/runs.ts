@@ -1,13 +1,14 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { expect } from 'vitest';
 import { Checkpoint } from '../../lib/llama/checkpoint.ts';
 import { saveCheckpoint } from '../../lib/llama/save-checkpoint.ts';
 import type { StoredDtype } from '../../lib/llama/stored-values.ts';
 import type { StepMetrics } from '../../lib/train/metrics.ts';
 import { type TrainSettingsInput, trainSettings } from '../../lib/train/settings.ts';
 import { type TrainOptions, train } from '../../lib/train/train.ts';
-import { temporaryFolder } from '../llama/fixtures.ts';
+import { relativeError, temporaryFolder } from '../llama/fixtures.ts';
 import { writeDataset, writeModel } from './tiny.ts';
 
 /** A folder with {@link writeModel}'s. */
@@ -79,4 +80,27 @@ export function withoutSpeed(metrics: readonly StepMetrics[]) {
       ...{ step, loss, perplexity, learningRate, gradientNorm, skippedBatches, heldOutLoss },
     }),
   );
+}
+
+async function weightsOf(folder: string): Promise<Map<string, Float32Array>> {
+  await using checkpoint = await Checkpoint.open(folder);
+  const weights = new Map<string, Float32Array>();
+  for (const { name } of checkpoint.parameters) {
+    weights.set(name, await checkpoint.readFloat32(name));
+  }
+  return weights;
+}
+
+/** Losses, norms and weights are equal within rounding. */
+export async function expectSameRun(output: string, expected: string): Promise<void> {
+  const [metrics, others] = [await metricsOf(output), await metricsOf(expected)];
+  expect(metrics).toHaveLength(others.length);
+  for (const [index, { loss, gradientNorm }] of metrics.entries()) {
+    expect(Math.abs(loss / others[index]!.loss - 1)).toBeLessThan(1e-6);
+    expect(Math.abs(gradientNorm / others[index]!.gradientNorm - 1)).toBeLessThan(1e-5);
+  }
+  const weights = await weightsOf(expected);
+  for (const [name, values] of await weightsOf(output)) {
+    expect(relativeError(values, weights.get(name)!)).toBeLessThan(1e-6);
+  }
 }
