@@ -22,9 +22,19 @@ export interface Operation<Arguments extends object, Filled extends keyof Argume
 type Observer = (name: string, call: () => void) => void;
 let observer: Observer | undefined;
 
-/** Lets an observer make all calls of operations from now on; none if undefined. */
+/** Lets an observer make all calls of operations, and of copies to and from a device, from now on; none if undefined. */
 export function observeOperations(by: Observer | undefined): void {
   observer = by;
+}
+
+/** Makes a call, which an observer sees. */
+export function observed<Result>(name: string, call: () => Result): Result {
+  if (observer === undefined) return call();
+  let result: { readonly value: Result } | undefined;
+  observer(name, () => {
+    result = { value: call() };
+  });
+  return result!.value;
 }
 
 /**

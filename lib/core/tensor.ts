@@ -2,7 +2,7 @@ import { inspect } from 'node:util';
 import { LeiaError } from '../system/error.ts';
 import { addon, type DType, type HostArray, type NativeTensor } from './addon.ts';
 import { Device } from './device.ts';
-import { operation } from './operation.ts';
+import { observed, operation } from './operation.ts';
 
 export type { DType, HostArray };
 
@@ -86,7 +86,8 @@ export class Tensor implements Disposable {
 
   /** Overwrites all values; they are copied before this returns. See {@link Tensor.from}. */
   write(values: HostArray | readonly number[]): this {
-    this.handle.write(toHost(values, this.dtype));
+    const host = toHost(values, this.dtype);
+    observed('copy to the device', () => this.handle.write(host));
     return this;
   }
 
@@ -108,7 +109,7 @@ export class Tensor implements Disposable {
    * @throws LeiaError `argument` if its kind or length does not fit.
    */
   async readInto<Target extends HostArray>(target: Target): Promise<Target> {
-    await this.handle.read(target);
+    await observed('copy to the host', () => this.handle.read(target));
     return target;
   }
 

@@ -17,11 +17,12 @@ interface TraceEvent {
 }
 
 /** Rows of the trace. */
-const rows = { parts: 1, calls: 2, device: 3 } as const;
+const rows = { parts: 1, calls: 2, device: 3, collectives: 4 } as const;
 const rowNames = {
   parts: 'parts of a step',
-  calls: 'calls of operations',
-  device: 'operations on the device',
+  calls: 'calls of operations and copies',
+  device: 'operations and copies on the device',
+  collectives: 'collectives',
 } as const;
 
 /** Records from when it is made until {@link end}. One at a time in a process. */
@@ -52,6 +53,12 @@ export class Trace {
   /** A part of the host's work that has just ended, such as `data`. */
   addPart(name: string, began: number): void {
     this.#add(name, 'parts', began, performance.now());
+  }
+
+  /** A collective of this rank, by when it began and ended in milliseconds since 1970, if that was while this records. */
+  addCollective(name: string, began: number, ended: number): void {
+    const [from, to] = [began - performance.timeOrigin, ended - performance.timeOrigin];
+    if (from >= this.#began) this.#add(name, 'collectives', from, to);
   }
 
   /** Stops recording. */

@@ -17,6 +17,7 @@ interface NativeCommunicator {
   barrier(device: NativeDevice, place: string): void;
   records(): CollectiveRecord[];
   position(): { begun: number; current?: CollectiveRecord };
+  secondsSpent(): number;
   abort(reason: string): void;
   close(): void;
 }
@@ -184,6 +185,11 @@ export class Communicator {
       ...(current.missing && { missing: [...current.missing] }),
     };
     return { begun, inside };
+  }
+
+  /** For how long a collective was going on until now, waiting for other ranks included; those that overlap count once. */
+  get secondsSpent(): number {
+    return this.#native.secondsSpent();
   }
 
   /** Makes all collectives that wait, or come later, fail with this reason. */

@@ -6,7 +6,7 @@ import { Device } from '../core/device.ts';
 import { Tensor } from '../core/tensor.ts';
 import { LeiaError } from '../system/error.ts';
 import { Communicator, ncclId } from './communicator.ts';
-import { Flight } from './flight-recorder.ts';
+import { type CollectiveRecord, Flight } from './flight-recorder.ts';
 import { adviseOnNetwork, checkSharedMemory, describeLink, measureLink } from './link-check.ts';
 import type { Place } from './place.ts';
 import { listRanks } from './positions.ts';
@@ -121,6 +121,16 @@ export class World {
   get communicator(): Communicator {
     if (this.#communicator !== undefined) return this.#communicator;
     throw new LeiaError('usage', 'this process is alone: there are no ranks to communicate with');
+  }
+
+  /** The last collectives of this rank. */
+  get records(): readonly CollectiveRecord[] {
+    return this.#communicator?.records ?? [];
+  }
+
+  /** For how long collectives went on until now, in seconds; 0 in a process that is alone. */
+  get secondsSpent(): number {
+    return this.#communicator?.secondsSpent ?? 0;
   }
 
   /**

@@ -3,6 +3,8 @@
 import { join } from 'node:path';
 import type { Device } from '../core/device.ts';
 import { Trace } from '../core/trace.ts';
+import { describeCollective } from '../distributed/flight-recorder.ts';
+import type { World } from '../distributed/world.ts';
 import { writeFileAtomically } from '../system/files.ts';
 import type { StepClock } from './speed.ts';
 
@@ -12,16 +14,18 @@ export class Profile {
   readonly #output: string;
   readonly #device: Device;
   readonly #clock: StepClock;
+  readonly #world: World;
   /** Steps that are left to record, and whether one has been made. */
   #left: number;
   #isWarm = false;
   #trace: Trace | undefined;
 
-  constructor(output: string, steps: number, device: Device, clock: StepClock) {
+  constructor(output: string, steps: number, device: Device, clock: StepClock, world: World) {
     this.#output = output;
     this.#left = steps;
     this.#device = device;
     this.#clock = clock;
+    this.#world = world;
   }
 
   /** Called before each step. */
@@ -51,6 +55,12 @@ export class Profile {
     this.#trace = undefined;
     this.#left = 0;
     this.#clock.onPart = undefined;
+    await this.#device.synchronize();
+    for (const record of this.#world.records) {
+      const { begun, ended } = record;
+      if (begun === undefined || ended === undefined) continue;
+      trace.addCollective(describeCollective(record), begun, ended);
+    }
     await writeFileAtomically(join(this.#output, profileFile), await trace.end());
   }
 }

@@ -28,7 +28,7 @@ export class Run {
   /** Where the data stood after the last whole step. */
   #position: SequenceState;
   #lastSaved = performance.now();
-  readonly #clock = new StepClock();
+  readonly #clock: StepClock;
   /** What the device can do at most, in FLOP/s, if that is known. */
   readonly #ceiling: number | undefined;
 
@@ -44,6 +44,8 @@ export class Run {
     this.#source = source;
     this.#saver = new StateSaver(options.output, stateTensors(optimizer), options.settings);
     this.#position = source.state();
+    const { world } = options;
+    this.#clock = new StepClock(() => world.secondsSpent);
     this.#ceiling = flopsCeiling(model.device.properties.description, options.settings);
   }
 
@@ -96,7 +98,7 @@ export class Run {
     const metrics = new MetricsSinks(world.isFirst ? [new MetricsFile(output), ...sinks] : []);
     await metrics.begin(this.#optimizer.stepCount);
     const profiled = world.isFirst ? settings.profile : 0;
-    const profile = new Profile(output, profiled, this.#model.device, this.#clock);
+    const profile = new Profile(output, profiled, this.#model.device, this.#clock, world);
     try {
       this.#clock.lap();
       while (this.#optimizer.stepCount < settings.maxSteps) {
@@ -178,10 +180,11 @@ export class Run {
 
   /** What the step that has just been made took, in time and memory. */
   #speed(): StepSpeed & { memoryBytes: number } {
-    const { settings } = this.#options;
+    const { settings, world } = this.#options;
     const { config, device } = this.#model;
     const times = { ...this.#clock.lap(), saving: this.#saver.takeCost() };
-    return { ...stepSpeed(config, settings, times, this.#ceiling), memoryBytes: device.peakBytes };
+    const speed = stepSpeed(config, settings, times, this.#ceiling, world.size);
+    return { ...speed, memoryBytes: device.peakBytes };
   }
 
   /** Passes over a batch whose loss or gradient is not finite, if the settings allow it; throws what it is otherwise. */

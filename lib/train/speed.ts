@@ -12,6 +12,8 @@ export interface StepTimes {
   readonly data: number;
   /** The step itself: forward, backward, update. */
   readonly compute: number;
+  /** In which a collective was going on, on this rank; a part of `compute`, or beside it. */
+  readonly communication: number;
   /** Held-out loss and tasks, after the step before. */
   readonly evaluation: number;
   readonly saving: SavingCost;
@@ -21,8 +23,15 @@ export interface StepTimes {
 export class StepClock {
   #began = performance.now();
   #parts = { data: 0, compute: 0, evaluation: 0 };
+  readonly #communicated: () => number;
+  #communicatedBefore = 0;
   /** Hears of each part when it has ended. */
   onPart: ((part: string, began: number) => void) | undefined;
+
+  /** @param communicated gives the seconds in which a collective was going on until now. */
+  constructor(communicated: () => number = () => 0) {
+    this.#communicated = communicated;
+  }
 
   /** Adds the time of some work to a part of the step. */
   async during<T>(part: 'data' | 'compute' | 'evaluation', work: () => T | Promise<T>): Promise<T> {
@@ -38,29 +47,39 @@ export class StepClock {
   /** The times since this was called last. */
   lap(): Omit<StepTimes, 'saving'> {
     const now = performance.now();
-    const times = { total: (now - this.#began) / 1000, ...this.#parts };
+    const communicated = this.#communicated();
+    const communication = communicated - this.#communicatedBefore;
+    const times = { total: (now - this.#began) / 1000, communication, ...this.#parts };
     this.#began = now;
+    this.#communicatedBefore = communicated;
     this.#parts = { data: 0, compute: 0, evaluation: 0 };
     return times;
   }
 }
 
 export interface StepSpeed {
-  /** Tokens fed per second of data and computation. */
+  /** How many ranks trained together; absent for one that is alone. */
+  ranks?: number;
+  /** Tokens fed per second of data and computation, by all ranks. */
   tokensPerSecond: number;
   /**
    * Floating-point operations of the model per second of data and computation: those of its products and of causal
-   * attention, forward and backward, once. What `recompute` computes again does not count.
+   * attention, forward and backward, once, by all ranks. What `recompute` computes again does not count.
    */
   flopsPerSecond: number;
   /** Their share of `flopsCeiling`; absent where that is not known. */
   flopsUtilization?: number;
-  /** What the device can do at most, per second. */
+  /** What the devices of all ranks can do at most, per second. */
   flopsCeiling?: number;
   /** Wall time from the end of the step before to the end of this one. */
   seconds: number;
   /** Of `seconds`: the share of forward, backward and update. */
   computeShare: number;
+  /**
+   * Of `seconds`: the share in which the first rank was in a collective, waiting for others included. On CPUs it is a part of
+   * `computeShare`; on GPUs collectives run beside other work. Absent for a rank that is alone.
+   */
+  communicationShare?: number;
   /** Of `seconds`: the share of reading and packing the batch. */
   dataShare: number;
   /** Of `seconds`: the share for which the run stood still to save a state. */
@@ -91,26 +110,33 @@ export function flopsCeiling(
   return ceilings.find(([name]) => name.test(description))?.[1];
 }
 
-/** The speed of a step. */
+/**
+ * The speed of a step.
+ *
+ * @param ceiling what one rank's device can do at most, in FLOP/s.
+ */
 export function stepSpeed(
   config: LlamaConfig,
   settings: Pick<CompleteSettings, 'batchSize' | 'sequenceLength'>,
-  { total, data, compute, evaluation, saving }: StepTimes,
+  { total, data, compute, communication, evaluation, saving }: StepTimes,
   ceiling: number | undefined,
+  ranks = 1,
 ): StepSpeed {
   const { batchSize, sequenceLength } = settings;
   const tokens = batchSize * sequenceLength;
   const share = (seconds: number) => (total > 0 ? seconds / total : 0);
   const flopsPerSecond = (tokens * countModelOperations(config, sequenceLength)) / (data + compute);
   return {
+    ...(ranks > 1 && { ranks }),
     tokensPerSecond: tokens / (data + compute),
     flopsPerSecond,
     ...(ceiling !== undefined && {
-      flopsUtilization: flopsPerSecond / ceiling,
-      flopsCeiling: ceiling,
+      flopsUtilization: flopsPerSecond / (ceiling * ranks),
+      flopsCeiling: ceiling * ranks,
     }),
     seconds: total,
     computeShare: share(compute),
+    ...(ranks > 1 && { communicationShare: share(communication) }),
     dataShare: share(data),
     savingShare: share(saving.seconds),
     ...(evaluation > 0 && { evaluationShare: share(evaluation) }),

@@ -28,6 +28,7 @@ const tags: Partial<Record<keyof StepMetrics, string>> = {
   seconds: 'speed/seconds_per_step',
   memoryBytes: 'memory/peak_bytes',
   computeShare: 'time/compute',
+  communicationShare: 'time/communication',
   dataShare: 'time/data',
   savingShare: 'time/saving',
   evaluationShare: 'time/evaluation',

@@ -65,6 +65,7 @@ class JsCommunicator final : public Napi::ObjectWrap<JsCommunicator> {
                         InstanceMethod<&JsCommunicator::barrier>("barrier"),
                         InstanceMethod<&JsCommunicator::records>("records"),
                         InstanceMethod<&JsCommunicator::position>("position"),
+                        InstanceMethod<&JsCommunicator::seconds_spent>("secondsSpent"),
                         InstanceMethod<&JsCommunicator::abort>("abort"),
                         InstanceMethod<&JsCommunicator::close>("close")});
   }
@@ -189,6 +190,12 @@ class JsCommunicator final : public Napi::ObjectWrap<JsCommunicator> {
       }
       result.Set("begun", static_cast<double>(recorder.begun()));
       return result;
+    });
+  }
+  // secondsSpent(): the time in which a collective was going on.
+  Napi::Value seconds_spent(const Napi::CallbackInfo& info) {
+    return guarded(info, [&] {
+      return Napi::Number::New(info.Env(), communicator_->recorder().spent().count());
     });
   }
   // abort(reason)

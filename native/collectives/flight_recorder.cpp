@@ -64,6 +64,9 @@ void FlightRecorder::end(int64_t number, CollectiveState state) {
   if (record == nullptr) return;
   record->state = state;
   record->ended = now();
+  // Where collectives overlap, their common time counts once.
+  spent_ += record->ended - std::max(record->begun, last_end_);
+  last_end_ = record->ended;
 }
 
 std::vector<FlightRecord> FlightRecorder::records() const {
@@ -90,6 +93,11 @@ std::optional<FlightRecord> FlightRecorder::current() const {
     if (!first || record.signature.number < first->signature.number) first = record;
   }
   return first;
+}
+
+std::chrono::duration<double> FlightRecorder::spent() const {
+  std::lock_guard lock(mutex_);
+  return spent_;
 }
 
 FlightRecord* FlightRecorder::find(int64_t number) {

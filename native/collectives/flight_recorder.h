@@ -48,6 +48,8 @@ class FlightRecorder {
   int64_t begun() const;
   // The first that was begun and has not ended.
   std::optional<FlightRecord> current() const;
+  // The time in which at least one collective was going on, of those that have ended.
+  std::chrono::duration<double> spent() const;
 
  private:
   FlightRecord* find(int64_t number);
@@ -55,6 +57,8 @@ class FlightRecorder {
   mutable std::mutex mutex_;
   std::array<FlightRecord, kKept> ring_;  // that of number n is at n modulo its size
   int64_t queued_ = 0, begun_ = 0;
+  std::chrono::duration<double> spent_{0};
+  FlightRecord::Time last_end_{};
 };
 
 }  // namespace leia

@@ -35,6 +35,8 @@ test('a trace has each call and operation of the steps after the first, and chan
   // Two micro-batches a step, and a call for the parameters with weight decay and one for those without.
   const count = (name: string) => calls.filter((call) => call.name === name).length;
   expect([count('embeddingForward'), count('gradientNorm'), count('adamw')]).toEqual([4, 2, 4]);
+  expect(count('copy to the device')).toBeGreaterThan(4);
+  expect(count('copy to the host')).toBeGreaterThan(4);
   for (const [i, { ts, dur }] of operations.entries()) {
     expect(dur).toBeGreaterThanOrEqual(0);
     // In the order of the stream, one after the other; microseconds are rounded to a thousandth.

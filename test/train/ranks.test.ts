@@ -88,12 +88,20 @@ describe.skipIf(noMpi !== undefined)(`ranks ${overMpi}`, () => {
     expect(await leia(args)).toMatchObject({ code: 0 });
     const together = `${output}-ranks`;
     const inRanks = args.map((arg) => (arg === output ? together : arg));
-    const run = await ranks(inRanks, size);
+    const run = await ranks([...inRanks, '--profile', '1'], size);
     expect(run.code, run.stderr).toBe(0);
     // Said once, not by each rank.
     expect(run.stdout.match(/The model is in/g)).toHaveLength(1);
     expect(run.stderr.match(/M parameters/g)).toHaveLength(1);
     await expectSameRun(together, output);
+    for (const { ranks: number, communicationShare = -1 } of await metricsOf(together)) {
+      expect(number).toBe(size);
+      expect(communicationShare).toBeGreaterThan(0);
+      expect(communicationShare).toBeLessThanOrEqual(1);
+    }
+    const profile = await readFile(join(together, 'profile.json'), 'utf8');
+    // The loss of a step is one of its collectives.
+    expect(profile).toContain(`"name":"all_reduce of 2 float32 for 'loss'","ph":"X"`);
     if (mean === 'tokens') {
       const atOnce = `${output}-once`;
       const whole = args.map((arg) => (arg === output ? atOnce : arg));

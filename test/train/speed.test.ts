@@ -35,7 +35,7 @@ test('utilisation is measured against what the device can do, where that is know
     312e12,
   );
   expect(flopsCeiling(Device.open().properties.description, { dtype: 'bfloat16' })).toBeUndefined();
-  const times = { total: 2, data: 0.25, compute: 0.75, evaluation: 0.5 };
+  const times = { total: 2, data: 0.25, compute: 0.75, communication: 0.5, evaluation: 0.5 };
   const saving = { seconds: 0.5, bytes: 7 };
   const speed = stepSpeed(
     llama2,
@@ -48,6 +48,13 @@ test('utilisation is measured against what the device can do, where that is know
     ...{ tokensPerSecond: 8192, flopsPerSecond: flops, flopsUtilization: flops / 989e12 },
     ...{ flopsCeiling: 989e12, seconds: 2, computeShare: 0.375, dataShare: 0.125 },
     ...{ savingShare: 0.25, evaluationShare: 0.25, savedBytes: 7 },
+  });
+  // Four ranks on as many devices can do four times as much.
+  const settings = { batchSize: 4, sequenceLength: 2048 };
+  expect(stepSpeed(llama2, settings, { ...times, saving }, 989e12, 4)).toEqual({
+    ...speed,
+    ...{ ranks: 4, communicationShare: 0.25 },
+    ...{ flopsUtilization: flops / 989e12 / 4, flopsCeiling: 4 * 989e12 },
   });
 });
 
