@@ -68,6 +68,7 @@ export const faces: Record<string, Face> = {
       step: 1,
       seed: 5,
       firstParameter: 0,
+      firstElements: [0],
     }),
     lists: ['parameters', 'masterLowBits', 'gradients', 'firstMoments', 'secondMoments'],
     // The moments' dtype is the first one's.
@@ -82,6 +83,12 @@ export const faces: Record<string, Face> = {
       ['step', 1.5, 'step is 1.5, expected an integer'],
       ['seed', -1, 'seed is -1, expected 0 or more'],
       ['firstParameter', -1, 'firstParameter is -1, expected 0 or more'],
+      ['firstElements', [2], 'firstElements has 2, expected multiples of 4'],
+      [
+        'firstElements',
+        [0, 4],
+        'firstElements has 2 numbers, expected none or 1, one for each of parameters',
+      ],
     ],
   },
   concatenate: {

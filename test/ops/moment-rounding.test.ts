@@ -32,6 +32,7 @@ type Options = {
   step?: number;
   seed?: number;
   firstParameter?: number;
+  firstElements?: readonly number[];
 };
 
 function step(states: readonly State[], options: Options): void {
@@ -117,6 +118,29 @@ test('seed, step and number of the parameter decide; how parameters are shared o
   expect(first).not.toEqual(other);
   step(twins, { beta1: 0, beta2: 0, seed: 5, step: 2 });
   expect((await momentsOf(twins))[0]).not.toEqual(first);
+});
+
+test('a slice is rounded as the whole is there', async () => {
+  const random = randomSource(2);
+  const gradient = Float32Array.from({ length: 4099 }, () => random() - 0.5);
+  const options = { beta1: 0.9, beta2: 0.95, seed: 5, firstParameter: 2 };
+  const whole = stateOf(gradient);
+  step([whole], options);
+  const expected = await momentsOf([whole]);
+  const begins = [0, 8, 1032, 4096];
+  const slices = begins.map((begin, i) => stateOf(gradient.slice(begin, begins[i + 1])));
+  // Each is a part of the same parameter, which a list of parameters cannot say.
+  for (const [i, slice] of slices.entries()) {
+    step([slice], { ...options, firstElements: [begins[i]!] });
+  }
+  const parts = await momentsOf(slices);
+  for (const [moment, values] of expected.entries()) {
+    const together = parts.filter((_, i) => i % 2 === moment).flatMap((part) => [...part]);
+    expect(together).toEqual([...values]);
+  }
+  const elsewhere = stateOf(gradient);
+  step([elsewhere], { ...options, firstElements: [8] });
+  expect(await momentsOf([elsewhere])).not.toEqual(expected);
 });
 
 test('zero stays zero, infinity infinite, and a NaN a NaN', async () => {

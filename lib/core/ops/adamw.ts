@@ -37,15 +37,20 @@ export interface Adamw {
    * step and the place of an element in its parameter it decides how the element's moments are rounded.
    */
   firstParameter?: number;
+  /**
+   * Where each parameter begins in the tensor that it is a flat slice of: multiples of 4. The moments of a slice are then
+   * rounded as those of the whole tensor would be. None unless given: all are whole.
+   */
+  firstElements?: readonly number[];
 }
 
-const nativeAdamw = operation<Adamw, 'seed' | 'firstParameter'>('adamw');
+const nativeAdamw = operation<Adamw, 'seed' | 'firstParameter' | 'firstElements'>('adamw');
 
 /**
  * One step of AdamW (Loshchilov & Hutter 2019) in the order of torch.optim.AdamW, in float32 and in
  * one pass over memory: on a GPU one launch for all parameters.
  */
 export function adamw(args: Adamw): void {
-  const { seed = 0, firstParameter = 0 } = args;
-  nativeAdamw(args, { seed, firstParameter });
+  const { seed = 0, firstParameter = 0, firstElements = [] } = args;
+  nativeAdamw(args, { seed, firstParameter, firstElements });
 }

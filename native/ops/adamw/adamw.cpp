@@ -1,5 +1,7 @@
 #include "ops/adamw/adamw.h"
 
+#include "ops/adamw/adamw_rounding.h"
+
 namespace leia {
 
 namespace {
@@ -25,6 +27,13 @@ void check_numbers(const AdamW& op) {
   whole("step", op.step, 1);
   whole("seed", op.seed, 0);
   whole("first_parameter", op.first_parameter, 0);
+  const size_t count = op.first_elements.size();
+  require(count == 0 || count == op.parameters.size(), op.kName, ": first_elements has ", count,
+          " numbers, expected none or ", op.parameters.size(), ", one for each of parameters");
+  for (const int64_t first : op.first_elements) {
+    require(first >= 0 && first % kElementsPerCall == 0, op.kName, ": first_elements has ", first,
+            ", expected multiples of ", kElementsPerCall);
+  }
 }
 
 // One tensor of that dtype for every parameter, of its shape.

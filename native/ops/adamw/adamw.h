@@ -16,8 +16,9 @@
 // that keeps the mean (stochastic rounding), since a v that changes by less than half a bfloat16
 // step would stand still otherwise. The step itself uses m and v before they are
 // rounded. Element i of parameters[j] takes word i % 4 of Philox4x32-10 (core/philox.h) with the
-// key `seed` and the counter (i / 4, step + 2^32 * (first_parameter + j)): the lower 16 bits for m,
-// the upper for v. So the result depends on no division of the work.
+// key `seed` and the counter ((first_elements[j] + i) / 4, step + 2^32 * (first_parameter + j)):
+// the lower 16 bits for m, the upper for v. So the result depends on no division of the work, among
+// threads or among ranks.
 #pragma once
 
 #include <vector>
@@ -38,6 +39,9 @@ struct AdamW {
   int64_t step;             // 1 for the first
   int64_t seed;             // of the rounding of moments; 0 or more
   int64_t first_parameter;  // the number of parameters[0] among all that share the seed
+  // Where each of parameters begins in the tensor that it is a flat slice of, a multiple of 4; none
+  // where all are whole.
+  std::vector<int64_t> first_elements;
 
   template <class Self, class Visit>
   static void arguments(Self& self, Visit&& visit) {
@@ -55,6 +59,7 @@ struct AdamW {
     visit("step", self.step);
     visit("seed", self.seed);
     visit("first_parameter", self.first_parameter);
+    visit("first_elements", self.first_elements);
   }
 };
 

@@ -113,7 +113,8 @@ inline void adamw(const AdamW& op, const AdamWFactors& factors, CpuContext& cont
         adamw_range(values, SingleMoments{m.data<float>(), v.data<float>()}, gradient, factors,
                     NoBits{}, first, last);
       } else {
-        const RoundingBits bits(op.seed, op.step, op.first_parameter + static_cast<int64_t>(i));
+        const RoundingBits bits(op.seed, op.step, op.first_parameter + static_cast<int64_t>(i),
+                                op.first_elements.empty() ? 0 : op.first_elements[i]);
         adamw_range(values, HalfMoments{m.data<uint16_t>(), v.data<uint16_t>()}, gradient, factors,
                     RunOfBits(bits), first, last);
       }

@@ -21,7 +21,8 @@ struct alignas(64) Entry {
   const float* gradient;
   void *first_moment, *second_moment;
   int64_t count;
-  uint32_t number;  // of the parameter, for the random bits
+  int64_t first;    // where it begins in its parameter,
+  uint32_t number;  // and the number of that, for the random bits
   bool aligned;
 };
 
@@ -121,7 +122,7 @@ struct HalfMoments {
   LEIA_DEVICE HalfMoments(const Entry& entry, int64_t seed, int64_t step)
       : first(static_cast<bfloat16*>(entry.first_moment), entry.count),
         second(static_cast<bfloat16*>(entry.second_moment), entry.count),
-        random(seed, step, entry.number) {}
+        random(seed, step, entry.number, entry.first) {}
 
   Global<bfloat16> first, second;
   RoundingBits random;
@@ -240,6 +241,7 @@ void execute_cuda(const AdamW& op, CudaContext& context) {
               .first_moment = op.first_moments[i].data<void>(),
               .second_moment = op.second_moments[i].data<void>(),
               .count = op.parameters[i].elements(),
+              .first = op.first_elements.empty() ? 0 : op.first_elements[i],
               .number = static_cast<uint32_t>(op.first_parameter) + static_cast<uint32_t>(i),
               .aligned = aligned(op.parameters[i], low_bits, op.gradients[i], op.first_moments[i],
                                  op.second_moments[i])});

@@ -9,17 +9,20 @@ namespace leia {
 // Elements that one call of the generator serves.
 constexpr int64_t kElementsPerCall = 4;
 
-// The random bits of one parameter in one step.
+// The random bits of one parameter in one step, or of the slice of it that begins at `first`, a
+// multiple of kElementsPerCall.
 struct RoundingBits {
   uint64_t key, counter;
+  int64_t first;
 
-  LEIA_EVERYWHERE RoundingBits(int64_t seed, int64_t step, int64_t parameter)
+  LEIA_EVERYWHERE RoundingBits(int64_t seed, int64_t step, int64_t parameter, int64_t of_slice)
       : key(static_cast<uint64_t>(seed)),
-        counter(static_cast<uint64_t>(step) + (static_cast<uint64_t>(parameter) << 32)) {}
+        counter(static_cast<uint64_t>(step) + (static_cast<uint64_t>(parameter) << 32)),
+        first(of_slice) {}
 
-  // Of the elements from `first`, a multiple of kElementsPerCall, on.
-  LEIA_EVERYWHERE PhiloxWords of(int64_t first) const {
-    return {key, static_cast<uint64_t>(first / kElementsPerCall), counter};
+  // Of the elements from `begin`, a multiple of kElementsPerCall, on.
+  LEIA_EVERYWHERE PhiloxWords of(int64_t begin) const {
+    return {key, static_cast<uint64_t>((first + begin) / kElementsPerCall), counter};
   }
 };
 
