@@ -96,7 +96,8 @@ try {
           dtype === 'bfloat16' ? Tensor.empty(shape, { dtype }) : undefined,
         ]),
       );
-      const load = () => loadWeights(checkpoint, loaded.weights, (name) => lowBits.get(name));
+      const load = () =>
+        loadWeights(checkpoint, loaded.weights.entries(), (name) => lowBits.get(name));
       const what = into === 'bfloat16' ? 'bfloat16 with low bits of masters' : into;
       report(`load ${dtype} into ${what}`, dtype, await measure(load));
       for (const tensor of lowBits.values()) tensor?.dispose();

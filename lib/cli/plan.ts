@@ -20,7 +20,6 @@ import {
   deviceMemory,
   formatGigabytes,
   type MemoryPlan,
-  savedBytes,
 } from '../train/memory.ts';
 import { checkTogether, type TrainSettings } from '../train/settings.ts';
 import { parseSize } from './sizes.ts';
@@ -130,7 +129,7 @@ function partLines({ memory }: PlanRow, device: DeviceMemory): string[] {
       ...parts,
       ['in all', formatGigabytes(memory.total)],
       [`${device.name} has`, formatGigabytes(device.bytes)],
-      [copyName, formatGigabytes(savedBytes(memory))],
+      [copyName, formatGigabytes(memory.saved)],
     ],
     [1],
   );

@@ -229,6 +229,7 @@ export class TrainProgress {
     const parts = [
       `parameters ${formatBytes(memory.parameters)}`,
       `gradients ${formatBytes(memory.gradients)}`,
+      ...(memory.gathered > 0 ? [`layers put together ${formatBytes(memory.gathered)}`] : []),
       `optimiser ${formatBytes(memory.masterLowBits + memory.moments)}`,
       `activations ${formatBytes(memory.activations + memory.logits)}`,
       `other ${formatBytes(memory.total - memory.tensors)}`,

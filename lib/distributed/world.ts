@@ -136,17 +136,19 @@ export class World {
   /**
    * Every rank's value, by rank, in all ranks; all of them must come here. Values are plain JSON.
    *
+   * @param about a name that only this gathering has, for one that ranks come to beside others, in any order. Without it
+   *   they come to all in the same order.
    * @throws LeiaError why a rank failed.
    */
-  async gather<T>(value: T): Promise<T[]> {
+  async gather<T>(value: T, about?: string): Promise<T[]> {
     if (this.#watch === undefined) return [value];
-    return (await this.#watch.gather(`${this.#gatherings++}`, value)) as T[];
+    return (await this.#watch.gather(about ?? `${this.#gatherings++}`, value)) as T[];
   }
 
-  /** What rank 0 makes, in all ranks. */
-  async share<T>(make: () => T | Promise<T>): Promise<T> {
+  /** What rank 0 makes, in all ranks; `about` as in {@link World.gather}. */
+  async share<T>(make: () => T | Promise<T>, about?: string): Promise<T> {
     const own = this.isFirst ? await make() : undefined;
-    return (await this.gather(own))[0] as T;
+    return (await this.gather(own, about))[0] as T;
   }
 
   /** Waits until all ranks are here. */

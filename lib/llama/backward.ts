@@ -35,17 +35,18 @@ export interface BackwardContext extends PassContext {
   readonly lowest: number;
 }
 
-type LossContext = Pick<BackwardContext, 'config' | 'gradients' | 'lowest'>;
+type LossContext = Pick<BackwardContext, 'config' | 'gradients' | 'lowest' | 'listener'>;
 
 /** Backward from `scale` times the sum of all losses: the gradient of `activations.final` is left in `normOutput`. */
 export function backwardLoss(
-  { config, gradients, lowest }: LossContext,
+  { config, gradients, lowest, listener }: LossContext,
   weights: LlamaWeights,
   activations: Activations,
   loss: LossWorkspace,
   { logits, logsumexp, gradLogits }: KeptLogits,
   scale: number,
 ): void {
+  listener?.begin('output', 'backward');
   ops.crossEntropyBackward({ logits, labels: loss.labels, logsumexp, scale, gradLogits });
   linearGradWeight(gradLogits, activations.final, gradients.head);
   if (lowest > config.numHiddenLayers) return;
@@ -58,13 +59,14 @@ export function backwardLoss(
  * them, so they are as wide as the padded output matrix.
  */
 export function lossWithGradient(
-  { config, gradients, lowest }: LossContext,
+  { config, gradients, lowest, listener }: LossContext,
   weights: LlamaWeights,
   activations: Activations,
   loss: LossWorkspace,
   logitsChunk: Tensor,
   scale: number,
 ): void {
+  listener?.begin('output', 'backward');
   const { normOutput } = loss.gradients;
   const rows = loss.labels.shape[0] as number;
   const chunk = logitsChunk.shape[0] as number;
@@ -95,30 +97,36 @@ export function backwardTrunk(
   activations: Activations,
   work: GradientWorkspace,
 ): void {
-  const { ids, gradients, lowest } = context;
-  if (lowest > weights.layers.length) return;
-  normGradients(
-    {
-      gradOutput: work.normOutput,
-      input: activations.output,
-      weight: weights.finalNorm,
-      inverseRms: activations.finalInverseRms,
-      gradInput: work.residual,
-    },
-    gradients.finalNorm,
-  );
+  const { ids, gradients, lowest, listener } = context;
+  if (lowest <= weights.layers.length) {
+    normGradients(
+      {
+        gradOutput: work.normOutput,
+        input: activations.output,
+        weight: weights.finalNorm,
+        inverseRms: activations.finalInverseRms,
+        gradInput: work.residual,
+      },
+      gradients.finalNorm,
+    );
+  }
+  listener?.gradientsReady('output');
   const last = weights.layers.length - 1;
   for (let index = last; index >= Math.max(lowest, 0); index--) {
     const layer = weights.layers[index] as LayerWeights;
     const own = activations.layers[index] as LayerActivations;
     const hooks = context.hooks?.of(index);
+    listener?.begin(index, 'backward');
     // The last layer's activations are still there.
     if (index < last) recomputeLayer(context, layer, own, activations, hooks);
     const layerGradients = gradients.layers[index] as LayerGradients;
     backwardLayer(context, layer, layerGradients, own, work, hooks, index > lowest);
+    listener?.gradientsReady(index);
   }
   if (ids && lowest < 0 && gradients.embedding) {
+    listener?.begin('embedding', 'backward');
     ops.embeddingBackward({ gradOutput: work.embedded, ids, gradWeight: gradients.embedding });
+    listener?.gradientsReady('embedding');
   }
 }
 

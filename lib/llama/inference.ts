@@ -46,7 +46,8 @@ export class Inference implements Disposable {
     using ids = Tensor.from(values, [batch, sequence], { device });
     const layers = activations.layers.map((own, index) => ({ ...own, ...cache?.layers[index] }));
     const { cos, sin } = this.model.ropeTables(sequence);
-    const context = { config, ids, cos, sin, hooks };
+    const { listener } = this.model;
+    const context = { config, ids, cos, sin, hooks, listener };
     forwardTrunk(context, this.model.weights, { ...activations, layers });
     return { final: activations.final, sequence };
   }
@@ -95,6 +96,7 @@ export class Inference implements Disposable {
       ids,
       ...this.model.ropeTables(cache.capacity),
       hooks,
+      listener: this.model.listener,
       cache: { positions: positionTensor, rows: placeTensor, lengths: lengthTensor, layers },
     };
     forwardTrunk(context, weights, activations);

@@ -48,6 +48,7 @@ import type {
   SaveModelOptions,
 } from './model-options.ts';
 import { llamaParameters, type TrainableParameter } from './parameters.ts';
+import type { PassListener } from './parts.ts';
 import { PassMemory } from './pass-memory.ts';
 import { type RoundingLoss, RoundingMeter } from './rounding.ts';
 import { saveCheckpoint } from './save-checkpoint.ts';
@@ -76,6 +77,9 @@ export class LlamaModel implements Disposable {
   readonly folder: string | undefined;
   /** What {@link addHook} has added. */
   readonly hooks: LayerHooks;
+  /** Hears from all passes which part of the model comes next. */
+  listener: PassListener | undefined;
+  readonly #inWindow: ModelOptions['inWindow'];
   readonly #memory: PassMemory;
   #frozen: ReadonlySet<string> = new Set();
   #gradients: LlamaGradients | undefined;
@@ -88,6 +92,7 @@ export class LlamaModel implements Disposable {
       device: Device;
       dtype: ModelDtype;
       recompute?: Recompute | undefined;
+      inWindow?: ModelOptions['inWindow'];
       storedDtype?: StoredDtype;
       folder?: string;
     },
@@ -97,6 +102,7 @@ export class LlamaModel implements Disposable {
     this.device = options.device;
     this.dtype = options.dtype;
     this.recompute = options.recompute ?? 'none';
+    this.#inWindow = options.inWindow;
     this.storedDtype = options.storedDtype ?? options.dtype;
     this.folder = options.folder;
     this.hooks = new LayerHooks(config.numHiddenLayers);
@@ -119,7 +125,7 @@ export class LlamaModel implements Disposable {
     }
     const model = LlamaModel.allocate(source, options);
     try {
-      await loadWeights(source, model.weights);
+      await loadWeights(source, model.weights.entries());
       return model;
     } catch (error) {
       model.dispose();
@@ -134,9 +140,11 @@ export class LlamaModel implements Disposable {
   ): LlamaModel {
     const device = openDevice(options.device);
     const dtype = options.dtype ?? (storedDtype === 'bfloat16' ? 'bfloat16' : 'float32');
-    const weights = new LlamaWeights(config, { dtype, device });
-    const { recompute } = options;
-    return new LlamaModel(config, weights, { device, dtype, recompute, storedDtype, folder });
+    const { recompute, inWindow } = options;
+    const memory = { dtype, device, inWindow: inWindow?.parameters ?? false };
+    const weights = new LlamaWeights(config, memory);
+    const others = { device, dtype, recompute, inWindow, storedDtype, folder };
+    return new LlamaModel(config, weights, others);
   }
 
   /** A model with random weights; see {@link initializeWeights}. */
@@ -166,8 +174,8 @@ export class LlamaModel implements Disposable {
 
   /** The gradients of all parameters that are not frozen; allocated, as zeros, when first asked for. */
   get gradients(): LlamaGradients {
-    const { device } = this;
-    this.#gradients ??= new LlamaGradients(this.config, { device, frozen: this.#frozen });
+    const memory = { device: this.device, inWindow: this.#inWindow?.gradients ?? false };
+    this.#gradients ??= new LlamaGradients(this.config, { ...memory, frozen: this.#frozen });
     return this.#gradients;
   }
 
@@ -411,8 +419,8 @@ export class LlamaModel implements Disposable {
   async save(folder: string, options: SaveModelOptions = {}): Promise<RoundingLoss | undefined> {
     const { masters, before, companions = this.folder, files = new Map() } = options;
     const dtype = resolveDtype(options.dtype, this.storedDtype);
-    const parameter = async (name: string) =>
-      storedValues(this.dtype, await this.parameter(name).readBits());
+    const { parameters = (name) => this.parameter(name).readBits() } = options;
+    const parameter = async (name: string) => storedValues(this.dtype, await parameters(name));
     const exact = async (name: string) =>
       masters ? storedValues('float32', await masters(name)) : await parameter(name);
     // A bfloat16 parameter is its master, rounded: written as it is, it is what training computed with.
@@ -486,6 +494,7 @@ export class LlamaModel implements Disposable {
       hooks: this.hooks,
       ...this.ropeTables(input.sequence),
       documentStarts: starts && pass.documentStarts.write(starts.values),
+      listener: this.listener,
     };
   }
 }

@@ -2,7 +2,7 @@
 // checkpoint is checked, since a single NaN would spoil the whole training without an error.
 import type { Device } from '../core/device.ts';
 import * as ops from '../core/ops.ts';
-import { elementCount, type Tensor } from '../core/tensor.ts';
+import { elementCount, type HostArray, type Tensor } from '../core/tensor.ts';
 import { LeiaError } from '../system/error.ts';
 import type { CheckpointView } from './checkpoint.ts';
 import type { LlamaConfig } from './config.ts';
@@ -20,26 +20,36 @@ export interface WeightOptions {
  * bfloat16. Where `masterLowBits` has a tensor for a name, nothing is lost: the weight gets the upper half of the
  * float32 number, and that tensor gets the lower 16 bits.
  *
+ * @param weights tensors by name. One that is smaller than what the checkpoint has, or whose low bits are, is a flat slice
+ *   of it.
+ * @param first where the slice of a name begins.
  * @throws LeiaError `format` when a weight is NaN or infinite.
  */
 export async function loadWeights(
   checkpoint: CheckpointView,
-  weights: LlamaWeights,
+  weights: Iterable<readonly [string, Tensor]>,
   masterLowBits: (name: string) => Tensor | undefined = () => undefined,
+  first: (name: string) => number = () => 0,
 ): Promise<void> {
-  for (const [name, tensor] of weights.entries()) {
+  for (const [name, tensor] of weights) {
     const stored = await checkpoint.read(name);
     await checkFinite(checkpoint.folder, name, stored);
     const lowBits = masterLowBits(name);
     if (lowBits === undefined) {
       const dtype = tensor.dtype === 'bfloat16' ? 'bfloat16' : 'float32';
-      tensor.write((await convertValues(stored, dtype)).values);
+      writeSlice(tensor, (await convertValues(stored, dtype)).values, first(name));
     } else {
       const { upper, lower } = await splitValues(stored);
-      tensor.write(upper);
-      lowBits.write(lower);
+      writeSlice(tensor, upper, first(name));
+      writeSlice(lowBits, lower, first(name));
     }
   }
+}
+
+/** Writes all values, or as many from `first` on as the tensor has elements. */
+function writeSlice(tensor: Tensor, values: HostArray, first: number): void {
+  const count = elementCount(tensor.shape);
+  tensor.write(values.length === count ? values : values.subarray(first, first + count));
 }
 
 async function checkFinite(folder: string, name: string, stored: StoredValues): Promise<void> {

@@ -1,6 +1,6 @@
 // What a LlamaModel is made with, and what its passes take and give.
 import type { Device } from '../core/device.ts';
-import type { Tensor } from '../core/tensor.ts';
+import type { HostArray, Tensor } from '../core/tensor.ts';
 import type { Recompute } from './activations.ts';
 import type { TokenRows } from './batch.ts';
 import type { CheckpointView } from './checkpoint.ts';
@@ -15,6 +15,11 @@ export interface ModelOptions {
   readonly dtype?: ModelDtype;
   /** What backward computes again, to take less memory: the gradients stay the same, bit for bit. Nothing by default. */
   readonly recompute?: Recompute;
+  /**
+   * What is in memory for two layers at a time only ({@link windowLayout}), for ranks that share it: the
+   * {@link LlamaModel.listener} brings it when a pass needs it, and takes gradients away.
+   */
+  readonly inWindow?: { readonly parameters: boolean; readonly gradients: boolean };
 }
 
 export interface SaveModelOptions {
@@ -22,6 +27,8 @@ export interface SaveModelOptions {
   readonly dtype?: SaveDtype;
   /** The float32 values behind bfloat16 parameters ({@link AdamW.master}); the parameters themselves unless given. */
   readonly masters?: (name: string) => Promise<Float32Array>;
+  /** The parameters as they are stored, where this model does not hold them whole. */
+  readonly parameters?: (name: string) => Promise<HostArray>;
   /** The weights before training, to tell how much of the update rounding takes. */
   readonly before?: CheckpointView;
   readonly companions?: string | undefined;

@@ -14,6 +14,7 @@ import type {
 } from './activations.ts';
 import type { LlamaConfig } from './config.ts';
 import type { HooksOfLayer, LayerHooks } from './hooks.ts';
+import type { PassListener } from './parts.ts';
 import type { LayerWeights, LlamaWeights } from './weights.ts';
 
 /** What all layers of one pass share. */
@@ -32,6 +33,8 @@ export interface PassContext {
   readonly hooks?: LayerHooks | undefined;
   /** Keys and values of earlier tokens, to which these are added; only where no backward follows. */
   readonly cache?: CachedContext | undefined;
+  /** Hears which part of the model comes next. */
+  readonly listener?: PassListener | undefined;
 }
 
 /** Where tokens that continue sequences find the keys and values of those before them, and put their own. */
@@ -57,13 +60,16 @@ export function forwardTrunk(
   activations: Activations,
 ): void {
   const { layers, embedded, output, sublayerOutput, final } = activations;
+  const { listener } = context;
   const epsilon = context.config.rmsNormEps;
+  listener?.begin('embedding', 'forward');
   if (context.embeddings) ops.cast({ input: context.embeddings, output: embedded });
   if (context.ids)
     ops.embeddingForward({ ids: context.ids, weight: weights.embedding, output: embedded });
   for (const [index, layer] of weights.layers.entries()) {
     const own = layers[index] as LayerActivations;
     const before = layers[index - 1];
+    listener?.begin(index, 'forward');
     // The norm also adds the previous layer's output to the residual stream: one pass over memory less.
     ops.rmsNormForward({
       ...(before
@@ -79,6 +85,7 @@ export function forwardTrunk(
     hooks?.forward('attentionInput', own.attentionInput);
     forwardLayer(context, layer, own, sublayerOutput, hooks, context.cache?.layers[index]);
   }
+  listener?.begin('output', 'forward');
   ops.rmsNormForward({
     input: sublayerOutput,
     residual: (layers.at(-1) as LayerActivations).afterAttention,

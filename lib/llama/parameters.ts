@@ -13,7 +13,7 @@ export interface LlamaParameter {
   readonly isNorm: boolean;
 }
 
-/** A parameter on its device, as an optimiser takes it. */
+/** A parameter on its device, as an optimiser takes it: whole, or a flat slice of it where several ranks share it. */
 export interface TrainableParameter {
   readonly name: string;
   /** float32 or bfloat16. */
@@ -22,6 +22,8 @@ export interface TrainableParameter {
   readonly gradient: Tensor;
   /** Whether weight decay applies; norms' weights have none. */
   readonly decay: boolean;
+  /** The first element of a slice in the whole parameter, a multiple of 8; 0 unless given. */
+  readonly first?: number;
 }
 
 /** All parameters, from the embedding up. With tied embeddings there is no `lm_head.weight`. */
@@ -81,17 +83,34 @@ export function parameterLayout(config: LlamaConfig, dtype: DType): ParameterLay
   return { paddedHead, byName };
 }
 
-/** The memory of the gradients, float32: that of the parameters without those that are frozen. */
+/** The memory of the gradients, float32: that of the parameters, or of their window, without those that are frozen. */
 export function gradientLayout(
   config: LlamaConfig,
   frozen: ReadonlySet<string> = new Set(),
+  inWindow = false,
 ): Partial<Pick<ParameterLayout, 'paddedHead'>> & Pick<ParameterLayout, 'byName'> {
-  const { paddedHead, byName } = parameterLayout(config, 'float32');
+  const { paddedHead, byName } = (inWindow ? windowLayout : parameterLayout)(config, 'float32');
   const trained = Object.entries(byName).filter(([name]) => !frozen.has(name));
   return {
-    ...(!frozen.has(headName(config)) && { paddedHead }),
+    ...(trained.some(([, { viewOf }]) => viewOf === paddedHead) && { paddedHead }),
     byName: Object.fromEntries(trained),
   };
+}
+
+/**
+ * Memory for two layers at a time, and for either the embedding or the output matrix. It is for parameters or gradients
+ * that no rank keeps whole: a pass needs two layers at once, the one that it computes and the one that comes next. All
+ * layers with even numbers lie in one place, the others in another.
+ */
+export function windowLayout(config: LlamaConfig, dtype: DType): ParameterLayout {
+  const { paddedHead, byName } = parameterLayout(config, dtype);
+  const matrix = paddedHead.view([config.vocabSize, config.hiddenSize]);
+  const places = Object.entries(byName).map(([name, own]) => {
+    const [, index, rest] = /^model\.layers\.(\d+)\.(.*)$/.exec(name) ?? [];
+    if (index !== undefined) return [name, byName[`model.layers.${Number(index) % 2}.${rest}`]];
+    return [name, own.shape.length === 2 ? matrix : own];
+  });
+  return { paddedHead, byName: Object.fromEntries(places) };
 }
 
 /** The parameter that is the output matrix. */

@@ -13,6 +13,7 @@ import {
   type ParameterLayout,
   padVocabulary,
   parameterLayout,
+  windowLayout,
 } from './parameters.ts';
 
 /** One decoder layer. Matrices are [out, in], norms [hidden]. */
@@ -75,9 +76,13 @@ export class LlamaWeights implements Places<Tensor>, Disposable {
   readonly #memory: Allocation<ParameterLayout>;
   readonly #byName: ReadonlyMap<string, Tensor>;
 
-  /** Allocates every parameter, uninitialised but for the padding of the output matrix. */
-  constructor(config: LlamaConfig, options: { dtype: DType; device: Device }) {
-    this.#memory = allocate(parameterLayout(config, options.dtype), options.device);
+  /**
+   * Allocates every parameter, uninitialised but for the padding of the output matrix; `inWindow` only two layers, whose
+   * memory the others share (see {@link windowLayout}).
+   */
+  constructor(config: LlamaConfig, options: { dtype: DType; device: Device; inWindow?: boolean }) {
+    const layoutOf = options.inWindow ? windowLayout : parameterLayout;
+    this.#memory = allocate(layoutOf(config, options.dtype), options.device);
     this.#byName = new Map(Object.entries(this.#memory.tensors.byName));
     const places = placesOf(config, (name) => this.get(name));
     this.embedding = places.embedding;
@@ -123,12 +128,13 @@ export class LlamaGradients implements Places<Tensor | undefined>, Disposable {
   readonly #byName: ReadonlyMap<string, Tensor>;
   readonly #names: ReadonlySet<string>;
 
-  /** Allocates the gradients, as zeros. */
+  /** Allocates the gradients, as zeros; `inWindow` those of two layers, whose memory the others share. */
   constructor(
     config: LlamaConfig,
-    { device, frozen }: { device: Device; frozen: ReadonlySet<string> },
+    options: { device: Device; frozen: ReadonlySet<string>; inWindow?: boolean },
   ) {
-    this.#memory = allocate(gradientLayout(config, frozen), device);
+    const { device, frozen, inWindow = false } = options;
+    this.#memory = allocate(gradientLayout(config, frozen, inWindow), device);
     this.#byName = new Map(Object.entries(this.#memory.tensors.byName));
     this.#names = new Set(llamaParameters(config).map(({ name }) => name));
     const places = placesOf(config, (name) => this.#byName.get(name));

@@ -86,6 +86,11 @@ export async function lockFolder(folder: string, options: LockOptions = {}): Pro
   return await lock(resolve(folder, folderLock), folder, options);
 }
 
+/** The id of the lock in a folder, whoever holds it; undefined if there is none. Throws `io`; `format` if it is damaged. */
+export async function lockIdOf(folder: string): Promise<string | undefined> {
+  return (await readOwner(resolve(folder, folderLock), folder))?.id;
+}
+
 /** The same for a single file, whose folder must be there: the lock is `.NAME.lock` beside it. */
 export async function lockFile(path: string, options: LockOptions = {}): Promise<Lock> {
   return await lock(resolve(dirname(path), `.${basename(path)}.lock`), path, options);

@@ -134,6 +134,9 @@ export class AdamW implements Disposable {
         ...options,
         ...args,
         firstParameter: first,
+        ...(parameters.some((item) => item.first !== undefined) && {
+          firstElements: parameters.map((item) => item.first ?? 0),
+        }),
         weightDecay: decay ? weightDecay : 0,
         step: this.stepCount,
       });

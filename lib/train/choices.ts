@@ -131,6 +131,7 @@ function largestRow(
 export const partNames = {
   parameters: 'parameters',
   gradients: 'gradients',
+  gathered: 'layers put together from slices',
   masterLowBits: 'low halves of the masters',
   moments: "AdamW's moments",
   activations: 'activations',

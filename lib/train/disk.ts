@@ -3,7 +3,7 @@
 import { statfs } from 'node:fs/promises';
 import { LeiaError } from '../system/error.ts';
 import { fileError } from '../system/files.ts';
-import { formatGigabytes, type MemoryPlan, savedBytes } from './memory.ts';
+import { formatGigabytes } from './memory.ts';
 import { resumeStateBytes } from './resume.ts';
 import type { TrainSettings } from './settings.ts';
 
@@ -16,14 +16,14 @@ const otherBytes = 16e6;
  * foreseen, since the clock decides when others are saved. States that are there already take no more room, so a run that
  * passed this check when it started passes it when resumed.
  *
+ * @param state bytes of a state, all ranks' parts of it together.
  * @throws LeiaError `usage` if the disk has less room; `io`.
  */
 export async function checkDisk(
   folder: string,
-  plan: Pick<MemoryPlan, 'parameters' | 'masterLowBits' | 'moments'>,
+  state: number,
   settings: Pick<TrainSettings, 'keepStates' | 'keepEvery' | 'saveSteps' | 'maxSteps'>,
 ): Promise<void> {
-  const state = savedBytes(plan);
   const there = resumeStateBytes(folder);
   const passing = Math.max(2, settings.keepStates);
   const count = passing + Math.max(keptForGood(settings), there.filter(({ keep }) => keep).length);

@@ -34,6 +34,7 @@ export async function identifyRun(
     keepEvery: ________,
     saveDtype: ___,
     recompute: ____,
+    zero: ___________,
     auto: _____,
     peakTflops: _________,
     profile: __________,

@@ -5,22 +5,24 @@ import { Device } from '../core/device.ts';
 import { bytesOf, listTensors } from '../core/layout.ts';
 import { passLayout } from '../llama/activations.ts';
 import type { LlamaConfig } from '../llama/config.ts';
-import { parameterLayout } from '../llama/parameters.ts';
 import { ropeLayout } from '../llama/rope.ts';
 import { adamwLayout } from './adamw.ts';
 import { deviceBytes, scratchBytes, workspaceBytes } from './scratch.ts';
 import type { CompleteSettings, TrainSettings } from './settings.ts';
+import { modelLayout, type Sharding, shardedParts, shardingOf, slicesLayout } from './sharding.ts';
 import { clippingLayout } from './training-step.ts';
 
-/** In bytes. */
+/** In bytes, of one rank. */
 export interface MemoryPlan {
-  /** Parameters in the dtype of the run. */
+  /** Parameters in the dtype of the run, or this rank's slices of them. */
   readonly parameters: number;
-  /** float32 gradients. */
+  /** float32 gradients, or slices of them. */
   readonly gradients: number;
-  /** Lower halves of the float32 masters of bfloat16 parameters. */
+  /** Where ranks put slices of parameters and gradients together: two layers, and the embedding or the output matrix. */
+  readonly gathered: number;
+  /** Lower halves of the float32 masters of bfloat16 parameters, or slices of them. */
   readonly masterLowBits: number;
-  /** Both of AdamW's moments, and the two numbers of clipping. */
+  /** Both of AdamW's moments, or slices of them, and a few numbers of clipping and of ranks. */
   readonly moments: number;
   /** Of one micro-batch: activations, their gradients, loss, rotary tables. */
   readonly activations: number;
@@ -37,6 +39,11 @@ export interface MemoryPlan {
   /** Left to CUDA: its context, loaded kernels, cuBLASLt. An assumption, not a count; none on a CPU or the emulator. */
   readonly margin: number;
   readonly total: number;
+  /**
+   * Of what this rank writes of a saved state: on the disk, and in main memory as a copy while it is written. No part of
+   * the total.
+   */
+  readonly saved: number;
 }
 
 /** Where a run is planned for. */
@@ -47,20 +54,21 @@ export interface DeviceMemory {
   /** What a run may take. */
   readonly bytes: number;
   readonly margin: number;
+  /** How many ranks share the run, each on such a device; 1 unless given. */
+  readonly ranks?: number;
 }
 
 export type MemorySettings = Pick<CompleteSettings, 'dtype' | 'microBatchSize' | 'sequenceLength'> &
-  Pick<TrainSettings, 'recompute' | 'moments'>;
+  Partial<Pick<TrainSettings, 'recompute' | 'moments' | 'zero'>>;
 
-/** Every tensor that a run keeps on its device, by the parts of a {@link MemoryPlan}. */
-export function trainingLayout(config: LlamaConfig, settings: MemorySettings) {
+/** Every tensor that a rank keeps on its device, by the parts of a {@link MemoryPlan}. */
+export function trainingLayout(config: LlamaConfig, settings: MemorySettings, sharding: Sharding) {
   const { dtype, microBatchSize: batch, sequenceLength: sequence, recompute, moments } = settings;
-  const parameters = parameterLayout(config, dtype);
-  const states = adamwLayout(Object.entries(parameters.byName), moments);
+  const { updated, exchange, ...model } = modelLayout(config, dtype, sharding);
+  const states = adamwLayout(Object.entries(updated), moments);
   return {
-    parameters,
-    gradients: parameterLayout(config, 'float32'),
-    optimizer: { states, clipping: clippingLayout },
+    ...model,
+    optimizer: { states, clipping: clippingLayout, exchange },
     activations: {
       rope: ropeLayout(config, sequence),
       pass: passLayout(config, { batch, sequence, dtype, recompute }, 'step'),
@@ -70,13 +78,20 @@ export function trainingLayout(config: LlamaConfig, settings: MemorySettings) {
 
 const largeMargin = { context: 0.5e9, libraries: 1e9 };
 
-/** Counts the bytes of {@link trainingLayout} and of what operations take beside it; the device is not touched. */
+/**
+ * Counts the bytes of {@link trainingLayout} and of what operations take beside it; the device is not touched.
+ *
+ * @param rank the last one unless given, whose slices are the largest.
+ */
 export function planMemory(
   config: LlamaConfig,
   settings: MemorySettings,
-  { kind, margin }: Pick<DeviceMemory, 'kind' | 'margin'> = { kind: 'cpu', margin: 0 },
+  device: Pick<DeviceMemory, 'kind' | 'margin' | 'ranks'> = { kind: 'cpu', margin: 0 },
+  rank?: number,
 ): MemoryPlan {
-  const layout = trainingLayout(config, settings);
+  const { kind, margin, ranks = 1 } = device;
+  const sharding = shardingOf(settings.zero, { rank: rank ?? ranks - 1, size: ranks });
+  const layout = trainingLayout(config, settings, sharding);
   const { dtype, microBatchSize: batch, sequenceLength: sequence } = settings;
   const { states } = layout.optimizer;
   const lowBits = Object.values(states).map(({ masterLowBits }) => masterLowBits);
@@ -85,6 +100,7 @@ export function planMemory(
   const parts = {
     parameters: bytesOf(layout.parameters),
     gradients: bytesOf(layout.gradients),
+    gathered: bytesOf(layout.gathered),
     masterLowBits,
     moments: bytesOf(layout.optimizer) - masterLowBits,
     activations: bytesOf(layout.activations) - logits,
@@ -98,16 +114,11 @@ export function planMemory(
     margin,
   };
   const total = Object.values(others).reduce((sum, bytes) => sum + bytes, tensors);
-  return { ...parts, tensors, ...others, total };
-}
-
-/** Bytes of a run's saved state: on the disk, and in main memory as a copy while it is written. */
-export function savedBytes({
-  parameters,
-  masterLowBits,
-  moments,
-}: Pick<MemoryPlan, 'parameters' | 'masterLowBits' | 'moments'>): number {
-  return parameters + masterLowBits + moments;
+  const own = shardedParts(sharding).states
+    ? bytesOf(slicesLayout(config, dtype, sharding))
+    : parts.parameters;
+  const saved = own + masterLowBits + parts.moments;
+  return { ...parts, tensors, ...others, total, saved };
 }
 
 /** What a GPU gives for the layout: large tensors have pages of their own, small ones share some. */

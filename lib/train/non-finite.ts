@@ -28,7 +28,10 @@ export interface MicroBatch {
 }
 
 export interface SuspectStep {
+  /** Whole, or this rank's slices of them. */
   readonly parameters: readonly TrainableParameter[];
+  /** Whether all ranks found finite numbers only. They search together, so that they go on alike. */
+  everywhere(finite: boolean): Promise<boolean>;
   readonly microBatches: readonly MicroBatch[];
   /** In the whole batch. */
   readonly microBatchCount: number;
@@ -42,7 +45,7 @@ export async function findNonFinite(
   step: SuspectStep,
 ): Promise<{ where: string; lasting: boolean }> {
   for (const { name, parameter } of step.parameters) {
-    if (await allFinite(parameter)) continue;
+    if (await allFinite(step, parameter)) continue;
     const where = `the parameter ${name} is not finite itself, since the last update`;
     return { where, lasting: true };
   }
@@ -60,14 +63,14 @@ export async function findNonFinite(
 }
 
 async function findIn(step: SuspectStep, microBatch: MicroBatch): Promise<string | undefined> {
-  const place = await findInForward(microBatch.forward());
+  const place = await findInForward(step, microBatch.forward());
   if (place !== undefined) return place;
   const [loss] = await microBatch.forwardBackward().readFloats();
-  if (!Number.isFinite(loss)) return 'in the logits or the loss';
-  if (Number.isFinite(await step.gradientNorm())) return undefined;
+  if (!(await step.everywhere(Number.isFinite(loss)))) return 'in the logits or the loss';
+  if (await step.everywhere(Number.isFinite(await step.gradientNorm()))) return undefined;
   // Backward goes from the last parameter to the first.
   for (const { name, gradient } of step.parameters.toReversed()) {
-    if (!(await allFinite(gradient))) return `in the gradient of ${name}`;
+    if (!(await allFinite(step, gradient))) return `in the gradient of ${name}`;
   }
   return 'in the norm of the gradient, whose square is too large';
 }
@@ -86,28 +89,31 @@ const layerValues = {
   activated: 'SwiGLU',
 } as const satisfies Partial<Record<keyof LayerActivations, string>>;
 
-async function findInForward(activations: Activations): Promise<string | undefined> {
+async function findInForward(
+  step: SuspectStep,
+  activations: Activations,
+): Promise<string | undefined> {
   const { layers, output, final, recompute } = activations;
   const streams = [...layers.map(({ input }) => input), output];
   for (const [index, stream] of streams.entries()) {
-    if (await allFinite(stream)) continue;
+    if (await allFinite(step, stream)) continue;
     if (index === 0) return 'in the embedding';
     const layer = index - 1;
     const within =
-      recompute === 'none' ? await findInLayer(layers[layer] as LayerActivations) : undefined;
+      recompute === 'none' ? await findInLayer(step, layers[layer] as LayerActivations) : undefined;
     return `in layer ${layer}${within === undefined ? '' : `, ${within}`}`;
   }
-  return (await allFinite(final)) ? undefined : 'in the final norm';
+  return (await allFinite(step, final)) ? undefined : 'in the final norm';
 }
 
-async function findInLayer(layer: LayerActivations): Promise<string> {
+async function findInLayer(step: SuspectStep, layer: LayerActivations): Promise<string> {
   for (const [key, name] of Object.entries(layerValues)) {
     const value = layer[key as keyof typeof layerValues];
-    if (!(await allFinite('rows' in value ? value.rows : value))) return name;
+    if (!(await allFinite(step, 'rows' in value ? value.rows : value))) return name;
   }
   return "the MLP's down projection";
 }
 
-async function allFinite(tensor: Tensor): Promise<boolean> {
-  return (await tensor.readFloats()).every(Number.isFinite);
+async function allFinite(step: SuspectStep, tensor: Tensor): Promise<boolean> {
+  return await step.everywhere((await tensor.readFloats()).every(Number.isFinite));
 }

@@ -1,17 +1,25 @@
 // The saved states of a run: parameters, optimiser moments, position in the data. Each lies in `resume/step-N/` of the
 // run's output. It is written under a temporary name and renamed when it is whole. Checksums tell whether it still is
 // what was written: if not, the state before it is used. A resumed run gives the same bits as one that never stopped.
+// Ranks that share tensors each write their slices of them, and rank 0 makes the state complete when all have.
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import type { Tensor } from '../core/tensor.ts';
-import { SafetensorsFile, writeSafetensors } from '../llama/safetensors.ts';
-import { checksum, checksumOfText } from '../system/checksum.ts';
+import { World } from '../distributed/world.ts';
+import { checksumOfText } from '../system/checksum.ts';
 import { LeiaError } from '../system/error.ts';
 import { fileError, makeFolder, syncFolder, writeFileAtomically } from '../system/files.ts';
 import { parseChecked } from '../system/json.ts';
-import { type StateTensors, type StateValues, storedDtype } from './state-values.ts';
+import {
+  damage,
+  isTensorFile,
+  loadTensors,
+  type StateChecksums,
+  writeShard,
+  writeWhole,
+} from './state-files.ts';
+import type { StateTensors, StateValues } from './state-values.ts';
 
 const common = {
   /** Optimiser steps done. */
@@ -19,20 +27,29 @@ const common = {
   /** Where the data source stands. */
   source: z.unknown(),
 };
+const checked = {
+  ...common,
+  /** Which state of the run it is, counted from 1. */
+  number: z.int().min(1),
+  /** Whether it stays when newer ones are there, and when the run is finished. */
+  keep: z.boolean(),
+  /** Of all other members as JSON without blanks. */
+  checksum: z.string(),
+};
 const stateSchema = z.discriminatedUnion('version', [
   // Before there were checksums.
   z.strictObject({ version: z.literal(1), ...common }),
   z.strictObject({
     version: z.literal(2),
-    ...common,
-    /** Which state of the run it is, counted from 1. */
-    number: z.int().min(1),
-    /** Whether it stays when newer ones are there, and when the run is finished. */
-    keep: z.boolean(),
+    ...checked,
     /** Of each tensor's bytes. */
     checksums: z.record(z.string(), z.string()),
-    /** Of all the above as JSON without blanks. */
-    checksum: z.string(),
+  }),
+  z.strictObject({
+    version: z.literal(3),
+    ...checked,
+    /** Of each rank's list of slices. */
+    shards: z.array(z.string()).min(1),
   }),
 ]);
 
@@ -47,8 +64,7 @@ export interface ResumeState extends RunPosition {
   readonly folder: string;
   readonly number: number;
   readonly keep: boolean;
-  /** Of each tensor's bytes; undefined in a state of the time before there were any. */
-  readonly checksums: Readonly<Record<string, string>> | undefined;
+  readonly checksums: StateChecksums;
 }
 
 /** Which states stay. */
@@ -64,7 +80,6 @@ export const resumeFolder = 'resume';
 
 const stepFolder = /^step-(\d+)$/;
 const temporaryFolder = /^\.step-\d+\.tmp$/;
-const tensorFile = 'state.safetensors';
 const stateFile = 'state.json';
 
 /** Whether there is a complete state under `output`. */
@@ -76,8 +91,11 @@ export function hasResumeState(output: string): boolean {
 export function resumeStateBytes(output: string): { bytes: number; keep: boolean }[] {
   const resume = join(output, resumeFolder);
   return listSteps(resume).map((step) => {
-    const path = join(resume, `step-${step}`, tensorFile);
-    const bytes = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+    const folder = join(resume, `step-${step}`);
+    const sizes = list(folder)
+      .filter(isTensorFile)
+      .map((name) => statSync(join(folder, name), { throwIfNoEntry: false })?.size ?? 0);
+    const bytes = sizes.reduce((sum, size) => sum + size, 0);
     return { bytes, keep: isKept(resume, step) };
   });
 }
@@ -113,44 +131,82 @@ export async function pruneStates(output: string, count: number): Promise<void> 
   );
 }
 
+/** What a state is written under, until it is complete. */
+interface BegunState {
+  readonly number: number;
+  readonly folder: string;
+}
+
 /**
- * Writes a state. Before that it makes room, and after that removes what is too many. A state of the same step is already
- * what would be written, and stays.
+ * Writes a state, or this rank's part of one. Before that it makes room, and after that removes what is too many. A state
+ * of the same step is already what would be written, and stays.
+ *
+ * @param world the ranks of which each writes its slices, all of them at once; alone, the tensors are whole.
+ * @param about other calls of the same ranks have other names.
+ * @throws LeiaError `io`; what made a rank fail.
  */
 export async function saveResumeState(
   output: string,
-  { step, source }: RunPosition,
+  position: RunPosition,
   values: StateValues,
-  { keepStates, keepEvery }: Retention,
+  retention: Retention,
+  world = World.alone,
+  about = '',
 ): Promise<void> {
+  const begun = await world.share(
+    async () => (await beginState(output, position, retention)) ?? null,
+    `begin of state ${about}`,
+  );
+  if (begun === null) return;
+  const { folder } = begun;
+  if (world.size === 1) {
+    const checksums = await writeWhole(folder, values);
+    return await completeState(output, position, retention, begun, { version: 2, checksums });
+  }
+  const own = await writeShard(folder, world.rank, values);
+  const shards = await world.gather(own, `end of state ${about}`);
+  if (!world.isFirst) return;
+  await completeState(output, position, retention, begun, { version: 3, shards });
+}
+
+/** Makes room, and a folder to write to. Undefined if the state is there. */
+async function beginState(
+  output: string,
+  { step }: RunPosition,
+  { keepStates }: Retention,
+): Promise<BegunState | undefined> {
   const resume = join(output, resumeFolder);
   const older = listSteps(resume);
-  if (older.includes(step)) return;
+  if (older.includes(step)) return undefined;
   await pruneStates(output, Math.max(1, keepStates - 1));
   const number = 1 + Math.max(0, ...older.map((before) => numberOf(resume, before)));
+  const name = `.step-${step}.tmp`;
+  await removeStates(resume, [name]);
+  const folder = join(resume, name);
+  await makeFolder(folder);
+  return { number, folder };
+}
+
+/** When all tensors are written: says where the run stands, and gives the state its name. */
+async function completeState(
+  output: string,
+  { step, source }: RunPosition,
+  { keepStates, keepEvery }: Retention,
+  { number, folder }: BegunState,
+  {
+    version,
+    ...checksums
+  }: { version: 2; checksums: object } | { version: 3; shards: readonly string[] },
+): Promise<void> {
+  const resume = join(output, resumeFolder);
   const target = join(resume, `step-${step}`);
-  const temporary = join(resume, `.step-${step}.tmp`);
-  await removeStates(resume, [`.step-${step}.tmp`]);
-  await makeFolder(temporary);
-  const checksums: Record<string, string> = {};
-  await writeSafetensors(
-    join(temporary, tensorFile),
-    values.map((value) => ({
-      ...value,
-      async read() {
-        const bytes = await value.read();
-        checksums[value.name] = await checksum(bytes);
-        return bytes;
-      },
-    })),
-  );
   const keep = keepEvery > 0 && number % keepEvery === 0;
-  const state = { version: 2, step, source, number, keep, checksums };
+  const state = { version, step, source, number, keep, ...checksums };
   const whole = { ...state, checksum: checksumOfText(JSON.stringify(state)) };
   const text = `${JSON.stringify(whole, undefined, 2)}\n`;
-  await writeFileAtomically(join(temporary, stateFile), text);
+  await writeFileAtomically(join(folder, stateFile), text);
   try {
-    await rename(temporary, target);
+    await rename(folder, target);
   } catch (error) {
     throw fileError('replace', target, error);
   }
@@ -162,21 +218,27 @@ export async function saveResumeState(
  * Reads the newest state that is whole into the run's tensors, and gives it to `accept`. One that is torn or damaged is
  * left with a warning, and removed once an older one has been read. Returns the state, or undefined if there is none.
  *
+ * @param world the ranks of which each reads its slices. What one of them finds damaged is used by none.
  * @throws LeiaError `format`, `mismatch` or `io` of the newest state if none is whole; tensors then hold anything.
  */
 export async function restoreNewest(
   output: string,
   tensors: StateTensors,
-  accept: (state: ResumeState) => void,
+  accept: (state: RunPosition) => void,
   onWarning?: (message: string) => void,
-): Promise<ResumeState | undefined> {
+  world = World.alone,
+): Promise<RunPosition | undefined> {
   const resume = join(output, resumeFolder);
   const damaged: { name: string; error: LeiaError }[] = [];
-  for (const step of listSteps(resume).reverse()) {
-    try {
-      const state = readState(resume, step);
-      await loadTensors(state, tensors);
-      accept(state);
+  const steps = await world.share(() => listSteps(resume).reverse());
+  for (const step of steps) {
+    const outcome = await world.gather(await readWhole(resume, step, tensors, accept));
+    const wrong = outcome.find((error) => error !== null);
+    if (wrong) {
+      damaged.push({ name: `step-${step}`, error: new LeiaError(wrong.code, wrong.message) });
+      continue;
+    }
+    if (world.isFirst) {
       for (const { error } of damaged) {
         onWarning?.(`${error.message}; resuming from the state before it, of step ${step}`);
       }
@@ -184,11 +246,8 @@ export async function restoreNewest(
         resume,
         damaged.map(({ name }) => name),
       );
-      return state;
-    } catch (error) {
-      if (!isDamage(error)) throw error;
-      damaged.push({ name: `step-${step}`, error });
     }
+    return { step, source: readState(resume, step).source };
   }
   if (damaged.length === 0) return undefined;
   const { error } = damaged[0]!;
@@ -197,6 +256,24 @@ export async function restoreNewest(
     `${error.message}; no other state is whole: to begin anew, delete ${resume}`,
     { cause: error },
   );
+}
+
+/** Reads a state. Returns what is damaged in it, null if nothing is. */
+async function readWhole(
+  resume: string,
+  step: number,
+  tensors: StateTensors,
+  accept: (state: RunPosition) => void,
+): Promise<Pick<LeiaError, 'code' | 'message'> | null> {
+  try {
+    const state = readState(resume, step);
+    await loadTensors(state.folder, state.checksums, tensors);
+    accept(state);
+    return null;
+  } catch (error) {
+    if (!isDamage(error)) throw error;
+    return { code: error.code, message: error.message };
+  }
 }
 
 /** Whether a state cannot be used, while others may: its content is wrong, or the disk does not give it. */
@@ -218,11 +295,13 @@ function readState(resume: string, step: number): ResumeState {
     throw fileError('read', path, error);
   }
   const state = parseChecked(stateSchema, text, path, 'the state of a run');
-  if (state.version === 1)
-    return { ...state, folder, number: 1, keep: false, checksums: undefined };
+  if (state.version === 1) {
+    return { ...state, folder, number: 1, keep: false, checksums: { tensors: undefined } };
+  }
   const { checksum: stated, ...rest } = state;
   if (stated !== checksumOfText(JSON.stringify(rest))) throw damage(path);
-  return { ...rest, folder };
+  const checksums = rest.version === 2 ? { tensors: rest.checksums } : { shards: rest.shards };
+  return { ...rest, folder, checksums };
 }
 
 /** A damaged state is kept for good by nobody, and counts as the first. */
@@ -240,37 +319,6 @@ function numberOf(resume: string, step: number): number {
   } catch {
     return 1;
   }
-}
-
-function damage(path: string, what = 'it'): LeiaError {
-  return new LeiaError('format', `${path} is damaged: ${what} is not what was written`);
-}
-
-/** Names, dtypes and shapes must be those of the run, checksums those that were written. */
-async function loadTensors(
-  { folder, checksums }: ResumeState,
-  tensors: StateTensors,
-): Promise<void> {
-  await using file = await SafetensorsFile.open(join(folder, tensorFile));
-  for (const [name, tensor] of tensors) {
-    const entry = file.tensors.get(name);
-    const expected = storedDtype(name, tensor);
-    if (entry?.dtype !== expected || entry.shape.join() !== tensor.shape.join()) {
-      throw new LeiaError(
-        'mismatch',
-        `${folder}: tensor "${name}" is missing or not ${expected} [${tensor.shape.join(', ')}]`,
-      );
-    }
-    const bytes = await file.read(name);
-    if (checksums !== undefined && (await checksum(bytes)) !== checksums[name]) {
-      throw damage(file.path, `tensor "${name}"`);
-    }
-    writeBytes(tensor, bytes);
-  }
-}
-
-function writeBytes(tensor: Tensor, { buffer }: Uint8Array<ArrayBuffer>): void {
-  tensor.write(tensor.dtype === 'bfloat16' ? new Uint16Array(buffer) : new Float32Array(buffer));
 }
 
 /** Removes all states that are not kept for good, once the run's final checkpoint is written. */

@@ -3,7 +3,9 @@
 // holds anything else is left alone.
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
+import type { World } from '../distributed/world.ts';
 import { configFile } from '../llama/checkpoint.ts';
 import { LeiaError } from '../system/error.ts';
 import {
@@ -12,7 +14,7 @@ import {
   targetOfTemporary,
   writeFileAtomically,
 } from '../system/files.ts';
-import { isLock, type LockOptions, lockFolder } from '../system/lock.ts';
+import { isLock, type LockOptions, lockFolder, lockIdOf } from '../system/lock.ts';
 import { describeDifference, type RunIdentity } from './identity.ts';
 import {
   hasResumeState,
@@ -66,6 +68,29 @@ export async function isFinished(folder: string, run: RunIdentity): Promise<bool
   if (!present.includes(configFile) || !present.includes(runFile)) return false;
   checkSame(folder, await readRun(join(folder, runFile)), run);
   return true;
+}
+
+/** Seconds in which a folder on another machine may still look as it was. */
+const patience = 10;
+
+/**
+ * Checks that all ranks see the folder that the first one has locked.
+ *
+ * @throws LeiaError `usage` in all ranks, naming the first that does not.
+ */
+export async function checkSeenByAll(folder: string, world: World): Promise<void> {
+  const id = await world.share(() => lockIdOf(folder));
+  let isSeen = (await lockIdOf(folder)) === id;
+  for (let second = 0; !isSeen && second < patience; second++) {
+    await delay(1000);
+    isSeen = (await lockIdOf(folder)) === id;
+  }
+  const blind = (await world.gather(isSeen)).indexOf(false);
+  if (blind < 0) return;
+  throw new LeiaError(
+    'usage',
+    `rank ${blind} does not see in ${folder} what rank 0 writes there; with --zero 1 to 3 each rank writes its part of the states, so choose an --output on a disk that all ranks see, or --zero 0`,
+  );
 }
 
 /** Removes what a finished run has left because it was killed just after: states, and files under temporary names. */

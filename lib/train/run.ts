@@ -1,5 +1,7 @@
 // A training run between its first step and its last. Each turn of the loop takes rows from the data, makes an optimiser step
 // and writes a line of metrics. From time to time it saves a state, from which the same command resumes with the same bits.
+import type { Tensor } from '../core/tensor.ts';
+import { World } from '../distributed/world.ts';
 import type { AdaptedCheckpoint } from '../leia/adapt.ts';
 import type { SequenceSource, SequenceState } from '../leia/batches.ts';
 import type { Sequence } from '../leia/packing.ts';
@@ -8,15 +10,17 @@ import type { LlamaModel } from '../llama/llama-model.ts';
 import type { RoundingLoss } from '../llama/rounding.ts';
 import { LeiaError } from '../system/error.ts';
 import type { AdamW } from './adamw.ts';
+import type { DataParallel } from './data-parallel.ts';
 import { MetricsFile, type MetricsSink, MetricsSinks, type StepMetrics } from './metrics.ts';
 import { NonFiniteError } from './non-finite.ts';
 import { Profile } from './profile.ts';
 import { pruneStates, type RunPosition, restoreNewest } from './resume.ts';
 import { flopsCeiling, StepClock, type StepSpeed, stepSpeed } from './speed.ts';
 import { StateSaver } from './state-saver.ts';
-import type { StateTensors } from './state-values.ts';
+import type { StateTensor, StateTensors } from './state-values.ts';
 import type { CompleteOptions, Measured } from './train.ts';
 import { type StepResult, TrainingStep } from './training-step.ts';
+import { lendWhole } from './whole-parameters.ts';
 
 /** A run's moving parts between its first step and its last. */
 export class Run {
@@ -24,7 +28,10 @@ export class Run {
   readonly #model: LlamaModel;
   readonly #optimizer: AdamW;
   readonly #source: SequenceSource;
+  readonly #ranks: DataParallel;
   readonly #saver: StateSaver;
+  /** The ranks that save and read states together; where each has all, the first does it alone. */
+  readonly #keepers: World;
   /** Where the data stood after the last whole step. */
   #position: SequenceState;
   #lastSaved = performance.now();
@@ -37,12 +44,16 @@ export class Run {
     model: LlamaModel,
     optimizer: AdamW,
     source: SequenceSource,
+    ranks: DataParallel,
   ) {
     this.#options = options;
+    this.#ranks = ranks;
+    this.#keepers = ranks.isShared ? options.world : World.alone;
     this.#model = model;
     this.#optimizer = optimizer;
     this.#source = source;
-    this.#saver = new StateSaver(options.output, stateTensors(optimizer), options.settings);
+    const { output, settings } = options;
+    this.#saver = new StateSaver(output, this.#stateTensors(), settings, this.#keepers);
     this.#position = source.state();
     const { world } = options;
     this.#clock = new StepClock(() => world.secondsSpent);
@@ -50,43 +61,50 @@ export class Run {
   }
 
   /**
-   * Loads the newest saved state that is whole, which the first rank reads for all. Returns false, and has changed
-   * nothing, if there is none.
+   * Loads the newest saved state that is whole. Each rank reads what it holds of it; if all hold all, the first one reads
+   * for them. Returns false, and has changed nothing, if there is none.
    */
   async restore(): Promise<boolean> {
     const { output, onWarning, world } = this.#options;
-    const tensors = stateTensors(this.#optimizer);
+    const tensors = this.#stateTensors();
     const accept = ({ source }: RunPosition) => this.#source.restore(source);
-    const state = await world.share(async () => {
-      const newest = await restoreNewest(output, tensors, accept, onWarning);
+    const read = async () =>
       // JSON has no undefined.
-      return newest === undefined ? null : { step: newest.step, source: newest.source };
-    });
+      (await restoreNewest(output, tensors, accept, onWarning, this.#keepers)) ?? null;
+    const state = this.#ranks.isShared ? await read() : await world.share(read);
     if (state === null) return false;
-    if (!world.isFirst) accept(state);
-    if (world.size > 1) {
-      for (const [name, tensor] of tensors) world.communicator.broadcast(tensor, 0, name);
+    if (!this.#ranks.isShared && world.size > 1) {
+      if (!world.isFirst) accept(state);
+      for (const [name, { tensor }] of tensors) world.communicator.broadcast(tensor, 0, name);
     }
+    this.#ranks.slicesChanged();
     this.#position = this.#source.state();
     this.#optimizer.stepCount = state.step;
     return true;
   }
 
-  /** Writes the trained model. If that fails, it saves a state before it throws, so that no step is lost. */
+  /**
+   * Writes the trained model, which the first rank does with the help of all. If that fails, it saves a state before it
+   * throws, so that no step is lost.
+   */
   async save(adapted: AdaptedCheckpoint): Promise<RoundingLoss | undefined> {
-    const { output, settings } = this.#options;
+    const { output, settings, world } = this.#options;
     // The model takes the place of the states before the last one.
-    await pruneStates(output, 1);
+    if (world.isFirst) await pruneStates(output, 1);
     try {
-      return await this.#model.save(output, {
-        dtype: settings.saveDtype,
-        masters: (name) => this.#optimizer.master(name),
-        before: adapted,
-        files: adapted.tokenizerFiles,
-      });
+      return await lendWhole(this.#ranks, this.#optimizer, (whole) =>
+        this.#model.save(output, {
+          ...whole,
+          dtype: settings.saveDtype,
+          before: adapted,
+          files: adapted.tokenizerFiles,
+        }),
+      );
     } catch (error) {
       // Saving the state may fail for the same reason; the first error says more.
       await this.#saveState().catch(() => {});
+      // It is the first rank's to say why.
+      if (!world.isFirst) await world.meet();
       throw error;
     }
   }
@@ -94,7 +112,7 @@ export class Run {
   /** Makes all steps that are left. */
   async finish(): Promise<void> {
     const { output, settings, sinks = [], onStep, onWarning, world } = this.#options;
-    using step = new TrainingStep(this.#model, this.#optimizer, settings, world);
+    using step = new TrainingStep(this.#model, this.#optimizer, settings, this.#ranks);
     const metrics = new MetricsSinks(world.isFirst ? [new MetricsFile(output), ...sinks] : []);
     await metrics.begin(this.#optimizer.stepCount);
     const profiled = world.isFirst ? settings.profile : 0;
@@ -108,7 +126,7 @@ export class Run {
         metrics.append(line);
         await onStep?.(line, this.#model);
         this.#saver.check();
-        if (this.#isSavingDue()) await this.#save(metrics);
+        if (await this.#isSavingDue()) await this.#save(metrics);
       }
       await this.#model.device.synchronize();
       await profile.end();
@@ -166,7 +184,8 @@ export class Run {
 
   async #measure(step: number): Promise<Measured | undefined> {
     const { measure, world } = this.#options;
-    if (measure === undefined || !world.isFirst) return undefined;
+    // Ranks that share parameters compute together, or none of them could.
+    if (measure === undefined || !(world.isFirst || this.#ranks.sharesParameters)) return undefined;
     try {
       return await this.#clock.during('evaluation', () =>
         world.whileBusy(async () => measure(step, this.#model)),
@@ -218,13 +237,21 @@ export class Run {
     return new LeiaError('interrupted', `${done}; run the same command again to resume`);
   }
 
-  #isSavingDue(): boolean {
+  async #isSavingDue(): Promise<boolean> {
     const { saveMinutes, saveSteps, maxSteps } = this.#options.settings;
     const { stepCount } = this.#optimizer;
-    if (stepCount === maxSteps || !this.#options.world.isFirst) return false;
+    if (stepCount === maxSteps || !this.#isKeeper) return false;
     if (saveSteps !== undefined && stepCount % saveSteps === 0) return true;
-    const minutes = (performance.now() - this.#lastSaved) / 60_000;
-    return saveMinutes > 0 && minutes >= saveMinutes;
+    if (saveMinutes === 0) return false;
+    // One clock decides for all.
+    return await this.#keepers.share(
+      () => (performance.now() - this.#lastSaved) / 60_000 >= saveMinutes,
+    );
+  }
+
+  /** Whether this rank takes part in saving states. */
+  get #isKeeper(): boolean {
+    return this.#ranks.isShared || this.#options.world.isFirst;
   }
 
   /** Begins to save the state; goes on when it is copied. */
@@ -236,12 +263,30 @@ export class Run {
 
   /** Saves the state of a run that does not go on. */
   async #saveState(): Promise<void> {
-    if (this.#optimizer.stepCount === 0 || !this.#options.world.isFirst) return;
+    if (this.#optimizer.stepCount === 0 || !this.#isKeeper) return;
     await this.#saver.saveNow(this.#where());
   }
 
   #where(): RunPosition {
     return { step: this.#optimizer.stepCount, source: this.#position };
+  }
+
+  /** All tensors that steps change, as far as this rank changes them. */
+  #stateTensors(): StateTensors {
+    const tensors = new Map<string, StateTensor>();
+    for (const { name, parameter, first = 0 } of this.#optimizer.parameters) {
+      const { shape } = this.#model.parameter(name);
+      const add = (kind: string, tensor: Tensor | undefined) => {
+        if (tensor) tensors.set(`${kind}.${name}`, { tensor, shape, first });
+      };
+      const { firstMoment, secondMoment, masterLowBits } = this.#optimizer.state(name);
+      add('parameter', parameter);
+      add('firstMoment', firstMoment);
+      add('secondMoment', secondMoment);
+      // States have called the low bits so since the first version.
+      add('remainder', masterLowBits);
+    }
+    return tensors;
   }
 }
 
@@ -249,18 +294,4 @@ export class Run {
 function positive<Counts extends Record<string, number>>(counts: Counts): Partial<Counts> {
   const entries = Object.entries(counts).filter(([, count]) => count > 0);
   return Object.fromEntries(entries) as Partial<Counts>;
-}
-
-/** All tensors that steps change. */
-function stateTensors(optimizer: AdamW): StateTensors {
-  const tensors = new Map();
-  for (const { name, parameter } of optimizer.parameters) {
-    const { firstMoment, secondMoment, masterLowBits } = optimizer.state(name);
-    tensors.set(`parameter.${name}`, parameter);
-    tensors.set(`firstMoment.${name}`, firstMoment);
-    tensors.set(`secondMoment.${name}`, secondMoment);
-    // States have called the low bits so since the first version.
-    if (masterLowBits !== undefined) tensors.set(`remainder.${name}`, masterLowBits);
-  }
-  return tensors;
 }

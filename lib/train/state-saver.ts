@@ -1,5 +1,6 @@
 // Saves a run's states. The run waits for a copy in main memory only; the copy is written while training goes on. If there
 // is no memory for it, the state is written from where it is, and the run waits until that is done.
+import { World } from '../distributed/world.ts';
 import { type Retention, type RunPosition, saveResumeState } from './resume.ts';
 import {
   copyValues,
@@ -24,14 +25,18 @@ export class StateSaver {
   readonly #output: string;
   readonly #tensors: StateTensors;
   readonly #retention: Retention;
+  readonly #world: World;
+  #saves = 0;
   #writing: Promise<void> | undefined;
   #failure: { readonly error: unknown } | undefined;
   #cost: SavingCost = { seconds: 0, bytes: 0 };
 
-  constructor(output: string, tensors: StateTensors, retention: Retention) {
+  /** @param world the ranks that save together, each its slices; alone, this rank saves all. */
+  constructor(output: string, tensors: StateTensors, retention: Retention, world = World.alone) {
     this.#output = output;
     this.#tensors = tensors;
     this.#retention = retention;
+    this.#world = world;
   }
 
   /**
@@ -45,7 +50,8 @@ export class StateSaver {
     await this.#timed(async () => {
       await this.settle();
       before();
-      const bytes = stateBytes(this.#tensors);
+      // All ranks of a machine copy at once.
+      const bytes = stateBytes(this.#tensors) * this.#world.localSize;
       if (process.availableMemory() < bytes * reserve) {
         await this.#write(position, valuesInPlace(this.#tensors));
       } else {
@@ -85,7 +91,8 @@ export class StateSaver {
   }
 
   async #write(position: RunPosition, values: StateValues): Promise<void> {
-    await saveResumeState(this.#output, position, values, this.#retention);
+    const about = `${this.#saves++}`;
+    await saveResumeState(this.#output, position, values, this.#retention, this.#world, about);
   }
 
   async #timed(work: () => Promise<void>): Promise<void> {

@@ -3,25 +3,34 @@
 import { bytesPerElement, elementCount, type Shape, type Tensor } from '../core/tensor.ts';
 import type { SafetensorsSource } from '../llama/safetensors.ts';
 
+/** A tensor of a run, or the flat slice of it that this rank holds. */
+export interface StateTensor {
+  readonly tensor: Tensor;
+  /** Of the whole. */
+  readonly shape: Shape;
+  /** Where the slice begins in the whole. */
+  readonly first: number;
+}
+
 /** Tensors of a run by name: parameters, low bits of their masters, moments. */
-export type StateTensors = ReadonlyMap<string, Tensor>;
+export type StateTensors = ReadonlyMap<string, StateTensor>;
 
 /** What is written of each. */
-export type StateValues = readonly SafetensorsSource[];
+export type StateValues = readonly (SafetensorsSource & Pick<StateTensor, 'first'>)[];
 
 /** What each tensor takes in a file, and in a copy. */
 export function stateBytes(tensors: StateTensors): number {
   return [...tensors.values()].reduce(
-    (sum, { shape, dtype }) => sum + elementCount(shape) * bytesPerElement(dtype),
+    (sum, { tensor: { shape, dtype } }) => sum + elementCount(shape) * bytesPerElement(dtype),
     0,
   );
 }
 
 /** Reads each tensor when it is written: nothing may change them until then. */
 export function valuesInPlace(tensors: StateTensors): StateValues {
-  return [...tensors].map(([name, tensor]) => ({
-    ...describe(name, tensor),
-    read: async () => await readBytes(tensor),
+  return [...tensors].map(([name, state]) => ({
+    ...describe(name, state),
+    read: async () => await readBytes(state.tensor),
   }));
 }
 
@@ -30,9 +39,9 @@ export function valuesInPlace(tensors: StateTensors): StateValues {
  * soon as it is given to be written.
  */
 export async function copyValues(tensors: StateTensors): Promise<StateValues> {
-  const copies = await Promise.all([...tensors.values()].map(readBytes));
-  return [...tensors].map(([name, tensor], index) => ({
-    ...describe(name, tensor),
+  const copies = await Promise.all([...tensors.values()].map(({ tensor }) => readBytes(tensor)));
+  return [...tensors].map(([name, state], index) => ({
+    ...describe(name, state),
     read() {
       const bytes = copies[index]!;
       copies[index] = new Uint8Array();
@@ -41,8 +50,8 @@ export async function copyValues(tensors: StateTensors): Promise<StateValues> {
   }));
 }
 
-function describe(name: string, tensor: Tensor) {
-  return { name, dtype: storedDtype(name, tensor), shape: tensor.shape as Shape };
+function describe(name: string, { tensor, first }: StateTensor) {
+  return { name, dtype: storedDtype(name, tensor), shape: tensor.shape, first };
 }
 
 async function readBytes(tensor: Tensor): Promise<Uint8Array> {

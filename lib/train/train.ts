@@ -8,7 +8,6 @@ import type { Recompute } from '../llama/activations.ts';
 import { Checkpoint, readConfig } from '../llama/checkpoint.ts';
 import type { LlamaConfig } from '../llama/config.ts';
 import { LlamaModel } from '../llama/llama-model.ts';
-import { loadWeights } from '../llama/load-weights.ts';
 import { countParameters } from '../llama/parameters.ts';
 import type { RoundingLoss } from '../llama/rounding.ts';
 import { resolveDtype, type StoredDtype } from '../llama/stored-values.ts';
@@ -18,14 +17,22 @@ import { Tokenizer } from '../tokenizer/tokenizer.ts';
 import { AdamW, type MomentDtype } from './adamw.ts';
 import { agreeOnRun } from './agree.ts';
 import { checkMemory, completeChoices } from './choices.ts';
+import { DataParallel, windowOf } from './data-parallel.ts';
 import { checkDisk } from './disk.ts';
 import { identifyRun } from './identity.ts';
 import { type DeviceMemory, deviceMemory, type MemoryPlan, planMemory } from './memory.ts';
 import { countSkippedBatches, type MetricsSink, type StepMetrics } from './metrics.ts';
 import { hasResumeState, removeResumeStates } from './resume.ts';
 import { Run } from './run.ts';
-import { claimRunFolder, clearFinished, isFinished, recordedRun } from './run-folder.ts';
+import {
+  checkSeenByAll,
+  claimRunFolder,
+  clearFinished,
+  isFinished,
+  recordedRun,
+} from './run-folder.ts';
 import { type CompleteSettings, checkTogether, type TrainSettings } from './settings.ts';
+import { shardingOf } from './sharding.ts';
 
 export interface TrainOptions {
   /** Hugging Face folder of the model to start from, with its tokenizer. */
@@ -113,7 +120,7 @@ async function trainAsRank(options: RankOptions): Promise<TrainResult> {
 
   const settings = await completeSettings(options, adapted.config);
   const identity = await identifyRun(settings, checkpoint, options.data, options.articles);
-  await agreeOnRun(world, identity);
+  await agreeOnRun(world, { ...identity, zero: settings.zero });
   const nothing = () => world.share(() => nothingToDo(options, saveDtype));
   if (await world.share(() => isFinished(output, identity))) return await nothing();
   // Only the first rank writes there.
@@ -122,18 +129,21 @@ async function trainAsRank(options: RankOptions): Promise<TrainResult> {
   if ((await world.share(() => claimRunFolder(output, identity))) === 'finished') {
     return await nothing();
   }
-  const available = memoryOf(settings, world);
-  const plan = planMemory(adapted.config, settings, available);
-  checkMemory(adapted.config, settings, available, hasResumeState(output));
-  if (world.isFirst) await checkDisk(output, plan, settings);
   const { device, dtype, recompute, microBatchSize: batch, sequenceLength: sequence } = settings;
-  using model = LlamaModel.allocate(adapted, { device, dtype, recompute });
+  const sharding = shardingOf(settings.zero, world);
+  if (sharding.stage > 0) await checkSeenByAll(output, world);
+  const available = memoryOf(settings, world);
+  const plan = planMemory(adapted.config, settings, available, world.rank);
+  checkMemory(adapted.config, settings, available, hasResumeState(output));
+  const whole = planMemory(adapted.config, { ...settings, zero: 0 });
+  if (world.isFirst) await checkDisk(output, whole.saved, settings);
+  const inWindow = windowOf(sharding);
+  using model = LlamaModel.allocate(adapted, { device, dtype, recompute, inWindow });
   model.reserve({ batch, sequence });
-  using optimizer = new AdamW(model.trainableParameters(), settings);
-  const run = new Run({ ...options, settings }, model, optimizer, source);
-  if (!(await run.restore())) {
-    await loadWeights(adapted, model.weights, (name) => optimizer.state(name).masterLowBits);
-  }
+  using ranks = new DataParallel(model, world, settings.zero);
+  using optimizer = new AdamW(ranks.trainable, settings);
+  const run = new Run({ ...options, settings }, model, optimizer, source, ranks);
+  if (!(await run.restore())) await ranks.load(adapted, optimizer);
   options.onStart?.({
     stepsDone: optimizer.stepCount,
     parameters: countParameters(model.config),
@@ -146,16 +156,16 @@ async function trainAsRank(options: RankOptions): Promise<TrainResult> {
     saveDtype,
   });
   await run.finish();
-  const rounding = world.isFirst ? await run.save(adapted) : undefined;
+  const rounding = await run.save(adapted);
   if (world.isFirst) await removeResumeStates(output);
   await world.meet();
   return { trained: true, rounding, skippedBatches: countSkippedBatches(output) };
 }
 
 /** What this rank may take: ranks on CPUs share what their machine has. */
-function memoryOf({ device }: CompleteSettings, world: World): DeviceMemory {
-  const memory = deviceMemory(device);
-  return device === 'cpu' ? { ...memory, bytes: memory.bytes / world.localSize } : memory;
+function memoryOf({ device }: TrainSettings, { size, localSize }: World): DeviceMemory {
+  const memory = { ...deviceMemory(device), ranks: size };
+  return device === 'cpu' ? { ...memory, bytes: memory.bytes / localSize } : memory;
 }
 
 /**
@@ -190,11 +200,12 @@ async function completeSettings(
     const recorded = await recordedRun(output);
     const microBatchSize = settings.microBatchSize ?? recorded?.microBatchSize;
     const moments = settings.moments ?? (settings.auto ? recorded?.moments : undefined);
-    return completeChoices(config, {
+    const open = {
       ...settings,
       ...(typeof microBatchSize === 'number' && { microBatchSize }),
       ...(moments !== undefined && { moments: moments as MomentDtype }),
-    });
+    };
+    return completeChoices(config, open, memoryOf(settings, world));
   });
   return {
     ...settings,

@@ -1,16 +1,16 @@
 // One optimiser step: a batch goes through the model in micro-batches whose gradients add up, then the
 // gradient is clipped and AdamW moves the parameters. The next micro-batch is queued before the loss of the
 // one before is awaited, so the device never waits for the host. Of several ranks, each computes some of the
-// micro-batches; their losses and gradients are summed before the step goes on, alike on all.
+// micro-batches; their losses and gradients are summed before the step goes on, alike on all (data-parallel.ts).
 import { type Allocation, allocate, TensorLayout } from '../core/layout.ts';
-import * as ops from '../core/ops.ts';
-import { Tensor } from '../core/tensor.ts';
+import { ignoredLabel } from '../core/ops/cross-entropy.ts';
 import { World } from '../distributed/world.ts';
 import type { Sequence } from '../leia/packing.ts';
 import { countLabelTokens } from '../llama/batch.ts';
 import type { LlamaModel } from '../llama/llama-model.ts';
 import { LeiaError } from '../system/error.ts';
 import type { AdamW } from './adamw.ts';
+import { DataParallel } from './data-parallel.ts';
 import { findNonFinite, NonFiniteError } from './non-finite.ts';
 import { learningRateAt } from './schedule.ts';
 import type { CompleteSettings } from './settings.ts';
@@ -33,24 +33,21 @@ export class TrainingStep implements Disposable {
   readonly #model: LlamaModel;
   readonly #optimizer: AdamW;
   readonly #settings: CompleteSettings;
-  readonly #world: World;
+  readonly #ranks: DataParallel;
   readonly #clipping: Allocation<typeof clippingLayout>;
-  /** [2], float32, with other ranks: what they sum before gradients, the loss and how many of them are interrupted. */
-  readonly #totals: Tensor | undefined;
 
+  /** @param optimizer of what `ranks` says that this rank updates. */
   constructor(
     model: LlamaModel,
     optimizer: AdamW,
     settings: CompleteSettings,
-    world = World.alone,
+    ranks = new DataParallel(model, World.alone),
   ) {
-    const { device } = model;
     this.#model = model;
     this.#optimizer = optimizer;
     this.#settings = settings;
-    this.#world = world;
-    this.#clipping = allocate(clippingLayout, device);
-    this.#totals = world.size === 1 ? undefined : Tensor.empty([2], { device });
+    this.#ranks = ranks;
+    this.#clipping = allocate(clippingLayout, model.device);
   }
 
   /**
@@ -67,13 +64,13 @@ export class TrainingStep implements Disposable {
   ): Promise<StepResult> {
     const step = this.#optimizer.stepCount;
     const loss = await this.#sumLosses(this.#accumulateGradients(batch, beforeMicroBatch));
-    this.#sumGradients();
     const gradientNorm = await this.#gradientNorm();
     if (!Number.isFinite(loss) || !Number.isFinite(gradientNorm)) {
       throw await this.#nonFinite(batch, loss, gradientNorm);
     }
     const learningRate = learningRateAt(step, this.#settings);
     this.#optimizer.step({ learningRate, gradientScale: this.#clipping.tensors.scale });
+    this.#ranks.slicesChanged();
     return { loss, learningRate, gradientNorm };
   }
 
@@ -83,22 +80,46 @@ export class TrainingStep implements Disposable {
     beforeMicroBatch: (sequences: number) => void,
   ): Promise<number> {
     const { microBatchSize } = this.#settings;
+    const { world, inStep } = this.#ranks;
     const microBatches = cut(batch, microBatchSize);
     const options = this.#passOptions(batch, microBatches.length);
+    const own = ownOf(microBatches, world);
+    const turns = inStep ? Math.ceil(microBatches.length / world.size) : own.length;
     let sum = 0;
     let previous: Promise<Float32Array> | undefined;
-    this.#model.zeroGradients();
-    for (const [index, { rows }] of ownOf(microBatches, this.#world).entries()) {
-      beforeMicroBatch(index * microBatchSize * this.#world.size);
-      const { loss: micro } = this.#model.forwardBackward(...this.#passOf(rows, options));
-      const loss = micro.readFloats();
-      // If an earlier one rejects, this one is never awaited, and the step fails all the same.
-      loss.catch(() => {});
+    this.#ranks.zeroGradients();
+    for (let turn = 0; turn < turns; turn++) {
+      const before = () => beforeMicroBatch(turn * microBatchSize * world.size);
+      const goingOn = inStep ? this.#agreeToGoOn(before) : before();
+      goingOn?.catch(() => {});
+      this.#ranks.beginMicroBatch({ isLast: turn === turns - 1 });
+      const rows = own[turn]?.rows;
+      const loss = rows
+        ? this.#queuePass(rows, options)
+        : this.#queuePass(withoutLabels(batch.slice(0, microBatchSize)), nothingToLearn);
+      await goingOn;
       if (previous !== undefined) sum += (await previous)[0]! * options.scale;
-      previous = loss;
+      previous = rows && loss;
     }
     // A rank of many may have nothing to do in a small batch.
     return previous === undefined ? sum : sum + (await previous)[0]! * options.scale;
+  }
+
+  #queuePass(rows: readonly Sequence[], options: PassOptions): Promise<Float32Array> {
+    const loss = this.#model.forwardBackward(...this.#passOf(rows, options)).loss.readFloats();
+    // If an earlier one rejects, this one is never awaited, and the step fails all the same.
+    loss.catch(() => {});
+    return loss;
+  }
+
+  /**
+   * Where each pass needs all ranks, none may leave alone: an interruption is one of all ranks, after the pass that is
+   * queued next.
+   */
+  async #agreeToGoOn(beforeMicroBatch: () => void): Promise<void> {
+    const interruption = interruptionOf(beforeMicroBatch);
+    const [, interrupted] = await this.#sumTotals(0, interruption !== undefined);
+    if (interrupted > 0) throw interruption ?? interruptedElsewhere();
   }
 
   /**
@@ -106,31 +127,24 @@ export class TrainingStep implements Disposable {
    * of it, before anything has changed.
    */
   async #sumLosses(own: Promise<number>): Promise<number> {
-    if (this.#totals === undefined) return await own;
+    if (this.#ranks.world.size === 1) return await own;
     let interruption: LeiaError | undefined;
     const part = await own.catch((error: unknown) => {
-      if (!(error instanceof LeiaError && error.code === 'interrupted')) throw error;
-      interruption = error;
+      interruption = asInterruption(error);
       return 0;
     });
-    this.#totals.write([part, interruption === undefined ? 0 : 1]);
-    this.#world.communicator.allReduce(this.#totals, 'loss');
-    const [loss, interrupted] = (await this.#totals.readFloats()) as unknown as [number, number];
+    this.#ranks.finishGradients();
+    const [loss, interrupted] = await this.#sumTotals(part, interruption !== undefined);
     if (interrupted === 0) return loss;
-    throw (
-      interruption ??
-      new LeiaError(
-        'interrupted',
-        'another rank was interrupted; run the same command again to resume',
-      )
-    );
+    throw interruption ?? interruptedElsewhere();
   }
 
-  #sumGradients(): void {
-    if (this.#world.size === 1) return;
-    for (const { name, gradient } of this.#optimizer.parameters) {
-      this.#world.communicator.allReduce(gradient, `gradient of ${name}`);
-    }
+  /** Over all ranks: the loss, and how many are interrupted. */
+  async #sumTotals(loss: number, isInterrupted: boolean): Promise<[number, number]> {
+    const { totals, world } = this.#ranks;
+    totals!.write([loss, isInterrupted ? 1 : 0]);
+    world.communicator.allReduce(totals!, 'loss');
+    return (await totals!.readFloats()) as unknown as [number, number];
   }
 
   /** What decides how much a micro-batch's loss counts. */
@@ -154,10 +168,9 @@ export class TrainingStep implements Disposable {
 
   /** The norm of all gradients, and in `scale` what they are to be multiplied by. */
   async #gradientNorm(): Promise<number> {
-    const gradients = this.#optimizer.parameters.map(({ gradient }) => gradient);
-    const { norm, scale } = this.#clipping.tensors;
-    ops.gradientNorm({ gradients, maxNorm: this.#settings.maxGradientNorm, norm, scale });
-    return (await norm.readFloats())[0] as number;
+    const { maxGradientNorm: maxNorm } = this.#settings;
+    this.#ranks.gradientNorm({ maxNorm, ...this.#clipping.tensors });
+    return (await this.#clipping.tensors.norm.readFloats())[0] as number;
   }
 
   /** Computes the step again, all of it on each rank, to find where what is not finite comes from. */
@@ -168,16 +181,20 @@ export class TrainingStep implements Disposable {
   ): Promise<NonFiniteError> {
     const model = this.#model;
     const microBatches = cut(batch, this.#settings.microBatchSize);
-    const options = this.#passOptions(batch, microBatches.length);
+    const ranks = this.#ranks;
+    const given = this.#passOptions(batch, microBatches.length);
+    // Where each pass sums over ranks, all of them sum the same.
+    const options = ranks.inStep ? { ...given, scale: given.scale / ranks.world.size } : given;
     const { where, lasting } = await findNonFinite({
-      parameters: this.#optimizer.parameters,
+      parameters: ranks.trainable,
+      everywhere: async (finite) => (await ranks.world.gather(finite)).every(Boolean),
       microBatches: microBatches.map(({ number, rows }) => ({
         number,
         forward: () => model.forwardActivations(...this.#passOf(rows, options)),
         forwardBackward: () => model.forwardBackward(...this.#passOf(rows, options)).loss,
       })),
       microBatchCount: batch.length / this.#settings.microBatchSize,
-      zeroGradients: () => model.zeroGradients(),
+      zeroGradients: () => ranks.zeroGradients(),
       gradientNorm: () => this.#gradientNorm(),
     });
     const what = Number.isFinite(loss) ? `gradient norm is ${gradientNorm}` : `loss is ${loss}`;
@@ -193,13 +210,46 @@ export class TrainingStep implements Disposable {
 
   [Symbol.dispose](): void {
     this.#clipping[Symbol.dispose]();
-    this.#totals?.dispose();
   }
 }
 
 interface PassOptions {
   readonly scale: number;
   readonly labelTokens?: number;
+}
+
+/** Of rows without labels. */
+const nothingToLearn: PassOptions = { scale: 1, labelTokens: 1 };
+
+/** The same rows with nothing to predict: their loss and their gradient are zero. */
+function withoutLabels(rows: readonly Sequence[]): Sequence[] {
+  return rows.map((row) => ({
+    ...row,
+    labels: new Int32Array(row.labels.length).fill(ignoredLabel),
+  }));
+}
+
+/** What a call that may interrupt says; undefined if it does not. */
+function interruptionOf(call: () => void): LeiaError | undefined {
+  try {
+    call();
+    return undefined;
+  } catch (error) {
+    return asInterruption(error);
+  }
+}
+
+/** Throws what is none. */
+function asInterruption(error: unknown): LeiaError {
+  if (error instanceof LeiaError && error.code === 'interrupted') return error;
+  throw error;
+}
+
+function interruptedElsewhere(): LeiaError {
+  return new LeiaError(
+    'interrupted',
+    'another rank was interrupted; run the same command again to resume',
+  );
 }
 
 /** Micro-batches, numbered from 1. One without a label has no mean and adds no gradient, so it is left out. */

@@ -162,6 +162,7 @@ describe('a run', () => {
     memory: {
       parameters: 3e7,
       gradients: 6e7,
+      gathered: 0,
       masterLowBits: 3e7,
       moments: 1.2e8,
       activations: 6.5e8,
@@ -172,6 +173,7 @@ describe('a run', () => {
       rounding: 0,
       margin: 0,
       total: 9.6e8,
+      saved: 1.8e8,
     },
     availableMemory: 8e9,
     articles: 12,

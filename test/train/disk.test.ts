@@ -22,17 +22,17 @@ beforeEach(() => {
 });
 
 const settings = { keepStates: 2, keepEvery: 0, saveSteps: undefined, maxSteps: 50 };
-const plan = { parameters: 2e9, masterLowBits: 2e9, moments: 8e9 };
+const state = 12e9;
 
 async function expectRefused(folder: string, text: string, now = settings): Promise<void> {
-  await expectError(() => checkDisk(folder, plan, now), 'usage', text);
+  await expectError(() => checkDisk(folder, state, now), 'usage', text);
 }
 
 test('a run that starts needs room for two states', async () => {
   const folder = await temporaryFolder();
   free = 24e9 + 16e6;
-  await checkDisk(folder, plan, settings);
-  await checkDisk(folder, plan, { ...settings, keepStates: 1 });
+  await checkDisk(folder, state, settings);
+  await checkDisk(folder, state, { ...settings, keepStates: 1 });
   free -= 1;
   await expectRefused(
     folder,
@@ -44,14 +44,14 @@ test('a run that starts needs room for two states', async () => {
 
 test('a state that is there counts, so that a run which could start can be resumed', async () => {
   const folder = await temporaryFolder();
-  const state = join(folder, 'resume/step-7');
-  await mkdir(state, { recursive: true });
-  const handle = await open(join(state, 'state.safetensors'), 'w');
+  const step = join(folder, 'resume/step-7');
+  await mkdir(step, { recursive: true });
+  const handle = await open(join(step, 'state.safetensors'), 'w');
   // Takes no blocks, but has the size that counts.
-  await handle.truncate(plan.parameters + plan.masterLowBits + plan.moments);
+  await handle.truncate(state);
   await handle.close();
   free = 12e9;
-  await checkDisk(folder, plan, settings);
+  await checkDisk(folder, state, settings);
   free -= 1;
   await expectRefused(folder, 'needs 12.0 GB for 2 resumable states of 12.0 GB, 1 of them there');
 });
@@ -72,7 +72,7 @@ test('what is kept counts, as far as steps decide it', async () => {
 test('a folder that cannot be asked is named', async () => {
   vi.mocked(statfs).mockImplementation(real.statfs);
   const absent = join(await temporaryFolder(), 'absent');
-  await expectError(() => checkDisk(absent, plan, settings), 'io', `cannot read ${absent}`);
+  await expectError(() => checkDisk(absent, state, settings), 'io', `cannot read ${absent}`);
 });
 
 /** Bytes of all files in a folder. */

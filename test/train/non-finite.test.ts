@@ -80,6 +80,7 @@ describe('what is not finite is followed to where it appeared', () => {
     });
     const found = await findNonFinite({
       parameters,
+      everywhere: async (finite) => finite,
       microBatches: [microBatch(1, false), microBatch(3, true)],
       microBatchCount: 3,
       zeroGradients: () => model.zeroGradients(),

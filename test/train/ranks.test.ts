@@ -120,7 +120,8 @@ describe.skipIf(noMpi !== undefined)(`ranks ${overMpi}`, () => {
   });
 
   test('asked to stop, all ranks stop at one step, and one process goes on from there', async () => {
-    const { args, output } = await makeArguments('--max-steps', '150', '--micro-batch-size', '1');
+    const more = ['--max-steps', '150', '--micro-batch-size', '1', '--zero', '2'];
+    const { args, output } = await makeArguments(...more);
     const stopped = await ranks(args, 2, async (child) => {
       await begun(output);
       child.kill('SIGTERM');

@@ -8,7 +8,11 @@ import { Tokenizer } from '../../lib/tokenizer/tokenizer.ts';
 
 const fixtures = fileURLToPath(new URL('../fixtures/', import.meta.url));
 
-const tokenizerFiles = ['tokenizer.json', 'tokenizer_config.json', 'special_tokens_map.json'];
+export const tokenizerFiles = [
+  'tokenizer.json',
+  'tokenizer_config.json',
+  'special_tokens_map.json',
+];
 
 /** A tiny LLaMA of 512 rows with the tiny tokenizer of 512 ids. */
 export async function writeModel(folder: string, name = 'tiny-llama'): Promise<void> {
