@@ -254,6 +254,25 @@ const checks = {
     ([query, key, value]) => [flashAttention(query, key, value, { causal: true })],
     ([query, key, value]) => [attentionReference(attention, query, key, value).output],
   ),
+  'flashAttention with a window, a cap and lengths': checkOf(
+    [
+      [2, 5, 4, 6],
+      [2, 7, 2, 6],
+      [2, 7, 2, 6],
+    ],
+    ([query, key, value]) => [
+      flashAttention(query, key, value, {
+        windowSize: [2, 1],
+        softcap: 0.8,
+        keyLengths: Tensor.from(Int32Array.of(6, 0), [2]),
+      }),
+    ],
+    ([query, key, value]) => {
+      const bounds = { lengths: [6, 0], window: [2, 1], softcap: 0.8 } as const;
+      const shape = { ...attention, keys: 7, causal: false, ...bounds };
+      return [attentionReference(shape, query, key, value).output];
+    },
+  ),
   swiglu: checkOf(
     [
       [3, 5],

@@ -1,4 +1,4 @@
-// A Mistral of one layer, with the names of transformers.
+// A Mistral of one layer, with a sliding window of 4 and the names of transformers.
 import {
   embedding,
   flashAttention,
@@ -39,7 +39,7 @@ class Attention extends Module {
     const query = rope(heads(this.q_proj.forward(input)), angles);
     const key = rope(heads(this.k_proj.forward(input)), angles);
     const value = heads(this.v_proj.forward(input));
-    const output = flashAttention(query, key, value, { causal: true });
+    const output = flashAttention(query, key, value, { causal: true, windowSize: [3, 0] });
     return this.o_proj.forward(output.view(input.shape));
   }
 }

@@ -26,30 +26,46 @@ export interface FlashAttentionOptions {
   readonly causal?: boolean;
   /** Factor of the scores, 1/sqrt(headDim) unless given. */
   readonly scale?: number;
+  /** Keys that a query sees to the left and to the right of its own position; -1 is no bound, and `[-1, -1]` the default. */
+  readonly windowSize?: readonly [left: number, right: number];
+  /** Scores become softcap * tanh(score / softcap). 0, the default, is none. */
+  readonly softcap?: number;
   /** [batch, sequence], int32: where the document of each position starts. */
   readonly documentStarts?: Tensor;
+  /** [batch], int32: how many of its keys each row has; causal queries are the last of them. Not with documents. */
+  readonly keyLengths?: Tensor;
 }
 
-/** Attention, as {@link ops.flashAttentionForward}: operands are [batch, sequence, heads, headDim]. */
+/**
+ * Attention, as {@link ops.flashAttentionForward}: operands are [batch, sequence, heads, headDim].
+ *
+ * @example
+ * // A Mistral's: each position sees itself and the 4,095 before it.
+ * const output = flashAttention(query, key, value, { causal: true, windowSize: [4095, 0] });
+ *
+ * @throws LeiaError `argument` for a shape, dtype or option that does not fit.
+ */
 export function flashAttention(
   query: Operand,
   key: Operand,
   value: Operand,
-  { documentStarts, ...options }: FlashAttentionOptions = {},
+  { documentStarts, keyLengths, ...options }: FlashAttentionOptions = {},
 ): Variable {
   const values = [tensorOf(query), tensorOf(key), tensorOf(value)] as const;
   const { output, logsumexp } = ops.flashAttentionForward({
     ...{ query: values[0], key: values[1], value: values[2], ...options },
     ...(documentStarts && { documentStarts }),
+    ...(keyLengths && { keyLengths }),
   });
-  const saved = [...values, output, logsumexp, documentStarts] as const;
+  const saved = [...values, output, logsumexp, documentStarts, keyLengths] as const;
   const inputs = [query, key, value] as const;
   const [result] = record(inputs, [output], saved, ([gradOutput], sums, kept) => {
     if (gradOutput === undefined) return;
-    const [query, key, value, output, logsumexp, starts] = kept;
+    const [query, key, value, output, logsumexp, starts, lengths] = kept;
     const gradients = ops.flashAttentionBackward({
       ...{ gradOutput, query, key, value, output, logsumexp, ...options },
       ...(starts && { documentStarts: starts }),
+      ...(lengths && { keyLengths: lengths }),
     });
     give(gradients.gradQuery, sums[0]);
     give(gradients.gradKey, sums[1]);
