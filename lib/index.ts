@@ -51,6 +51,7 @@ export type {
   ProjectionPoint,
   StreamPoint,
 } from './llama/hooks.ts';
+export { Decoder } from './llama/inference.ts';
 export { LlamaModel } from './llama/llama-model.ts';
 export type {
   BackwardOptions,
@@ -65,12 +66,20 @@ export type {
 } from './llama/model-options.ts';
 export type { TrainableParameter } from './llama/parameters.ts';
 export type { RoundingLoss } from './llama/rounding.ts';
+export {
+  type SafetensorsDtype,
+  type SafetensorsEntry,
+  SafetensorsFile,
+  type SafetensorsSource,
+  writeSafetensors,
+} from './llama/safetensors.ts';
 export type { ParameterSelection } from './llama/select-parameters.ts';
 export type { SaveDtype, StoredDtype, StoredValues } from './llama/stored-values.ts';
 export * from './ops.ts';
 export { type Encoding, Tokenizer } from './tokenizer/tokenizer.ts';
 export { AdamW, type AdamWOptions, type AdamWState, type MomentDtype } from './train/adamw.ts';
 export type { MetricsSink, StepMetrics } from './train/metrics.ts';
+export { learningRateAt, type Schedule } from './train/schedule.ts';
 export { type TrainSettings, type TrainSettingsInput, trainSettings } from './train/settings.ts';
 export { EventFile } from './train/tensorboard.ts';
 export { type TrainOptions, type TrainResult, type TrainStart, train } from './train/train.ts';

@@ -158,7 +158,18 @@ function disposeLayers(layers: readonly CachedLayer[]): void {
   }
 }
 
-/** One sequence that grows: each call feeds further tokens and costs only those. */
+/**
+ * One sequence that grows: each call feeds further tokens and costs only those, since the keys and values of those before
+ * are kept. For many sequences at once there is `generateBatch`.
+ *
+ * @throws LeiaError see the constructor and the methods.
+ * @example
+ * using decoder = new Decoder(model, 16);
+ * const logits = await decoder.feed([5, 6, 7]);
+ * logits.length === model.config.vocabSize; // true
+ * const likeliest = await decoder.next([8], { temperature: 0 });
+ * decoder.length; // 4
+ */
 export class Decoder implements Disposable {
   /** Tokens fed so far. */
   length = 0;
@@ -167,21 +178,37 @@ export class Decoder implements Disposable {
 
   /**
    * @param capacity tokens there is room for.
-   * @throws LeiaError `argument` when the capacity is beyond the model's positions.
+   * @throws LeiaError `argument` when the capacity is no positive whole number, or beyond the model's positions.
    */
   constructor(model: LlamaModel, capacity: number) {
+    if (!(Number.isInteger(capacity) && capacity > 0)) {
+      throw new LeiaError(
+        'argument',
+        `Decoder: capacity ${capacity}, expected a positive whole number`,
+      );
+    }
     model.checkLength(capacity);
     this.#inference = new Inference(model);
     this.#cache = new KeyValueCache(model, { rows: 1, capacity });
   }
 
-  /** Feeds tokens and returns the logits [vocab] of the one that comes next. */
+  /**
+   * Feeds tokens and returns the logits [vocab] of the one that comes next, float32.
+   *
+   * @param ids one or more.
+   * @throws LeiaError `argument` for ids outside the vocabulary, none, or more than there is room for.
+   */
   async feed(ids: TokenRow): Promise<Float32Array> {
     using logits = this.#advance(ids);
     return await logits.readFloats();
   }
 
-  /** Feeds tokens and chooses the one that comes next on the device: one number is read, no logits. */
+  /**
+   * Feeds tokens and chooses the one that comes next on the device: one number is read, no logits.
+   *
+   * @param choice as for {@link ops.sampleToken}: the likeliest with `{ temperature: 0 }`. `position` makes further draws.
+   * @throws LeiaError `argument` as {@link feed}, or for a choice out of range.
+   */
   async next(ids: TokenRow, choice: Omit<ops.SampleToken, 'logits'>): Promise<number> {
     using logits = this.#advance(ids);
     using tokens = ops.sampleToken({ ...choice, logits }).tokens;

@@ -65,6 +65,20 @@ interface PendingBackward {
   readonly wantsEmbeddings: boolean;
 }
 
+/**
+ * A LLaMA on a device: it computes logits, losses and gradients, and generates. Gradients are added up until
+ * `zeroGradients`; an optimiser takes them from `trainableParameters`.
+ *
+ * Sources: Touvron et al. 2023, "LLaMA" and "Llama 2".
+ *
+ * @throws LeiaError see the methods.
+ * @example
+ * const optimizer = new AdamW(model.trainableParameters());
+ * const before = await model.forwardBackward(ids, labels).loss.item();
+ * optimizer.step({ learningRate: 1e-3 });
+ * const after = await model.forward(ids, labels).loss.item();
+ * after < before; // true
+ */
 export class LlamaModel implements Disposable {
   readonly config: LlamaConfig;
   readonly device: Device;

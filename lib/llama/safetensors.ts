@@ -34,7 +34,18 @@ export function storedDtype(dtype: SafetensorsDtype): StoredDtype | undefined {
 /** Node reads at most 2 GiB at once. */
 const maxReadBytes = 1 << 30;
 
-/** An open safetensors file: the checked header in memory, the tensors on the disk. */
+/**
+ * An open safetensors file: the checked header in memory, the tensors on the disk.
+ *
+ * @throws LeiaError see {@link SafetensorsFile.open} and the methods.
+ * @example
+ * const path = `${folder}/weights.safetensors`;
+ * const bytes = new Uint8Array(Float32Array.of(1, 2).buffer);
+ * await writeSafetensors(path, [{ name: 'bias', dtype: 'F32', shape: [2], read: () => bytes }]);
+ * await using file = await SafetensorsFile.open(path);
+ * file.entry('bias').shape; // 2
+ * await file.readFloat32('bias'); // 1, 2
+ */
 export class SafetensorsFile {
   readonly path: string;
   readonly tensors: ReadonlyMap<string, SafetensorsEntry>;
@@ -65,14 +76,22 @@ export class SafetensorsFile {
     }
   }
 
-  /** The entry of a tensor that must be there. */
+  /**
+   * The entry of a tensor that must be there: its dtype, shape and place.
+   *
+   * @throws LeiaError `mismatch` if it is not.
+   */
   entry(name: string): SafetensorsEntry {
     const entry = this.tensors.get(name);
     if (entry !== undefined) return entry;
     throw new LeiaError('mismatch', `${this.path}: there is no tensor "${name}"`);
   }
 
-  /** The bytes of one tensor, little-endian, row-major, in a buffer of their own. */
+  /**
+   * The bytes of one tensor, little-endian, row-major, in a buffer of their own.
+   *
+   * @throws LeiaError `mismatch` if there is none of that name, `io` or `format` when it cannot be read.
+   */
   async read(name: string): Promise<Uint8Array<ArrayBuffer>> {
     const { start, end } = this.entry(name);
     return await this.readPart(name, 0, end - start);
@@ -214,7 +233,18 @@ export async function stageSafetensors(
   });
 }
 
-/** Writes a whole file; see {@link stageSafetensors}. */
+/**
+ * Writes a whole file, one tensor after the other, under a temporary name until it is complete. Tensors are ordered by the
+ * size of their elements, widest first, then by name.
+ *
+ * @param metadata strings for the header; `{ format: 'pt' }` unless given, as readers of PyTorch's files ask for.
+ * @throws LeiaError `io`, and then what was there before is there still; `argument` for a name that is there twice, or bytes
+ *   that do not fit a shape.
+ * @example
+ * const bytes = new Uint8Array(Int32Array.of(1, 2, 3).buffer);
+ * const source = { name: 'ids', dtype: 'I32', shape: [3], read: () => bytes } as const;
+ * await writeSafetensors(`${folder}/ids.safetensors`, [source], { made_by: 'an example' });
+ */
 export async function writeSafetensors(
   path: string,
   sources: readonly SafetensorsSource[],

@@ -12,6 +12,7 @@ import * as ops from '../core/ops.ts';
 import type { DType, Shape, Tensor } from '../core/tensor.ts';
 import type { TrainableParameter } from '../llama/parameters.ts';
 import { LeiaError } from '../system/error.ts';
+import { loadOptimizer, saveOptimizer } from './optimizer-file.ts';
 
 export interface AdamWOptions {
   readonly beta1?: number;
@@ -82,6 +83,18 @@ function deviceOf([first]: readonly TrainableParameter[]): Device {
   throw new LeiaError('argument', 'AdamW: there are no parameters, expected at least one');
 }
 
+/**
+ * An optimiser of the parameters of any model: it moves them by their gradients, and keeps two moments for each.
+ *
+ * @throws LeiaError see the constructor and the methods.
+ * @example
+ * const weight = new Variable(Tensor.from([1, -1], [2]), { requiresGrad: true });
+ * const { value: parameter, gradient } = weight;
+ * const optimizer = new AdamW([{ name: 'weight', parameter, gradient, decay: false }]);
+ * multiply(weight, weight).backward();
+ * optimizer.step({ learningRate: 0.1 });
+ * await weight.read(); // 0.9, -0.9
+ */
 export class AdamW implements Disposable {
   /** Steps taken so far; set it together with the state's tensors to resume. */
   stepCount = 0;
@@ -157,6 +170,27 @@ export class AdamW implements Disposable {
     if (masterLowBits === undefined) return await parameter.readFloats();
     const upper = (await parameter.readBits()) as Uint16Array;
     return joinFloat32(upper, (await masterLowBits.readBits()) as Uint16Array);
+  }
+
+  /**
+   * Writes the state to a safetensors file. For each parameter it has `firstMoment.NAME` and `secondMoment.NAME`, F32 or BF16
+   * of its shape, and for a bfloat16 one `remainder.NAME`, U16: the lower 16 bits of its float32 master. `stepCount` is in
+   * the file's metadata as `step`. The parameters themselves are their model's to save, in their own dtype if the masters are
+   * to be exact.
+   *
+   * @throws LeiaError `io`; what was there before is there still.
+   */
+  async save(path: string): Promise<void> {
+    await saveOptimizer(path, this);
+  }
+
+  /**
+   * Reads what {@link save} has written, for the same parameters and options.
+   *
+   * @throws LeiaError `io`, `format`; `mismatch` for another optimiser's state. Then nothing has changed.
+   */
+  async load(path: string): Promise<void> {
+    await loadOptimizer(path, this);
   }
 
   get bytes(): number {

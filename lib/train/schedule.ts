@@ -1,5 +1,6 @@
 // The learning rate of each step: linear warm-up, then half a cosine down to a floor, as in
 // Loshchilov & Hutter 2017 without restarts.
+import { LeiaError } from '../system/error.ts';
 
 export interface Schedule {
   /** Peak rate. */
@@ -12,8 +13,22 @@ export interface Schedule {
   maxSteps: number;
 }
 
-/** Learning rate of step `step`, counted from 0. */
+/**
+ * Learning rate of step `step`, counted from 0.
+ *
+ * @throws LeiaError with code `argument` for a step that is no whole number of 0 or more.
+ * @example
+ * const schedule = { learningRate: 1, minLearningRate: 0.1, warmupSteps: 10, maxSteps: 110 };
+ * learningRateAt(4, schedule); // 0.5
+ * learningRateAt(60, schedule); // 0.55
+ */
 export function learningRateAt(step: number, schedule: Schedule): number {
+  if (!(Number.isInteger(step) && step >= 0)) {
+    throw new LeiaError(
+      'argument',
+      `learningRateAt: step ${step}, expected a whole number of 0 or more`,
+    );
+  }
   const { learningRate, minLearningRate, warmupSteps, maxSteps } = schedule;
   if (step < warmupSteps) return (learningRate * (step + 1)) / warmupSteps;
   const progress = Math.min(1, (step - warmupSteps) / Math.max(1, maxSteps - warmupSteps));

@@ -52,6 +52,10 @@ test("the decoder's cache gives the logits of the whole sequence", async () => {
     expect(relativeError(logits, row(end - 1))).toBeLessThan(1e-5);
   }
   await expectError(() => decoder.feed([1]), 'argument', '10 tokens, the cache has room for 9');
+  expect(decoder.length).toBe(9);
+  for (const capacity of [0, 1.5, -1, Number.NaN]) {
+    await expectError(() => new Decoder(model, capacity), 'argument', `capacity ${capacity}`);
+  }
 });
 
 /** Logits of a sequence alone, [sequence, vocab], in one pass without a cache. */
