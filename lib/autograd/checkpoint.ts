@@ -13,7 +13,9 @@ import { note, propagate, Variable } from './variable.ts';
  * @param compute must not wait for anything, and gives the same whenever it is called.
  * @throws LeiaError `usage` if it returns a promise.
  * @example
- * for (const layer of layers) x = checkpoint((input) => layer.forward(input), x);
+ * const layers = [new Linear(8, 8), new Linear(8, 8)];
+ * let x = new Variable(Tensor.zeros([1, 8]));
+ * for (const layer of layers) x = checkpoint((input) => gelu(layer.forward(input)), x);
  */
 export function checkpoint<const Inputs extends readonly Variable[]>(
   compute: (...inputs: Inputs) => Variable,

@@ -29,7 +29,9 @@ export interface CustomFunction<
  *   forward: (x: Tensor) => ({ output: ops.residualAdd({ a: x, b: x }).output, saved: [] }),
  *   backward: (gradOutput) => [ops.residualAdd({ a: gradOutput, b: gradOutput }).output],
  * });
+ * const x = new Variable(Tensor.from([1, 2], [2]), { requiresGrad: true });
  * double(x).backward();
+ * await x.gradient.read(); // 2, 2
  */
 export function customFunction<
   Inputs extends readonly Tensor[],

@@ -9,6 +9,9 @@ let draws = 0;
 /**
  * Begins a new sequence of random numbers for initial weights and dropout, that of seed 0 unless this is called.
  * @throws LeiaError `argument` for what is not a whole number from 0 to 1,048,575.
+ * @example
+ * manualSeed(42);
+ * const layer = new Linear(4, 4);
  */
 export function manualSeed(value: number): void {
   if (!(Number.isInteger(value) && value >= 0 && value < seeds)) {

@@ -22,7 +22,9 @@ export function madeResult(result: Disposable): void {
  * @param compute must not wait for anything: what is recorded meanwhile would be anybody's.
  * @throws LeiaError `usage` if it returns a promise.
  * @example
- * using logits = noGrad(() => model.forward(ids));
+ * const layer = new Linear(8, 8);
+ * using output = noGrad(() => layer.forward(Tensor.zeros([1, 8])));
+ * output.requiresGrad; // false
  */
 export function noGrad<Result>(compute: () => Result): Result {
   return inScope('noGrad', false, compute);

@@ -44,7 +44,14 @@ export interface LinearOptions extends ParameterOptions {
   readonly standardDeviation?: number;
 }
 
-/** `output = input weight^T + bias`; weight [outputs, inputs], bias [outputs]. */
+/**
+ * `output = input weight^T + bias`; weight [outputs, inputs], bias [outputs].
+ *
+ * @throws LeiaError with code `argument` for sizes that are no positive whole numbers, or an input of another size.
+ * @example
+ * const layer = new Linear(3, 2, { bias: false });
+ * layer.forward(Tensor.zeros([4, 3])).shape; // 4, 2
+ */
 export class Linear extends Module {
   readonly weight: Variable;
   readonly bias: Variable | undefined;
@@ -68,7 +75,14 @@ export interface EmbeddingOptions extends ParameterOptions {
   readonly standardDeviation?: number;
 }
 
-/** A table of vectors, looked up by number; weight [count, size]. */
+/**
+ * A table of vectors, looked up by number; weight [count, size].
+ *
+ * @throws LeiaError with code `argument` for sizes that are no positive whole numbers, or an input of another size.
+ * @example
+ * const table = new Embedding(100, 8);
+ * table.forward(Tensor.from(Int32Array.of(1, 5), [2])).shape; // 2, 8
+ */
 export class Embedding extends Module {
   readonly weight: Variable;
 
@@ -90,7 +104,14 @@ export interface NormOptions extends ParameterOptions {
   readonly bias?: boolean;
 }
 
-/** LayerNorm over the innermost dimension; weight [size] of ones, bias [size] of zeros. */
+/**
+ * LayerNorm over the innermost dimension; weight [size] of ones, bias [size] of zeros.
+ *
+ * @throws LeiaError with code `argument` for sizes that are no positive whole numbers, or an input of another size.
+ * @example
+ * const norm = new LayerNorm(4, { bias: false });
+ * await norm.forward(Tensor.from([1, 2, 3, 6], [1, 4])).read(); // -1.069, -0.535, 0, 1.604
+ */
 export class LayerNorm extends Module {
   readonly weight: Variable;
   readonly bias: Variable | undefined;
@@ -109,7 +130,14 @@ export class LayerNorm extends Module {
   }
 }
 
-/** RMSNorm over the innermost dimension; weight [size] of ones. */
+/**
+ * RMSNorm over the innermost dimension; weight [size] of ones.
+ *
+ * @throws LeiaError with code `argument` for sizes that are no positive whole numbers, or an input of another size.
+ * @example
+ * const norm = new RmsNorm(2);
+ * await norm.forward(Tensor.from([3, 4], [1, 2])).read(); // 0.849, 1.131
+ */
 export class RmsNorm extends Module {
   readonly weight: Variable;
   readonly epsilon: number;
@@ -126,7 +154,15 @@ export class RmsNorm extends Module {
   }
 }
 
-/** Sets elements to zero at random while the module trains, and scales the others up, so that the mean stays. */
+/**
+ * Sets elements to zero at random while the module trains, and scales the others up, so that the mean stays.
+ *
+ * @throws LeiaError with code `argument`, when it is called, for a probability that is not 0 or more and less than 1.
+ * @example
+ * const dropout = new Dropout(0.5);
+ * const x = new Variable(Tensor.from([1, 2], [2]));
+ * await dropout.train(false).forward(x).read(); // 1, 2
+ */
 export class Dropout extends Module {
   readonly probability: number;
 

@@ -12,6 +12,7 @@ import {
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { examplePrograms } from '../support/doc-examples.ts';
 import { isFull } from '../support/extent.ts';
 import { pack, run } from './pack.ts';
 
@@ -148,7 +149,11 @@ describe('the package installed without a compiler', () => {
       types: ['node'],
       typeRoots: [join(root, 'node_modules/@types')],
     };
-    const settings = { compilerOptions: options, files: ['strict.ts'] };
+    // The examples of the public comments, whose results test/public-docs.test.ts asks for.
+    const examples = examplePrograms();
+    for (const [name, text] of examples) await writeFile(join(project, `examples-${name}`), text);
+    const files = ['strict.ts', ...[...examples.keys()].map((name) => `examples-${name}`)];
+    const settings = { compilerOptions: options, files };
     await writeFile(join(project, 'tsconfig.json'), JSON.stringify(settings));
     await writeFile(
       join(project, 'strict.ts'),

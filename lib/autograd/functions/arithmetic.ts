@@ -6,22 +6,54 @@ import { type Operand, record, tensorOf, type Variable, wantsGradient } from '..
 /** An operand of arithmetic. */
 export type Term = Operand | number;
 
-/** `a + b`, as {@link ops.add}. */
+/**
+ * `a + b`, as {@link ops.add}.
+ *
+ * @throws LeiaError with code `argument` as the operation.
+ * @example
+ * const x = new Variable(Tensor.from([1, 2], [2]), { requiresGrad: true });
+ * add(x, 3).backward();
+ * await x.gradient.read(); // 1, 1
+ */
 export function add(a: Term, b: Term): Variable {
   return compute(sum, a, b);
 }
 
-/** `a - b`, as {@link ops.subtract}. */
+/**
+ * `a - b`, as {@link ops.subtract}.
+ *
+ * @throws LeiaError with code `argument` as the operation.
+ * @example
+ * const x = new Variable(Tensor.from([1, 2], [2]), { requiresGrad: true });
+ * subtract(3, x).backward();
+ * await x.gradient.read(); // -1, -1
+ */
 export function subtract(a: Term, b: Term): Variable {
   return compute(difference, a, b);
 }
 
-/** `a * b`, as {@link ops.multiply}. */
+/**
+ * `a * b`, as {@link ops.multiply}.
+ *
+ * @throws LeiaError with code `argument` as the operation.
+ * @example
+ * const x = new Variable(Tensor.from([1, 2], [2]), { requiresGrad: true });
+ * multiply(x, x).backward();
+ * await x.gradient.read(); // 2, 4
+ */
 export function multiply(a: Term, b: Term): Variable {
   return compute(product, a, b);
 }
 
-/** `a / b`, as {@link ops.divide}. */
+/**
+ * `a / b`, as {@link ops.divide}.
+ *
+ * @throws LeiaError with code `argument` as the operation.
+ * @example
+ * const x = new Variable(Tensor.from([1, 2], [2]), { requiresGrad: true });
+ * divide(1, x).backward();
+ * await x.gradient.read(); // -1, -0.25
+ */
 export function divide(a: Term, b: Term): Variable {
   return compute(quotient, a, b);
 }

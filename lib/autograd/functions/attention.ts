@@ -4,7 +4,16 @@ import type { Tensor } from '../../core/tensor.ts';
 import { give } from '../gradient-sum.ts';
 import { type Operand, record, tensorOf, type Variable } from '../variable.ts';
 
-/** Rotary position embedding, as {@link ops.ropeForward}; the tables have no gradient. */
+/**
+ * Rotary position embedding, as {@link ops.ropeForward}; the tables have no gradient.
+ *
+ * @throws LeiaError with code `argument` as the operation.
+ * @example
+ * const heads = Tensor.from([1, 0, 1, 0], [1, 2, 1, 2]);
+ * // Position 1 is turned by a right angle.
+ * const angles = { cos: Tensor.from([1, 0], [2, 1]), sin: Tensor.from([0, 1], [2, 1]) };
+ * await rope(heads, angles).read(); // 1, 0, 0, 1
+ */
 export function rope(input: Operand, angles: ops.RopeAngles): Variable {
   const { output } = ops.ropeForward({ input: tensorOf(input), ...angles });
   const saved = [angles.cos, angles.sin, angles.positions] as const;
@@ -39,11 +48,13 @@ export interface FlashAttentionOptions {
 /**
  * Attention, as {@link ops.flashAttentionForward}: operands are [batch, sequence, heads, headDim].
  *
- * @example
- * // A Mistral's: each position sees itself and the 4,095 before it.
- * const output = flashAttention(query, key, value, { causal: true, windowSize: [4095, 0] });
- *
  * @throws LeiaError `argument` for a shape, dtype or option that does not fit.
+ * @example
+ * const query = Tensor.from([1, 0, 0, 1], [1, 2, 1, 2]);
+ * const value = Tensor.from([1, 2, 3, 4], [1, 2, 1, 2]);
+ * // Each position sees itself and the one before it.
+ * const output = flashAttention(query, query, value, { causal: true, windowSize: [1, 0] });
+ * await output.read(); // 1, 2, 2.34, 3.34
  */
 export function flashAttention(
   query: Operand,

@@ -4,7 +4,13 @@ import type { DType } from '../../core/tensor.ts';
 import { give } from '../gradient-sum.ts';
 import { type Operand, record, tensorOf, type Variable } from '../variable.ts';
 
-/** `silu(gate) * up`, as {@link ops.swigluForward}. */
+/**
+ * `silu(gate) * up`, as {@link ops.swigluForward}.
+ *
+ * @throws LeiaError with code `argument` as the operation.
+ * @example
+ * await swiglu(Tensor.from([-1, 2], [2]), Tensor.from([10, 10], [2])).read(); // -2.689, 17.616
+ */
 export function swiglu(gate: Operand, up: Operand): Variable {
   const values = { gate: tensorOf(gate), up: tensorOf(up) };
   const { output } = ops.swigluForward(values);
@@ -18,7 +24,13 @@ export function swiglu(gate: Operand, up: Operand): Variable {
   return result;
 }
 
-/** `a + b` of one shape, as {@link ops.residualAdd}. */
+/**
+ * `a + b` of one shape, as {@link ops.residualAdd}.
+ *
+ * @throws LeiaError with code `argument` as the operation.
+ * @example
+ * await residualAdd(Tensor.from([1, 2], [2]), Tensor.from([10, 20], [2])).read(); // 11, 22
+ */
 export function residualAdd(a: Operand, b: Operand): Variable {
   const { output } = ops.residualAdd({ a: tensorOf(a), b: tensorOf(b) });
   const [result] = record([a, b], [output], [], ([gradient], [sumA, sumB]) => {
@@ -29,7 +41,13 @@ export function residualAdd(a: Operand, b: Operand): Variable {
   return result;
 }
 
-/** The same numbers in another float dtype, as {@link ops.cast}. */
+/**
+ * The same numbers in another float dtype, as {@link ops.cast}.
+ *
+ * @throws LeiaError with code `argument` as the operation.
+ * @example
+ * cast(Tensor.from([1, 2], [2]), 'bfloat16').dtype; // bfloat16
+ */
 export function cast(input: Operand, dtype: DType): Variable {
   const { output } = ops.cast({ input: tensorOf(input), dtype });
   const [result] = record([input], [output], [], ([gradient], [sum]) => {
@@ -38,7 +56,13 @@ export function cast(input: Operand, dtype: DType): Variable {
   return result;
 }
 
-/** `input + bias` for each row, as {@link ops.addBias}. */
+/**
+ * `input + bias` for each row, as {@link ops.addBias}.
+ *
+ * @throws LeiaError with code `argument` as the operation.
+ * @example
+ * await addBias(Tensor.from([1, 2, 3, 4], [2, 2]), Tensor.from([10, 20], [2])).read(); // 11, 22, 13, 24
+ */
 export function addBias(input: Operand, bias: Operand): Variable {
   const { output } = ops.addBias({ input: tensorOf(input), bias: tensorOf(bias) });
   const [result] = record([input, bias], [output], [], ([gradOutput], [ofInput, ofBias]) => {

@@ -12,6 +12,13 @@ import { type Operand, recordForNumbers, tensorOf, type Variable } from '../vari
  * @param labels [rows], whole numbers: an array, or an int32 tensor.
  * @param labelTokens what the sum is divided by: unless given, the number of labels that are not ignored if they are an
  *   array; all of them if they are a tensor, which is not read.
+ * @throws LeiaError with code `argument` as the operation.
+ * @example
+ * const logits = new Variable(Tensor.from([2, 0, 0, 3], [2, 2]), { requiresGrad: true });
+ * const loss = crossEntropy(logits, Int32Array.of(0, ignoredLabel));
+ * loss.backward();
+ * await loss.item(); // 0.127
+ * await logits.gradient.read(); // -0.119, 0.119, 0, 0
  */
 export function crossEntropy(
   logits: Operand,

@@ -4,7 +4,14 @@ import { Tensor } from '../../core/tensor.ts';
 import { type GradientSum, give } from '../gradient-sum.ts';
 import { type Operand, record, tensorOf, type Variable } from '../variable.ts';
 
-/** RMSNorm over the innermost dimension, as {@link ops.rmsNormForward}. */
+/**
+ * RMSNorm over the innermost dimension, as {@link ops.rmsNormForward}.
+ *
+ * @throws LeiaError with code `argument` as the operation.
+ * @example
+ * const weight = Tensor.from([1, 2], [2]);
+ * await rmsNorm(Tensor.from([3, 4], [1, 2]), weight, { epsilon: 0 }).read(); // 0.849, 2.263
+ */
 export function rmsNorm(
   input: Operand,
   weight: Operand,
@@ -26,6 +33,13 @@ export function rmsNorm(
 /**
  * A residual connection and the norm behind it in one pass over memory: `sum = input + residual` and its RMSNorm, as
  * {@link ops.rmsNormForward}.
+ *
+ * @throws LeiaError with code `argument` as the operation.
+ * @example
+ * const [x, y] = [Tensor.from([1, 1], [1, 2]), Tensor.from([2, 3], [1, 2])];
+ * const { output, sum } = residualRmsNorm(x, y, Tensor.from([1, 2], [2]), { epsilon: 0 });
+ * await output.read(); // 0.849, 2.263
+ * await sum.read(); // 3, 4
  */
 export function residualRmsNorm(
   input: Operand,
@@ -65,7 +79,14 @@ function rmsNormGradient(
   return gradInput;
 }
 
-/** LayerNorm over the innermost dimension, as {@link ops.layerNormForward}; without a bias none is added. */
+/**
+ * LayerNorm over the innermost dimension, as {@link ops.layerNormForward}; without a bias none is added.
+ *
+ * @throws LeiaError with code `argument` as the operation.
+ * @example
+ * const [weight, bias] = [Tensor.from([1, 1], [2]), Tensor.from([0, 5], [2])];
+ * await layerNorm(Tensor.from([1, 3], [1, 2]), weight, bias, { epsilon: 0 }).read(); // -1, 6
+ */
 export function layerNorm(
   input: Operand,
   weight: Operand,

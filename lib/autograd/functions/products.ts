@@ -14,6 +14,13 @@ export interface MatmulOptions {
 /**
  * The product of matrices, as {@link ops.matmul}; `matmul(x, weight, { transposeB: true })` is a linear layer.
  * @throws LeiaError `unsupported` for `batched` with `transposeA` and one b for all, `argument` as the operation.
+ * @example
+ * const x = new Variable(Tensor.from([1, 2], [1, 2]), { requiresGrad: true });
+ * const weight = Tensor.from([1, 2, 3, 4], [2, 2]);
+ * const y = matmul(x, weight, { transposeB: true });
+ * y.backward();
+ * await y.read(); // 5, 11
+ * await x.gradient.read(); // 4, 6
  */
 export function matmul(a: Operand, b: Operand, options: MatmulOptions = {}): Variable {
   const { transposeA = false, transposeB = false } = options;
@@ -48,7 +55,14 @@ export function matmul(a: Operand, b: Operand, options: MatmulOptions = {}): Var
   return result;
 }
 
-/** Rows of a table, as {@link ops.embeddingForward}. */
+/**
+ * Rows of a table, as {@link ops.embeddingForward}.
+ *
+ * @throws LeiaError with code `argument` as the operation.
+ * @example
+ * const weight = Tensor.from([1, 2, 3, 4, 5, 6], [3, 2]);
+ * await embedding(Tensor.from(Int32Array.of(2, 0), [2]), weight).read(); // 5, 6, 1, 2
+ */
 export function embedding(ids: Tensor, weight: Operand): Variable {
   const { output } = ops.embeddingForward({ ids, weight: tensorOf(weight) });
   const [result] = record([weight], [output], [ids], ([gradOutput], [sum], [keptIds]) => {

@@ -4,12 +4,24 @@ import type { Shape, Tensor } from '../../core/tensor.ts';
 import { give } from '../gradient-sum.ts';
 import { type Operand, record, tensorOf, type Variable } from '../variable.ts';
 
-/** Softmax over the innermost dimension, as {@link ops.softmaxForward}. */
+/**
+ * Softmax over the innermost dimension, as {@link ops.softmaxForward}.
+ *
+ * @throws LeiaError with code `argument` as the operation.
+ * @example
+ * await softmax(Tensor.from([0, 1], [1, 2])).read(); // 0.269, 0.731
+ */
 export function softmax(input: Operand): Variable {
   return fromOutput(input, ops.softmaxForward, ops.softmaxBackward);
 }
 
-/** The logarithm of softmax over the innermost dimension, as {@link ops.logSoftmaxForward}. */
+/**
+ * The logarithm of softmax over the innermost dimension, as {@link ops.logSoftmaxForward}.
+ *
+ * @throws LeiaError with code `argument` as the operation.
+ * @example
+ * await logSoftmax(Tensor.from([0, 1], [1, 2])).read(); // -1.313, -0.313
+ */
 export function logSoftmax(input: Operand): Variable {
   return fromOutput(input, ops.logSoftmaxForward, ops.logSoftmaxBackward);
 }
@@ -34,12 +46,24 @@ export interface ReduceOptions {
   readonly keepDimension?: boolean;
 }
 
-/** The sum over one dimension, as {@link ops.sumForward}. */
+/**
+ * The sum over one dimension, as {@link ops.sumForward}.
+ *
+ * @throws LeiaError with code `argument` as the operation.
+ * @example
+ * await sum(Tensor.from([1, 2, 3, 6], [2, 2]), { dimension: 0 }).read(); // 4, 8
+ */
 export function sum(input: Operand, options: ReduceOptions): Variable {
   return reduced(input, options, ops.sumForward, ops.sumBackward);
 }
 
-/** The mean over one dimension, as {@link ops.meanForward}. */
+/**
+ * The mean over one dimension, as {@link ops.meanForward}.
+ *
+ * @throws LeiaError with code `argument` as the operation.
+ * @example
+ * await mean(Tensor.from([1, 2, 3, 6], [2, 2]), { dimension: 0 }).read(); // 2, 4
+ */
 export function mean(input: Operand, options: ReduceOptions): Variable {
   return reduced(input, options, ops.meanForward, ops.meanBackward);
 }
@@ -61,7 +85,13 @@ function reduced(
   return result;
 }
 
-/** The highest element over one dimension, as {@link ops.maxForward}; its gradient goes to the first of equal ones. */
+/**
+ * The highest element over one dimension, as {@link ops.maxForward}; its gradient goes to the first of equal ones.
+ *
+ * @throws LeiaError with code `argument` as the operation.
+ * @example
+ * await max(Tensor.from([1, 2, 3, 6], [2, 2]), { dimension: 0 }).read(); // 3, 6
+ */
 export function max(input: Operand, { dimension, keepDimension = false }: ReduceOptions): Variable {
   const value = tensorOf(input);
   const { output, indices } = ops.maxForward({ input: value, dimension, keepDimension });

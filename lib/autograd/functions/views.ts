@@ -4,7 +4,13 @@ import { Tensor } from '../../core/tensor.ts';
 import { give } from '../gradient-sum.ts';
 import { type Operand, record, tensorOf, type Variable } from '../variable.ts';
 
-/** The dimensions in another order, as {@link ops.permute}. */
+/**
+ * The dimensions in another order, as {@link ops.permute}.
+ *
+ * @throws LeiaError with code `argument` as the operation.
+ * @example
+ * await permute(Tensor.from([1, 2, 3, 4, 5, 6], [2, 3]), [1, 0]).read(); // 1, 4, 2, 5, 3, 6
+ */
 export function permute(input: Operand, order: readonly number[]): Variable {
   const { output } = ops.permute({ input: tensorOf(input), order });
   const inverse = order.map((_, dimension) => order.indexOf(dimension));
@@ -14,14 +20,26 @@ export function permute(input: Operand, order: readonly number[]): Variable {
   return result;
 }
 
-/** Two dimensions exchanged, counted from 0. */
+/**
+ * Two dimensions exchanged, counted from 0.
+ *
+ * @throws LeiaError with code `argument` as the operation.
+ * @example
+ * await transpose(Tensor.from([1, 2, 3, 4, 5, 6], [2, 3]), 0, 1).read(); // 1, 4, 2, 5, 3, 6
+ */
 export function transpose(input: Operand, first: number, second: number): Variable {
   const order = Array.from(input.shape, (_, dimension) => dimension);
   [order[first], order[second]] = [second, first];
   return permute(input, order);
 }
 
-/** A range of one dimension, up to its end unless told, as {@link ops.slice}. */
+/**
+ * A range of one dimension, up to its end unless told, as {@link ops.slice}.
+ *
+ * @throws LeiaError with code `argument` as the operation.
+ * @example
+ * await slice(Tensor.from([1, 2, 3, 4, 5, 6], [2, 3]), 1, 1).read(); // 2, 3, 5, 6
+ */
 export function slice(input: Operand, dimension: number, start: number, end?: number): Variable {
   const value = tensorOf(input);
   const { shape, dtype, device } = value;
@@ -42,7 +60,14 @@ export function slice(input: Operand, dimension: number, start: number, end?: nu
   return result;
 }
 
-/** One behind the other along a dimension, as {@link ops.concatenate}. */
+/**
+ * One behind the other along a dimension, as {@link ops.concatenate}.
+ *
+ * @throws LeiaError with code `argument` as the operation.
+ * @example
+ * const [a, b] = [Tensor.from([1, 2], [2, 1]), Tensor.from([3, 4], [2, 1])];
+ * await concatenate([a, b], 1).read(); // 1, 3, 2, 4
+ */
 export function concatenate(inputs: readonly Operand[], dimension: number): Variable {
   const values = inputs.map(tensorOf);
   const { output } = ops.concatenate({ inputs: values, dimension });
@@ -56,7 +81,15 @@ export function concatenate(inputs: readonly Operand[], dimension: number): Vari
   return result;
 }
 
-/** The parts of a dimension, of these sizes, one behind the other: the counterpart of {@link concatenate}. */
+/**
+ * The parts of a dimension, of these sizes, one behind the other: the counterpart of {@link concatenate}.
+ *
+ * @throws LeiaError with code `argument` as the operation.
+ * @example
+ * const [query, keys] = split(Tensor.from([1, 2, 3, 4, 5, 6], [2, 3]), [1, 2], 1);
+ * await query.read(); // 1, 4
+ * await keys.read(); // 2, 3, 5, 6
+ */
 export function split<const Sizes extends readonly number[]>(
   input: Operand,
   sizes: Sizes,

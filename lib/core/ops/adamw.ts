@@ -49,6 +49,24 @@ const nativeAdamw = operation<Adamw, 'seed' | 'firstParameter' | 'firstElements'
 /**
  * One step of AdamW (Loshchilov & Hutter 2019) in the order of torch.optim.AdamW, in float32 and in
  * one pass over memory: on a GPU one launch for all parameters.
+ *
+ * @throws LeiaError with code `argument` if a shape, dtype or number is not as said above.
+ * @example
+ * const parameter = Tensor.from([1, -1], [2]);
+ * const gradient = Tensor.from([0.5, 0.5], [2]);
+ * ops.adamw({
+ *   parameters: [parameter],
+ *   gradients: [gradient],
+ *   firstMoments: [Tensor.zeros([2])],
+ *   secondMoments: [Tensor.zeros([2])],
+ *   learningRate: 0.1,
+ *   beta1: 0.9,
+ *   beta2: 0.95,
+ *   epsilon: 1e-6,
+ *   weightDecay: 0,
+ *   step: 1,
+ * });
+ * await parameter.read(); // 0.9, -1.1
  */
 export function adamw(args: Adamw): void {
   const { seed = 0, firstParameter = 0, firstElements = [] } = args;

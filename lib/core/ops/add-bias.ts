@@ -13,7 +13,15 @@ export interface AddBias {
 
 const nativeAddBias = operation<AddBias, 'output'>('addBias');
 
-/** `output = input + bias`, for each row, added in float32. */
+/**
+ * `output = input + bias`, for each row, added in float32.
+ *
+ * @throws LeiaError with code `argument` if a shape, dtype or number is not as said above.
+ * @example
+ * const input = Tensor.from([1, 2, 3, 4], [2, 2]);
+ * const bias = Tensor.from([10, 20], [2]);
+ * await ops.addBias({ input, bias }).output.read(); // 11, 22, 13, 24
+ */
 export function addBias(args: AddBias): { output: Tensor } {
   nativeAddBias.expect(args);
   const output = args.output ?? like(args.input);
@@ -30,7 +38,14 @@ export interface AddBiasBackward {
 
 const nativeAddBiasBackward = operation<AddBiasBackward, 'gradBias'>('addBiasBackward');
 
-/** Backward of {@link addBias} for the bias: `gradBias += gradOutput`, summed over the rows. */
+/**
+ * Backward of {@link addBias} for the bias: `gradBias += gradOutput`, summed over the rows.
+ *
+ * @throws LeiaError with code `argument` if a shape, dtype or number is not as said above.
+ * @example
+ * const gradOutput = Tensor.from([1, 2, 3, 4], [2, 2]);
+ * await ops.addBiasBackward({ gradOutput }).gradBias.read(); // 4, 6
+ */
 export function addBiasBackward(args: AddBiasBackward): { gradBias: Tensor } {
   nativeAddBiasBackward.expect(args);
   const { gradOutput } = args;

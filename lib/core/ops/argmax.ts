@@ -20,7 +20,8 @@ const nativeArgmax = operation<Argmax, 'indices'>('argmax');
  *
  * @throws LeiaError with code `argument` if a shape, dtype or the dimension is not as said above.
  * @example
- * const { indices } = ops.argmax({ input: logits, dimension: -1 });
+ * const input = Tensor.from([1, 5, 7, 3], [2, 2]);
+ * await ops.argmax({ input, dimension: -1 }).indices.read(); // 1, 0
  */
 export function argmax(args: Argmax): { indices: Tensor } {
   nativeArgmax.expect(args);

@@ -87,35 +87,91 @@ function backward(name: string, needs: Needs): (args: BinaryBackward) => BinaryG
   };
 }
 
-/** `output = a + b`, element by element, computed in float32; shapes are broadcast. */
+/**
+ * `output = a + b`, element by element, computed in float32; shapes are broadcast.
+ *
+ * @throws LeiaError with code `argument` if a shape, dtype or number is not as said above.
+ * @example
+ * const a = Tensor.from([1, 2, 3, 4], [2, 2]);
+ * await ops.add({ a, b: Tensor.from([10, 20], [2]) }).output.read(); // 11, 22, 13, 24
+ */
 export const add = forward('add');
 
-/** `output = a - b`, element by element, computed in float32; shapes are broadcast. */
+/**
+ * `output = a - b`, element by element, computed in float32; shapes are broadcast.
+ *
+ * @throws LeiaError with code `argument` if a shape, dtype or number is not as said above.
+ * @example
+ * const a = Tensor.from([1, 2, 3, 4], [2, 2]);
+ * await ops.subtract({ a, b: 1 }).output.read(); // 0, 1, 2, 3
+ */
 export const subtract = forward('subtract');
 
-/** `output = a * b`, element by element, computed in float32; shapes are broadcast. */
+/**
+ * `output = a * b`, element by element, computed in float32; shapes are broadcast.
+ *
+ * @throws LeiaError with code `argument` if a shape, dtype or number is not as said above.
+ * @example
+ * const a = Tensor.from([1, 2, 3, 4], [2, 2]);
+ * await ops.multiply({ a, b: Tensor.from([10, 20], [2, 1]) }).output.read(); // 10, 20, 60, 80
+ */
 export const multiply = forward('multiply');
 
-/** `output = a / b`, element by element, computed in float32; shapes are broadcast. Division by 0 follows IEEE 754. */
+/**
+ * `output = a / b`, element by element, computed in float32; shapes are broadcast. Division by 0 follows IEEE 754.
+ *
+ * @throws LeiaError with code `argument` if a shape, dtype or number is not as said above.
+ * @example
+ * const a = Tensor.from([1, 2, 4], [3]);
+ * await ops.divide({ a: 1, b: a }).output.read(); // 1, 0.5, 0.25
+ */
 export const divide = forward('divide');
 
 /**
  * Backward of {@link add}: `gradA = gradB = gradOutput`, summed over the dimensions along which the operand was
  * stretched. It needs the values of neither a nor b.
+ *
+ * @throws LeiaError with code `argument` if a shape, dtype or number is not as said above.
+ * @example
+ * const gradOutput = Tensor.from([1, 2, 3, 4], [2, 2]);
+ * const b = Tensor.from([10, 20], [2]);
+ * await ops.addBackward({ gradOutput, b, only: 'b' }).gradB?.read(); // 4, 6
  */
 export const addBackward = backward('add', { a: [], b: [] });
 
-/** Backward of {@link subtract}: `gradA = gradOutput`, `gradB = -gradOutput`; see {@link addBackward}. */
+/**
+ * Backward of {@link subtract}: `gradA = gradOutput`, `gradB = -gradOutput`; see {@link addBackward}.
+ *
+ * @throws LeiaError with code `argument` if a shape, dtype or number is not as said above.
+ * @example
+ * const gradOutput = Tensor.from([1, 2, 3, 4], [2, 2]);
+ * const b = Tensor.from([10, 20], [2]);
+ * await ops.subtractBackward({ gradOutput, b, only: 'b' }).gradB?.read(); // -4, -6
+ */
 export const subtractBackward = backward('subtract', { a: [], b: [] });
 
 /**
  * Backward of {@link multiply}: `gradA = gradOutput * b`, `gradB = gradOutput * a`, summed over the dimensions along which
  * the operand was stretched. Each gradient needs the values of the other operand.
+ *
+ * @throws LeiaError with code `argument` if a shape, dtype or number is not as said above.
+ * @example
+ * const gradOutput = Tensor.from([1, 1, 1, 1], [2, 2]);
+ * const a = Tensor.from([1, 2, 3, 4], [2, 2]);
+ * const { gradA, gradB } = ops.multiplyBackward({ gradOutput, a, b: Tensor.from([10, 20], [2]) });
+ * await gradA?.read(); // 10, 20, 10, 20
+ * await gradB?.read(); // 4, 6
  */
 export const multiplyBackward = backward('multiply', { a: ['b'], b: ['a'] });
 
 /**
  * Backward of {@link divide}: `gradA = gradOutput / b`, `gradB = -gradOutput * (a / b) / b`, summed over the dimensions
  * along which the operand was stretched. gradA needs the values of b, gradB those of both.
+ *
+ * @throws LeiaError with code `argument` if a shape, dtype or number is not as said above.
+ * @example
+ * const gradOutput = Tensor.from([1, 1], [2]);
+ * const { gradB } = ops.divideBackward({ gradOutput, a: 1, b: Tensor.from([2, 4], [2]) });
+ * await gradB?.read(); // -0.25, -0.063
  */
 export const divideBackward = backward('divide', { a: ['b'], b: ['a', 'b'] });

@@ -12,7 +12,14 @@ export interface Cast {
 
 const nativeCast = operation<Cast, 'output'>('cast');
 
-/** `output = input` in another dtype, rounded to nearest, ties to even; the same dtype gives a copy. */
+/**
+ * `output = input` in another dtype, rounded to nearest, ties to even; the same dtype gives a copy.
+ *
+ * @throws LeiaError with code `argument` if a shape, dtype or number is not as said above.
+ * @example
+ * const input = Tensor.from([1.001, 2], [2]);
+ * await ops.cast({ input, dtype: 'bfloat16' }).output.read(); // 1, 2
+ */
 export function cast(args: Cast): { output: Tensor } {
   nativeCast.expect(args);
   const { input, dtype = input.dtype } = args;

@@ -36,15 +36,57 @@ function comparison(name: string): (args: Compare) => { output: Tensor } {
   };
 }
 
-/** `output = a == b ? 1 : 0`, element by element. A number beside floats is rounded to their dtype first, here and below. */
+/**
+ * `output = a == b ? 1 : 0`, element by element. A number beside floats is rounded to their dtype first, here and below.
+ *
+ * @throws LeiaError with code `argument` if a shape, dtype or number is not as said above.
+ * @example
+ * const a = Tensor.from([1, 2, 3], [3]);
+ * await ops.equal({ a, b: 2 }).output.read(); // 0, 1, 0
+ */
 export const equal = comparison('equal');
-/** `output = a != b ? 1 : 0`, element by element. */
+/**
+ * `output = a != b ? 1 : 0`, element by element.
+ *
+ * @throws LeiaError with code `argument` if a shape, dtype or number is not as said above.
+ * @example
+ * const a = Tensor.from([1, 2, 3], [3]);
+ * await ops.notEqual({ a, b: 2 }).output.read(); // 1, 0, 1
+ */
 export const notEqual = comparison('notEqual');
-/** `output = a < b ? 1 : 0`, element by element. */
+/**
+ * `output = a < b ? 1 : 0`, element by element.
+ *
+ * @throws LeiaError with code `argument` if a shape, dtype or number is not as said above.
+ * @example
+ * const a = Tensor.from([1, 2, 3], [3]);
+ * await ops.less({ a, b: 2 }).output.read(); // 1, 0, 0
+ */
 export const less = comparison('less');
-/** `output = a <= b ? 1 : 0`, element by element. */
+/**
+ * `output = a <= b ? 1 : 0`, element by element.
+ *
+ * @throws LeiaError with code `argument` if a shape, dtype or number is not as said above.
+ * @example
+ * const a = Tensor.from([1, 2, 3], [3]);
+ * await ops.lessEqual({ a, b: 2 }).output.read(); // 1, 1, 0
+ */
 export const lessEqual = comparison('lessEqual');
-/** `output = a > b ? 1 : 0`, element by element. */
+/**
+ * `output = a > b ? 1 : 0`, element by element.
+ *
+ * @throws LeiaError with code `argument` if a shape, dtype or number is not as said above.
+ * @example
+ * const a = Tensor.from([1, 2, 3], [3]);
+ * await ops.greater({ a, b: 2 }).output.read(); // 0, 0, 1
+ */
 export const greater = comparison('greater');
-/** `output = a >= b ? 1 : 0`, element by element. */
+/**
+ * `output = a >= b ? 1 : 0`, element by element.
+ *
+ * @throws LeiaError with code `argument` if a shape, dtype or number is not as said above.
+ * @example
+ * const a = Tensor.from([1, 2, 3], [3]);
+ * await ops.greaterEqual({ a, b: 2 }).output.read(); // 0, 1, 1
+ */
 export const greaterEqual = comparison('greaterEqual');

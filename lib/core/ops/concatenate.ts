@@ -16,6 +16,12 @@ const nativeConcatenate = operation<Concatenate, 'output'>('concatenate');
 /**
  * Tensors one behind the other along a dimension, in the order of the list. Its backward is a {@link slice} of the
  * output's gradient for each input.
+ *
+ * @throws LeiaError with code `argument` if a shape, dtype or number is not as said above.
+ * @example
+ * const a = Tensor.from([1, 2], [2, 1]);
+ * const b = Tensor.from([3, 4, 5, 6], [2, 2]);
+ * await ops.concatenate({ inputs: [a, b], dimension: 1 }).output.read(); // 1, 3, 4, 2, 5, 6
  */
 export function concatenate(args: Concatenate): { output: Tensor } {
   nativeConcatenate.expect(args);

@@ -27,6 +27,12 @@ const nativeCrossEntropyForward = operation<
  * Cross-entropy of each row: `losses[r] = logsumexp[r] - logits[r, labels[r]]`. The logits are read
  * once; probabilities are never stored. A label out of range is an error of the stream, which names
  * the label and its position.
+ *
+ * @throws LeiaError with code `argument` if a shape, dtype or number is not as said above.
+ * @example
+ * const logits = Tensor.from([2, 0, 0, 3], [2, 2]);
+ * const labels = Tensor.from(Int32Array.of(0, ignoredLabel), [2]);
+ * await ops.crossEntropyForward({ logits, labels }).losses.read(); // 0.127, 0
  */
 export function crossEntropyForward(args: CrossEntropyForward): {
   losses: Tensor;
@@ -60,6 +66,14 @@ const nativeCrossEntropyBackward = operation<CrossEntropyBackward, 'gradLogits' 
 /**
  * Backward of {@link crossEntropyForward}: `gradLogits = scale * (softmax(logits) - onehot(label))`,
  * 0 in ignored rows.
+ *
+ * @throws LeiaError with code `argument` if a shape, dtype or number is not as said above.
+ * @example
+ * const logits = Tensor.from([2, 0, 0, 3], [2, 2]);
+ * const labels = Tensor.from(Int32Array.of(0, 0), [2]);
+ * const { logsumexp } = ops.crossEntropyForward({ logits, labels });
+ * const { gradLogits } = ops.crossEntropyBackward({ logits, labels, logsumexp, scale: 1 / 2 });
+ * await gradLogits.read(); // -0.06, 0.06, -0.476, 0.476
  */
 export function crossEntropyBackward(args: CrossEntropyBackward): { gradLogits: Tensor } {
   nativeCrossEntropyBackward.expect(args);
@@ -90,6 +104,13 @@ const nativeCrossEntropy = operation<CrossEntropy, 'losses' | 'gradLogits' | 'vo
 /**
  * {@link crossEntropyForward} and {@link crossEntropyBackward} in one, for training: every logit comes from
  * memory once and its gradient goes there once, which in place is half the traffic of the two.
+ *
+ * @throws LeiaError with code `argument` if a shape, dtype or number is not as said above.
+ * @example
+ * const logits = Tensor.from([2, 0, 0, 3], [2, 2]);
+ * const labels = Tensor.from(Int32Array.of(0, 0), [2]);
+ * const { losses } = ops.crossEntropy({ logits, labels, scale: 1 / 2, gradLogits: logits });
+ * await losses.read(); // 0.127, 3.049
  */
 export function crossEntropy(args: CrossEntropy): { losses: Tensor; gradLogits: Tensor } {
   nativeCrossEntropy.expect(args);

@@ -15,6 +15,12 @@ const nativeEmbeddingForward = operation<EmbeddingForward, 'output'>('embeddingF
 /**
  * Rows of a table: `output[r] = weight[ids[r]]`. An id that is no row of the table is an error of the
  * stream, which names the id and its position.
+ *
+ * @throws LeiaError with code `argument` if a shape, dtype or number is not as said above.
+ * @example
+ * const weight = Tensor.from([1, 2, 3, 4, 5, 6], [3, 2]);
+ * const ids = Tensor.from(Int32Array.of(2, 0), [2]);
+ * await ops.embeddingForward({ ids, weight }).output.read(); // 5, 6, 1, 2
  */
 export function embeddingForward(args: EmbeddingForward): { output: Tensor } {
   nativeEmbeddingForward.expect(args);
@@ -35,7 +41,16 @@ export interface EmbeddingBackward {
 
 const nativeEmbeddingBackward = operation<EmbeddingBackward>('embeddingBackward');
 
-/** Backward of {@link embeddingForward}: `gradWeight[ids[r]] += gradOutput[r]`, in the order of r. */
+/**
+ * Backward of {@link embeddingForward}: `gradWeight[ids[r]] += gradOutput[r]`, in the order of r.
+ *
+ * @throws LeiaError with code `argument` if a shape, dtype or number is not as said above.
+ * @example
+ * const gradOutput = Tensor.from([1, 2, 3, 4], [2, 2]);
+ * const ids = Tensor.from(Int32Array.of(1, 1), [2]);
+ * const gradWeight = Tensor.zeros([2, 2]);
+ * await ops.embeddingBackward({ gradOutput, ids, gradWeight }).gradWeight.read(); // 0, 0, 4, 6
+ */
 export function embeddingBackward(args: EmbeddingBackward): { gradWeight: Tensor } {
   nativeEmbeddingBackward(args, {});
   return { gradWeight: args.gradWeight };

@@ -58,12 +58,15 @@ const nativeFlashAttentionForward = operation<
  * `logsumexp` is the natural logarithm of the sum of exponentials of the scores, scaled and bounded. A query that sees no
  * key, as in a row of length 0, has an output of zeros and a `logsumexp` of minus infinity.
  *
- * @example
- * // Each position sees itself and the 4,095 before it.
- * const { output } = ops.flashAttentionForward({ query, key, value, causal: true, windowSize: [4095, 0] });
- *
  * @throws LeiaError `argument` for a shape, dtype or option that does not fit. A `documentStarts` or `keyLengths` whose
  *   values cannot be is an error of the output: `execution`, when it is read.
+ * @example
+ * const query = Tensor.from([1, 0, 0, 1], [1, 2, 1, 2]);
+ * const value = Tensor.from([1, 2, 3, 4], [1, 2, 1, 2]);
+ * // Each position sees itself and the one before it.
+ * const options = { causal: true, windowSize: [1, 0] } as const;
+ * const { output } = ops.flashAttentionForward({ query, key: query, value, ...options });
+ * await output.read(); // 1, 2, 2.34, 3.34
  */
 export function flashAttentionForward(args: FlashAttentionForward): {
   output: Tensor;
@@ -102,12 +105,14 @@ const nativeFlashAttentionBackward = operation<
 /**
  * Backward of {@link flashAttentionForward}, with the same options; recomputes the probabilities from `logsumexp`.
  *
- * @example
- * const options = { causal: true, windowSize: [4095, 0] } as const;
- * const forward = ops.flashAttentionForward({ query, key, value, ...options });
- * const gradients = ops.flashAttentionBackward({ query, key, value, ...options, ...forward, gradOutput });
- *
  * @throws LeiaError `argument` and `execution`, as forward.
+ * @example
+ * const query = Tensor.from([1, 0, 0, 1], [1, 2, 1, 2]);
+ * const operands = { query, key: query, value: query, causal: true };
+ * const saved = ops.flashAttentionForward(operands);
+ * const gradOutput = Tensor.from([1, 1, 1, 0], [1, 2, 1, 2]);
+ * const { gradValue } = ops.flashAttentionBackward({ ...operands, ...saved, gradOutput });
+ * await gradValue.read(); // 1.33, 1, 0.67, 0
  */
 export function flashAttentionBackward(args: FlashAttentionBackward): {
   gradQuery: Tensor;

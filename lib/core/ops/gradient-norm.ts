@@ -18,6 +18,13 @@ const nativeGradientNorm = operation<GradientNorm, 'norm' | 'scale'>('gradientNo
 /**
  * The Euclidean norm of all gradients taken together, and the factor that clips it:
  * `scale = min(1, maxNorm / (norm + 1e-6))`. The gradients are left as they are.
+ *
+ * @throws LeiaError with code `argument` if a shape, dtype or number is not as said above.
+ * @example
+ * const gradients = [Tensor.from([3], [1]), Tensor.from([0, 4], [2])];
+ * const { norm, scale } = ops.gradientNorm({ gradients, maxNorm: 1 });
+ * await norm.item(); // 5
+ * await scale.item(); // 0.2
  */
 export function gradientNorm(args: GradientNorm): { norm: Tensor; scale: Tensor } {
   nativeGradientNorm.expect(args);

@@ -31,7 +31,9 @@ const nativeLayerNormForward = operation<LayerNormForward, 'output' | 'mean' | '
  *
  * @throws LeiaError with code `argument` if a shape, dtype or number is not as said above.
  * @example
- * const { output, mean, inverseDeviation } = ops.layerNormForward({ input, weight, bias, epsilon: 1e-5 });
+ * const input = Tensor.from([1, 2, 3, 6], [1, 4]);
+ * const weight = Tensor.from([1, 1, 1, 1], [4]);
+ * await ops.layerNormForward({ input, weight, epsilon: 0 }).output.read(); // -1.069, -0.535, 0, 1.604
  */
 export function layerNormForward(args: LayerNormForward): {
   output: Tensor;
@@ -74,7 +76,12 @@ const nativeLayerNormBackward = operation<LayerNormBackward, 'gradInput' | 'grad
  *
  * @throws LeiaError with code `argument` if a shape or dtype is not as said above.
  * @example
- * ops.layerNormBackward({ gradOutput, input, weight, mean, inverseDeviation, gradInput, gradWeight, gradBias });
+ * const input = Tensor.from([1, 3], [1, 2]);
+ * const weight = Tensor.from([1, 1], [2]);
+ * const { mean, inverseDeviation } = ops.layerNormForward({ input, weight, epsilon: 0 });
+ * const gradOutput = Tensor.from([1, 2], [1, 2]);
+ * const gradients = ops.layerNormBackward({ gradOutput, input, weight, mean, inverseDeviation });
+ * await gradients.gradWeight.read(); // -1, 2
  */
 export function layerNormBackward(args: LayerNormBackward & { only: 'input' }): {
   gradInput: Tensor;

@@ -17,7 +17,8 @@ const nativeLogSoftmaxForward = operation<LogSoftmaxForward, 'output'>('logSoftm
  *
  * @throws LeiaError with code `argument` if a shape or dtype is not as said above.
  * @example
- * const { output } = ops.logSoftmaxForward({ input });
+ * const input = Tensor.from([0, 1], [1, 2]);
+ * await ops.logSoftmaxForward({ input }).output.read(); // -1.313, -0.313
  */
 export function logSoftmaxForward(args: LogSoftmaxForward): { output: Tensor } {
   nativeLogSoftmaxForward.expect(args);
@@ -42,7 +43,9 @@ const nativeLogSoftmaxBackward = operation<LogSoftmaxBackward, 'gradInput'>('log
  *
  * @throws LeiaError with code `argument` if a shape or dtype is not as said above.
  * @example
- * const { gradInput } = ops.logSoftmaxBackward({ gradOutput, output });
+ * const { output } = ops.logSoftmaxForward({ input: Tensor.from([0, 1], [1, 2]) });
+ * const gradOutput = Tensor.from([1, 0], [1, 2]);
+ * await ops.logSoftmaxBackward({ gradOutput, output }).gradInput.read(); // 0.731, -0.731
  */
 export function logSoftmaxBackward(args: LogSoftmaxBackward): { gradInput: Tensor } {
   nativeLogSoftmaxBackward.expect(args);

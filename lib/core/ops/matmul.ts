@@ -35,6 +35,11 @@ const nativeMatmul = operation<
  * `matmul({ a: x, b: weight, transposeB: true })`. With `batched` there is a product for each index of the leading
  * dimensions; its gradients are `{ a: dy, b, transposeB: true, batched: true }` of a and
  * `{ a, b: dy, transposeA: true, batched: true }` of b, the latter without `batched` if all had the same b.
+ *
+ * @throws LeiaError with code `argument` if a shape, dtype or number is not as said above.
+ * @example
+ * const a = Tensor.from([1, 2, 3, 4], [2, 2]);
+ * await ops.matmul({ a, b: a, transposeB: true }).output.read(); // 5, 11, 11, 25
  */
 export function matmul(args: Matmul): { output: Tensor } {
   nativeMatmul.expect(args);

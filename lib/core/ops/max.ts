@@ -23,7 +23,10 @@ const nativeMaxForward = operation<MaxForward, 'output' | 'indices'>('maxForward
  *
  * @throws LeiaError with code `argument` if a shape, dtype or the dimension is not as said above.
  * @example
+ * const input = Tensor.from([1, 5, 7, 3], [2, 2]);
  * const { output, indices } = ops.maxForward({ input, dimension: -1 });
+ * await output.read(); // 5, 7
+ * await indices.read(); // 1, 0
  */
 export function maxForward(args: MaxForward): { output: Tensor; indices: Tensor } {
   nativeMaxForward.expect(args);
@@ -55,7 +58,10 @@ const nativeMaxBackward = operation<MaxBackward, 'gradInput'>('maxBackward');
  *
  * @throws LeiaError with code `argument` if a shape, dtype or the dimension is not as said above.
  * @example
- * const { gradInput } = ops.maxBackward({ gradOutput, indices, dimension: -1, shape: input.shape });
+ * const indices = Tensor.from(Int32Array.of(1, 0), [2]);
+ * const gradOutput = Tensor.from([5, 6], [2]);
+ * const { gradInput } = ops.maxBackward({ gradOutput, indices, dimension: -1, shape: [2, 2] });
+ * await gradInput.read(); // 0, 5, 6, 0
  */
 export function maxBackward(args: MaxBackward): { gradInput: Tensor } {
   nativeMaxBackward.expect(args);

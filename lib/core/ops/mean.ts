@@ -21,7 +21,8 @@ const nativeMeanForward = operation<MeanForward, 'output'>('meanForward');
  *
  * @throws LeiaError with code `argument` if a shape, dtype or the dimension is not as said above.
  * @example
- * const { output } = ops.meanForward({ input, dimension: -1 });
+ * const input = Tensor.from([1, 2, 3, 6], [2, 2]);
+ * await ops.meanForward({ input, dimension: 0 }).output.read(); // 2, 4
  */
 export function meanForward(args: MeanForward): { output: Tensor } {
   nativeMeanForward.expect(args);
@@ -49,7 +50,9 @@ const nativeMeanBackward = operation<MeanBackward, 'gradInput'>('meanBackward');
  *
  * @throws LeiaError with code `argument` if a shape, dtype or the dimension is not as said above.
  * @example
- * const { gradInput } = ops.meanBackward({ gradOutput, dimension: -1, shape: input.shape });
+ * const gradOutput = Tensor.from([2, 4], [2]);
+ * const { gradInput } = ops.meanBackward({ gradOutput, dimension: 0, shape: [2, 2] });
+ * await gradInput.read(); // 1, 2, 1, 2
  */
 export function meanBackward(args: MeanBackward): { gradInput: Tensor } {
   nativeMeanBackward.expect(args);

@@ -15,6 +15,11 @@ const nativePermute = operation<Permute, 'output'>('permute');
 /**
  * The dimensions in another order, copied, since tensors are contiguous. Its backward is itself with the inverse order;
  * `tensor.transpose(a, b)` is the order that exchanges two.
+ *
+ * @throws LeiaError with code `argument` if a shape, dtype or number is not as said above.
+ * @example
+ * const input = Tensor.from([1, 2, 3, 4, 5, 6], [2, 3]);
+ * await ops.permute({ input, order: [1, 0] }).output.read(); // 1, 4, 2, 5, 3, 6
  */
 export function permute(args: Permute): { output: Tensor } {
   nativePermute.expect(args);

@@ -22,6 +22,11 @@ const nativeRandomNormal = operation<RandomNormal, 'mean' | 'standardDeviation' 
  * Normally distributed numbers. Element i depends only on seed and offset + i; before it is rounded
  * to the output's dtype it is the same float32 value on every device. The generator is
  * Philox4x32-10 (Salmon et al. 2011) with the inverse distribution by algorithm AS 241 (Wichura 1988).
+ *
+ * @throws LeiaError with code `argument` if a shape, dtype or number is not as said above.
+ * @example
+ * const output = Tensor.empty([2, 3], { dtype: 'bfloat16' });
+ * ops.randomNormal({ output, standardDeviation: 0.02, seed: 1 });
  */
 export function randomNormal(args: RandomNormal): { output: Tensor } {
   const { mean = 0, standardDeviation = 1, offset = 0 } = args;

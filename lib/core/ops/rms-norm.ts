@@ -27,6 +27,12 @@ const nativeRmsNormForward = operation<RmsNormForward, 'output' | 'inverseRms' |
  * RMSNorm (Zhang & Sennrich 2019) over the innermost dimension:
  * `output = sum * inverseRms * weight`, `inverseRms = 1 / sqrt(mean(sum²) + epsilon)`, where `sum` is
  * the input, or the input and the residual added, in the same pass.
+ *
+ * @throws LeiaError with code `argument` if a shape, dtype or number is not as said above.
+ * @example
+ * const input = Tensor.from([3, 4], [1, 2]);
+ * const weight = Tensor.from([1, 2], [2]);
+ * await ops.rmsNormForward({ input, weight, epsilon: 0 }).output.read(); // 0.849, 2.263
  */
 export function rmsNormForward(args: RmsNormForward): {
   output: Tensor;
@@ -69,8 +75,11 @@ const nativeRmsNormBackward = operation<RmsNormBackward, 'gradInput' | 'gradWeig
  *
  * @throws LeiaError with code `argument` if a shape or dtype is not as said above.
  * @example
- * const { inverseRms } = ops.rmsNormForward({ input, weight, epsilon: 1e-6 });
- * ops.rmsNormBackward({ gradOutput, input, weight, inverseRms, gradWeight });
+ * const input = Tensor.from([3, 4], [1, 2]);
+ * const weight = Tensor.from([1, 2], [2]);
+ * const { inverseRms } = ops.rmsNormForward({ input, weight, epsilon: 0 });
+ * const gradOutput = Tensor.from([1, 1], [1, 2]);
+ * await ops.rmsNormBackward({ gradOutput, input, weight, inverseRms }).gradWeight.read(); // 0.849, 1.131
  */
 export function rmsNormBackward(args: RmsNormBackward & { only: 'input' }): {
   gradInput: Tensor;

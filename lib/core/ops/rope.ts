@@ -25,6 +25,13 @@ const nativeRopeForward = operation<RopeForward, 'output'>('ropeForward');
  * Rotary position embedding (Su et al. 2021) in Hugging Face's rotate-half form: elements i and
  * i + headDim / 2 of each head are rotated by the angle of their position. A position that is no row
  * of the tables is an error of the stream.
+ *
+ * @throws LeiaError with code `argument` if a shape, dtype or number is not as said above.
+ * @example
+ * const input = Tensor.from([1, 0, 1, 0], [1, 2, 1, 2]);
+ * // Position 1 is turned by a right angle.
+ * const angles = { cos: Tensor.from([1, 0], [2, 1]), sin: Tensor.from([0, 1], [2, 1]) };
+ * await ops.ropeForward({ input, ...angles }).output.read(); // 1, 0, 0, 1
  */
 export function ropeForward(args: RopeForward): { output: Tensor } {
   nativeRopeForward.expect(args);
@@ -42,7 +49,15 @@ export interface RopeBackward extends RopeAngles {
 
 const nativeRopeBackward = operation<RopeBackward, 'gradInput'>('ropeBackward');
 
-/** Backward of {@link ropeForward}: the rotation by the opposite angles. */
+/**
+ * Backward of {@link ropeForward}: the rotation by the opposite angles.
+ *
+ * @throws LeiaError with code `argument` if a shape, dtype or number is not as said above.
+ * @example
+ * const gradOutput = Tensor.from([1, 0, 0, 1], [1, 2, 1, 2]);
+ * const angles = { cos: Tensor.from([1, 0], [2, 1]), sin: Tensor.from([0, 1], [2, 1]) };
+ * await ops.ropeBackward({ gradOutput, ...angles }).gradInput.read(); // 1, 0, 1, 0
+ */
 export function ropeBackward(args: RopeBackward): { gradInput: Tensor } {
   nativeRopeBackward.expect(args);
   const gradInput = args.gradInput ?? like(args.gradOutput);

@@ -27,6 +27,11 @@ const nativeSampleToken = operation<
  * Chooses one token for each row of logits: the likeliest, or one drawn after temperature, top-k (Fan
  * et al. 2018) and top-p (Holtzman et al. 2020). The same arguments give the same tokens on every
  * device, but where the last bit of a weight decides.
+ *
+ * @throws LeiaError with code `argument` if a shape, dtype or number is not as said above.
+ * @example
+ * const logits = Tensor.from([1, 5, 2, 7, 0, 3], [2, 3]);
+ * await ops.sampleToken({ logits, temperature: 0 }).tokens.read(); // 1, 0
  */
 export function sampleToken(args: SampleToken): { tokens: Tensor } {
   nativeSampleToken.expect(args);

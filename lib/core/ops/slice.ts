@@ -21,6 +21,11 @@ const nativeSlice = operation<Slice, 'output'>('slice');
 /**
  * A copy of a range of one dimension: `output[…, j, …] = input[…, start + j, …]`. Its backward is {@link writeSlice}
  * into the input's gradient. Of the outermost dimension `tensor.slice` gives the same without a copy.
+ *
+ * @throws LeiaError with code `argument` if a shape, dtype or number is not as said above.
+ * @example
+ * const input = Tensor.from([1, 2, 3, 4, 5, 6], [2, 3]);
+ * await ops.slice({ input, dimension: -1, start: 1 }).output.read(); // 2, 3, 5, 6
  */
 export function slice(args: Slice): { output: Tensor } {
   nativeSlice.expect(args);

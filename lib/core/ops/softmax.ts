@@ -17,7 +17,8 @@ const nativeSoftmaxForward = operation<SoftmaxForward, 'output'>('softmaxForward
  *
  * @throws LeiaError with code `argument` if a shape or dtype is not as said above.
  * @example
- * const { output } = ops.softmaxForward({ input });
+ * const input = Tensor.from([0, 1], [1, 2]);
+ * await ops.softmaxForward({ input }).output.read(); // 0.269, 0.731
  */
 export function softmaxForward(args: SoftmaxForward): { output: Tensor } {
   nativeSoftmaxForward.expect(args);
@@ -42,7 +43,9 @@ const nativeSoftmaxBackward = operation<SoftmaxBackward, 'gradInput'>('softmaxBa
  *
  * @throws LeiaError with code `argument` if a shape or dtype is not as said above.
  * @example
- * const { gradInput } = ops.softmaxBackward({ gradOutput, output });
+ * const { output } = ops.softmaxForward({ input: Tensor.from([0, 1], [1, 2]) });
+ * const gradOutput = Tensor.from([1, 0], [1, 2]);
+ * await ops.softmaxBackward({ gradOutput, output }).gradInput.read(); // 0.197, -0.197
  */
 export function softmaxBackward(args: SoftmaxBackward): { gradInput: Tensor } {
   nativeSoftmaxBackward.expect(args);

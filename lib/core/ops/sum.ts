@@ -21,7 +21,8 @@ const nativeSumForward = operation<SumForward, 'output'>('sumForward');
  *
  * @throws LeiaError with code `argument` if a shape, dtype or the dimension is not as said above.
  * @example
- * const { output } = ops.sumForward({ input, dimension: -1 });
+ * const input = Tensor.from([1, 2, 3, 6], [2, 2]);
+ * await ops.sumForward({ input, dimension: 0 }).output.read(); // 4, 8
  */
 export function sumForward(args: SumForward): { output: Tensor } {
   nativeSumForward.expect(args);
@@ -49,7 +50,9 @@ const nativeSumBackward = operation<SumBackward, 'gradInput'>('sumBackward');
  *
  * @throws LeiaError with code `argument` if a shape, dtype or the dimension is not as said above.
  * @example
- * const { gradInput } = ops.sumBackward({ gradOutput, dimension: -1, shape: input.shape });
+ * const gradOutput = Tensor.from([2, 4], [2]);
+ * const { gradInput } = ops.sumBackward({ gradOutput, dimension: 0, shape: [2, 2] });
+ * await gradInput.read(); // 2, 4, 2, 4
  */
 export function sumBackward(args: SumBackward): { gradInput: Tensor } {
   nativeSumBackward.expect(args);

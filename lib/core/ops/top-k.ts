@@ -21,7 +21,10 @@ const nativeTopKForward = operation<TopKForward, 'output' | 'indices'>('topKForw
  *
  * @throws LeiaError with code `argument` if a shape, dtype or number is not as said above.
  * @example
- * const { output, indices } = ops.topKForward({ input: logits, k: 5 });
+ * const input = Tensor.from([1, 5, 2, 4], [1, 4]);
+ * const { output, indices } = ops.topKForward({ input, k: 2 });
+ * await output.read(); // 5, 4
+ * await indices.read(); // 1, 3
  */
 export function topKForward(args: TopKForward): { output: Tensor; indices: Tensor } {
   nativeTopKForward.expect(args);
@@ -51,7 +54,9 @@ const nativeTopKBackward = operation<TopKBackward, 'gradInput'>('topKBackward');
  *
  * @throws LeiaError with code `argument` if a shape or dtype is not as said above.
  * @example
- * const { gradInput } = ops.topKBackward({ gradOutput, indices, shape: input.shape });
+ * const indices = Tensor.from(Int32Array.of(1, 3), [1, 2]);
+ * const gradOutput = Tensor.from([5, 6], [1, 2]);
+ * await ops.topKBackward({ gradOutput, indices, shape: [1, 4] }).gradInput.read(); // 0, 5, 0, 6
  */
 export function topKBackward(args: TopKBackward): { gradInput: Tensor } {
   nativeTopKBackward.expect(args);

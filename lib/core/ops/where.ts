@@ -29,6 +29,12 @@ const nativeWhere = operation<NativeWhere>('where');
  * `output = condition ? a : b`, element by element; any condition but 0 chooses a. Backward is the operation itself: what
  * arrives at a is `where({ condition, a: gradOutput, b: 0 })`, at b `where({ condition, a: 0, b: gradOutput })`, summed
  * over what was stretched (see addBackward).
+ *
+ * @throws LeiaError with code `argument` if a shape, dtype or number is not as said above.
+ * @example
+ * const a = Tensor.from([1, -2, 3], [3]);
+ * const { output: condition } = ops.greater({ a, b: 0 });
+ * await ops.where({ condition, a, b: 0 }).output.read(); // 1, 0, 3
  */
 export function where(args: Where): { output: Tensor } {
   const { condition } = args;

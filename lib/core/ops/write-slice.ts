@@ -19,6 +19,12 @@ const nativeWriteSlice = operation<WriteSlice, 'accumulate'>('writeSlice');
 /**
  * Overwrites a range of one dimension, or adds to it: `output[…, start + j, …] (+)= input[…, j, …]`. The counterpart of
  * {@link slice}, and its backward: the gradient of a slice goes to its place in the gradient of the whole.
+ *
+ * @throws LeiaError with code `argument` if a shape, dtype or number is not as said above.
+ * @example
+ * const output = Tensor.zeros([2, 3]);
+ * ops.writeSlice({ input: Tensor.from([1, 2], [2, 1]), dimension: 1, start: 2, output });
+ * await output.read(); // 0, 0, 1, 0, 0, 2
  */
 export function writeSlice(args: WriteSlice): { output: Tensor } {
   const { accumulate = false } = args;
