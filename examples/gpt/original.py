@@ -11,7 +11,7 @@ parser.add_argument("--steps", type=int, default=300)
 parser.add_argument("--device", default="cpu")
 args = parser.parse_args()
 
-text = Path(__file__).with_name("sonnets.txt").read_text()
+text = Path(__file__).with_name("article.txt").read_text()
 characters = sorted(set(text))
 ids = torch.tensor([characters.index(character) for character in text])
 layers, heads, width, context, batch = 3, 4, 96, 48, 12

@@ -10,7 +10,7 @@ const { values: args } = parseArgs({
 });
 const device = Device.open(args.device);
 
-const text = readFileSync(new URL('sonnets.txt', import.meta.url), 'utf8');
+const text = readFileSync(new URL('article.txt', import.meta.url), 'utf8');
 const characters = [...new Set(text)].sort();
 const encode = (part: string) => Int32Array.from(part, (each) => characters.indexOf(each));
 const ids = encode(text);

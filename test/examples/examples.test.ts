@@ -1,5 +1,5 @@
-// The examples run as they stand, and learn. They import the package as its users do; tsconfig.json leads that to lib.
-import { readFileSync } from 'node:fs';
+// Examples run as they stand, from the sources, and learn; test/package/examples.ts has those that are run from the package. They
+// import the package as its users do; tsconfig.json leads that to lib.
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -13,22 +13,6 @@ async function lossesOf(name: string, args: readonly string[]): Promise<number[]
   expect([code, errors]).toEqual([0, '']);
   return [...output.matchAll(/loss (\d+\.\d+)/g)].map(([, loss]) => Number(loss));
 }
-
-test('a GPT from scratch', async () => {
-  const losses = await lossesOf('gpt', ['--steps', '50']);
-  expect(losses).toHaveLength(1);
-  // Guessing among the characters costs 4.0, by their frequencies 3.1.
-  expect(losses[0]).toBeLessThan(2.7);
-});
-
-test('the GPT is about as short as its original in PyTorch', () => {
-  const lines = (name: string) =>
-    readFileSync(join('examples/gpt', name), 'utf8')
-      .split('\n')
-      .filter((line) => !/^\s*(\/\/|\/\*\*|#|$)/.test(line)).length;
-  expect(lines('train.ts')).toBeLessThanOrEqual(1.2 * lines('original.py'));
-  expect(readFileSync('examples/gpt/train.ts', 'utf8')).not.toMatch(/\bas (?!const\b)|!\.|@ts-/);
-});
 
 test('a low-rank adapter on a frozen LLaMA', async () => {
   const folder = await temporaryFolder();

@@ -14,6 +14,7 @@ import { basename, dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { examplePrograms } from '../support/doc-examples.ts';
 import { isFull } from '../support/extent.ts';
+import { strictest, testExamples } from './examples.ts';
 import { pack, run } from './pack.ts';
 
 let folder: string;
@@ -136,19 +137,7 @@ describe('the package installed without a compiler', () => {
   });
 
   test('its types hold in the strictest project', async () => {
-    const root = join(import.meta.dirname, '../..');
-    const options = {
-      strict: true,
-      exactOptionalPropertyTypes: true,
-      noUncheckedIndexedAccess: true,
-      skipLibCheck: false,
-      noEmit: true,
-      module: 'nodenext',
-      target: 'es2022',
-      lib: ['es2023', 'esnext.disposable'],
-      types: ['node'],
-      typeRoots: [join(root, 'node_modules/@types')],
-    };
+    const options = { ...strictest, noEmit: true };
     // The examples of the public comments, whose results test/public-docs.test.ts asks for.
     const examples = examplePrograms();
     for (const [name, text] of examples) await writeFile(join(project, `examples-${name}`), text);
@@ -183,7 +172,7 @@ describe('the package installed without a compiler', () => {
        const x = new Variable(a, { requiresGrad: true });
        console.log(first, certain, residualAdd(x, x), LlamaModel);`,
     );
-    const compiler = join(root, 'node_modules/.bin/tsc');
+    const compiler = join(import.meta.dirname, '../../node_modules/.bin/tsc');
     const { stdout } = await run(compiler, ['-p', project]).catch((error) => error);
     expect(stdout).toBe('');
   });
@@ -261,6 +250,8 @@ describe('the package installed without a compiler', () => {
       for (const name of others) await rename(join(away, name), join(modules, name));
     }
   });
+
+  testExamples(() => project);
 
   test('holds the sources to build from and the sample, and no tests', async () => {
     const installed = join(project, 'node_modules/leia');
