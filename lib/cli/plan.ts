@@ -50,29 +50,46 @@ export function parseDeviceMemory(text: string): DeviceMemory {
   );
 }
 
-/** The lines of a plan. */
+/**
+ * The lines of a plan.
+ *
+ * @param ranks how many train together. Those on GPUs have one each; those on CPUs share this machine's memory.
+ */
 export async function planLines(
   model: string,
   settings: TrainSettings,
-  device: DeviceMemory = presentDevice(settings.device),
+  ranks = 1,
+  whole: DeviceMemory = presentDevice(settings.device),
 ): Promise<string[]> {
   checkTogether(settings);
+  const share = whole.kind === 'cpu' ? whole.bytes / ranks : whole.bytes;
+  const device = { ...whole, bytes: share, ranks };
   const folder = basename(model) === configFile ? dirname(model) : model;
   const config = adaptedConfig(await readConfig(folder), settings);
   const rows = planRows(config, settings, device);
   const marked = fastest(rows);
   const shown = marked ?? smallest(rows);
+  const each = (device.ranks ?? 1) > 1 ? ' on each rank' : '';
   return [
     ...head(config, settings, device),
     '',
-    ...table(rows, marked),
+    ...table(sensible(rows, device), marked, device),
     '',
     ...partLines(shown, device),
     '',
     marked
       ? `→ is the fastest that fits, by counted work: --auto takes it, or ${optionsOf(marked)}`
-      : `None fits into ${formatGigabytes(device.bytes)}; the parts are those of the smallest.`,
+      : `None fits into ${formatGigabytes(device.bytes)}${each}; the parts are those of the smallest.`,
   ];
+}
+
+/** Many ranks have four times as many choices: smaller moments are shown where they are needed, and nowhere else. */
+function sensible(rows: readonly PlanRow[], { ranks = 1 }: DeviceMemory): readonly PlanRow[] {
+  if (ranks === 1) return rows;
+  const fitting = new Set(
+    rows.filter(({ fits, moments }) => fits && moments === 'float32').map(({ zero }) => zero),
+  );
+  return rows.filter(({ zero, moments }) => moments === 'float32' || !fitting.has(zero));
 }
 
 /** @throws LeiaError `unavailable` if there is no such device, with how to plan for one all the same. */
@@ -95,16 +112,23 @@ function adaptedConfig(config: LlamaConfig, { strategy }: TrainSettings): LlamaC
 function head(config: LlamaConfig, settings: TrainSettings, device: DeviceMemory): string[] {
   const parameters = `${(countParameters(config) / 1e9).toFixed(2)} billion parameters`;
   const share = device.kind === 'cpu' ? ', of which a plan takes half at most' : '';
+  const { ranks = 1 } = device;
+  const each = ranks > 1 ? `${ranks} ranks, each on ` : '';
   return [
     `${parameters} in ${settings.dtype}; ${settings.batchSize} sequences of ${settings.sequenceLength} tokens a step`,
-    `${device.name}: ${formatGigabytes(device.bytes)}${share}`,
+    `${each}${device.name}: ${formatGigabytes(device.bytes)}${share}`,
   ];
 }
 
-function table(rows: readonly PlanRow[], marked: PlanRow | undefined): string[] {
+function table(
+  rows: readonly PlanRow[],
+  marked: PlanRow | undefined,
+  { ranks = 1 }: DeviceMemory,
+): string[] {
   const least = Math.min(...rows.map(({ work }) => work));
   const cells = rows.map((row) => [
     row === marked ? '→' : ' ',
+    ...(ranks > 1 ? [String(row.zero)] : []),
     row.recompute,
     row.moments,
     String(row.microBatchSize),
@@ -113,8 +137,10 @@ function table(rows: readonly PlanRow[], marked: PlanRow | undefined): string[] 
     `+${(100 * (row.work / least - 1)).toFixed(1)} %`,
     row.fits ? 'fits' : 'too large',
   ]);
-  const titles = ['', 'recompute', 'moments', 'micro-batch', 'activations', 'in all', 'work', ''];
-  return columns([titles, ...cells], [3, 4, 5, 6]);
+  const sharing = ranks > 1 ? ['ZeRO'] : [];
+  const titles = ['recompute', 'moments', 'micro-batch', 'activations', 'in all', 'work', ''];
+  const right = [2, 3, 4, 5].map((column) => column + 1 + sharing.length);
+  return columns([['', ...sharing, ...titles], ...cells], right);
 }
 
 /** Beside the plan: without room for it, training waits until a state is written. */

@@ -58,8 +58,9 @@ Example, with the paper's settings:
   leia train --model Llama-2-7b-hf --data data/ja --output runs/ja-leia \\
     --strategy right --p-skip 0.5 --seed 1
 
-What fits one card of 80 GB, without having one:
+What fits one card of 80 GB, or each of eight of 40 GB, without having them:
   leia train --plan --model Llama-2-7b-hf --device-memory a100-80gb
+  leia train --plan --model Llama-2-7b-hf --device-memory a100-40gb --nproc 8
 
 After an interruption, run the same command again to resume.`;
 
@@ -127,11 +128,11 @@ async function plan({
   evaluateTasks: _______,
   evaluateData: ________,
   evaluateLimit: _________,
-  nproc: __________,
+  nproc,
   ...settings
 }: z.output<typeof planSchema>): Promise<void> {
   const device = deviceMemory === undefined ? undefined : parseDeviceMemory(deviceMemory);
-  for (const line of await planLines(model, settings, device)) console.log(line);
+  for (const line of await planLines(model, settings, nproc, device)) console.log(line);
 }
 
 async function run(given: Settings, world: World): Promise<void> {

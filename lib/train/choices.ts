@@ -1,5 +1,5 @@
 // What a run may choose without changing what it computes, or nearly: how many sequences at once, what backward computes
-// again, and, if nothing else fits, smaller moments. Every choice is counted in memory and in work; the fastest that
+// again, what ranks share, and, if nothing else fits, smaller moments. Every choice is counted in memory and in work; the fastest that
 // fits is marked, and --auto takes it.
 import { recomputations } from '../llama/activations.ts';
 import type { LlamaConfig } from '../llama/config.ts';
@@ -13,9 +13,12 @@ import {
   planMemory,
 } from './memory.ts';
 import type { CompleteSettings, TrainSettings } from './settings.ts';
+import { type ZeroStage, zeroStages } from './sharding.ts';
 import { countWork } from './work.ts';
 
-type Choice = Pick<CompleteSettings, 'microBatchSize' | 'recompute' | 'moments'>;
+type Choice = Pick<CompleteSettings, 'microBatchSize' | 'recompute' | 'moments'> & {
+  readonly zero: ZeroStage;
+};
 
 /** One choice, counted. */
 export interface PlanRow extends Choice {
@@ -38,8 +41,8 @@ const largestShare = { gpu: 1, cpu: 1 / 2 };
 const mostCpuTokens = 2048;
 
 /**
- * The sensible choices, with each the largest micro-batch that fits: what backward computes again, least first, with
- * each dtype of the moments. What the settings give is not chosen.
+ * The sensible choices, with each the largest micro-batch that fits: what ranks share, and what backward computes again,
+ * least first, with each dtype of the moments. What the settings give is not chosen.
  */
 export function planRows(
   config: LlamaConfig,
@@ -48,9 +51,20 @@ export function planRows(
 ): PlanRow[] {
   const dtypes = settings.moments ? [settings.moments] : momentDtypes;
   const names = settings.recompute ? [settings.recompute] : recomputations;
-  return dtypes.flatMap((moments) =>
-    names.map((recompute) => largestRow(config, { ...settings, moments, recompute }, device)),
+  const stages = stagesOf(settings, device);
+  return stages.flatMap((zero) =>
+    dtypes.flatMap((moments) =>
+      names.map((recompute) =>
+        largestRow(config, { ...settings, zero, moments, recompute }, device),
+      ),
+    ),
   );
+}
+
+/** One that is alone has nobody to share with. */
+function stagesOf({ zero }: TrainSettings, { ranks = 1 }: DeviceMemory): readonly ZeroStage[] {
+  if (zero !== undefined) return [zero as ZeroStage];
+  return ranks === 1 ? [0] : zeroStages;
 }
 
 /**
@@ -69,7 +83,8 @@ export function smallest(rows: readonly PlanRow[]): PlanRow {
 
 /**
  * Settings in which everything is chosen. With `auto` what is open is the fastest that fits, or the smallest if nothing
- * does; without, nothing is computed again, moments are float32, and the micro-batch is the largest that fits.
+ * does; without, nothing is computed again, ranks share nothing, moments are float32, and the micro-batch is the largest
+ * that fits.
  *
  * @throws LeiaError `unavailable` if there is no such device.
  */
@@ -84,14 +99,15 @@ export function completeChoices(
         ...settings,
         recompute: settings.recompute ?? 'none',
         moments: settings.moments ?? 'float32',
+        zero: settings.zero ?? 0,
       };
   const rows = planRows(config, open, device);
-  const { microBatchSize, recompute, moments } = fastest(rows) ?? smallest(rows);
-  return { ...settings, microBatchSize, recompute, moments };
+  const { microBatchSize, recompute, moments, zero } = fastest(rows) ?? smallest(rows);
+  return { ...settings, microBatchSize, recompute, moments, zero };
 }
 
 /**
- * The largest power of two that divides the batch and fits, or 1. 1 too if the loss is the mean of the micro-batches'
+ * The largest power of two that divides the batch, leaves each rank a micro-batch, and fits, or 1. 1 too if the loss is the mean of the micro-batches'
  * means, as the result then depends on their size.
  */
 function largestRow(
@@ -99,19 +115,20 @@ function largestRow(
   settings: TrainSettings & Omit<Choice, 'microBatchSize'>,
   device: DeviceMemory,
 ): PlanRow {
-  const { batchSize, sequenceLength, lossAverage, recompute, moments } = settings;
-  const { kind, bytes } = device;
+  const { batchSize, sequenceLength, lossAverage, recompute, moments, zero } = settings;
+  const { kind, bytes, ranks = 1 } = device;
   const row = (microBatchSize: number): PlanRow => {
-    const chosen = { ...settings, microBatchSize, recompute, moments };
+    const chosen = { ...settings, microBatchSize, recompute, moments, zero };
     const memory = planMemory(config, chosen, device);
     const fits = memory.total <= bytes * largestShare[kind];
     return {
       microBatchSize,
       recompute,
       moments,
+      zero,
       memory,
       fits,
-      work: countWork(config, chosen, kind),
+      work: countWork(config, chosen, kind, ranks),
     };
   };
   if (settings.microBatchSize !== undefined) return row(settings.microBatchSize);
@@ -119,7 +136,8 @@ function largestRow(
   if (lossAverage === 'micro-batches') return best;
   for (;;) {
     const size = 2 * best.microBatchSize;
-    if (batchSize % size !== 0 || (kind === 'cpu' && size * sequenceLength > mostCpuTokens)) break;
+    if (batchSize % size !== 0 || batchSize < size * ranks) break;
+    if (kind === 'cpu' && size * sequenceLength > mostCpuTokens) break;
     const next = row(size);
     if (!next.fits) break;
     best = next;
@@ -143,8 +161,9 @@ export const partNames = {
 } as const satisfies Partial<Record<keyof MemoryPlan, string>>;
 
 /** A choice as options of the command line. */
-export function optionsOf({ microBatchSize, recompute, moments }: Choice): string {
-  return `--recompute ${recompute} --moments ${moments} --micro-batch-size ${microBatchSize}`;
+export function optionsOf({ microBatchSize, recompute, moments, zero }: Choice): string {
+  const sharing = zero === 0 ? '' : `--zero ${zero} `;
+  return `${sharing}--recompute ${recompute} --moments ${moments} --micro-batch-size ${microBatchSize}`;
 }
 
 /**
@@ -161,7 +180,7 @@ export function checkMemory(
   if (plan.total <= device.bytes) return;
   const parts = Object.entries(partNames) as [keyof typeof partNames, string][];
   const [part, name] = parts.toSorted(([a], [b]) => plan[b] - plan[a])[0]!;
-  const { microBatchSize: _, recompute: __, moments: ___, ...open } = settings;
+  const { microBatchSize: _, recompute: __, moments: ___, zero: ____, ...open } = settings;
   const rows = planRows(config, open as TrainSettings, device);
   const found = fastest(rows);
   const least = smallest(rows);

@@ -47,9 +47,9 @@ export const trainSettings = z.strictObject({
     .int()
     .min(0)
     .max(3)
-    .default(0)
+    .optional()
     .describe(
-      'what several ranks share instead of each holding it, by the stages of ZeRO: 1, the state of the optimiser; 2, gradients too; 3, parameters too; 0, nothing. The result is the same but for rounding. From 1 on each rank writes its part of the states, so all need to see --output',
+      'what several ranks share instead of each holding it, by the stages of ZeRO: 1, the state of the optimiser; 2, gradients too; 3, parameters too; 0, nothing, unless --auto chooses. The result is the same but for rounding. From 1 on each rank writes its part of the states, so all need to see --output',
     ),
   auto: z
     .boolean()

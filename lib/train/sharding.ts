@@ -7,7 +7,8 @@ import { sliceOf } from '../distributed/communicator.ts';
 import type { LlamaConfig } from '../llama/config.ts';
 import { parameterLayout, windowLayout } from '../llama/parameters.ts';
 
-export type ZeroStage = 0 | 1 | 2 | 3;
+export const zeroStages = [0, 1, 2, 3] as const;
+export type ZeroStage = (typeof zeroStages)[number];
 
 /** One rank's place among those that share a run's memory. */
 export interface Sharding {

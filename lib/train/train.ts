@@ -120,7 +120,7 @@ async function trainAsRank(options: RankOptions): Promise<TrainResult> {
 
   const settings = await completeSettings(options, adapted.config);
   const identity = await identifyRun(settings, checkpoint, options.data, options.articles);
-  await agreeOnRun(world, { ...identity, zero: settings.zero });
+  await agreeOnRun(world, { ...identity, zero: settings.zero ?? 0 });
   const nothing = () => world.share(() => nothingToDo(options, saveDtype));
   if (await world.share(() => isFinished(output, identity))) return await nothing();
   // Only the first rank writes there.
@@ -196,7 +196,7 @@ async function completeSettings(
   { output, settings, world }: RankOptions,
   config: LlamaConfig,
 ): Promise<CompleteSettings> {
-  const { microBatchSize, recompute, moments } = await world.share(async () => {
+  const { microBatchSize, recompute, moments, zero } = await world.share(async () => {
     const recorded = await recordedRun(output);
     const microBatchSize = settings.microBatchSize ?? recorded?.microBatchSize;
     const moments = settings.moments ?? (settings.auto ? recorded?.moments : undefined);
@@ -212,6 +212,7 @@ async function completeSettings(
     microBatchSize: settings.microBatchSize ?? microBatchSize,
     recompute: settings.recompute ?? recompute,
     moments: settings.moments ?? moments,
+    zero: settings.zero ?? zero,
   };
 }
 

@@ -25,9 +25,9 @@ async function folderOf(config: object = llama2): Promise<string> {
   return folder;
 }
 
-/** The plan of LLaMA-2-7B for a GPU that is not here. */
-const planFor = async (device: string) =>
-  await planLines(await folderOf(), trainSettings.parse({}), parseDeviceMemory(device));
+/** The plan of LLaMA-2-7B for so many GPUs that are not here. */
+const planFor = async (device: string, ranks = 1) =>
+  await planLines(await folderOf(), trainSettings.parse({}), ranks, parseDeviceMemory(device));
 
 describe('a plan of LLaMA-2-7B', () => {
   test('for an H200 marks what keeps everything, and its parts add up', async () => {
@@ -62,11 +62,31 @@ describe('a plan of LLaMA-2-7B', () => {
     expect(lines.at(-1)).toBe('None fits into 40.0 GB; the parts are those of the smallest.');
   });
 
+  test('for eight cards of 40 GB shares gradients and states, without smaller moments', async () => {
+    const lines = await planFor('a100-40gb', 8);
+    expect(lines[1]).toBe('8 ranks, each on a100-40gb: 42.2 GB');
+    expect(lines.filter((line) => line.startsWith('→  '))).toEqual([
+      expect.stringMatching(/^→ {2}2 +norms +float32 +2 +12\.7 GB +42\.1 GB .* fits$/),
+    ]);
+    const ofStage = (stage: number) => lines.filter((line) => RegExp(`^.  ${stage} `).test(line));
+    for (const stage of [0, 1]) {
+      expect(ofStage(stage)).toHaveLength(8);
+      for (const line of ofStage(stage)) expect(line).toMatch(/too large$/);
+    }
+    for (const stage of [2, 3]) {
+      expect(ofStage(stage)).toHaveLength(4);
+      for (const line of ofStage(stage)) expect(line).toMatch(/float32 .* fits$/);
+    }
+    expect(lines.at(-1)).toMatch(/ --zero 2 --recompute norms --moments float32 --micro-batch/);
+    expect((await planFor('1GB', 2)).at(-1)).toMatch(/^None fits into 1\.0 GB on each rank; /);
+  });
+
   test("counts LEIA's two tokens where they will be added, and not twice", async () => {
     const parameters = async (config: object, strategy: 'right' | 'none') => {
       const lines = await planLines(
         await folderOf(config),
         trainSettings.parse({ strategy, dtype: 'float32' }),
+        1,
         absentGpu('a GPU', 1e12),
       );
       return lines.find((line) => line.startsWith('parameters'));

@@ -126,6 +126,26 @@ describe('among all choices', () => {
     expect(fastest(rowsFor(84.9, { moments: 'float32' }))).toBeUndefined();
   });
 
+  test('ranks share what they have to, and each has a micro-batch', () => {
+    const rowsOf = (ranks: number, gigabytes: number, settings: TrainSettingsInput = {}) => {
+      const device = { ...absentGpu('a GPU', gigabytes * 1e9), ranks };
+      return planRows(llama2, trainSettings.parse(settings), device);
+    };
+    // Where everything fits, what is shared only costs messages; but slices of the state are also updated sooner.
+    expect(fastest(rowsOf(8, 150))!.zero).toBeLessThan(2);
+    expect(fastest(rowsOf(8, 42))).toMatchObject({ zero: 2, moments: 'float32' });
+    expect(fastest(rowsOf(8, 26))).toMatchObject({ zero: 3, moments: 'float32' });
+    expect(fastest(rowsOf(8, 15))).toBeUndefined();
+    expect(new Set(rowsOf(8, 42, { zero: 1 }).map(({ zero }) => zero))).toEqual(new Set([1]));
+    expect(new Set(rowsOf(1, 42).map(({ zero }) => zero))).toEqual(new Set([0]));
+    for (const row of rowsOf(8, 1e6, { batchSize: 64 })) expect(row.microBatchSize).toBe(8);
+    // A stage shares more than the one before it.
+    const totals = rowsOf(8, 42, { recompute: 'none', moments: 'float32', microBatchSize: 1 });
+    const bytes = totals.map(({ memory }) => memory.total);
+    expect(bytes).toEqual(bytes.toSorted((a, b) => b - a));
+    expect(totals.map(({ zero }) => zero)).toEqual([0, 1, 2, 3]);
+  });
+
   test('what is given is not chosen', () => {
     const given = { recompute: 'norms', moments: 'float32', microBatchSize: 2 } as const;
     const rows = rowsFor(150, given);
