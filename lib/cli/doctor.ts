@@ -1,24 +1,18 @@
 // `leia doctor`: what this machine has and lacks, and how to get what is missing. It looks at the real
 // things: it loads the addon, runs an operation, and asks the system.
-import { execFileSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, statfsSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { availableParallelism, freemem, totalmem } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { join } from 'node:path';
 import type { Command } from 'commander';
 import { addon, packageRoot } from '../core/addon.ts';
 import { Device } from '../core/device.ts';
 import * as ops from '../core/ops.ts';
 import { Tensor } from '../core/tensor.ts';
-import { mpiDescription } from '../distributed/communicator.ts';
 import { LeiaError } from '../system/error.ts';
+import { examineRanks } from './doctor-ranks.ts';
+import { type Finding, findTool, messageOf } from './findings.ts';
 import { formatBytes } from './progress.ts';
 import { style } from './style.ts';
-
-interface Finding {
-  readonly topic: string;
-  readonly status: 'good' | 'missing' | 'broken';
-  readonly text: string;
-}
 
 const marks = { good: style.green('✓'), missing: style.yellow('–'), broken: style.red('✗') };
 
@@ -58,9 +52,13 @@ async function examine(): Promise<Finding[]> {
     gpu(),
     device,
     await cublasLt(device.status === 'good'),
-    mpi(),
-    tool('compiler', ['c++', 'g++', 'clang++'], 'needed only to build the native core from source'),
-    tool('cmake', ['cmake'], 'needed only to build the native core from source'),
+    ...examineRanks(),
+    findTool(
+      'compiler',
+      ['c++', 'g++', 'clang++'],
+      'needed only to build the native core from source',
+    ),
+    findTool('cmake', ['cmake'], 'needed only to build the native core from source'),
   ];
 }
 
@@ -146,24 +144,6 @@ async function cublasLt(hasGpu: boolean): Promise<Finding> {
   }
 }
 
-/** What ranks on CPUs need: an MPI that the native core was built with, the program that starts them, shared memory. */
-function mpi(): Finding {
-  const topic = 'MPI';
-  try {
-    const { text: starter, status } = tool(
-      'mpiexec',
-      ['mpiexec'],
-      'starts the ranks of a training',
-    );
-    const { bavail, bsize } = statfsSync('/dev/shm');
-    const text = `${mpiDescription()}; started by ${starter}; ${formatBytes(bavail * bsize)} free in /dev/shm`;
-    // Open MPI keeps some 4 MB for each rank there, and dies of a full one.
-    return { topic, status: bavail * bsize < 2 ** 26 ? 'missing' : status, text };
-  } catch (error) {
-    return { topic, status: 'missing', text: messageOf(error) };
-  }
-}
-
 /**
  * Multiplies bfloat16 matrices of small whole numbers to float32, where every sum is exact, and says what is wrong with
  * the product, if anything is.
@@ -193,23 +173,4 @@ export async function checkProduct(
     return `element (${row}, ${column}) of a product ${m}x${n}x${k} came out as ${product[at]}, expected ${expected}`;
   }
   return undefined;
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}
-
-function tool(topic: string, names: readonly string[], why: string): Finding {
-  const folders = (process.env.PATH ?? '').split(delimiter);
-  for (const name of names) {
-    const path = folders.map((folder) => join(folder, name)).find((file) => existsSync(file));
-    if (path === undefined) continue;
-    try {
-      const version = execFileSync(path, ['--version'], { encoding: 'utf8' }).split('\n')[0];
-      return { topic, status: 'good', text: version ?? path };
-    } catch {
-      return { topic, status: 'missing', text: `${path} does not run; ${why}` };
-    }
-  }
-  return { topic, status: 'missing', text: `none of ${names.join(', ')} on PATH; ${why}` };
 }

@@ -37,6 +37,7 @@ interface DistributedAddon {
   ncclDescription(): string;
   ncclId(): string;
   deviceCount(): number;
+  peerAccess(): number[][];
   sliceOf(elements: number, rank: number, ranks: number): [number, number];
 }
 
@@ -91,6 +92,15 @@ export function ncclId(): string {
  */
 export function deviceCount(): number {
   return native().deviceCount();
+}
+
+/**
+ * For each GPU, the numbers of those whose memory it reaches without the host's help.
+ *
+ * @throws LeiaError `unavailable` if there is none, with the reason.
+ */
+export function peerAccess(): number[][] {
+  return native().peerAccess();
 }
 
 /** Each call's `place` says what it is for, in words that an error can show: `gradient of lm_head.weight`. */

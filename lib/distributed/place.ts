@@ -30,7 +30,7 @@ interface Launcher {
 }
 
 /** In the order in which they are asked: mpirun within a Slurm job sets its own variables beside Slurm's. */
-const launchers: readonly Launcher[] = [
+export const launchers: readonly Launcher[] = [
   {
     name: 'torchrun',
     rank: 'RANK',

@@ -239,6 +239,24 @@ void register_communicator(Napi::Env env, Napi::Object exports) {
     }
     return Napi::Number::New(arguments.env(), cuda_support.count());
   });
+  // peerAccess(): for each GPU, the numbers of those whose memory it reaches. Throws "unavailable"
+  // if there is none.
+  add_function(exports, "peerAccess", [](Arguments& arguments) -> Napi::Value {
+    if (nccl_support.can_access_peer == nullptr) {
+      fail("unavailable", "GPUs are not part of this build, which was made without nvcc");
+    }
+    const int count = cuda_support.count();
+    Napi::Array result = Napi::Array::New(arguments.env(), static_cast<size_t>(count));
+    for (int ordinal = 0; ordinal < count; ++ordinal) {
+      Napi::Array peers = Napi::Array::New(arguments.env());
+      for (int peer = 0; peer < count; ++peer) {
+        if (peer == ordinal || !nccl_support.can_access_peer(ordinal, peer)) continue;
+        peers.Set(peers.Length(), peer);
+      }
+      result.Set(static_cast<uint32_t>(ordinal), peers);
+    }
+    return result;
+  });
   // sliceOf(elements, rank, ranks): [begin, end) of a rank's slice.
   add_function(exports, "sliceOf", [](Arguments& arguments) -> Napi::Value {
     const int64_t elements = arguments.integer("elements");

@@ -15,6 +15,8 @@ struct NcclSupport {
   std::shared_ptr<Communicator> (*open)(const std::shared_ptr<Device>& device,
                                         const std::string& id, int rank, int ranks) = nullptr;
   std::string (*describe)() = nullptr;
+  // Whether a GPU reaches the memory of another.
+  bool (*can_access_peer)(int ordinal, int peer) = nullptr;
 };
 inline NcclSupport nccl_support;
 

@@ -9,6 +9,7 @@
 #include "collectives/nccl.h"
 #include "cuda/execution.h"
 #include "cuda/nccl.h"
+#include "cuda/peer_access.h"
 
 namespace leia {
 
@@ -244,6 +245,7 @@ class NcclCommunicator final : public Communicator {
                          int ranks) -> std::shared_ptr<Communicator> {
     return std::make_shared<NcclCommunicator>(device, id, rank, ranks);
   };
+  nccl_support.can_access_peer = gpu::can_access_peer;
   nccl_support.describe = [] { return nccl::describe(nccl::library()); };
   return true;
 }();

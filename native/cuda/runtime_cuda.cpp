@@ -5,6 +5,7 @@
 #include "core/error.h"
 #include "cuda/cublaslt.h"
 #include "cuda/nccl.h"
+#include "cuda/peer_access.h"
 #include "cuda/requirements.h"
 #include "cuda/runtime.h"
 #include "cuda/stream_order.h"
@@ -46,6 +47,12 @@ int device_count() {
   require_driver(version(cudaDriverGetVersion), CUDART_VERSION);
   fail("unavailable", text("device 'cuda': no usable GPU: ", cudaGetErrorString(error),
                            " (CUDA_VISIBLE_DEVICES may hide it); use 'cpu'"));
+}
+
+bool can_access_peer(int ordinal, int peer) {
+  int can = 0;
+  check(cudaDeviceCanAccessPeer(&can, ordinal, peer), "cudaDeviceCanAccessPeer");
+  return can != 0;
 }
 
 void use_device(int ordinal) {

@@ -25,6 +25,7 @@
 #include "core/host_memory.h"
 #include "core/libstdcxx_floor.h"
 #include "core/serial_thread.h"
+#include "cuda/peer_access.h"
 #include "cuda/requirements.h"
 #include "cuda/stream_order.h"
 #include "emulator/launch.h"
@@ -177,6 +178,11 @@ int device_count() {
   const char* driver = std::getenv("LEIA_EMULATOR_DRIVER");
   require_driver(driver == nullptr ? kToolkit : std::atoi(driver), kToolkit);
   return kDevices;
+}
+
+// The devices' memory is all of this process.
+bool can_access_peer(int ordinal, int peer) {
+  return ordinal != peer;
 }
 
 void use_device(int ordinal) {
