@@ -90,6 +90,8 @@ export type LanguageLabels = (code: string) => string | undefined;
 export function languageLabels(edition: string): LanguageLabels {
   const colon = edition === 'fr' ? ' : ' : edition === 'zh' ? '：' : ': ';
   try {
+    // Otherwise the names would be those of this machine's language.
+    if (Intl.DisplayNames.supportedLocalesOf([edition]).length === 0) return () => undefined;
     const names = new Intl.DisplayNames([edition], { type: 'language', fallback: 'none' });
     return (code) => {
       const short = SHORT_NAMES[edition]?.[code];

@@ -7,9 +7,12 @@ export const TEMPLATE_TABLE = `
 # Words in other languages and scripts
 *  | lang, langue, lingua, язык, idioma | {2|text|texte}
 *  | transl, transliteration, translit, transl. | {3|2|1}
-*  | unicode, script, polytonic, hebrew, arabic, rtl-lang, cyrillic, greek text, 下げ核 | {2|1}
+*  | unicode, script, polytonic, hebrew, arabic, rtl-lang, cyrillic, greek text, nastaliq, 下げ核, 高線 | {2|1}
+ja | jis2004フォント, jis90フォント, 補助漢字フォント, 拡張漢字, cp932フォント, 特殊文字, 人名漢字 | {1}
+zh | 僻字, lj | {1}
 *  | linktext, audio-ipa | {1}[{2}][{3}][{4}]
-*  | ipa, api, phonétique, ipa2, ipablink, ipa-all, ifa, ipalink, дфа, δφα, προφορά, мфа, afi | {2|1}
+*  | ipa, api, phonétique, ipa2, ipablink, ifa, ipalink, дфа, ΔΦΑ, δφα, προφορά, мфа, afi | {2|1}
+*  | ipa-all | @pronunciation
 en | ipa | {2|1}
 *  | ipac-en | @phonemes
 *  | respell | @syllables
@@ -18,12 +21,32 @@ en | ipa | {2|1}
 *  | nihongo2 | {1}
 *  | nihongo3 | {3}[ ({2}[, {1}])]
 *  | nihongo krt | {2}[ ({3}[, {1}])]
-*  | ruby, 読み仮名, 読み仮名 ruby不使用, ルビ | {1}[（{2}）]
+*  | ruby, ruby-ja, ruby-zh-p, ruby-zh-b, 読み仮名, 読み仮名 ruby不使用, ルビ, 注音 | {1}[（{2}）]
 ja | langwithname | {2}: {3}
-ja | en, fr, de, ja, es, it, ru, zh, ko, la | {1}
+ja | en, fr, de, ja, es, it, ru, zh, ko, la, el, grc, pt, nl, pl, sv, da, cs, hu, fi, tr, ar, he, fa, uk, vi, th, sa, kotoban | {1}
+ja | lang-*-latn | {2}
 ja | interlang | {3|2}
 *  | langwithname | {2}: {3}
 *  | llang | @language
+*  | native name, native phrase | {2}
+en | lang-grc-gre | Greek: {1}
+en | zh | Chinese: {c|s|t}[; traditional Chinese: {t}][; pinyin: {p}][; lit. '{l}']
+en | korean | Korean: {hangul|1}[; Hanja: {hanja|2}][; RR: {rr|3}]
+ar | إنج | (بالإنجليزية: {1})
+ar | لغة-أل | (بالألمانية: {1})
+ru | lang-en2, lang-de2, lang-fr2, lang-la2, lang-it2, lang-es2 | {1}
+
+# Words that an editor doubts; the mark behind them is no text
+*  | citation needed span, cn-span, fact span, clarify span | {1|text}
+ja | 要出典範囲, 独自研究範囲, 要検証範囲, 要説明範囲, 要校閲範囲, 観点範囲 | {1|範囲|text}
+ja | 出典範囲 | {text1}{text2}{text3}
+el | πηγή, παραπομπή, εκκρεμεί παραπομπή, ασαφές | {1}
+fr | référence nécessaire, refnec, référence souhaitée, refsou, pas clair | {1}
+ru | нет АИ 2 | {1}
+ar | بحاجة لمصدر | {1}
+it | citazione necessaria, senza fonte, cn | {1}
+pt | carece de fontes2 | {1}
+pl | fakt | {1}
 
 # Words set apart
 *  | nowrap, nobr, nobold, nowraplinks, nobreak, не переносить, неразбивать, unité sans retour | {1}
@@ -33,9 +56,27 @@ ja | interlang | {3|2}
 *  | abbr, abbreviation, abréviation, abrev, tooltip, hover title, explain, h:title, подсказка | {1}
 *  | vanchor, visible anchor, anchor text | {1|text}
 *  | sup, exp, e- | @sup
+*  | e, ×10^, x10^ | @power
+fr | e | e{1}
+fr | er | er
+fr | re | re
 *  | sub, ind | @sub
 *  | key press, keypress, touche, キー | {1}[+{2}][+{3}]
 *  | w, wikt, wikt-lang, wiktionary inline | {3|2|1}
+mr | autolink | {2|1}
+el | redwd | {3|1}
+ru | comment, s, флагификация | {1}
+uk | comment, s | {1}
+es | versalita | {1}
+es | esd | \u00a0{1}
+it | maiuscoletto, sc | {1}
+fr | pc, petites capitales, incise, rom, romain, rom-maj | {1}
+en | uss | USS {1}
+en | hms | HMS {1}
+en | hmas | HMAS {1}
+en | rms | RMS {1}
+en | sms | SMS {1}
+*  | legend, légende, leyenda, legende | {2}
 *  | sortname, nom triable | {1} {2}
 *  | hlist, flatlist, unbulleted list, ubl, plainlist, plain list, liste horizontale | {1}[ · {2}][ · {3}][ · {4}][ · {5}][ · {6}][ · {7}][ · {8}]
 *  | chem, chem2, chimie | @chem
@@ -52,12 +93,14 @@ ru | цитата, начало цитаты | {1|текст}[ — {2|автор
 el | παράθεμα, απόσπασμα, αρχή παραθέματος | {1}
 
 # Numbers and units
-*  | formatnum:, num, nombre, nb, число, formatnumber | @number
+*  | formatnum:, num, nb, число, formatnumber, fmtn | @number
 *  | nts, ntsh, number table sorting, sort | @number
 *  | val | @value
 *  | convert, convertir, конвертировать, المقياس | @convert
 *  | cvt | @abbreviated
-*  | unité, unite | {1}[ {2}]
+*  | unité, unite, unidad, unidade, μονάδα, nombre | @quantity
+it | m | {1}[ {3|2|ul|u}]
+*  | coord, coor dms, coor dm, coor d, координати, إحداثيات, koordinat | @coordinates
 *  | km to mi | {1} km
 *  | circa, c., ca., env | c. {1}[ – c. {2}]
 fr | circa, vers, environ | vers {1}
@@ -69,6 +112,18 @@ fr | s, siècle, s-  | {1}{2} siècle
 fr | -s, -s-, av jc siècle | {1}{2} siècle av. J.-C.
 fr | sp | {1}{2} {3} {4}{5} siècle
 fr | sap, souverain2 | {1}
+fr | heure | {1} h[ {2}][ min {3} s]
+fr | 1er | 1er
+fr | 1re | 1re
+fr | ier | Ier
+fr | n° | no
+fr | av jc siècle | {1}{2} siècle av. J.-C.
+pt | século | século {1}
+ru | oldstyledate | {3} ({1}) {2}
+pt | dtlink, dni | @day
+th | วันเกิด, วันเกิดและอายุ, วันตาย, วันตายและอายุ | @date
+vi | ngày sinh, ngày sinh và tuổi, ngày mất, ngày mất và tuổi | @date
+zh | bd | （{1}{2}－{3}{4}）
 fr | date, date- | {1}[ {2}][ {3}]
 fr | av jc, -jc | {1} av. J.-C.
 es | siglo | [siglo {1}]
@@ -80,6 +135,17 @@ es | fecha, fecha de inicio, fecha de nacimiento | @day
 *  | flag, flagcountry, flagu, flag+, bandera2, pays, drapeau2, флаг2, देशध्वज, ध्वज, flaglink, 国旗 | {name|nome|nombre|1}
 
 # Signs
+*  | 's | 's
+*  | snds | \u00a0–\u0020
+*  | mdashb | —
+*  | eqm | ⇌
+*  | okina, ‘okina | ʻ
+*  | ayin | ʿ
+*  | hamza | ʾ
+*  | inr, ₹, indian rupee, रुपया | ₹[{1}]
+en | us$, usd | US$[{1}]
+en | gbp, £ | £[{1}]
+en | eur, € | €[{1}]
 *  | ·, •, dot, bullet, middot | \u00a0·\u0020
 *  | ndash, –, en dash | –
 *  | snd, spnd, spaced ndash, spaced en dash | \u00a0–\u0020

@@ -240,7 +240,8 @@ void Reader::open_bracket() {
 void Reader::close_bracket() {
   const bool is_double = is(']', 1);
   if (open_.in(FrameKind::kExternal)) {
-    open_.pop();
+    const Frame link = open_.pop();
+    if (pieces_.is_empty(link.start)) hole();  // it has no label
     // The second bracket of `[[http://… label]]` is dropped with the first; in `[http://…
     // [[page]]]` it is not.
     at_ += is_double && !open_.in(FrameKind::kLink) ? 2 : 1;

@@ -86,6 +86,7 @@ class Reader {
   void close_braces();
   void name_template(Frame& frame);
   bool show_template(Frame& frame);
+  void hole();
   bool ends_variant(const char* end) const;
   void pipe();
   void begin_image(Frame& frame);

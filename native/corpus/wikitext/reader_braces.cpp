@@ -64,8 +64,8 @@ void Reader::close_braces() {
     if (shown) continue;
     if (open_.in_target()) {
       open_.top().link.opaque = true;
-    } else if (!templates_.empty()) {
-      pieces_.push_mark(Mark::kHole);
+    } else {
+      hole();
     }
   }
   at_ = end;
@@ -77,6 +77,11 @@ void Reader::close_braces() {
     line_start_ = false;
   }
   // Two or more braces that close nothing are left-over markup.
+}
+
+// Marks that something was left out here, unless templates are dropped as the paper does it.
+void Reader::hole() {
+  if (!templates_.empty()) pieces_.push_mark(Mark::kHole);
 }
 
 // Looks for the template of this frame in the table; its pieces are the name.
@@ -153,7 +158,10 @@ void Reader::image_pipe(OpenLink& image) {
 
 // Drops an image, but for its caption if that is shown and kept.
 void Reader::end_image(Frame& frame) {
-  if (!frame.link.marked) return pieces_.cut(frame.start);
+  if (!frame.link.marked) {
+    pieces_.cut(frame.start);
+    return hole();
+  }
   open_.take_parameter(frame.link);
   if (frame.link.thumbnail && frame.start < pieces_.length()) {
     pieces_.push_mark(Mark::kCaptionEnd);

@@ -90,6 +90,66 @@ std::string value(const TemplateValues& values, const Surroundings& around) {
   return text;
 }
 
+// {{e|6}}: times a power of ten.
+std::string power(const TemplateValues& values, const Surroundings& around) {
+  const std::string_view exponent = values[1];
+  return exponent.empty() ? std::string() : "×10" + scripted(exponent, true, around.scripts);
+}
+
+// {{unité|12500|km|2}}: a number, a unit, and its exponent.
+std::string quantity(const TemplateValues& values, const Surroundings& around) {
+  DecimalText parts;
+  std::string text(values[1]);
+  if (text.empty()) return text;
+  if (read_decimal(values[1], parts)) {
+    text = std::string(parts.sign) + around.language.number(parts.whole, parts.decimals);
+  }
+  if (values.has("e")) text += "×10" + scripted(values["e"], true, around.scripts);
+  if (!values[2].empty()) text.append(" ").append(values[2]);
+  return text + scripted(values[3], true, around.scripts);
+}
+
+// {{coord|57|18|22|N|4|27|32|W}}, {{coord|57.3|-4.46}}
+// (https://en.wikipedia.org/wiki/Template:Coord); nothing if it stands beside the title alone.
+std::string coordinates(const TemplateValues& values, const Surroundings&) {
+  if (values["display"] == "title" || values["display"] == "t") return {};
+  constexpr std::array<std::string_view, 3> kMarks = {"°", "′", "″"};
+  constexpr std::array<std::array<std::string_view, 2>, 2> kDirections = {{{"N", "S"}, {"E", "W"}}};
+  const auto directs = [&](uint32_t place, size_t axis) {
+    return std::ranges::find(kDirections[axis], values[place]) != kDirections[axis].end();
+  };
+  // Without directions there are two numbers, which are negative in the south and west.
+  const bool directed = directs(2, 0) || directs(3, 0) || directs(4, 0);
+  std::string text;
+  uint32_t place = 1;
+  for (size_t axis = 0; axis < kDirections.size(); ++axis) {
+    DecimalText number;
+    size_t count = 0;
+    bool negative = false;
+    while (count < (directed ? kMarks.size() : 1) && read_decimal(values[place], number)) {
+      negative |= !number.sign.empty() && number.sign != "+";
+      text.append(number.whole);
+      if (!number.decimals.empty()) text.append(".").append(number.decimals);
+      text.append(kMarks[count++]);
+      ++place;
+    }
+    if (count == 0 || (directed && !directs(place, axis))) return {};
+    text += directed ? values[place++] : kDirections[axis][negative ? 1 : 0];
+    if (axis == 0) text += ' ';
+  }
+  return text;
+}
+
+// {{IPA-de|bɛɐ̯ˈliːn|lang}}: a pronunciation, in brackets unless it has some.
+std::string pronunciation(const TemplateValues& values, const Surroundings&) {
+  std::string text(values[1]);
+  for (size_t at = text.find("''"); at != std::string::npos; at = text.find("''", at)) {
+    text.erase(at, text.find_first_not_of('\'', at) - at);
+  }
+  if (text.empty() || text.front() == '[' || text.front() == '/') return text;
+  return "[" + text + "]";
+}
+
 // {{frac|3|1|2}}: three and a half.
 std::string fraction(const TemplateValues& values, const Surroundings&) {
   std::string text(values[1]);
@@ -256,11 +316,15 @@ struct NamedFunction {
   std::string_view name;
   TemplateFunction function;
 };
-constexpr std::array<NamedFunction, 14> kFunctions = {{
+constexpr std::array<NamedFunction, 18> kFunctions = {{
     {"sup", superscript},
     {"sub", subscript},
     {"number", number},
     {"value", value},
+    {"power", power},
+    {"quantity", quantity},
+    {"coordinates", coordinates},
+    {"pronunciation", pronunciation},
     {"fraction", fraction},
     {"chem", chemical},
     {"phonemes", phonemes},

@@ -97,7 +97,7 @@ class Templates {
   std::unordered_map<std::string, uint32_t, Hash, std::equal_to<>> numbers_;
   // Most templates of a page are not in the table, which a bit tells of most of them before their
   // names are written in small letters and looked up.
-  std::bitset<size_t{1} << 13> present_;  // by `shape`
+  std::bitset<size_t{1} << 15> present_;  // by `shape`
   std::vector<Argument> arguments_;
   std::vector<Stretch> shown_;
   std::vector<std::string> joined_;  // values of several pieces

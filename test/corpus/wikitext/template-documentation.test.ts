@@ -123,3 +123,28 @@ describe('languages', () => {
     ['{{ill|Trève|fr|lt=trèves}}', '<Trève:trèves>'],
   ]);
 });
+
+// https://en.wikipedia.org/wiki/Template:Coord/doc, in twcarchive.com; without directions, in es.complupedia.wikia.com.
+describe('Template:Coord', () => {
+  check('en', [
+    ['at {{Coord|57|18|22|N|4|27|32|W|display=inline}}.', 'at 57°18′22″N 4°27′32″W.'],
+    ['at {{Coord|44.1124|N|87.9130|W}}', 'at 44.1124°N 87.9130°W'],
+    ['at {{coord|10.2|-20.3|type:city|name=a}}', 'at 10.2°N 20.3°W'],
+    [
+      'a {{coord|12|34|N|45|33|W|display=title}} {{coord|x|y}} {{coord|12|34|N|45|33}} {{coord}}b',
+      'a b',
+    ],
+  ]);
+});
+
+// https://fr.wikipedia.org/wiki/Modèle:Unité, whose blanks may not be broken.
+describe('Modèle:Unité', () => {
+  check('fr', [
+    ['{{unité|30|km}}', '30 km'],
+    [
+      '{{unité|30000|habitants}} {{nombre|250000|déportés}}',
+      '30\u202f000 habitants 250\u202f000 déportés',
+    ],
+    ['{{unité|12|km|2}} {{unité|5|e=8}} {{unité|un|km}}', '12 km² 5×10⁸ un km'],
+  ]);
+});
