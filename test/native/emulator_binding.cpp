@@ -5,6 +5,7 @@
 #include "core/error.h"
 #include "emulator_kernels.h"
 #include "streams.h"
+#include "two_streams.h"
 
 namespace leia::emulator_test {
 
@@ -70,6 +71,9 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   });
   add(exports, "readBehindAKernel", [](const Napi::CallbackInfo& info) {
     return read_behind_a_kernel(info[0].As<Napi::Number>().Int64Value());
+  });
+  add(exports, "besideACollective", [](const Napi::CallbackInfo& info) {
+    return beside_a_collective(info[0].As<Napi::String>());
   });
   add(exports, "copyToPinned", [](const Napi::CallbackInfo& info) {
     return copy_to_pinned(info[0].As<Napi::Number>().FloatValue());
