@@ -26,7 +26,11 @@ const onEveryDevice = [
   ...(process.env.LEIA_TEST_FULL === '1' ? ['test/autograd/llama.test.ts'] : []),
 ];
 /** What needs GPUs, or the emulator's. */
-const onGpus = ['test/distributed/nccl.test.ts', 'test/train/gpu-ranks.test.ts'];
+const onGpus = [
+  'test/distributed/nccl.test.ts',
+  'test/distributed/rank-device.test.ts',
+  'test/train/gpu-ranks.test.ts',
+];
 /**
  * What `npm test` leaves to `npm run test:full`: attention is compiled once more, an archive of 50 MB is packed and
  * unpacked, package managers are fetched.

@@ -34,12 +34,12 @@ async function begun(output: string): Promise<void> {
 }
 
 /** The process of a rank: the one below the launcher that has this place. */
-function processOf(output: string, rank: number): number {
+function processOf(output: string, rank: number, variable = 'OMPI_COMM_WORLD_RANK'): number {
   for (const id of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
     try {
       const line = readFileSync(`/proc/${id}/cmdline`, 'utf8');
       const environment = readFileSync(`/proc/${id}/environ`, 'utf8').split('\0');
-      if (line.includes(output) && environment.includes(`OMPI_COMM_WORLD_RANK=${rank}`)) {
+      if (line.includes(output) && environment.includes(`${variable}=${rank}`)) {
         return Number(id);
       }
     } catch {
@@ -205,37 +205,59 @@ describe.skipIf(noMpi !== undefined)(`ranks ${overMpi}`, () => {
   }
 });
 
-const emulated = { LEIA_ADDON: join(process.env.LEIA_BUILD ?? 'build', 'emulated/leia.node') };
+const emulated = {
+  LEIA_ADDON: join(process.env.LEIA_BUILD ?? 'build', 'emulated/leia.node'),
+  LEIA_NUM_THREADS: '1',
+  LEIA_RANK_TIMEOUT: '60',
+};
+const gpuRanks = (
+  args: readonly string[],
+  nproc: number,
+  onStart?: (child: ChildProcess) => void,
+) =>
+  leia([...args, '--device', 'emulated', '--nproc', `${nproc}`], {
+    env: emulated,
+    ...(onStart && { onStart }),
+  });
 
-test('ranks on GPUs are processes of their own, and learn what one does', async () => {
-  const more = ['--max-steps', '2', '--device', 'emulated', '--micro-batch-size', '2'];
-  const { args, output } = await makeArguments(...more);
-  const alone = `${output}-alone`;
-  const inOne = args.map((arg) => (arg === output ? alone : arg));
-  const [run, one] = await Promise.all([
-    leia([...args, '--nproc', '2'], { env: { ...emulated, LEIA_RANK_TIMEOUT: '60' } }),
-    leia(inOne, { env: emulated }),
-  ]);
-  expect(one).toMatchObject({ code: 0 });
+test('ranks on GPUs are processes of their own, which find each other', async () => {
+  const short = ['--max-steps', '1', '--batch-size', '2', '--micro-batch-size', '1'];
+  const { args, output } = await makeArguments(...short);
+  const run = await gpuRanks(args, 2);
   expect(run.code, run.stderr).toBe(0);
+  expect(run.stderr).toContain('2 ranks over NCCL');
+  // Said once, not by each rank.
   expect(run.stdout.match(/The model is in/g)).toHaveLength(1);
-  await expectSameRun(output, alone);
+  expect(await metricsOf(output)).toHaveLength(1);
 });
 
-test('too few GPUs are counted before a rank is started, and one by its number is no choice', async () => {
-  const { args } = await makeArguments();
-  const started = (device: string, ...more: string[]) =>
-    leia([...args, '--device', device, ...more], { env: emulated });
-  expect(await started('emulated', '--nproc', '5')).toMatchObject({
-    code: 1,
-    stderr: expect.stringContaining(
-      '5 ranks on this machine need as many GPUs, and it shows 4; start 4',
-    ),
+describe.skipIf(!isFull)('ranks on GPUs that end early', () => {
+  const endless = ['--max-steps', '100000', '--batch-size', '3', '--micro-batch-size', '1'];
+
+  test.each([0, 2])('when rank %i is killed, the others end and name it', async (rank) => {
+    const { args, output } = await makeArguments(...endless, '--zero', '3');
+    const run = await gpuRanks(args, 3, async () => {
+      await begun(output);
+      process.kill(processOf(output, rank, 'RANK'), 'SIGKILL');
+    });
+    // That of the process that ended first.
+    expect(run.code).toBe(137);
+    const errors = run.stderr.split('\n').filter((line) => line.startsWith('leia: '));
+    expect(errors).toHaveLength(2);
+    for (const error of errors) {
+      expect(error).toMatch(new RegExp(`^leia: rank ${rank} was lost: its connection ended`));
+    }
   });
-  expect(await started('emulated:1', '--nproc', '2')).toMatchObject({
-    code: 2,
-    stderr:
-      'leia: --device emulated:1: several ranks have a GPU each, expected --device emulated\n',
+
+  test('asked to stop, all save what they have and end well', async () => {
+    const { args, output } = await makeArguments(...endless);
+    const run = await gpuRanks(args, 2, async (child) => {
+      await begun(output);
+      child.kill('SIGTERM');
+    });
+    expect(run.code, run.stderr).toBe(0);
+    const steps = (await metricsOf(output)).length;
+    expect(run.stderr).toContain(`interrupted after ${steps} of 100000 steps`);
   });
 });
 
