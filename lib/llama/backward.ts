@@ -11,7 +11,7 @@ import type {
 } from './activations.ts';
 import type { LlamaConfig } from './config.ts';
 import type { HooksOfLayer, LayerPoint } from './hooks.ts';
-import { linear, type PassContext, recomputeLayer } from './model.ts';
+import { linear, type PassContext, recomputeLayer, visibilityOf } from './model.ts';
 import { llamaParameters } from './parameters.ts';
 import type { LayerGradients, LayerWeights, LlamaGradients, LlamaWeights } from './weights.ts';
 
@@ -135,7 +135,7 @@ export function backwardTrunk(
  * with the lowest gradient of the layer's own that is.
  */
 function backwardLayer(
-  { cos, sin, documentStarts }: PassContext,
+  { config, cos, sin, documentStarts }: PassContext,
   weights: LayerWeights,
   gradients: LayerGradients,
   own: LayerActivations,
@@ -195,7 +195,7 @@ function backwardLayer(
     value: own.value.heads,
     output: own.attention.heads,
     logsumexp: own.logsumexp,
-    causal: true,
+    ...visibilityOf(config),
     ...(documentStarts && { documentStarts }),
     gradQuery: query.heads,
     gradKey: key.heads,

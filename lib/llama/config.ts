@@ -1,5 +1,5 @@
-// Hugging Face's `config.json` of a LlamaForCausalLM (LLaMA 1, 2 and 3), or of a MistralForCausalLM without a
-// sliding window, which computes the same; checked and given defaults as transformers gives them. Only BOS and EOS have
+// Hugging Face's `config.json` of a LlamaForCausalLM (LLaMA 1, 2 and 3), or of a MistralForCausalLM, which computes the
+// same but for its sliding window; checked and given defaults as transformers gives them. Only BOS and EOS have
 // no default: an id of another vocabulary would be wrong in silence. Whatever would change the computation and is not
 // implemented here is refused by name and value; keys that change nothing are kept and written back as they came.
 //
@@ -33,6 +33,8 @@ export interface LlamaConfig {
   /** Even; `hiddenSize / numAttentionHeads` unless the config says otherwise. */
   readonly headDim: number;
   readonly maxPositionEmbeddings: number;
+  /** A Mistral's `sliding_window`: a position sees so many, its own included. Null if it sees all before it. */
+  readonly slidingWindow: number | null;
   readonly rmsNormEps: number;
   readonly initializerRange: number;
   readonly tieWordEmbeddings: boolean;
@@ -142,7 +144,11 @@ export function parseLlamaConfig(json: unknown, where = 'config.json'): LlamaCon
   const numKeyValueHeads = raw.num_key_value_heads ?? keyValueHeadsIfAbsent ?? numAttentionHeads;
   const maxPositionEmbeddings = raw.max_position_embeddings ?? family.maxPositionEmbeddings;
   const windowIfAbsent = 'sliding_window' in source ? undefined : family.slidingWindow;
-  refuseWindow(raw.sliding_window ?? windowIfAbsent, maxPositionEmbeddings, where);
+  const slidingWindow = hidingWindow(raw.sliding_window ?? windowIfAbsent, maxPositionEmbeddings);
+  if (slidingWindow !== null && family !== families.mistral) {
+    const supported = `only null, or max_position_embeddings ${maxPositionEmbeddings} and more`;
+    unsupported(where, 'sliding_window', slidingWindow, `${supported}; a "mistral" may have one`);
+  }
   if (hiddenSize % numAttentionHeads !== 0) {
     contradiction(
       where,
@@ -169,6 +175,7 @@ export function parseLlamaConfig(json: unknown, where = 'config.json'): LlamaCon
     numKeyValueHeads,
     headDim,
     maxPositionEmbeddings,
+    slidingWindow,
     rmsNormEps: raw.rms_norm_eps ?? 1e-6,
     initializerRange: raw.initializer_range ?? 0.02,
     tieWordEmbeddings: raw.tie_word_embeddings ?? false,
@@ -277,12 +284,7 @@ function familyOf(source: Readonly<Record<string, unknown>>, where: string): key
   const names = Object.keys(families) as (keyof typeof families)[];
   const named = names.filter((name) => modelType === undefined || modelType === name);
   if (named.length === 0) {
-    unsupported(
-      where,
-      'model_type',
-      modelType,
-      'only "llama", and "mistral" without a sliding window',
-    );
+    unsupported(where, 'model_type', modelType, 'only "llama" and "mistral"');
   }
   const family = named.find(ofArchitectures);
   if (family !== undefined) return family;
@@ -291,14 +293,8 @@ function familyOf(source: Readonly<Record<string, unknown>>, where: string): key
 }
 
 /** A window as long as the longest sequence hides nothing. */
-function refuseWindow(window: number | undefined, longest: number, where: string): void {
-  if (window === undefined || window >= longest) return;
-  unsupported(
-    where,
-    'sliding_window',
-    window,
-    `only null, or max_position_embeddings ${longest} and more; for shorter sequences, lower that to ${window}`,
-  );
+function hidingWindow(window: number | undefined, longest: number): number | null {
+  return window === undefined || window >= longest ? null : window;
 }
 
 function refuseUnsupported(source: Readonly<Record<string, unknown>>, where: string): void {

@@ -160,8 +160,14 @@ function forwardQueryKeyValue(
   ops.ropeForward({ input: own.key.heads, ...angles, output: own.key.heads });
 }
 
+/** Which tokens each of a sequence sees, as attention's operations take it. */
+export function visibilityOf({ slidingWindow }: Pick<LlamaConfig, 'slidingWindow'>) {
+  if (slidingWindow === null) return { causal: true };
+  return { causal: true, windowSize: [slidingWindow - 1, 0] as const };
+}
+
 function forwardAttention(
-  { documentStarts, cache }: PassContext,
+  { config, documentStarts, cache }: PassContext,
   own: LayerActivations,
   hooks: HooksOfLayer | undefined,
   cached?: CachedLayer,
@@ -175,7 +181,7 @@ function forwardAttention(
     query: own.query.heads,
     key: key.heads,
     value: value.heads,
-    causal: true,
+    ...visibilityOf(config),
     ...(documentStarts && { documentStarts }),
     ...(cache && { keyLengths: cache.lengths }),
     output: own.attention.heads,

@@ -17,6 +17,7 @@ describe('parseLlamaConfig', () => {
       numKeyValueHeads: 32,
       headDim: 128,
       maxPositionEmbeddings: 2048,
+      slidingWindow: null,
       rmsNormEps: 1e-6,
       initializerRange: 0.02,
       tieWordEmbeddings: false,
@@ -57,7 +58,7 @@ describe('parseLlamaConfig', () => {
     expect(JSON.parse(formatLlamaConfig(config))[key]).toEqual(value);
   });
 
-  test('reads a Mistral without a sliding window as the LLaMA that it is', async () => {
+  test('reads a Mistral, without a sliding window as the LLaMA that it is', async () => {
     const mistral = { model_type: 'mistral', sliding_window: null };
     const config = parseLlamaConfig({ ...mistral, architectures: ['MistralForCausalLM'] });
     expect(config).toMatchObject({
@@ -78,12 +79,13 @@ describe('parseLlamaConfig', () => {
       ...mistral,
     });
     // One that says nothing has a window, of 4096.
+    expect(config.slidingWindow).toBeNull();
     for (const window of [{}, { sliding_window: 4096 }]) {
       const windowed = { model_type: 'mistral', ...window };
-      const message = 'sliding_window is 4096, which is not supported (only null, or';
-      await expectError(() => parseLlamaConfig(windowed), 'unsupported', message);
+      expect(parseLlamaConfig(windowed).slidingWindow).toBe(4096);
+      // No sequence is as long as the window.
       const short = parseLlamaConfig({ ...windowed, max_position_embeddings: 4096 });
-      expect(short.maxPositionEmbeddings).toBe(4096);
+      expect(short.slidingWindow).toBeNull();
     }
     const mixed = { ...mistral, architectures: ['LlamaForCausalLM'] };
     await expectError(() => parseLlamaConfig(mixed), 'unsupported', 'only ["MistralForCausalLM"]');

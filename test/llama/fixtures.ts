@@ -13,6 +13,7 @@ export const tinyLlamas = [
   'tiny-llama-tied',
   'tiny-llama-mha128',
   'tiny-llama-rope-llama3',
+  'tiny-mistral',
 ] as const;
 
 export async function readJson(path: string): Promise<Record<string, unknown>> {

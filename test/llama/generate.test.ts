@@ -16,9 +16,13 @@ beforeAll(async () => {
   return () => model.dispose();
 });
 
-async function run(prompt: number[], options: GenerateOptions): Promise<number[]> {
+async function run(
+  prompt: number[],
+  options: GenerateOptions,
+  of: LlamaModel = model,
+): Promise<number[]> {
   const ids: number[] = [];
-  for await (const id of generate(model, prompt, options)) ids.push(id);
+  for await (const id of generate(of, prompt, options)) ids.push(id);
   return ids;
 }
 
@@ -56,6 +60,17 @@ test("the decoder's cache gives the logits of the whole sequence", async () => {
   for (const capacity of [0, 1.5, -1, Number.NaN]) {
     await expectError(() => new Decoder(model, capacity), 'argument', `capacity ${capacity}`);
   }
+});
+
+test("a sliding window sees as many tokens of the cache as transformers' Mistral", async () => {
+  const folder = join(fixtures, 'tiny-mistral');
+  using mistral = await LlamaModel.load(folder, { device: deviceName });
+  expect(mistral.config.slidingWindow).toBe(7);
+  const { greedy } = (await readJson(join(folder, 'expected.json'))) as unknown as {
+    greedy: { prompt: number[]; generated: number[] };
+  };
+  const { prompt, generated } = greedy;
+  expect(await run(prompt, { maxNewTokens: generated.length }, mistral)).toEqual(generated);
 });
 
 /** Logits of a sequence alone, [sequence, vocab], in one pass without a cache. */

@@ -22,9 +22,12 @@ describe(deviceName, () => {
   for (const name of files) {
     test.each(['float32', 'bfloat16'] as const)(`${name} in %s`, async (dtype) => {
       await using file = await SafetensorsFile.open(`${folder}${name}`);
-      const { causal, documents } = JSON.parse(file.metadata.case!) as {
+      const { causal, documents, window, softcap, lengths } = JSON.parse(file.metadata.case!) as {
         causal: boolean;
         documents?: number[];
+        window?: [number, number];
+        softcap?: number;
+        lengths?: number[];
       };
       const read = async (key: string) => {
         const { shape } = file.entry(key);
@@ -41,6 +44,11 @@ describe(deviceName, () => {
         ...(starts && {
           documentStarts: Tensor.from(Int32Array.from(starts), [1, starts.length], { device }),
         }),
+        ...(lengths && {
+          keyLengths: Tensor.from(Int32Array.from(lengths), [lengths.length], { device }),
+        }),
+        ...(window && { windowSize: window }),
+        ...(softcap && { softcap }),
       };
       const { output, logsumexp } = ops.flashAttentionForward(args);
       const gradOutput = await read('dout');
