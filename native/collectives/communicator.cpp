@@ -25,8 +25,8 @@ class CollectiveWork final : public RankWork {
     return {Operand(collective_.input, Access::read), Operand(collective_.output, Access::write)};
   }
   Check check_later() const override {
-    return [communicator = communicator_, number = number_](bool is_over) {
-      communicator->check_later(number, is_over);
+    return [communicator = communicator_, number = number_](std::optional<double> seconds) {
+      communicator->check_later(number, seconds);
     };
   }
 
@@ -63,14 +63,14 @@ void Communicator::run(const Collective& collective, int64_t number, ExecutionCo
   if (is_done_when_executed()) recorder_.end(number, CollectiveState::done);
 }
 
-void Communicator::check_later(int64_t number, bool is_over) {
+void Communicator::check_later(int64_t number, std::optional<double> seconds) {
   try {
     look_for_errors();
   } catch (...) {
-    if (is_over) recorder_.end(number, CollectiveState::failed);
+    if (seconds) recorder_.end(number, CollectiveState::failed, seconds);
     throw;
   }
-  if (is_over) recorder_.end(number, CollectiveState::done);
+  if (seconds) recorder_.end(number, CollectiveState::done, seconds);
 }
 
 void Communicator::abort(const std::string& reason) {

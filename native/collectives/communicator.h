@@ -6,6 +6,7 @@
 #include <atomic>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 
 #include "collectives/collective.h"
@@ -33,8 +34,8 @@ class Communicator : public std::enable_shared_from_this<Communicator> {
   // Makes what waits for other ranks, now or later, fail with this reason; from any thread.
   void abort(const std::string& reason);
   // Of one that goes on after run(): throws what has gone wrong since; or, when the device is past
-  // it, notes that it is done. From any thread.
-  void check_later(int64_t number, bool is_over);
+  // it, notes that it is done and what it took. From any thread.
+  void check_later(int64_t number, std::optional<double> seconds);
   // The end of a run that went well, on all ranks, when their devices have nothing left to do.
   virtual void close() {}
 

@@ -58,14 +58,16 @@ void FlightRecorder::await(int64_t number, std::vector<int> missing) {
   if (FlightRecord* record = find(number)) record->missing = std::move(missing);
 }
 
-void FlightRecorder::end(int64_t number, CollectiveState state) {
+void FlightRecorder::end(int64_t number, CollectiveState state, std::optional<double> seconds) {
   std::lock_guard lock(mutex_);
   FlightRecord* record = find(number);
   if (record == nullptr) return;
   record->state = state;
   record->ended = now();
-  // Where collectives overlap, their common time counts once.
-  spent_ += record->ended - std::max(record->begun, last_end_);
+  // Where collectives overlap, their common time counts once. On a GPU they are known to have ended
+  // late, but one begins after the other.
+  spent_ += seconds ? std::chrono::duration<double>(*seconds)
+                    : record->ended - std::max(record->begun, last_end_);
   last_end_ = record->ended;
 }
 

@@ -40,7 +40,8 @@ class FlightRecorder {
   int64_t queue(Signature signature, const std::string& place);
   void begin(int64_t number);
   void await(int64_t number, std::vector<int> missing);
-  void end(int64_t number, CollectiveState state);
+  // `seconds` that it took, if that is known better than by the time of this call.
+  void end(int64_t number, CollectiveState state, std::optional<double> seconds = std::nullopt);
 
   // The oldest first.
   std::vector<FlightRecord> records() const;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 
 #include "core/work.h"
 
@@ -11,8 +12,8 @@ namespace leia {
 class RankWork : public Work {
  public:
   // Throws what has gone wrong since. The device calls it while it waits for the work; and once,
-  // with `is_over`, when it is past it.
-  using Check = std::function<void(bool is_over)>;
+  // when it is past it, with the seconds that the work took.
+  using Check = std::function<void(std::optional<double> seconds)>;
   virtual Check check_later() const = 0;
 };
 

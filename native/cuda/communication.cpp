@@ -6,12 +6,6 @@ namespace leia {
 
 namespace {
 
-gpu::Event recorded(gpu::Stream stream) {
-  const gpu::Event event = gpu::create_event();
-  gpu::record(event, stream);
-  return event;
-}
-
 bool conflicts(const Operand& one, const Operand& other) {
   return one.poison == other.poison && one.begin < other.end && other.begin < one.end &&
          (one.access != Access::read || other.access != Access::read);
@@ -19,8 +13,20 @@ bool conflicts(const Operand& one, const Operand& other) {
 
 }  // namespace
 
-Flight::Flight(WorkPtr work, std::vector<Operand> operands, gpu::Stream stream)
-    : work_(std::move(work)), operands_(std::move(operands)), end_(recorded(stream)) {}
+Flight::Flight(WorkPtr work, std::vector<Operand> operands)
+    : work_(std::move(work)),
+      operands_(std::move(operands)),
+      begin_(gpu::create_event(gpu::EventKind::time)),
+      end_(gpu::create_event(gpu::EventKind::time)) {}
+
+Flight::~Flight() {
+  gpu::destroy(begin_);
+  gpu::destroy(end_);
+}
+
+double Flight::seconds() const {
+  return static_cast<double>(gpu::milliseconds_between(begin_, end_)) / 1000;
+}
 
 bool Flight::concerns(const std::vector<Operand>& operands) const {
   return std::ranges::any_of(operands_, [&](const Operand& own) {
@@ -28,16 +34,19 @@ bool Flight::concerns(const std::vector<Operand>& operands) const {
   });
 }
 
-void Communication::wait_for_first() {
-  const gpu::Event before = recorded(first_);
+FlightPtr Communication::prepare(WorkPtr work, std::vector<Operand> operands) {
+  auto flight = std::make_shared<Flight>(std::move(work), std::move(operands));
+  const gpu::Event before = gpu::create_event();
+  gpu::record(before, first_);
   gpu::wait(stream_, before);
   gpu::destroy(before);
+  gpu::record(flight->begin_, stream_);
+  return flight;
 }
 
-FlightPtr Communication::depart(WorkPtr work, std::vector<Operand> operands) {
-  const auto flight = std::make_shared<Flight>(std::move(work), std::move(operands), stream_);
+void Communication::depart(const FlightPtr& flight) {
+  gpu::record(flight->end_, stream_);
   flights_.push_back(flight);
-  return flight;
 }
 
 void Communication::make_way(const std::vector<Operand>& operands) {

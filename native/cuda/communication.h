@@ -15,15 +15,17 @@
 
 namespace leia {
 
-// A collective that was launched.
+// A collective that is launched.
 class Flight {
  public:
-  Flight(WorkPtr work, std::vector<Operand> operands, gpu::Stream stream);
-  ~Flight() { gpu::destroy(end_); }
+  Flight(WorkPtr work, std::vector<Operand> operands);
+  ~Flight();
   Flight(const Flight&) = delete;
   Flight& operator=(const Flight&) = delete;
 
   bool is_over() const { return gpu::is_reached(end_); }
+  // That it took on the device, waiting for other ranks included; once it is over.
+  double seconds() const;
   // Whether work with these operands must wait for it, or it for them.
   bool concerns(const std::vector<Operand>& operands) const;
 
@@ -32,7 +34,7 @@ class Flight {
 
   WorkPtr work_;  // nullptr when it has let go of its memory
   const std::vector<Operand> operands_;
-  const gpu::Event end_;
+  const gpu::Event begin_, end_;
 };
 using FlightPtr = std::shared_ptr<Flight>;
 
@@ -45,10 +47,10 @@ class Communication {
   Communication& operator=(const Communication&) = delete;
 
   gpu::Stream stream() const { return stream_; }
-  // What is launched on the second stream from now on waits for all that the first one has.
-  void wait_for_first();
-  // The work was launched on the second stream.
-  FlightPtr depart(WorkPtr work, std::vector<Operand> operands);
+  // The work is about to be launched on the second stream, which waits for all that the first has.
+  FlightPtr prepare(WorkPtr work, std::vector<Operand> operands);
+  // It was launched.
+  void depart(const FlightPtr& flight);
   // Work with these operands may be launched on the first stream from now on.
   void make_way(const std::vector<Operand>& operands);
   // Any work may.

@@ -64,7 +64,9 @@ struct Step {
   // The error words that it may set.
   size_t first_word = 0, last_word = 0;
   bool is_awaited = false;  // by who queued it
-  RankWork::Check check;    // of a collective: what went wrong since the launch
+  // Of a collective: what went wrong since the launch.
+  RankWork::Check check;
+  FlightPtr flight;
 };
 
 // A captured graph that was launched.
@@ -249,17 +251,18 @@ class CudaDevice final : public Device {
   // Runs the body, which uses the first stream, and notes what it uses and how it went.
   template <class Body>
   void attempt(std::vector<Operand> operands, Body&& body) {
-    note({.operands = std::move(operands)}, [&](const Step& step) {
+    note({.operands = std::move(operands)}, [&](Step& step) {
       communication_.make_way(step.operands);
       body();
     });
   }
 
   void attempt_collective(const WorkPtr& work, RankWork::Check check) {
-    note({.operands = work->operands(), .check = std::move(check)}, [&](const Step& step) {
-      communication_.wait_for_first();
+    note({.operands = work->operands(), .check = std::move(check)}, [&](Step& step) {
+      step.flight = communication_.prepare(work, step.operands);
       execute(work, errors_, communication_.stream());
-      segment_.flights.push_back(communication_.depart(work, step.operands));
+      communication_.depart(step.flight);
+      segment_.flights.push_back(step.flight);
       // Without tensors it is a barrier: all that comes after it waits.
       if (step.operands.empty()) communication_.make_way();
     });
@@ -397,7 +400,7 @@ class CudaDevice final : public Device {
             return failures_.add(std::make_exception_ptr(Error("argument", message)));
           }
           if (step.check == nullptr) return nullptr;
-          const std::exception_ptr error = error_of([&] { step.check(true); });
+          const std::exception_ptr error = error_of([&] { step.check(step.flight->seconds()); });
           return error == nullptr ? nullptr : failures_.add(error);
         });
     if (step.is_awaited && awaited_failure_ == nullptr) awaited_failure_ = failure;
@@ -411,7 +414,7 @@ class CudaDevice final : public Device {
       std::this_thread::sleep_for(kNap);
       for (const Segment::Part& part : segment.parts) {
         for (const Step& step : part.steps) {
-          if (step.check) (void)error_of([&] { step.check(false); });
+          if (step.check) (void)error_of([&] { step.check(std::nullopt); });
         }
       }
     }

@@ -28,7 +28,7 @@ using Clock = std::chrono::steady_clock;
 // library itself waits for ever.
 std::chrono::milliseconds patience() {
   const char* value = std::getenv("LEIA_EMULATOR_NCCL_TIMEOUT");
-  const double seconds = value == nullptr ? 60 : std::strtod(value, nullptr);
+  const double seconds = value == nullptr ? 600 : std::strtod(value, nullptr);
   return std::chrono::milliseconds(static_cast<int64_t>(1000 * seconds));
 }
 

@@ -14,7 +14,7 @@ const addon = createRequire(import.meta.url)(
 ) as TwoStreams;
 
 test.each([
-  ['a kernel that uses other memory runs while a collective waits', 'beside', [1, 1]],
+  ['a kernel that uses other memory runs while a collective waits', 'beside', [1, 1, 1]],
   ['a kernel that reads what a collective writes comes after it', 'after', [1]],
   ['a collective that reads what a kernel writes comes after it', 'before', [5]],
   ['a kernel that writes what a collective reads comes after it', 'over', [1, 9]],

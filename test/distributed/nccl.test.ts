@@ -1,5 +1,6 @@
 // Collectives of ranks on GPUs, against float64, and what is said when ranks do not agree: on the emulator's stand-in
 // for NCCL, which checks what NCCL only assumes.
+import { setTimeout } from 'node:timers/promises';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { HostArray } from '../../lib/core/addon.ts';
 import { Device } from '../../lib/core/device.ts';
@@ -265,3 +266,31 @@ test.skipIf(mostRanks < 2)('poison goes on to what a rank gets, and to nobody el
     communicator.close();
   });
 });
+
+test.skipIf(mostRanks < 2)(
+  'the time in collectives counts waiting for the other ranks, and nothing twice',
+  async () => {
+    const ranks = openRanks(2);
+    await together(ranks, async ({ device, communicator }) => {
+      communicator.barrier(device, 'all are here');
+      await device.synchronize();
+    });
+    const spent = ranks.map(({ communicator }) => communicator.secondsSpent);
+    const began = performance.now();
+    const wait = 0.2;
+    await together(ranks, async ({ rank, device, communicator }) => {
+      if (rank === 1) await setTimeout(1000 * wait);
+      using tensor = Tensor.from([1, 2, 3], [3], { device });
+      for (let i = 0; i < 20; i++) communicator.allReduce(tensor, 'one of many');
+      await device.synchronize();
+    });
+    const passed = (performance.now() - began) / 1000;
+    for (const { rank, communicator } of ranks) {
+      const seconds = communicator.secondsSpent - spent[rank]!;
+      expect(seconds).toBeLessThan(passed);
+      // Timers are a little early.
+      if (rank === 0) expect(seconds).toBeGreaterThan(0.9 * wait);
+      communicator.close();
+    }
+  },
+);

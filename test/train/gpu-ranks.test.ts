@@ -35,7 +35,7 @@ async function trainTogether(size: number, runs: readonly RankRun[]): Promise<vo
   const ranks = Array.from({ length: size }, async (_, rank) => {
     const device = Device.open(`${deviceName}:${rank}`).name;
     const place = { rank, size, localRank: rank, localSize: size, launcher: 'a test', address };
-    const world = await World.open({ ...place, token: 'of the test' }, { device });
+    const world = await World.open({ ...place, token: 'of the test' }, { device, timeout: 300 });
     for (const { settings, ...options } of runs) {
       await train({ ...options, world, settings: trainSettings.parse({ ...settings, device }) });
     }
