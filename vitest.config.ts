@@ -33,13 +33,14 @@ const onGpus = [
 ];
 /**
  * What `npm test` leaves to `npm run test:full`: attention is compiled once more, an archive of 50 MB is packed and
- * unpacked, package managers are fetched.
+ * unpacked, package managers are fetched, the API reference is made.
  */
 const onlyInFull =
   process.env.LEIA_TEST_FULL === '1'
     ? []
     : [
         'test/emulator/machine-code.test.ts',
+        'test/package/api-reference.test.ts',
         'test/package/bundle.test.ts',
         'test/package/clients.test.ts',
       ];

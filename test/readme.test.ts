@@ -13,9 +13,12 @@ import { runChild } from './support/child.ts';
 
 const root = resolve(import.meta.dirname, '..');
 const pages = [
-  ...['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md'],
-  ...readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' })
+  ...['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'bench/README.md'],
+  ...readdirSync(join(root, 'examples'), { recursive: true, encoding: 'utf8' })
     .filter((name) => name.endsWith('.md'))
+    .map((name) => join('examples', name)),
+  ...readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.md') && !name.includes('node_modules'))
     .map((name) => join('docs', name)),
 ];
 const readme = readFileSync(join(root, 'README.md'), 'utf8');
@@ -43,11 +46,30 @@ test('the example learns', async () => {
   expect(loss(last)).toBeLessThan(Math.LN2 / 3);
 });
 
+/** The anchors of a page, as GitHub makes them of its headings. */
+function anchorsOf(path: string): string[] {
+  const text = readFileSync(path, 'utf8').replaceAll(/^```.*?^```/gms, '');
+  const seen = new Map<string, number>();
+  return [...text.matchAll(/^#+ (.*)$/gm)].map(([, heading]) => {
+    const plain = heading!.replaceAll(/\[([^\]]*)\]\([^)]*\)/g, '$1').toLowerCase();
+    const slug = plain.replaceAll(/[^\p{L}\p{N}\p{M}_\- ]/gu, '').replaceAll(' ', '-');
+    const count = seen.get(slug) ?? 0;
+    seen.set(slug, count + 1);
+    return count === 0 ? slug : `${slug}-${count}`;
+  });
+}
+
 test.each(pages)('links of %s lead somewhere', (page) => {
   const text = readFileSync(join(root, page), 'utf8');
-  const links = [...text.matchAll(/\]\(([^)#]+)[^)]*\)/g)].map(([, link]) => link!);
-  const local = links.filter((link) => !/^https?:/.test(link));
-  expect(local.filter((link) => !existsSync(resolve(root, page, '..', link)))).toEqual([]);
+  const links = [...text.matchAll(/\]\(([^)\s]+)\)/g)].map(([, link]) => link!);
+  const broken = links.filter((link) => {
+    if (/^https?:/.test(link)) return false;
+    const [path = '', anchor] = link.split('#');
+    const target = path === '' ? join(root, page) : resolve(root, page, '..', path);
+    if (!existsSync(target)) return true;
+    return anchor !== undefined && !anchorsOf(target).includes(decodeURIComponent(anchor));
+  });
+  expect(broken).toEqual([]);
 });
 
 const program = await createProgram();

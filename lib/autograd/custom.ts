@@ -3,6 +3,7 @@ import type { Tensor } from '../core/tensor.ts';
 import { LeiaError } from '../system/error.ts';
 import { type Operand, record, tensorOf, type Variable } from './variable.ts';
 
+/** A function of tensors with a backward of its own, for {@link customFunction}. */
 export interface CustomFunction<
   Inputs extends readonly Tensor[],
   Saved extends readonly (Tensor | undefined)[],

@@ -153,6 +153,7 @@ export class Variable implements Disposable {
     this.value.dispose();
   }
 
+  /** At the end of a block of `using`. */
   [Symbol.dispose](): void {
     this.dispose();
   }
@@ -180,6 +181,7 @@ export class Variable implements Disposable {
     return variable === undefined ? undefined : variable.#note;
   }
 
+  /** Keeps something beside a variable, for functions that pass it on. */
   static setNote(variable: Variable, note: Note | 'used'): void {
     variable.#note = note;
   }

@@ -6,6 +6,7 @@ import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { LeiaError } from '../system/error.ts';
 
+/** What the elements of a tensor are. */
 export type DType = 'float32' | 'bfloat16' | 'int32';
 
 /** Values of a tensor on the host; bfloat16 as its 16 bits. */

@@ -58,7 +58,7 @@ export function splitFloat32(
   return into;
 }
 
-/** The inverse of {@link splitFloat32}. */
+/** The inverse of `splitFloat32`. */
 export function joinFloat32(upper: Uint16Array, lower: Uint16Array): Float32Array {
   const words = new Uint32Array(upper.length);
   for (let i = 0; i < words.length; i++) {

@@ -41,6 +41,7 @@ export class Graph implements Disposable {
     this.#device.handle.disposeGraph(this.#handle);
   }
 
+  /** At the end of a block of `using`. */
   [Symbol.dispose](): void {
     this.dispose();
   }

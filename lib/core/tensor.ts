@@ -56,6 +56,7 @@ export class Tensor implements Disposable {
     return new Tensor(device, dtype, Object.freeze([...shape]), handle);
   }
 
+  /** A tensor of zeros. */
   static zeros(shape: Shape, options: { dtype?: DType; device?: Device } = {}): Tensor {
     const tensor = Tensor.empty(shape, options);
     fillNatively({ output: tensor, value: 0 }, {});
@@ -262,6 +263,7 @@ export class Tensor implements Disposable {
     this.handle.dispose();
   }
 
+  /** At the end of a block of `using`. */
   [Symbol.dispose](): void {
     this.dispose();
   }

@@ -25,6 +25,7 @@ import {
   protocols,
 } from './tasks/protocol.ts';
 
+/** Who is asked, what, and how. */
 export interface EvaluateOptions extends AskOptions {
   readonly model: LlamaModel;
   readonly tokenizer: Tokenizer;
@@ -42,6 +43,7 @@ export interface EvaluateOptions extends AskOptions {
   onNote?(note: string): void;
 }
 
+/** The answers of a model, scored. */
 export interface Evaluation {
   readonly results: Results;
   /** By task, in the order of the file. */
@@ -93,7 +95,7 @@ function configOf(options: EvaluateOptions, protocol: ProtocolName): Record<stri
 /**
  * The questions of a task as token ids, in the order in which they are asked, without running a model.
  *
- * @param maxLength longest input of the model in tokens.
+ * @param options.maxLength longest input of the model in tokens.
  * @throws LeiaError `usage` (too few examples, a limit that means nothing, answers as long as the model).
  */
 export async function prepareQuestions(

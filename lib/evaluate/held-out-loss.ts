@@ -13,6 +13,7 @@ import { countLabelTokens } from '../llama/batch.ts';
 import type { LlamaModel } from '../llama/llama-model.ts';
 import { LeiaError } from '../system/error.ts';
 
+/** An article that no training saw. */
 export interface HeldOutArticle {
   /** BOS and the text's tokens. */
   readonly inputIds: Int32Array;
@@ -20,6 +21,7 @@ export interface HeldOutArticle {
   readonly characters: number;
 }
 
+/** How the loss on held-out articles is measured. */
 export interface HeldOutOptions {
   /** Tokens in a row. The last one of a full row has the longest context, one token less. */
   readonly sequenceLength: number;
@@ -27,6 +29,7 @@ export interface HeldOutOptions {
   readonly batchSize: number;
 }
 
+/** The loss of a model on articles that were held out. */
 export interface HeldOutLoss {
   /** Mean cross-entropy in nats per token, over all tokens but the articles' BOS. */
   readonly loss: number;

@@ -4,6 +4,7 @@
 import { createHash } from 'node:crypto';
 import { LeiaError } from '../system/error.ts';
 
+/** Articles for training, and those that are held out. */
 export interface Split {
   /** Indices of the articles to train on, ascending. */
   readonly training: number[];

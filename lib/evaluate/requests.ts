@@ -16,6 +16,7 @@ const part = z.union([z.string(), z.array(z.int().nonnegative())], {
 });
 const schema = z.object({ context: part, continuation: part });
 
+/** A request whose parts are texts or token ids. */
 export type RawRequest = z.output<typeof schema>;
 
 /** @throws LeiaError `io`, or `format` naming the line. */

@@ -12,6 +12,7 @@ import { LeiaError } from '../system/error.ts';
 import type { Encoding } from '../tokenizer/tokenizer.ts';
 import type { EntitySpan } from './entity.ts';
 
+/** Why a span has no range of tokens. */
 export type MisalignmentReason =
   /** The first code point is inside a token. */
   | 'start'
@@ -24,6 +25,7 @@ export type MisalignmentReason =
   /** It begins before the previous span has ended. */
   | 'overlap';
 
+/** An entity as a range of tokens. */
 export interface AlignedSpan<Span> {
   /** First token, counted in the encoding (BOS not included). */
   start: number;
@@ -32,6 +34,7 @@ export interface AlignedSpan<Span> {
   span: Span;
 }
 
+/** What {@link alignSpans} finds. */
 export interface Alignment<Span> {
   /** In text order, not overlapping. */
   aligned: AlignedSpan<Span>[];

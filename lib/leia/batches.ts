@@ -21,9 +21,11 @@ import { RandomStream } from './random.ts';
 /** Where articles come from; a `Dataset` is one. */
 export interface ArticleSource {
   readonly articleCount: number;
+  /** An article by its number, from 0. */
   article(index: number): TokenizedArticle;
 }
 
+/** How articles become sequences. */
 export interface SequenceOptions extends InsertionOptions {
   /** Tokens in a row. */
   readonly sequenceLength: number;
@@ -63,6 +65,7 @@ export function insertionDraws(seed: number, epoch: number, article: number): ()
   return () => draws.next();
 }
 
+/** Draws the sequences of training from articles; its state can be kept and set. */
 export class SequenceSource {
   readonly #articles: ArticleSource;
   readonly #options: SequenceOptions;
@@ -103,6 +106,7 @@ export class SequenceSource {
     return packer.take();
   }
 
+  /** What a source goes on from, if it is made with it. */
   state(): SequenceState {
     return {
       stream: this.#stream(),

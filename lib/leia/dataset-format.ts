@@ -41,6 +41,7 @@ export const metaSchema = z.strictObject({
   /** Where the articles come from and the options that decide what they become; free to the writer. */
   source: z.record(z.string(), z.json()),
 });
+/** What a dataset was made of. */
 export type DatasetMeta = z.infer<typeof metaSchema>;
 export type Json = z.infer<ReturnType<typeof z.json>>;
 
@@ -55,6 +56,7 @@ export const manifestSchema = z.strictObject({
   report: z.record(z.string(), z.json()),
   shards: z.array(shardSchema),
 });
+/** What a dataset folder says of itself. */
 export type Manifest = z.infer<typeof manifestSchema>;
 
 export const progressSchema = z.strictObject({

@@ -43,6 +43,7 @@ export interface Passage extends PassageSource {
   anchors: PassageLink[];
 }
 
+/** A link of a passage, with its English name. */
 export interface PassageLink {
   start: number;
   end: number;

@@ -37,6 +37,7 @@ export interface DatasetWriterOptions extends LockOptions {
   readonly inputs?: readonly string[];
 }
 
+/** Writes a dataset folder shard by shard. */
 export class DatasetWriter {
   readonly folder: string;
   readonly #lock: Lock;

@@ -29,6 +29,7 @@ import {
 import { decodeArticle, type Passage } from './dataset-records.ts';
 import type { TokenizedArticle } from './entity.ts';
 
+/** A dataset folder, read article by article. */
 export class Dataset {
   readonly folder: string;
   readonly manifest: Manifest;
@@ -104,10 +105,12 @@ export class Dataset {
     );
   }
 
+  /** Closes the file. */
   close(): void {
     for (const shard of this.#shards) shard.close();
   }
 
+  /** At the end of a block of `using`. */
   [Symbol.dispose](): void {
     this.close();
   }
@@ -231,6 +234,7 @@ class ShardReader {
     }
   }
 
+  /** Closes the file. */
   close(): void {
     for (const { descriptor } of this.#maps.values()) closeSync(descriptor);
     this.#maps.clear();

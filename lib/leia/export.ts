@@ -76,8 +76,9 @@ function isWhole(value: unknown): value is number {
 export async function writeConverted(
   folder: string,
   checkpoint: ConvertedCheckpoint,
-  { saveDtype = 'base', ...options }: { saveDtype?: SaveDtype } & LockOptions = {},
+  options: { saveDtype?: SaveDtype } & LockOptions = {},
 ): Promise<RoundingLoss | undefined> {
+  const { saveDtype = 'base' } = options;
   await using _ = await lockFolder(folder, options);
   const config = join(folder, 'config.json');
   const taken = await access(config).then(

@@ -11,6 +11,7 @@ export const strategies = ['left', 'right', 'replace', 'none'] as const;
 /** `none` inserts nothing: plain training on the same text. */
 export type Strategy = (typeof strategies)[number];
 
+/** Where names are inserted, and how often. */
 export interface InsertionOptions {
   readonly strategy: Strategy;
   /** p_skip, 0 to 1: how likely an entity is left as it is. */
@@ -83,7 +84,7 @@ export function visitInsertions<Entity extends Range>(
 }
 
 /**
- * Inserts the names of an article's entities, chosen by {@link drawEntities}. Entities must be in text order and not
+ * Inserts the names of an article's entities, chosen by `drawEntities`. Entities must be in text order and not
  * overlap, as `alignSpans` gives them.
  */
 export function insertNames(

@@ -87,7 +87,7 @@ export class RowPacker {
   }
 }
 
-/** Rows of every article once, in order; the last one may be filled up, see {@link Row}. */
+/** Rows of every article once, in order; the last one may be filled up, see `Row`. */
 export function* packOnce(
   articles: Iterable<AugmentedTokens>,
   length: number,

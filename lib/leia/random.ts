@@ -17,6 +17,7 @@ export function splitmix64(state: bigint): bigint {
   return z ^ (z >> 31n);
 }
 
+/** Random numbers from a seed, whose state can be kept and set. */
 export class RandomStream {
   readonly #state: Uint32Array;
 

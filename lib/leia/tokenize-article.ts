@@ -7,6 +7,7 @@ import type { TextTokenizer } from '../tokenizer/tokenizer.ts';
 import { alignSpans, type MisalignmentReason } from './align.ts';
 import type { EntitySpan, TokenEntity, TokenizedArticle } from './entity.ts';
 
+/** An article as tokens, and the entities that have no range of them. */
 export interface TokenizeResult {
   article: TokenizedArticle;
   misaligned: { span: EntitySpan; reason: MisalignmentReason }[];
@@ -15,6 +16,7 @@ export interface TokenizeResult {
 /** Enough for the names of a few thousand articles; then the memory is emptied and fills again. */
 const rememberedNames = 200_000;
 
+/** Makes tokens of articles, and ranges of tokens of their entities. */
 export class ArticleTokenizer {
   readonly #tokenizer: TextTokenizer;
   readonly #names = new Map<string, Int32Array>();

@@ -29,6 +29,7 @@ export interface PassShape {
  * Computed again are the same operations on the same inputs, so that every choice gives the same bits.
  */
 export const recomputations = ['none', 'norms', 'layer-except-attention', 'layer'] as const;
+/** What backward computes again instead of keeping it. */
 export type Recompute = (typeof recomputations)[number];
 
 /** What memory is planned for: logits alone, `forward` and then `backward`, or both in one. */
@@ -54,7 +55,7 @@ function layerLayout(config: LlamaConfig, shape: PassShape) {
   const intermediate = () => new TensorLayout([rows, intermediateSize], dtype);
   const perRow = () => new TensorLayout([rows], 'float32');
   return {
-    /** [rows, hidden]: the residual stream before the layer. */
+    /** [rows, hidden], the residual stream before the layer. */
     input: hidden(),
     /** [rows], float32. */
     attentionInverseRms: perRow(),
@@ -68,7 +69,7 @@ function layerLayout(config: LlamaConfig, shape: PassShape) {
     attention: headsLayout(shape, numAttentionHeads, headDim),
     /** [batch, heads, sequence], float32. */
     logsumexp: new TensorLayout([batch, numAttentionHeads, sequence], 'float32'),
-    /** [rows, hidden]: the residual stream between attention and MLP. */
+    /** [rows, hidden], the residual stream between attention and MLP. */
     afterAttention: hidden(),
     /** [rows], float32. */
     mlpInverseRms: perRow(),
@@ -114,15 +115,15 @@ export function activationLayout(
     layers,
     /** What of the layers lies in memory that all of them use. */
     recompute,
-    /** [batch, sequence, hidden]: the first layer's input, as the embedding writes it. */
+    /** [batch, sequence, hidden], the first layer's input, as the embedding writes it. */
     embedded: first.input.view([batch, sequence, hiddenSize]),
-    /** [rows, hidden]: what attention or the MLP gives, before it is added to the residual stream. */
+    /** [rows, hidden], what attention or the MLP gives, before it is added to the residual stream. */
     sublayerOutput: hidden(),
-    /** [rows, hidden]: the residual stream after the last layer, which may overwrite its input without gradients. */
+    /** [rows, hidden], the residual stream after the last layer, which may overwrite its input without gradients. */
     output: training ? hidden() : first.input,
     /** [rows], float32. */
     finalInverseRms: new TensorLayout([rows], 'float32'),
-    /** [rows, hidden]: after the final norm, what the output matrix sees. */
+    /** [rows, hidden], after the final norm, what the output matrix sees. */
     final: hidden(),
   };
 }
@@ -149,11 +150,11 @@ function gradientLayout(config: LlamaConfig, shape: PassShape) {
   const { batch, sequence, dtype } = shape;
   const residual = new TensorLayout([batch * sequence, hiddenSize], dtype);
   return {
-    /** [rows, hidden]: of the residual stream. */
+    /** [rows, hidden], of the residual stream. */
     residual,
     /** The same as [batch, sequence, hidden]. */
     embedded: residual.view([batch, sequence, hiddenSize]),
-    /** [rows, hidden]: of what a norm gives to attention, the MLP or the output matrix. */
+    /** [rows, hidden], of what a norm gives to attention, the MLP or the output matrix. */
     normOutput: new TensorLayout([batch * sequence, hiddenSize], dtype),
     attention: headsLayout(shape, numAttentionHeads, headDim),
     query: headsLayout(shape, numAttentionHeads, headDim),
@@ -183,7 +184,7 @@ export function lossLayout(
   const losses = new TensorLayout([rows], 'float32');
   const loss = new TensorLayout([1, 1], 'float32');
   return {
-    /** [chunk, padded vocab]: the logits of some rows at a time, unless all are kept. */
+    /** [chunk, padded vocab], the logits of some rows at a time, unless all are kept. */
     logitsChunk: keepLogits
       ? undefined
       : new TensorLayout(

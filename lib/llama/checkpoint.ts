@@ -23,6 +23,7 @@ const ignoredBuffer = /\.rotary_emb\.(inv_freq|cos_cached|sin_cached)$/;
 /** What a model can be loaded from: a {@link Checkpoint}, or one that is changed while it is read. */
 export type CheckpointView = Pick<Checkpoint, 'folder' | 'config' | 'dtype' | 'read'>;
 
+/** A Hugging Face folder with the weights of a LLaMA, read tensor by tensor. */
 export class Checkpoint {
   readonly folder: string;
   readonly config: LlamaConfig;
@@ -76,15 +77,17 @@ export class Checkpoint {
     return await toFloat32(await this.read(name));
   }
 
-  /** Tells these weights from others, by a sample of them; see {@link hashWeights}. */
+  /** Tells these weights from others, by a sample of them; see `hashWeights`. */
   async hashWeights(): Promise<string> {
     return await hashWeights(this.parameters.map(({ name }) => [name, this.#file(name)] as const));
   }
 
+  /** Closes the file. */
   async close(): Promise<void> {
     await Promise.all(this.#files.map((file) => file.close()));
   }
 
+  /** At the end of a block of `await using`. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }

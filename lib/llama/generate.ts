@@ -7,6 +7,7 @@ import { LeiaError } from '../system/error.ts';
 import { Decoder } from './inference.ts';
 import type { LlamaModel } from './llama-model.ts';
 
+/** How a token is drawn; the likeliest unless a temperature is given. */
 export interface SamplingOptions {
   /** Divides the logits; below 1 sharper, above 1 flatter. 1 unless given. */
   readonly temperature?: number;
@@ -17,6 +18,7 @@ export interface SamplingOptions {
   readonly seed: number;
 }
 
+/** How {@link generate} continues a prompt. */
 export interface GenerateOptions {
   readonly maxNewTokens: number;
   /** How tokens are drawn; without it, the likeliest token is taken each time. */

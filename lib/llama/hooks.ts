@@ -37,6 +37,7 @@ export const streamPoints = [
  */
 export type StreamPoint = (typeof streamPoints)[number];
 
+/** A point of a layer that can be listened at. */
 export type LayerPoint = ProjectionPoint | StreamPoint;
 
 /** Where a hook is called. */

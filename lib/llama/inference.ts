@@ -17,7 +17,7 @@ type TokenRow = readonly number[];
 
 /** What a pass computed, in memory that the next pass overwrites. */
 export interface PassOutput {
-  /** [rows * sequence, hidden]: normalised, what the output matrix sees. */
+  /** [rows * sequence, hidden], normalised, what the output matrix sees. */
   readonly final: Tensor;
   /** Tokens of a row, padding included. */
   readonly sequence: number;
@@ -133,6 +133,7 @@ export class Inference implements Disposable {
     return this.#memory.tensors;
   }
 
+  /** At the end of a block of `using`. */
   [Symbol.dispose](): void {
     this.#memory?.[Symbol.dispose]();
     this.#memory = undefined;
@@ -222,6 +223,7 @@ export class Decoder implements Disposable {
     return this.#inference.logits(output, [ids.length - 1]);
   }
 
+  /** At the end of a block of `using`. */
   [Symbol.dispose](): void {
     this.#inference[Symbol.dispose]();
     this.#cache[Symbol.dispose]();

@@ -147,7 +147,7 @@ export class LlamaModel implements Disposable {
     }
   }
 
-  /** The model of a checkpoint, its weights allocated but not read; {@link loadWeights} reads them. */
+  /** The model of a checkpoint, its weights allocated but not read; `loadWeights` reads them. */
   static allocate(
     { folder, config, dtype: storedDtype }: Omit<CheckpointView, 'read'>,
     options: ModelOptions = {},
@@ -161,7 +161,7 @@ export class LlamaModel implements Disposable {
     return new LlamaModel(config, weights, others);
   }
 
-  /** A model with random weights; see {@link initializeWeights}. */
+  /** A model with random weights; see `initializeWeights`. */
   static initialize(
     config: LlamaConfig,
     options: ModelOptions & { readonly seed: number },
@@ -211,8 +211,9 @@ export class LlamaModel implements Disposable {
    */
   freeze(
     which: ParameterSelection = '*',
-    { except = [] }: { readonly except?: ParameterSelection } = {},
+    options: { readonly except?: ParameterSelection } = {},
   ): this {
+    const { except = [] } = options;
     const names = llamaParameters(this.config).map(({ name }) => name);
     const kept = selectParameters(names, except);
     const chosen = [...selectParameters(names, which)].filter((name) => !kept.has(name));
@@ -471,10 +472,12 @@ export class LlamaModel implements Disposable {
     checkLength(sequence, this.config);
   }
 
+  /** At the end of a block of `using`. */
   [Symbol.dispose](): void {
     this.dispose();
   }
 
+  /** Frees its memory, as soon as no queued work needs it. */
   dispose(): void {
     this.#pending = undefined;
     this.#memory[Symbol.dispose]();

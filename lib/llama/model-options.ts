@@ -6,8 +6,10 @@ import type { TokenRows } from './batch.ts';
 import type { CheckpointView } from './checkpoint.ts';
 import type { SaveDtype } from './stored-values.ts';
 
+/** What a model computes in. */
 export type ModelDtype = 'float32' | 'bfloat16';
 
+/** How a model is made or loaded. */
 export interface ModelOptions {
   /** Where the model lives; `cpu` unless said otherwise. */
   readonly device?: Device | string;
@@ -16,12 +18,13 @@ export interface ModelOptions {
   /** What backward computes again, to take less memory: the gradients stay the same, bit for bit. Nothing by default. */
   readonly recompute?: Recompute;
   /**
-   * What is in memory for two layers at a time only ({@link windowLayout}), for ranks that share it: the
+   * What is in memory for two layers at a time only (`windowLayout`), for ranks that share it: the
    * {@link LlamaModel.listener} brings it when a pass needs it, and takes gradients away.
    */
   readonly inWindow?: { readonly parameters: boolean; readonly gradients: boolean };
 }
 
+/** How a model is written. */
 export interface SaveModelOptions {
   /** The dtype of the written weights. `base`, the default, is the {@link LlamaModel.storedDtype}. */
   readonly dtype?: SaveDtype;
@@ -35,6 +38,7 @@ export interface SaveModelOptions {
   readonly files?: ReadonlyMap<string, string>;
 }
 
+/** What forward takes beside ids and labels. */
 export interface ForwardOptions {
   /**
    * How many label tokens the loss is averaged over: those of this batch, or, when a batch is computed in
@@ -59,6 +63,7 @@ export interface LossResult extends ForwardResult {
   readonly loss: Tensor;
 }
 
+/** What backward takes. */
 export interface BackwardOptions {
   /** Multiplies the loss; 1 unless given. */
   readonly scale?: number;

@@ -65,7 +65,7 @@ export function llamaParameters(config: LlamaConfig): LlamaParameter[] {
 
 /** The memory of all parameters. */
 export interface ParameterLayout {
-  /** [padded vocab, hidden]: the output matrix with rows of zeros behind the vocabulary's ({@link padVocabulary}). */
+  /** [padded vocab, hidden], the output matrix with rows of zeros behind the vocabulary's ({@link padVocabulary}). */
   readonly paddedHead: TensorLayout;
   /** By Hugging Face name, without padding. */
   readonly byName: Readonly<Record<string, TensorLayout>>;

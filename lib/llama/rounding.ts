@@ -10,6 +10,7 @@ import {
   widen,
 } from './stored-values.ts';
 
+/** What rounding takes from weights. */
 export interface RoundingLoss {
   /** What was written. */
   readonly dtype: StoredDtype;

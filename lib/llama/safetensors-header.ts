@@ -24,8 +24,10 @@ export const elementSizes = {
   C64: 8,
 } as const;
 
+/** What the elements of a tensor are, as the format names it. */
 export type SafetensorsDtype = keyof typeof elementSizes;
 
+/** Where a tensor lies in a file, and what it is. */
 export interface SafetensorsEntry {
   readonly dtype: SafetensorsDtype;
   readonly shape: readonly number[];

@@ -167,10 +167,12 @@ export class SafetensorsFile {
     });
   }
 
+  /** Closes the file. */
   async close(): Promise<void> {
     await this.#handle.close();
   }
 
+  /** At the end of a block of `await using`. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }

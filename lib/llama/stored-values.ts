@@ -13,10 +13,12 @@ import type { HostArray } from '../core/tensor.ts';
 import { LeiaError } from '../system/error.ts';
 import { float16ToFloat32, float32ToFloat16 } from './float16.ts';
 
+/** What weights are stored in. */
 export type StoredDtype = 'float32' | 'bfloat16' | 'float16';
 
 /** In which dtype a model is saved. `base`: that of the checkpoint it was made from. */
 export const saveDtypes = ['base', 'float32', 'bfloat16', 'float16'] as const;
+/** What weights may be written in. */
 export type SaveDtype = (typeof saveDtypes)[number];
 
 export function resolveDtype(dtype: SaveDtype | undefined, base: StoredDtype): StoredDtype {
@@ -113,7 +115,7 @@ export async function toFloat32(stored: StoredValues): Promise<Float32Array> {
   return (await convertValues(stored, 'float32')).values as Float32Array;
 }
 
-/** The numbers as a bfloat16 parameter and the lower 16 bits of its float32 master; see {@link splitFloat32}. */
+/** The numbers as a bfloat16 parameter and the lower 16 bits of its float32 master; see `splitFloat32`. */
 export async function splitValues(stored: StoredValues): Promise<SplitFloat32> {
   const { length } = stored.values;
   if (stored.dtype === 'bfloat16') return { upper: stored.values, lower: new Uint16Array(length) };

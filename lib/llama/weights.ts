@@ -78,7 +78,7 @@ export class LlamaWeights implements Places<Tensor>, Disposable {
 
   /**
    * Allocates every parameter, uninitialised but for the padding of the output matrix; `inWindow` only two layers, whose
-   * memory the others share (see {@link windowLayout}).
+   * memory the others share (see `windowLayout`).
    */
   constructor(config: LlamaConfig, options: { dtype: DType; device: Device; inWindow?: boolean }) {
     const layoutOf = options.inWindow ? windowLayout : parameterLayout;

@@ -9,6 +9,7 @@ import { type Shape, Tensor } from '../core/tensor.ts';
 import { LeiaError } from '../system/error.ts';
 import { Module } from './module.ts';
 
+/** Where parameters live, and what they are stored in. */
 export interface ParameterOptions {
   /** Where parameters live; the CPU unless given. */
   readonly device?: Device | string;
@@ -37,6 +38,7 @@ function emptyParameter(shape: Shape, { device, dtype = 'float32' }: ParameterOp
   return Tensor.empty(shape, { dtype, device: place });
 }
 
+/** How a {@link Linear} is made. */
 export interface LinearOptions extends ParameterOptions {
   /** Whether a bias is added; it begins as zeros. True unless given. */
   readonly bias?: boolean;
@@ -70,6 +72,7 @@ export class Linear extends Module {
   }
 }
 
+/** How an {@link Embedding} is made. */
 export interface EmbeddingOptions extends ParameterOptions {
   /** Of the initial weights; 1 unless given. */
   readonly standardDeviation?: number;
@@ -97,6 +100,7 @@ export class Embedding extends Module {
   }
 }
 
+/** How a norm is made. */
 export interface NormOptions extends ParameterOptions {
   /** Added to the variance, or to the mean square; 1e-5 unless given. */
   readonly epsilon?: number;
@@ -124,7 +128,7 @@ export class LayerNorm extends Module {
     this.bias = (options.bias ?? true) ? filled([size], 0, options) : undefined;
   }
 
-  /** @param input [..., size]. */
+  /** The input, [..., size], with normalised rows. */
   forward(input: Operand): Variable {
     return layerNorm(input, this.weight, this.bias, { epsilon: this.epsilon });
   }
@@ -148,7 +152,7 @@ export class RmsNorm extends Module {
     this.weight = filled([size], 1, options);
   }
 
-  /** @param input [..., size]. */
+  /** The input, [..., size], with normalised rows. */
   forward(input: Operand): Variable {
     return rmsNorm(input, this.weight, { epsilon: this.epsilon });
   }
@@ -172,6 +176,7 @@ export class Dropout extends Module {
     this.probability = probability;
   }
 
+  /** The input; in training, some elements are 0 and the others scaled up. */
   forward(input: Variable): Variable {
     return this.isTraining && this.probability > 0 ? dropout(input, this.probability) : input;
   }

@@ -5,6 +5,7 @@ import { Variable } from '../autograd/variable.ts';
 import type { TrainableParameter } from '../llama/parameters.ts';
 import { loadState, saveState } from './state-file.ts';
 
+/** What is asked of the parameters that train. */
 export interface TrainableOptions {
   /** Whether AdamW's weight decay applies: to matrices and larger, not to biases and norms, unless given. */
   readonly decay?: (name: string, parameter: Variable) => boolean;
@@ -113,6 +114,7 @@ export abstract class Module implements Disposable {
     }
   }
 
+  /** At the end of a block of `using`. */
   [Symbol.dispose](): void {
     this.dispose();
   }

@@ -27,6 +27,7 @@ export type { Encoding } from './bpe-tokenizer.ts';
 /** The part of a tokenizer that tokenises articles. */
 export type TextTokenizer = Pick<Tokenizer, 'bosId' | 'vocabSize' | 'encodeBatch'>;
 
+/** A Hugging Face tokenizer, with the offsets of its tokens. */
 export class Tokenizer {
   readonly folder: string;
   readonly bosId: number;
@@ -97,6 +98,7 @@ export class Tokenizer {
     return this.#ids.get(token);
   }
 
+  /** The tokens of a text, with the ranges of the text that they stand for. */
   async encode(text: string): Promise<Encoding> {
     const [encoding] = await this.encodeBatch([text]);
     return encoding as Encoding;

@@ -14,6 +14,7 @@ import type { TrainableParameter } from '../llama/parameters.ts';
 import { LeiaError } from '../system/error.ts';
 import { loadOptimizer, saveOptimizer } from './optimizer-file.ts';
 
+/** The settings of {@link AdamW}. */
 export interface AdamWOptions {
   readonly beta1?: number;
   readonly beta2?: number;
@@ -27,6 +28,7 @@ export interface AdamWOptions {
 }
 
 export const momentDtypes = ['float32', 'bfloat16'] as const;
+/** What moments can be kept in. */
 export type MomentDtype = (typeof momentDtypes)[number];
 
 /** What the optimiser keeps for one parameter, each of the parameter's shape. */
@@ -42,6 +44,7 @@ function stateLayout(
   };
 }
 
+/** What {@link AdamW} keeps for one parameter. */
 export type AdamWState = Allocated<ReturnType<typeof stateLayout>>;
 
 /** The optimiser's memory, by the parameters' names. */
@@ -129,8 +132,8 @@ export class AdamW implements Disposable {
   /**
    * Updates every parameter from its gradient.
    *
-   * @param learningRate for this step.
-   * @param gradientScale float32 [1], multiplied into every gradient: the clipping factor.
+   * @param args.learningRate for this step.
+   * @param args.gradientScale float32 [1], multiplied into every gradient: the clipping factor.
    */
   step(args: { readonly learningRate: number; readonly gradientScale?: Tensor }): void {
     this.stepCount++;
@@ -197,6 +200,7 @@ export class AdamW implements Disposable {
     return this.#memory.bytes;
   }
 
+  /** At the end of a block of `using`. */
   [Symbol.dispose](): void {
     this.#memory[Symbol.dispose]();
   }

@@ -114,7 +114,7 @@ export class DataParallel implements PassListener, Disposable {
     return names.filter((name) => !namesOf(config, 'embedding').includes(name));
   }
 
-  /** Reads a checkpoint: each rank what it holds of it. See {@link loadWeights}. */
+  /** Reads a checkpoint: each rank what it holds of it. See `loadWeights`. */
   async load(checkpoint: CheckpointView, optimizer: AdamW): Promise<void> {
     const { parameters } = this.#memory.tensors.slices;
     await loadWeights(

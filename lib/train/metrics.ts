@@ -9,6 +9,7 @@ import type { StepSpeed } from './speed.ts';
 /** In the folder of a run. */
 export const metricsFile = 'metrics.jsonl';
 
+/** What is measured in a step. */
 export interface StepMetrics extends StepSpeed {
   /** Counted from 1. */
   step: number;
@@ -43,6 +44,7 @@ export interface MetricsSink {
   append(metrics: StepMetrics): void;
   /** Makes what it has last. Called before a state is saved, so that no line of an earlier step can be missing. */
   flush(): void;
+  /** Called once, at the end of the run. */
   close(): void;
 }
 
@@ -73,6 +75,7 @@ export class MetricsFile implements MetricsSink {
     this.#attempt(() => fsyncSync(this.#descriptor));
   }
 
+  /** Called once, at the end of the run. */
   close(): void {
     this.flush();
     closeSync(this.#descriptor);
@@ -116,6 +119,7 @@ export class MetricsSinks implements MetricsSink {
     for (const sink of this.#sinks) sink.flush();
   }
 
+  /** Called once, at the end of the run. */
   close(): void {
     for (const sink of this.#sinks) sink.close();
   }

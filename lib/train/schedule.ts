@@ -2,6 +2,7 @@
 // Loshchilov & Hutter 2017 without restarts.
 import { LeiaError } from '../system/error.ts';
 
+/** How the learning rate goes: linear warm-up, then half a cosine. */
 export interface Schedule {
   /** Peak rate. */
   learningRate: number;

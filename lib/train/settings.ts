@@ -8,6 +8,7 @@ import { type MomentDtype, momentDtypes } from './adamw.ts';
 
 const count = z.int().min(1);
 
+/** Checks the settings of a run and fills in defaults. */
 export const trainSettings = z.strictObject({
   strategy: z
     .enum(['left', 'right', 'replace', 'none'])
@@ -131,6 +132,7 @@ export const trainSettings = z.strictObject({
     .describe('keep each so-many-th state for good, also when the run is finished; 0: none'),
 });
 
+/** The settings of a run, all of them. */
 export type TrainSettings = z.infer<typeof trainSettings>;
 /** Settings in which every choice that the user left open has been made. */
 export type CompleteSettings = TrainSettings & {
@@ -138,6 +140,7 @@ export type CompleteSettings = TrainSettings & {
   readonly recompute: Recompute;
   readonly moments: MomentDtype;
 };
+/** The settings of a run, with defaults for those that are left out. */
 export type TrainSettingsInput = z.input<typeof trainSettings>;
 
 /** @throws LeiaError `usage` for settings that are each valid but do not fit together. */

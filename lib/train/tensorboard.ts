@@ -71,6 +71,7 @@ export class EventFile implements MetricsSink {
     if (descriptor !== undefined) this.#attempt(() => fsyncSync(descriptor));
   }
 
+  /** Closes the file. */
   close(): void {
     const descriptor = this.#descriptor;
     this.#descriptor = undefined;

@@ -34,6 +34,7 @@ import {
 import { type CompleteSettings, checkTogether, type TrainSettings } from './settings.ts';
 import { shardingOf } from './sharding.ts';
 
+/** What is trained on what, and who hears of it. */
 export interface TrainOptions {
   /** Hugging Face folder of the model to start from, with its tokenizer. */
   readonly model: string;
@@ -50,6 +51,7 @@ export interface TrainOptions {
   readonly signal?: AbortSignal;
   /** Hears what looks wrong but does not stop the run. */
   readonly onWarning?: (message: string) => void;
+  /** Called before the first step. */
   readonly onStart?: (start: TrainStart) => void;
   /** Hears, before each micro-batch, how many sequences of the batch are done. */
   readonly onMicroBatch?: (step: number, sequences: number) => void;
@@ -67,6 +69,7 @@ export interface TrainOptions {
 /** Of the model after a step. */
 export type Measured = Pick<StepMetrics, 'heldOutLoss' | 'tasks'>;
 
+/** What is known before the first step. */
 export interface TrainStart {
   /** Steps of the saved state that this run resumes from; 0 if there is none. */
   readonly stepsDone: number;
@@ -83,6 +86,7 @@ export interface TrainStart {
   readonly saveDtype: StoredDtype;
 }
 
+/** What a run has come to. */
 export interface TrainResult {
   /** False if an earlier run had finished already and nothing was done. */
   readonly trained: boolean;

@@ -2,7 +2,7 @@
 // helps nor suffers.
 import { execFile } from 'node:child_process';
 import { cp, mkdir, symlink } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 
 export const run = promisify(execFile);
@@ -20,7 +20,8 @@ const sources = [
     'test/ops',
     'configs',
   ],
-  ...['examples', 'tsconfig.json', 'tsconfig.build.json', 'README.md', 'LICENSE', 'CHANGELOG.md'],
+  ...['examples', 'docs', 'tsconfig.json', 'tsconfig.build.json'],
+  ...['README.md', 'LICENSE', 'CHANGELOG.md', 'CONTRIBUTING.md'],
 ];
 
 /**
@@ -30,7 +31,8 @@ const sources = [
 export async function pack(copy: string, addon: 'released' | 'built'): Promise<string> {
   await mkdir(copy);
   for (const name of sources) {
-    await cp(join(root, name), join(copy, name), { recursive: true }).catch((error) => {
+    const filter = (path: string) => basename(path) !== 'node_modules';
+    await cp(join(root, name), join(copy, name), { recursive: true, filter }).catch((error) => {
       if (error.code !== 'ENOENT') throw error;
     });
   }

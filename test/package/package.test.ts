@@ -1,4 +1,5 @@
 // The package as its user gets it: prebuilt, packed, and installed where there is no compiler.
+import { existsSync } from 'node:fs';
 import {
   mkdir,
   mkdtemp,
@@ -253,6 +254,16 @@ describe('the package installed without a compiler', () => {
 
   testExamples(() => project);
 
+  test('has what its README links to, but for the sources that it says to read first', async () => {
+    const installed = join(project, 'node_modules/leia');
+    const text = await readFile(join(installed, 'README.md'), 'utf8');
+    const [before, , after] = text.split(/^(## Read these six files first.*?(?=^Then: ))/ms);
+    const links = [...`${before}${after}`.matchAll(/\]\(([^)#:]+)(#[^)]*)?\)/g)];
+    expect(links.length).toBeGreaterThan(20);
+    const missing = links.filter(([, path]) => !existsSync(join(installed, path!)));
+    expect(missing.map(([, path]) => path)).toEqual([]);
+  });
+
   test('holds the sources to build from and the sample, and no tests', async () => {
     const installed = join(project, 'node_modules/leia');
     const names = await readdir(installed);
@@ -262,7 +273,7 @@ describe('the package installed without a compiler', () => {
     const demo = await readdir(join(installed, 'examples/demo'));
     expect(demo).toEqual(expect.arrayContaining(['ATTRIBUTION.md', 'titles.tsv', 'tokenizer']));
     expect(names).not.toContain('test');
-    expect(await readdir(join(installed, 'bench'))).toEqual(['torch_reference.py']);
+    expect(await readdir(join(installed, 'bench'))).toEqual(['README.md', 'torch_reference.py']);
     // Of lib only what is data: the tasks of `leia eval`.
     const data = await filesIn(join(installed, 'lib'));
     expect(data.filter((name) => !name.endsWith('.yaml'))).toEqual([]);

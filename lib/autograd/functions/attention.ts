@@ -30,6 +30,7 @@ export function rope(input: Operand, angles: ops.RopeAngles): Variable {
   return result;
 }
 
+/** What {@link flashAttention} takes beside its operands. */
 export interface FlashAttentionOptions {
   /** Query i sees keys up to i + (keys - queries). False unless given. */
   readonly causal?: boolean;

@@ -10,7 +10,7 @@ import { type Operand, recordForNumbers, tensorOf, type Variable } from '../vari
  *
  * @param logits [rows, vocabulary], float32 or bfloat16.
  * @param labels [rows], whole numbers: an array, or an int32 tensor.
- * @param labelTokens what the sum is divided by: unless given, the number of labels that are not ignored if they are an
+ * @param options.labelTokens what the sum is divided by: unless given, the number of labels that are not ignored if they are an
  *   array; all of them if they are a tensor, which is not read.
  * @throws LeiaError with code `argument` as the operation.
  * @example

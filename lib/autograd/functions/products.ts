@@ -4,6 +4,7 @@ import type { Tensor } from '../../core/tensor.ts';
 import { LeiaError } from '../../system/error.ts';
 import { type Operand, record, tensorOf, type Variable, wantsGradient } from '../variable.ts';
 
+/** What {@link matmul} takes beside its operands. */
 export interface MatmulOptions {
   readonly transposeA?: boolean;
   readonly transposeB?: boolean;

@@ -39,6 +39,7 @@ function fromOutput(
   return result;
 }
 
+/** What a reduction takes beside its operand. */
 export interface ReduceOptions {
   /** Which dimension: 0 is the outermost, -1 the innermost. */
   readonly dimension: number;

@@ -3,6 +3,7 @@ import { operation } from '../operation.ts';
 import type { Tensor } from '../tensor.ts';
 import { like } from './outputs.ts';
 
+/** Arguments of an activation function. */
 export interface Activation {
   /** Any shape, float32 or bfloat16. */
   input: Tensor;
@@ -10,6 +11,7 @@ export interface Activation {
   output?: Tensor;
 }
 
+/** Arguments of an activation function's backward. */
 export interface ActivationBackward {
   /** Shape and dtype of input. */
   gradOutput: Tensor;
@@ -25,7 +27,9 @@ interface Form {
   approximate?: boolean;
 }
 
+/** Arguments of {@link gelu}. */
 export type Gelu = Activation & Form;
+/** Arguments of {@link geluBackward}. */
 export type GeluBackward = ActivationBackward & Form;
 
 function forward(name: string): (args: Gelu) => { output: Tensor } {

@@ -1,12 +1,13 @@
 import { operation } from '../operation.ts';
 import type { Tensor } from '../tensor.ts';
 
+/** Arguments of {@link adamw}. */
 export interface Adamw {
   /** At least one, any shapes, updated in place: all float32, or all bfloat16 with `masterLowBits`. */
   parameters: readonly Tensor[];
   /**
    * For each bfloat16 parameter, of its shape: the lower 16 bits of the float32 parameter whose
-   * upper 16 bits, rounded to nearest and halves up, are `parameter` (see {@link splitFloat32}). The
+   * upper 16 bits, rounded to nearest and halves up, are `parameter` (see `splitFloat32`). The
    * dtype is bfloat16, but these are bits, not values. Zeros where the bfloat16 values are exact.
    */
   masterLowBits?: readonly Tensor[];

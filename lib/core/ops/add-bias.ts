@@ -2,6 +2,7 @@ import { operation } from '../operation.ts';
 import { Tensor } from '../tensor.ts';
 import { like } from './outputs.ts';
 
+/** Arguments of {@link addBias}. */
 export interface AddBias {
   /** [..., width], float32 or bfloat16. */
   input: Tensor;
@@ -29,6 +30,7 @@ export function addBias(args: AddBias): { output: Tensor } {
   return { output };
 }
 
+/** Arguments of {@link addBiasBackward}. */
 export interface AddBiasBackward {
   /** [..., width], float32 or bfloat16. It is the gradient of the input, too. */
   gradOutput: Tensor;

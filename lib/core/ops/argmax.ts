@@ -2,6 +2,7 @@ import { operation } from '../operation.ts';
 import { Tensor } from '../tensor.ts';
 import { reducedShape } from './outputs.ts';
 
+/** Arguments of {@link argmax}. */
 export interface Argmax {
   /** Float32 or bfloat16; at least one element in the dimension. */
   input: Tensor;

@@ -4,6 +4,7 @@ import { operation } from '../operation.ts';
 import { Tensor } from '../tensor.ts';
 import { broadcastShape, like } from './outputs.ts';
 
+/** Arguments of {@link add}, {@link subtract}, {@link multiply} and {@link divide}. */
 export interface Binary {
   /**
    * Any shape, float32 or bfloat16; or a number. Shapes are broadcast by NumPy's rules: aligned at the innermost
@@ -16,6 +17,7 @@ export interface Binary {
   output?: Tensor;
 }
 
+/** Arguments of {@link addBackward} and its siblings. */
 export interface BinaryBackward {
   /** Shape and dtype of the output. */
   gradOutput: Tensor;

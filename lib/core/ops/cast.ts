@@ -1,6 +1,7 @@
 import { operation } from '../operation.ts';
 import { type DType, Tensor } from '../tensor.ts';
 
+/** Arguments of {@link cast}. */
 export interface Cast {
   /** Any shape, any dtype. */
   input: Tensor;

@@ -4,6 +4,7 @@ import { operation } from '../operation.ts';
 import { Tensor } from '../tensor.ts';
 import { broadcastShape } from './outputs.ts';
 
+/** Arguments of {@link equal} and its siblings. */
 export interface Compare {
   /** Any shape, any dtype; or a number. Shapes are broadcast by NumPy's rules. */
   a: Tensor | number;

@@ -2,6 +2,7 @@ import { operation } from '../operation.ts';
 import { Tensor } from '../tensor.ts';
 import { dimensionIndex } from './outputs.ts';
 
+/** Arguments of {@link concatenate}. */
 export interface Concatenate {
   /** One or more, of any dtype; all of one shape but for the dimension. */
   inputs: readonly Tensor[];

@@ -5,6 +5,7 @@ import { like } from './outputs.ts';
 /** The label of rows that take no part in the loss; PyTorch and transformers use the same number. */
 export const ignoredLabel = -100;
 
+/** Arguments of {@link crossEntropyForward}. */
 export interface CrossEntropyForward {
   /** [rows, columns], float32 or bfloat16. */
   logits: Tensor;
@@ -47,6 +48,7 @@ export function crossEntropyForward(args: CrossEntropyForward): {
   return { losses, logsumexp };
 }
 
+/** Arguments of {@link crossEntropyBackward}. */
 export interface CrossEntropyBackward {
   logits: Tensor;
   labels: Tensor;
@@ -82,6 +84,7 @@ export function crossEntropyBackward(args: CrossEntropyBackward): { gradLogits: 
   return { gradLogits };
 }
 
+/** Arguments of {@link crossEntropy}. */
 export interface CrossEntropy {
   /** [rows, columns], float32 or bfloat16. */
   logits: Tensor;

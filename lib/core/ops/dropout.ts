@@ -2,6 +2,7 @@ import { operation } from '../operation.ts';
 import type { Tensor } from '../tensor.ts';
 import { like } from './outputs.ts';
 
+/** Arguments of {@link dropout}. */
 export interface Dropout {
   /** Any shape, float32 or bfloat16. */
   input: Tensor;

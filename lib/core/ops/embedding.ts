@@ -1,6 +1,7 @@
 import { operation } from '../operation.ts';
 import { Tensor } from '../tensor.ts';
 
+/** Arguments of {@link embeddingForward}. */
 export interface EmbeddingForward {
   /** [...] of at most four dimensions, int32: each 0 to vocabulary - 1. */
   ids: Tensor;
@@ -30,6 +31,7 @@ export function embeddingForward(args: EmbeddingForward): { output: Tensor } {
   return { output };
 }
 
+/** Arguments of {@link embeddingBackward}. */
 export interface EmbeddingBackward {
   /** [..., hidden], float32 or bfloat16. */
   gradOutput: Tensor;

@@ -1,6 +1,7 @@
 import { operation } from '../operation.ts';
 import type { Tensor } from '../tensor.ts';
 
+/** Arguments of {@link fill}. */
 export interface Fill {
   /** Any shape, any dtype. */
   output: Tensor;

@@ -38,6 +38,7 @@ interface Attention extends AttentionOptions {
   value: Tensor;
 }
 
+/** Arguments of {@link flashAttentionForward}. */
 export interface FlashAttentionForward extends Attention {
   /** Shape and dtype of query. */
   output?: Tensor;
@@ -82,6 +83,7 @@ export function flashAttentionForward(args: FlashAttentionForward): {
   return { output, logsumexp };
 }
 
+/** Arguments of {@link flashAttentionBackward}. */
 export interface FlashAttentionBackward extends Attention {
   /** Shape and dtype of query. */
   gradOutput: Tensor;

@@ -2,6 +2,7 @@ import { LeiaError } from '../../system/error.ts';
 import { operation } from '../operation.ts';
 import { Tensor } from '../tensor.ts';
 
+/** Arguments of {@link gradientNorm}. */
 export interface GradientNorm {
   /** At least one tensor; any shapes, float32. */
   gradients: readonly Tensor[];

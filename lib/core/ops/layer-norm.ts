@@ -2,6 +2,7 @@ import { operation } from '../operation.ts';
 import { Tensor } from '../tensor.ts';
 import { gradientOfWeight, like, rowCount } from './outputs.ts';
 
+/** Arguments of {@link layerNormForward}. */
 export interface LayerNormForward {
   /** [..., hidden], float32 or bfloat16. */
   input: Tensor;
@@ -50,6 +51,7 @@ export function layerNormForward(args: LayerNormForward): {
   return { output, mean, inverseDeviation };
 }
 
+/** Arguments of {@link layerNormBackward}. */
 export interface LayerNormBackward {
   /** Shape and dtype of input. */
   gradOutput: Tensor;

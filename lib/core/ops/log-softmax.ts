@@ -2,6 +2,7 @@ import { operation } from '../operation.ts';
 import type { Tensor } from '../tensor.ts';
 import { like } from './outputs.ts';
 
+/** Arguments of {@link logSoftmaxForward}. */
 export interface LogSoftmaxForward {
   /** [..., size], float32 or bfloat16. */
   input: Tensor;
@@ -27,6 +28,7 @@ export function logSoftmaxForward(args: LogSoftmaxForward): { output: Tensor } {
   return { output };
 }
 
+/** Arguments of {@link logSoftmaxBackward}. */
 export interface LogSoftmaxBackward {
   /** Shape and dtype of output. */
   gradOutput: Tensor;

@@ -2,6 +2,7 @@ import { operation } from '../operation.ts';
 import { type Shape, Tensor } from '../tensor.ts';
 import { rowCount } from './outputs.ts';
 
+/** Arguments of {@link matmul}. */
 export interface Matmul {
   /**
    * [..., K], or [..., M] with `transposeA`; float32 or bfloat16. With `batched` [..., M, K] or [..., K, M].

@@ -2,6 +2,7 @@ import { operation } from '../operation.ts';
 import { type Shape, Tensor } from '../tensor.ts';
 import { gradientOf, reducedShape } from './outputs.ts';
 
+/** Arguments of {@link maxForward}. */
 export interface MaxForward {
   /** Float32 or bfloat16; at least one element in the dimension. */
   input: Tensor;
@@ -39,6 +40,7 @@ export function maxForward(args: MaxForward): { output: Tensor; indices: Tensor 
   return { output, indices };
 }
 
+/** Arguments of {@link maxBackward}. */
 export interface MaxBackward {
   /** Shape and dtype of output. */
   gradOutput: Tensor;

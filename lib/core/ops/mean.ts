@@ -2,6 +2,7 @@ import { operation } from '../operation.ts';
 import { type Shape, Tensor } from '../tensor.ts';
 import { gradientOf, reducedShape } from './outputs.ts';
 
+/** Arguments of {@link meanForward}. */
 export interface MeanForward {
   /** Float32 or bfloat16. */
   input: Tensor;
@@ -33,6 +34,7 @@ export function meanForward(args: MeanForward): { output: Tensor } {
   return { output };
 }
 
+/** Arguments of {@link meanBackward}. */
 export interface MeanBackward {
   /** Shape and dtype of output. */
   gradOutput: Tensor;

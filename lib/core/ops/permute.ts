@@ -1,6 +1,7 @@
 import { operation } from '../operation.ts';
 import { Tensor } from '../tensor.ts';
 
+/** Arguments of {@link permute}. */
 export interface Permute {
   /** Any shape, any dtype. */
   input: Tensor;

@@ -1,6 +1,7 @@
 import { operation } from '../operation.ts';
 import type { Tensor } from '../tensor.ts';
 
+/** Arguments of {@link randomNormal}. */
 export interface RandomNormal {
   /** Any shape, float32 or bfloat16. */
   output: Tensor;

@@ -2,6 +2,7 @@ import { operation } from '../operation.ts';
 import { Tensor } from '../tensor.ts';
 import { gradientOfWeight, like, rowCount } from './outputs.ts';
 
+/** Arguments of {@link rmsNormForward}. */
 export interface RmsNormForward {
   /** [..., hidden], float32 or bfloat16. */
   input: Tensor;
@@ -49,6 +50,7 @@ export function rmsNormForward(args: RmsNormForward): {
   return { output, inverseRms, sum: sum ?? input };
 }
 
+/** Arguments of {@link rmsNormBackward}. */
 export interface RmsNormBackward {
   /** Shape and dtype of input. */
   gradOutput: Tensor;

@@ -12,6 +12,7 @@ export interface RopeAngles {
   positions?: Tensor;
 }
 
+/** Arguments of {@link ropeForward}. */
 export interface RopeForward extends RopeAngles {
   /** [batch, sequence, heads, headDim], float32 or bfloat16; headDim even. */
   input: Tensor;
@@ -40,6 +41,7 @@ export function ropeForward(args: RopeForward): { output: Tensor } {
   return { output };
 }
 
+/** Arguments of {@link ropeBackward}. */
 export interface RopeBackward extends RopeAngles {
   /** [batch, sequence, heads, headDim], float32 or bfloat16. */
   gradOutput: Tensor;

@@ -1,6 +1,7 @@
 import { operation } from '../operation.ts';
 import { Tensor } from '../tensor.ts';
 
+/** Arguments of {@link sampleToken}. */
 export interface SampleToken {
   /** [rows, vocabulary], float32 or bfloat16; a NaN is an error. */
   logits: Tensor;

@@ -3,6 +3,7 @@ import { operation } from '../operation.ts';
 import { Tensor } from '../tensor.ts';
 import { dimensionIndex } from './outputs.ts';
 
+/** Arguments of {@link slice}. */
 export interface Slice {
   /** Any shape but [], any dtype. */
   input: Tensor;

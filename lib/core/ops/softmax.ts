@@ -2,6 +2,7 @@ import { operation } from '../operation.ts';
 import type { Tensor } from '../tensor.ts';
 import { like } from './outputs.ts';
 
+/** Arguments of {@link softmaxForward}. */
 export interface SoftmaxForward {
   /** [..., size], float32 or bfloat16. */
   input: Tensor;
@@ -27,6 +28,7 @@ export function softmaxForward(args: SoftmaxForward): { output: Tensor } {
   return { output };
 }
 
+/** Arguments of {@link softmaxBackward}. */
 export interface SoftmaxBackward {
   /** Shape and dtype of output. */
   gradOutput: Tensor;

@@ -2,6 +2,7 @@ import { operation } from '../operation.ts';
 import { type Shape, Tensor } from '../tensor.ts';
 import { gradientOf, reducedShape } from './outputs.ts';
 
+/** Arguments of {@link sumForward}. */
 export interface SumForward {
   /** Float32 or bfloat16. */
   input: Tensor;
@@ -33,6 +34,7 @@ export function sumForward(args: SumForward): { output: Tensor } {
   return { output };
 }
 
+/** Arguments of {@link sumBackward}. */
 export interface SumBackward {
   /** Shape and dtype of output. */
   gradOutput: Tensor;

@@ -2,6 +2,7 @@ import { operation } from '../operation.ts';
 import type { Tensor } from '../tensor.ts';
 import { like } from './outputs.ts';
 
+/** Arguments of {@link swigluForward}. */
 export interface SwigluForward {
   /** Any shape, float32 or bfloat16. */
   gate: Tensor;
@@ -29,6 +30,7 @@ export function swigluForward(args: SwigluForward): { output: Tensor } {
   return { output };
 }
 
+/** Arguments of {@link swigluBackward}. */
 export interface SwigluBackward {
   /** Shape and dtype of gate. */
   gradOutput: Tensor;

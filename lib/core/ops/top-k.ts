@@ -2,6 +2,7 @@ import { operation } from '../operation.ts';
 import { type Shape, Tensor } from '../tensor.ts';
 import { gradientOf } from './outputs.ts';
 
+/** Arguments of {@link topKForward}. */
 export interface TopKForward {
   /** [..., size], float32 or bfloat16. */
   input: Tensor;
@@ -36,6 +37,7 @@ export function topKForward(args: TopKForward): { output: Tensor; indices: Tenso
   return { output, indices };
 }
 
+/** Arguments of {@link topKBackward}. */
 export interface TopKBackward {
   /** [..., k], dtype of input. */
   gradOutput: Tensor;

@@ -3,6 +3,7 @@ import { operation } from '../operation.ts';
 import { Tensor } from '../tensor.ts';
 import { broadcastShape } from './outputs.ts';
 
+/** Arguments of {@link where}. */
 export interface Where {
   /** int32, such as a comparison gives. The shapes of all three are broadcast by NumPy's rules. */
   condition: Tensor;

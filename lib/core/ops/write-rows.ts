@@ -1,6 +1,7 @@
 import { operation } from '../operation.ts';
 import type { Tensor } from '../tensor.ts';
 
+/** Arguments of {@link writeRows}. */
 export interface WriteRows {
   /** [...] of at most four dimensions, int32: each 0 to the table's rows - 1, no two of them the same. */
   rows: Tensor;

@@ -1,6 +1,7 @@
 import { operation } from '../operation.ts';
 import type { Tensor } from '../tensor.ts';
 
+/** Arguments of {@link writeSlice}. */
 export interface WriteSlice {
   /** Shape of output, but for the dimension; dtype of output, float32 or bfloat16 with `accumulate`. */
   input: Tensor;

@@ -21,6 +21,7 @@ import {
 } from './disambiguation.ts';
 import { isInSample, type Sample } from './sample.ts';
 
+/** Which articles are taken; all, unless something is said. */
 export interface FilterOptions {
   /** A file of titles, one a line: other articles are left out. */
   only?: string | undefined;
@@ -45,6 +46,7 @@ export const reasons = {
   tooLong: 'too long',
   repeated: 'near-duplicates of an earlier one',
 } as const;
+/** Why an article is left out. */
 export type Reason = keyof typeof reasons;
 /** How many articles are left out, by reason. */
 export type LeftOut = Partial<Record<Reason, number>>;

@@ -28,6 +28,7 @@ import {
 
 const LINE_END = 0x0a;
 
+/** What {@link extractText} reads, and how. */
 export interface ExtractTextOptions extends ExtractOptions, FilterOptions {
   /**
    * MediaWiki `pages-articles` XML: .bz2, .gz, .zst or plain; `-` is standard input. Several are read one after the other, such

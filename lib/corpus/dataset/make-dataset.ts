@@ -25,6 +25,7 @@ import {
 } from './encode-articles.ts';
 import { DistinctArticles, signatureAt, signaturesOf } from './near-duplicates.ts';
 
+/** What {@link prepare} does one after the other. */
 export type PrepareStage = 'checksums' | 'titles' | 'templates' | 'names' | 'articles';
 
 /** What all kinds of input have in common. */

@@ -2,6 +2,7 @@
 // depends on its number and the seed alone. A larger share of the same seed has all pages of a smaller one.
 import { createHash } from 'node:crypto';
 
+/** A random part of the articles. */
 export interface Sample {
   /** Of the articles, above 0 and at most 1. */
   share: number;

@@ -6,6 +6,7 @@ import { type DumpBatches, readBatches } from './page-batches.ts';
 import { readPages } from './page-reader.ts';
 import type { Page, Siteinfo } from './siteinfo.ts';
 
+/** A dump whose head has been read. */
 export interface Dump {
   siteinfo: Siteinfo;
   /** All wikitext pages of all namespaces, in the order of the file. To be read once. */

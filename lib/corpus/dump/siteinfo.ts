@@ -4,6 +4,7 @@
 /** Whether the first letter of a title is always a capital (Wikipedia) or counts (Wiktionary). */
 export type CaseRule = 'first-letter' | 'case-sensitive';
 
+/** A name space of a wiki. */
 export interface Namespace {
   id: number;
   /** Local name, '' for articles. */

@@ -7,6 +7,7 @@ import type { NameIndex } from './names.ts';
 import { readTitleTable } from './title-table.ts';
 import { readWikidata } from './wikidata.ts';
 
+/** Where the English names of pages come from. */
 export interface NameSource {
   kind: 'langlinks' | 'itemsPerSite' | 'wikidata' | 'titles';
   path: string;

@@ -38,6 +38,7 @@ export interface Reading {
   references: References;
   scripts: Scripts;
 }
+/** What of a page becomes text; defaults for what is not said. */
 export type ExtractOptions = { [Name in keyof Reading]?: Reading[Name] | undefined };
 
 /**
@@ -46,6 +47,7 @@ export type ExtractOptions = { [Name in keyof Reading]?: Reading[Name] | undefin
  * tabs between its cells; formulas as LaTeX, `$…$`.
  */
 export const keepable = ['headings', 'captions', 'tables', 'formulas'] as const;
+/** What may be kept besides running text. */
 export type Kept = (typeof keepable)[number];
 
 /** What is chosen where nothing else is said; `scripts` are plain where templates are dropped. */

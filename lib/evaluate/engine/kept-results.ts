@@ -12,7 +12,7 @@ import { fileError, readIfPresent } from '../../system/files.ts';
 
 /** What all results of a run follow from, beside their requests. */
 export interface ResultOrigin {
-  /** {@link hashWeights} of the checkpoint, and the model's config. */
+  /** `hashWeights` of the checkpoint, and the model's config. */
   readonly weights: string;
   readonly dtype: string;
   /** The evaluation's protocol by name, or whatever else tells apart results that must not be mixed. */
@@ -21,6 +21,7 @@ export interface ResultOrigin {
   readonly version?: string;
 }
 
+/** Results in a file, so that an interrupted evaluation goes on where it was. */
 export class KeptResults implements AsyncDisposable {
   readonly path: string;
   /** Lines of the file that were torn or damaged and do not count. */
@@ -74,6 +75,7 @@ export class KeptResults implements AsyncDisposable {
     for (const [key, result] of keyed) this.#results.set(key, result);
   }
 
+  /** At the end of a block of `await using`. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#handle.close();
   }

@@ -6,6 +6,7 @@ import type { LlamaModel } from '../../llama/llama-model.ts';
 import { LeiaError } from '../../system/error.ts';
 import type { KeptResults } from './kept-results.ts';
 
+/** A continuation to be scored, and what it continues. */
 export interface LogLikelihoodRequest {
   /** Token ids, at least one. */
   readonly context: readonly number[];
@@ -20,6 +21,7 @@ export const logLikelihoodSchema = z.object({
   tokens: z.int().positive(),
 });
 
+/** How likely a model finds a continuation. */
 export interface LogLikelihood {
   /** Natural logarithm, summed over the continuation. */
   readonly logLikelihood: number;
@@ -29,6 +31,7 @@ export interface LogLikelihood {
   readonly tokens: number;
 }
 
+/** A prompt to be continued. */
 export interface GenerationRequest {
   /** Token ids, at least one. */
   readonly prompt: readonly number[];
@@ -37,6 +40,7 @@ export interface GenerationRequest {
   readonly stops: readonly string[];
 }
 
+/** What a model has written. */
 export interface Generation {
   /** The new tokens, with those that spell a stop and without the model's end token. */
   readonly ids: number[];
@@ -50,6 +54,7 @@ export const generationSchema = z.object({
   text: z.string(),
 });
 
+/** How requests are computed. */
 export interface EngineOptions {
   /** Tokens computed at once, padding included. `auto`: as many as the device has memory for, within reason. */
   readonly batchTokens: 'auto' | number;

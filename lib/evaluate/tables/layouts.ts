@@ -42,6 +42,7 @@ export const layoutNames = [
 ] as const;
 export type LayoutName = (typeof layoutNames)[number];
 
+/** The layouts of the paper's tables, by name. */
 export const layouts: Readonly<Record<LayoutName, Layout>> = {
   auto: { title: 'Scores', columns: everyTask },
   'table-1': { title: 'Strategies and p_skip, mean over languages', columns: means },

@@ -6,6 +6,7 @@ import { type Comparison, compareMethods } from './comparisons.ts';
 import { type Column, type ColumnGroup, checkMethods, columnName, type Method } from './methods.ts';
 import { Warnings } from './warnings.ts';
 
+/** How a table is made. */
 export interface TableOptions {
   readonly title: string;
   readonly groups: readonly ColumnGroup[];
@@ -37,6 +38,7 @@ export interface TableRow {
   readonly cells: readonly (Cell | undefined)[];
 }
 
+/** Scores of methods by task, with what was tested. */
 export interface Table {
   readonly title: string;
   readonly groups: readonly ColumnGroup[];

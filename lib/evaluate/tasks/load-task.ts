@@ -8,6 +8,7 @@ import { hubFiles } from './hub.ts';
 import { type Item, itemsOf } from './items.ts';
 import { readRecords, type SourceRecord } from './readers.ts';
 
+/** A task with its questions. */
 export interface LoadedTask {
   readonly definition: TaskDefinition;
   readonly items: readonly Item[];
@@ -19,6 +20,7 @@ export interface LoadedTask {
   readonly files: readonly string[];
 }
 
+/** Where the questions of a task come from. */
 export interface LoadOptions {
   /** A folder, one file of questions, or a dataset on the Hugging Face Hub; the task's own dataset unless given. */
   readonly data?: string | undefined;
@@ -31,8 +33,8 @@ export interface LoadOptions {
 /**
  * Reads and checks a task's files.
  *
- * @throws LeiaError `usage` (no such file, and where it is published), `format` (see {@link readRecords} and
- *   {@link itemsOf}), `io`, `unavailable` (no network).
+ * @throws LeiaError `usage` (no such file, and where it is published), `format` (see `readRecords` and
+ *   `itemsOf`), `io`, `unavailable` (no network).
  */
 export async function loadTask(
   task: TaskDefinition,

@@ -23,6 +23,7 @@ export const protocols = {
   },
 } as const satisfies Readonly<Record<string, Protocol>>;
 
+/** How questions become token ids. */
 export type ProtocolName = keyof typeof protocols;
 export const protocolNames = Object.keys(protocols) as ProtocolName[];
 
