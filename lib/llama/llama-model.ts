@@ -1,41 +1,14 @@
 // A LLaMA that can be called: weights on a device, planned memory, and the passes of `model.ts` over them.
 // Calls queue their work and return at once; reading a tensor or `device.synchronize()` waits for it.
 import { Device } from '../core/device.ts';
-import type { Allocated } from '../core/layout.ts';
 import * as ops from '../core/ops.ts';
 import type { Tensor } from '../core/tensor.ts';
-import { LeiaError } from '../system/error.ts';
-import type {
-  Activations,
-  KeptLogits,
-  LossWorkspace,
-  PassLayout,
-  Purpose,
-  Recompute,
-} from './activations.ts';
-import {
-  type BackwardContext,
-  backwardLoss,
-  backwardTrunk,
-  lossWithGradient,
-  lowestTrained,
-} from './backward.ts';
-import {
-  checkLabelTokens,
-  checkLength,
-  type PassInput,
-  packDocumentStarts,
-  packLabels,
-  passInput,
-  shiftLabels,
-  type TokenBatch,
-  type TokenRows,
-} from './batch.ts';
+import type { Activations, Recompute } from './activations.ts';
+import { checkLength, type TokenRows } from './batch.ts';
 import { Checkpoint, type CheckpointView } from './checkpoint.ts';
 import type { LlamaConfig } from './config.ts';
 import { type LayerHook, LayerHooks, type LayerPoint } from './hooks.ts';
 import { initializeWeights, loadWeights } from './load-weights.ts';
-import { forwardLoss, forwardTrunk, linear, type PassContext } from './model.ts';
 import type {
   BackwardOptions,
   BackwardResult,
@@ -49,21 +22,12 @@ import type {
 } from './model-options.ts';
 import { llamaParameters, type TrainableParameter } from './parameters.ts';
 import type { PassListener } from './parts.ts';
-import { PassMemory } from './pass-memory.ts';
-import { type RoundingLoss, RoundingMeter } from './rounding.ts';
-import { saveCheckpoint } from './save-checkpoint.ts';
+import { Passes } from './passes.ts';
+import type { RoundingLoss } from './rounding.ts';
+import { saveModel } from './save-model.ts';
 import { type ParameterSelection, selectParameters } from './select-parameters.ts';
-import { resolveDtype, type StoredDtype, storedValues } from './stored-values.ts';
+import type { StoredDtype } from './stored-values.ts';
 import { LlamaGradients, LlamaWeights } from './weights.ts';
-
-/** The last forward pass with labels, until its backward. */
-interface PendingBackward {
-  readonly context: Omit<BackwardContext, 'gradients'>;
-  readonly activations: Activations;
-  readonly loss: LossWorkspace;
-  readonly labelTokens: number;
-  readonly wantsEmbeddings: boolean;
-}
 
 /**
  * A LLaMA on a device: it computes logits, losses and gradients, and generates. Gradients are added up until
@@ -94,10 +58,9 @@ export class LlamaModel implements Disposable {
   /** Hears from all passes which part of the model comes next. */
   listener: PassListener | undefined;
   readonly #inWindow: ModelOptions['inWindow'];
-  readonly #memory: PassMemory;
+  readonly #passes: Passes;
   #frozen: ReadonlySet<string> = new Set();
   #gradients: LlamaGradients | undefined;
-  #pending: PendingBackward | undefined;
 
   private constructor(
     config: LlamaConfig,
@@ -120,7 +83,7 @@ export class LlamaModel implements Disposable {
     this.storedDtype = options.storedDtype ?? options.dtype;
     this.folder = options.folder;
     this.hooks = new LayerHooks(config.numHiddenLayers);
-    this.#memory = new PassMemory(config, options.device);
+    this.#passes = new Passes(this);
   }
 
   /**
@@ -237,7 +200,7 @@ export class LlamaModel implements Disposable {
     this.#frozen = new Set(names);
     this.#gradients?.[Symbol.dispose]();
     this.#gradients = undefined;
-    this.#pending = undefined;
+    this.#passes.forget();
   }
 
   /**
@@ -279,9 +242,7 @@ export class LlamaModel implements Disposable {
    * @throws LeiaError `argument` for more tokens than the model has positions, `execution` without memory.
    */
   reserve({ batch, sequence }: { batch: number; sequence: number }): void {
-    this.checkLength(sequence);
-    this.#plan({ batch, sequence }, 'step', {});
-    this.ropeTables(sequence);
+    this.#passes.reserve({ batch, sequence });
     void this.gradients;
   }
 
@@ -311,22 +272,9 @@ export class LlamaModel implements Disposable {
     labels?: TokenRows,
     options: ForwardOptions = {},
   ): ForwardResult | LossResult {
-    if (labels === undefined) {
-      const input = passInput(inputIds, this.config);
-      const starts = options.documentStarts && packDocumentStarts(options.documentStarts, input);
-      const pass = this.#plan(input, 'logits', options);
-      const { activations } = pass;
-      const logits = pass.logits as Tensor;
-      forwardTrunk(this.#context(pass, input, starts), this.weights, activations);
-      linear(activations.final, this.weights.head, logits);
-      return { logits };
-    }
-    const step = this.#forwardTrunk('forward', inputIds, labels, options);
-    const { activations, loss } = step;
-    const kept = loss.kept as KeptLogits;
-    forwardLoss(this.weights, activations, loss, kept);
-    this.#pending = step;
-    return { logits: kept.byPosition, loss: loss.lossValue };
+    return labels === undefined
+      ? this.#passes.forward(inputIds, options)
+      : this.#passes.forwardLoss(inputIds, labels, options);
   }
 
   /**
@@ -335,21 +283,8 @@ export class LlamaModel implements Disposable {
    *
    * @throws LeiaError `argument` if no forward with labels came before.
    */
-  backward({ scale = 1 }: BackwardOptions = {}): BackwardResult {
-    const pending = this.#pending;
-    const kept = pending?.loss.kept;
-    if (pending === undefined || kept === undefined) {
-      throw new LeiaError(
-        'argument',
-        'backward: call forward with labels first, once for each backward',
-      );
-    }
-    this.#pending = undefined;
-    const { context, activations, loss, labelTokens } = pending;
-    const backward = { ...context, gradients: this.gradients };
-    backwardLoss(backward, this.weights, activations, loss, kept, scale / labelTokens);
-    backwardTrunk(backward, this.weights, activations, loss.gradients);
-    return { gradInputEmbeddings: pending.wantsEmbeddings ? loss.gradients.embedded : undefined };
+  backward(options: BackwardOptions = {}): BackwardResult {
+    return this.#passes.backward(options);
   }
 
   /**
@@ -375,17 +310,7 @@ export class LlamaModel implements Disposable {
     labels: TokenRows,
     options: ForwardOptions & BackwardOptions = {},
   ): ForwardBackwardResult {
-    const { scale = 1, gradInputEmbeddings } = options;
-    const step = this.#forwardTrunk('step', inputIds, labels, options);
-    const { context, activations, loss, labelTokens } = step;
-    const backward = { ...context, gradients: this.gradients };
-    const logits = loss.logitsChunk as Tensor;
-    lossWithGradient(backward, this.weights, activations, loss, logits, scale / labelTokens);
-    backwardTrunk(backward, this.weights, activations, loss.gradients);
-    return {
-      loss: loss.lossValue,
-      ...(gradInputEmbeddings && { gradInputEmbeddings: loss.gradients.embedded }),
-    };
+    return this.#passes.forwardBackward(inputIds, labels, options);
   }
 
   /**
@@ -399,29 +324,7 @@ export class LlamaModel implements Disposable {
     labels: TokenRows,
     options: ForwardOptions = {},
   ): Activations {
-    return this.#forwardTrunk('step', inputIds, labels, options).activations;
-  }
-
-  /** Everything up to `activations.final`, with the labels in place. */
-  #forwardTrunk(
-    purpose: 'forward' | 'step',
-    inputIds: TokenRows | Tensor,
-    labels: TokenRows,
-    options: ForwardOptions,
-  ) {
-    const input = passInput(inputIds, this.config);
-    const packed = packLabels(labels, input, this.config.vocabSize);
-    const labelTokens = checkLabelTokens(labels, options.labelTokens);
-    const starts = options.documentStarts && packDocumentStarts(options.documentStarts, input);
-    const pass = this.#plan(input, purpose, options);
-    const { activations } = pass;
-    const loss = pass.loss as LossWorkspace;
-    const context = { ...this.#context(pass, input, starts), lowest: this.#lowest(options) };
-    forwardTrunk(context, this.weights, activations);
-    loss.labels.write(shiftLabels(packed));
-    ops.fill({ output: loss.rowWeights, value: 1 / labelTokens });
-    const wantsEmbeddings = options.gradInputEmbeddings === true;
-    return { context, activations, loss, labelTokens, wantsEmbeddings };
+    return this.#passes.forwardActivations(inputIds, labels, options);
   }
 
   /**
@@ -432,39 +335,18 @@ export class LlamaModel implements Disposable {
    * @throws LeiaError `io`; `usage` for weights that float16 cannot hold. What was in the folder is then still there.
    */
   async save(folder: string, options: SaveModelOptions = {}): Promise<RoundingLoss | undefined> {
-    const { masters, before, companions = this.folder, files = new Map() } = options;
-    const dtype = resolveDtype(options.dtype, this.storedDtype);
-    const { parameters = (name) => this.parameter(name).readBits() } = options;
-    const parameter = async (name: string) => storedValues(this.dtype, await parameters(name));
-    const exact = async (name: string) =>
-      masters ? storedValues('float32', await masters(name)) : await parameter(name);
-    // A bfloat16 parameter is its master, rounded: written as it is, it is what training computed with.
-    const asTrained = dtype === this.dtype;
-    const isExact = dtype === 'float32' || (asTrained && masters === undefined);
-    const rounding = new RoundingMeter(dtype);
-    await saveCheckpoint(folder, {
-      config: this.config,
-      dtype,
-      companions,
-      files,
-      read: asTrained ? parameter : exact,
-      onWrite: async (name, read, written) => {
-        if (isExact) return;
-        await rounding.add(asTrained ? await exact(name) : read, written, await before?.read(name));
-      },
-    });
-    return isExact ? undefined : rounding.loss;
+    return await saveModel(this, folder, options);
   }
 
   /** Bytes that are allocated now: weights, gradients, rotary tables, and what a pass of the last shape needs. */
   get bytes(): number {
-    const parts = [this.weights, this.#gradients, this.#memory];
+    const parts = [this.weights, this.#gradients, this.#passes];
     return parts.reduce((sum, part) => sum + (part?.bytes ?? 0), 0);
   }
 
   /** Rotary tables for at least so many positions: [positions, headDim / 2], float32. */
   ropeTables(positions: number): { readonly cos: Tensor; readonly sin: Tensor } {
-    return this.#memory.ropeTables(positions);
+    return this.#passes.ropeTables(positions);
   }
 
   /** Refuses sequences longer than the config's `max_position_embeddings`. */
@@ -479,40 +361,9 @@ export class LlamaModel implements Disposable {
 
   /** Frees its memory, as soon as no queued work needs it. */
   dispose(): void {
-    this.#pending = undefined;
-    this.#memory[Symbol.dispose]();
+    this.#passes[Symbol.dispose]();
     this.#gradients?.[Symbol.dispose]();
     this.weights[Symbol.dispose]();
-  }
-
-  #plan(
-    { batch, sequence }: { readonly batch: number; readonly sequence: number },
-    purpose: Purpose,
-    options: ForwardOptions,
-  ): Allocated<PassLayout> {
-    this.#pending = undefined;
-    const { dtype, recompute } = this;
-    const lowest = this.#lowest(options);
-    return this.#memory.plan({ batch, sequence, dtype, recompute, lowest }, purpose);
-  }
-
-  /** The lowest part that backward enters. */
-  #lowest({ gradInputEmbeddings = false }: ForwardOptions): number {
-    if (gradInputEmbeddings) return -1;
-    return Math.min(lowestTrained(this.config, this.#frozen), this.hooks.lowest);
-  }
-
-  #context(pass: Allocated<PassLayout>, input: PassInput, starts?: TokenBatch): PassContext {
-    const { ids, embeddings } = input;
-    return {
-      config: this.config,
-      ids: ids instanceof Int32Array ? pass.ids.write(ids) : ids,
-      embeddings,
-      hooks: this.hooks,
-      ...this.ropeTables(input.sequence),
-      documentStarts: starts && pass.documentStarts.write(starts.values),
-      listener: this.listener,
-    };
   }
 }
 

@@ -181,7 +181,7 @@ export class AdamW implements Disposable {
    * the file's metadata as `step`. The parameters themselves are their model's to save, in their own dtype if the masters are
    * to be exact.
    *
-   * @throws LeiaError `io`; what was there before is there still.
+   * @throws LeiaError `io`, and then what was there before is there still; `unsupported` for slices of parameters.
    */
   async save(path: string): Promise<void> {
     await saveOptimizer(path, this);

@@ -26,8 +26,19 @@ function storedOf(optimizer: AdamW): Stored[] {
   });
 }
 
+/** A file has the state of whole parameters: a slice's would look like it. */
+function checkWhole({ parameters }: AdamW): void {
+  const slice = parameters.find(({ first }) => first !== undefined);
+  if (slice === undefined) return;
+  throw new LeiaError(
+    'unsupported',
+    `AdamW: "${slice.name}" is a slice of a parameter that several ranks share, expected whole ones`,
+  );
+}
+
 /** See {@link AdamW.save}. */
 export async function saveOptimizer(path: string, optimizer: AdamW): Promise<void> {
+  checkWhole(optimizer);
   const sources = storedOf(optimizer).map(
     ({ name, tensor, dtype }): SafetensorsSource => ({
       ...{ name, dtype, shape: tensor.shape },
@@ -42,6 +53,7 @@ export async function saveOptimizer(path: string, optimizer: AdamW): Promise<voi
 
 /** See {@link AdamW.load}. */
 export async function loadOptimizer(path: string, optimizer: AdamW): Promise<void> {
+  checkWhole(optimizer);
   await using file = await SafetensorsFile.open(path);
   const { step = '' } = file.metadata;
   if (!/^\d{1,15}$/.test(step)) {

@@ -92,6 +92,15 @@ test('a state that does not fit is refused, and nothing has changed', async () =
   expect([other.stepCount, await bitsOf(other)]).toEqual([1, before]);
 });
 
+test('slices that ranks share are refused, as they look like whole parameters', async () => {
+  using whole = optimizerOf('float32', 'float32', 0);
+  using slices = new AdamW(whole.parameters.map((parameter) => ({ ...parameter, first: 0 })));
+  const path = join(await temporaryFolder(), 'optimizer.safetensors');
+  for (const action of [() => slices.save(path), () => slices.load(path)]) {
+    await expectError(action, 'unsupported', '"weight" is a slice of a parameter');
+  }
+});
+
 test('what cannot be written leaves what was there', async () => {
   const path = join(await temporaryFolder(), 'optimizer.safetensors');
   using optimizer = optimizerOf('float32', 'float32', 1);
