@@ -44,7 +44,7 @@ const schema = z.strictObject({
     .enum(['keep', 'report', 'drop'])
     .default('keep')
     .describe(
-      'articles of which 80 % is in an earlier one: keep, count, or drop them (450 bytes of memory an article)',
+      'articles of which 80 % is in an earlier one: keep, list and count, or list and drop them (the list: near-duplicates.jsonl in the output; 500 bytes of memory an article)',
     ),
   shardSize: z
     .number()

@@ -8,6 +8,8 @@
  *   and as far as they are known id, revision, time and url of the page, for attribution.
  * - `index-00000.bin`, uint32 little-endian, one pair an article and one for the end: where its record
  *   begins (in int32s) and where its line begins (in bytes).
+ *
+ * Whoever makes a dataset may put files of his own beside these, such as a list of near-duplicates.
  */
 import { z } from 'zod';
 

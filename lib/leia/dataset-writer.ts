@@ -144,8 +144,8 @@ export class DatasetWriter {
     return this.#cursor;
   }
 
-  /** The articles that are safely on disk. Throws `format` (damaged), `io`. */
-  written(): AsyncGenerator<TokenizedArticle, void, undefined> {
+  /** The articles that are safely on disk, and what they were made of. Throws `format` (damaged), `io`. */
+  written(): AsyncGenerator<{ article: TokenizedArticle; passage: Passage }, void, undefined> {
     return articlesOf(this.folder, this.#shards, this.#meta);
   }
 

@@ -134,7 +134,7 @@ export class Dataset {
 }
 
 /**
- * The articles of whole shards, of a dataset that need not be finished.
+ * The articles of whole shards, and what they were made of, of a dataset that need not be finished.
  *
  * @throws LeiaError `format` (damaged), `io`.
  */
@@ -142,11 +142,13 @@ export async function* articlesOf(
   folder: string,
   shards: readonly Shard[],
   meta: DatasetMeta,
-): AsyncGenerator<TokenizedArticle, void, undefined> {
+): AsyncGenerator<{ article: TokenizedArticle; passage: Passage }, void, undefined> {
   for (const [number, shard] of shards.entries()) {
     const reader = await ShardReader.open(folder, number, shard, 0, meta);
     try {
-      for (let i = 0; i < shard.articles; i++) yield reader.article(i);
+      for (let i = 0; i < shard.articles; i++) {
+        yield { article: reader.article(i), passage: reader.passage(i) };
+      }
     } finally {
       reader.close();
     }

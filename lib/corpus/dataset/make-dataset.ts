@@ -15,6 +15,7 @@ import type { Tokenizer } from '../../tokenizer/tokenizer.ts';
 import { standardInput } from '../dump/input-bytes.ts';
 import { type Reason, reasons } from './article-filter.ts';
 import type { ByteProgress } from './byte-progress.ts';
+import { articleName, DuplicateList } from './duplicate-list.ts';
 import {
   type ArticleBatch,
   addCounts,
@@ -23,7 +24,7 @@ import {
   type PrepareCounts,
   selectArticles,
 } from './encode-articles.ts';
-import { DistinctArticles, signatureAt, signaturesOf } from './near-duplicates.ts';
+import { signatureAt, signaturesOf } from './near-duplicates.ts';
 
 /** What {@link prepare} does one after the other. */
 export type PrepareStage = 'checksums' | 'titles' | 'templates' | 'names' | 'articles';
@@ -38,8 +39,8 @@ export interface DatasetOptions {
   /** Size of the dataset's files, and how much is done again at most after an interruption. Default 128 MiB. */
   shardBytes?: number;
   /**
-   * What becomes of articles that nearly repeat one before: they are not looked for, counted, or left out. Default
-   * `keep`.
+   * What becomes of articles that nearly repeat one before: they are not looked for, listed and counted, or listed and
+   * left out. Default `keep`.
    */
   nearDuplicates?: 'keep' | 'report' | 'drop' | undefined;
   signal?: AbortSignal;
@@ -96,6 +97,8 @@ const cursorSchema = z.strictObject({
   counts: countsSchema,
   /** Near-duplicates that are in the dataset. */
   repeated: z.int().default(0),
+  /** Bytes of their list. */
+  listed: z.int().default(0),
 });
 
 /**
@@ -137,21 +140,23 @@ export async function makeDataset(
   const { file: firstFile = 0, position: first = 0 } = cursor ?? {};
   const { limit = Number.POSITIVE_INFINITY } = articles;
   let { repeated = 0 } = cursor ?? {};
-  const distinct = new DistinctArticles();
-  const looks = nearDuplicates !== 'keep';
-  if (looks) {
-    for await (const { inputIds } of writer.written()) distinct.add(signaturesOf([inputIds]));
+  await using list =
+    nearDuplicates === 'keep' ? undefined : await DuplicateList.open(output, cursor?.listed ?? 0);
+  if (list !== undefined) {
+    for await (const { article, passage } of writer.written()) {
+      list.restore(signaturesOf([article.inputIds]), passage);
+    }
   }
   const details = {
     byArticle: limit < Number.POSITIVE_INFINITY || nearDuplicates === 'drop',
-    signatures: looks,
+    signatures: list !== undefined,
   };
   const place = { file: firstFile, position: first };
   const batches = writer.articleCount < limit ? articles.batches(place, details) : [];
   for await (const batch of batches) {
     const { oddities, position, file = 0 } = batch;
     const isRepeated = (i: number): boolean => {
-      return distinct.add(signatureAt(batch.signatures!, i)) !== undefined;
+      return list?.add(signatureAt(batch.signatures!, i), articleName(batch.encoded, i)) === true;
     };
     const { encoded, counts: more } = selectArticles(
       batch,
@@ -163,7 +168,8 @@ export async function makeDataset(
     }
     for (const oddity of oddities) options.onWarning?.(oddity);
     addCounts(counts, more);
-    const reached = { file, position, counts: structuredClone(counts), repeated };
+    const listed = (await list?.flush()) ?? 0;
+    const reached = { file, position, counts: structuredClone(counts), repeated, listed };
     if (encoded.ends.length > 0) await writer.appendEncoded(encoded, reached);
     report();
     checkInterrupted(signal);
@@ -171,6 +177,7 @@ export async function makeDataset(
   }
   const useless = articles.whyUseless(counts);
   if (useless !== undefined) {
+    await list?.discard();
     await writer.discard();
     throw new LeiaError('mismatch', useless);
   }

@@ -1,5 +1,5 @@
 // Near-duplicates: what MinHash estimates, against the exact Jaccard similarity.
-import { readFile, writeFile } from 'node:fs/promises';
+import { appendFile, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { formatStatistics } from '../../../lib/cli/data.ts';
@@ -7,6 +7,7 @@ import {
   type PrepareTextOptions,
   prepareText,
 } from '../../../lib/corpus/dataset/annotated-text.ts';
+import { articleName, DuplicateList } from '../../../lib/corpus/dataset/duplicate-list.ts';
 import { extractText } from '../../../lib/corpus/dataset/extract-text.ts';
 import {
   DistinctArticles,
@@ -16,9 +17,10 @@ import {
   writeSignature,
 } from '../../../lib/corpus/dataset/near-duplicates.ts';
 import { Dataset } from '../../../lib/leia/dataset.ts';
+import { encodeArticles } from '../../../lib/leia/dataset-records.ts';
 import { RandomStream } from '../../../lib/leia/random.ts';
 import { Tokenizer } from '../../../lib/tokenizer/tokenizer.ts';
-import { fixtures, temporaryFolder } from '../../llama/fixtures.ts';
+import { expectError, fixtures, temporaryFolder } from '../../llama/fixtures.ts';
 import { isFull } from '../../support/extent.ts';
 
 function signatureOf(ids: ArrayLike<number>): Uint16Array {
@@ -147,6 +149,47 @@ test('on articles of a real wiki, what is found is what is so similar', async ()
   expect(compared).toBeGreaterThan(isFull ? 20_000 : 4000);
 });
 
+test('the list names pages by title and number, and is not trusted if it has become shorter', async () => {
+  const folder = await temporaryFolder();
+  const path = join(folder, 'near-duplicates.jsonl');
+  const odd = 'A ","text":"\\';
+  const article = { text: 'a', anchors: [], inputIds: Int32Array.of(1, 2), entities: [] };
+  const encoded = encodeArticles(
+    [
+      { ...article, title: odd, id: 3 },
+      { ...article, title: 'B', id: 7, url: 'https://x.org/B' },
+      { ...article, title: 'C' },
+    ],
+    9,
+  );
+  const signature = signatureOf([1, 2, 3]);
+  let bytes: number;
+  {
+    await using list = await DuplicateList.open(folder, 0);
+    const repeats = [0, 1, 2].map((i) => list.add(signature, articleName(encoded, i)));
+    expect(repeats).toEqual([false, true, true]);
+    bytes = await list.flush();
+  }
+  const of = { title: odd, id: 3 };
+  const lines = [
+    { title: 'B', id: 7, similarity: 1, of },
+    { title: 'C', similarity: 1, of },
+  ].map((line) => `${JSON.stringify(line)}\n`);
+  expect(await readFile(path, 'utf8')).toBe(lines.join(''));
+  {
+    await using list = await DuplicateList.open(folder, lines[0]!.length);
+    list.restore(signature, of);
+    expect(list.add(signature, { title: 'C' })).toBe(true);
+    expect(await list.flush()).toBe(bytes);
+  }
+  expect(await readFile(path, 'utf8')).toBe(lines.join(''));
+  await expectError(
+    () => DuplicateList.open(folder, bytes + 1),
+    'format',
+    `has ${bytes} bytes, expected ${bytes + 1}`,
+  );
+});
+
 describe('in a dataset', () => {
   let tokenizer: Tokenizer;
   beforeAll(async () => {
@@ -181,10 +224,11 @@ describe('in a dataset', () => {
       manifest,
       titles,
       text: await readFile(join(options.output, 'manifest.json'), 'utf8'),
+      list: await readFile(join(options.output, 'near-duplicates.jsonl'), 'utf8').catch(() => ''),
     };
   }
 
-  test('they are counted, or dropped; the same for any number of threads, and after an interruption', async () => {
+  test('they are listed and counted, or dropped; the same for any number of threads, and after an interruption', async () => {
     const base = { ...(await makeOptions()), shardBytes: 60_000 };
     const plain = await made(base);
     expect(plain.titles).toHaveLength(300);
@@ -209,6 +253,20 @@ describe('in a dataset', () => {
     expect(formatStatistics(dropped.manifest)).toContain(
       `${left} near-duplicates of an earlier one`,
     );
+    // Each is listed with the first of its chain, the same whether it is dropped or not.
+    expect(plain.list).toBe('');
+    expect(counted.list).toBe(dropped.list);
+    const listed = dropped.list.split('\n').slice(0, -1);
+    const pairs = listed.map((line) => JSON.parse(line));
+    expect(pairs.map(({ title }) => Number(title))).toEqual(gone);
+    for (const { title, similarity, of, ...rest } of pairs) {
+      expect(rest).toEqual({});
+      expect(Number(of.title)).toBeLessThan(Number(title));
+      expect((Number(title) - Number(of.title)) % 3).toBe(0);
+      expect(dropped.titles).toContain(of.title);
+      expect(similarity).toBeGreaterThanOrEqual(nearSimilarity);
+      expect(similarity).toBeLessThanOrEqual(1);
+    }
     for (const kind of ['drop', 'report'] as const) {
       const output = at(`${kind}-parts`);
       const options = {
@@ -224,7 +282,11 @@ describe('in a dataset', () => {
       const begun = prepareText({ ...options, signal: stop.signal, onProgress });
       await expect(begun).rejects.toMatchObject({ code: 'interrupted' });
       const whole = kind === 'drop' ? dropped : counted;
-      expect((await made(options)).text).toBe(whole.text);
+      // What a process that was killed leaves behind its last whole shard.
+      await appendFile(join(output, 'near-duplicates.jsonl'), '{"title":"half');
+      const resumed = await made(options);
+      expect(resumed.text).toBe(whole.text);
+      expect(resumed.list).toBe(whole.list);
     }
   });
 });
