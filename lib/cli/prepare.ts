@@ -96,8 +96,12 @@ async function run(settings: Settings): Promise<void> {
   const { language, output, shardSize, workers } = settings;
   const input = inputOf(settings);
   const filter = filterOf(settings);
-  if ('text' in input && Object.values(filter).some((value) => value !== undefined)) {
-    throw new LeiaError('usage', 'articles of a dump are filtered; of --text all lines are taken');
+  const { disambiguation, pageProps } = settings;
+  if ('text' in input && (disambiguation ?? pageProps) !== undefined) {
+    throw new LeiaError(
+      'usage',
+      'only pages of a wiki are disambiguation pages: --disambiguation and --page-props need --dump, which says what these are; leave them out with --text, and choose by --only, --min-length, --max-length, --sample and --limit',
+    );
   }
   if ('dump' in input) input.dump = await dumpFiles(input.dump);
   const tokenizer = await Tokenizer.load(settings.tokenizer);
@@ -113,7 +117,7 @@ async function run(settings: Settings): Promise<void> {
     };
     const work =
       'text' in input
-        ? prepareText({ ...common, ...input })
+        ? prepareText({ ...common, ...input, ...filter })
         : prepare({ ...common, ...input, ...readingOf(settings), ...filter });
     return work.finally(() => progress.done());
   });

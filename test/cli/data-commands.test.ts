@@ -151,6 +151,9 @@ test('leia prepare --text: spans that came with the text', async () => {
     [['--titles', text], /the spans of --text have their names already/],
     [['--dump', text], /expected either --dump or --text, got both/],
     [['--text', join(folder, 'none')], /none: no such file/],
+    [['--disambiguation', 'drop'], /only pages of a wiki are disambiguation pages/],
+    [['--page-props', text], /only pages of a wiki are disambiguation pages/],
+    [['--only', join(folder, 'none')], /none: no such file/],
   ] as const) {
     const { code, stderr } = await leia(withOptions([...common, '--output', output], args));
     expect(code).toBe(message.source.includes('no such') ? 1 : 2);

@@ -37,6 +37,9 @@ export interface FilterOptions {
   limit?: number | undefined;
 }
 
+/** What of it there is for text that is no wiki's. */
+export type TextFilterOptions = Omit<FilterOptions, 'disambiguation' | 'pageProps'>;
+
 /** Why an article is left out, and how to say that of several. */
 export const reasons = {
   title: 'not in the list of titles',
@@ -135,11 +138,29 @@ export async function openFilter(
   return filter;
 }
 
+/**
+ * Reads what the filter of annotated text needs, whose lines are no pages of a wiki: titles are as they are written, and
+ * nothing is a disambiguation page.
+ *
+ * @throws LeiaError `usage`, `format` (a list without titles), `io`.
+ */
+export async function openTextFilter(options: TextFilterOptions): Promise<ArticleFilter> {
+  checkFilter(options);
+  const { only, minLength = 0, maxLength = noFilter.maxLength, sample } = options;
+  const titles = only === undefined ? undefined : await readTitles(only);
+  return { minLength, maxLength, ...(sample && { sample }), ...(titles && { titles }) };
+}
+
+/** The title that is looked up. */
+function titleOf(written: string, wiki: Siteinfo | undefined): string {
+  return wiki === undefined ? written.trim() : normaliseTitle(written, wiki);
+}
+
 /** Normalised, one a line; empty lines and comments, which begin with '#', are none. */
-async function readTitles(path: string, wiki: Siteinfo): Promise<SharedStrings> {
+async function readTitles(path: string, wiki?: Siteinfo): Promise<SharedStrings> {
   const titles = new StringTableBuilder();
   for await (const { text } of readLines(path)) {
-    if (text.trim() !== '' && !text.startsWith('#')) titles.intern(normaliseTitle(text, wiki));
+    if (text.trim() !== '' && !text.startsWith('#')) titles.intern(titleOf(text, wiki));
   }
   if (titles.size === 0) throw new LeiaError('format', `${path}: no title in it`);
   return titles.share();
@@ -165,19 +186,19 @@ async function templatesOf(
   return withRedirects(all);
 }
 
-/** Judges the pages of a wiki. */
+/** Judges the pages of a wiki, or lines of annotated text. */
 export class ArticleSieve {
   readonly #filter: ArticleFilter;
-  readonly #wiki: Siteinfo;
+  readonly #wiki: Siteinfo | undefined;
   readonly #titles: StringTable | undefined;
   readonly #isDisambiguation: (page: Page) => boolean;
 
-  constructor(filter: ArticleFilter, wiki: Siteinfo) {
+  constructor(filter: ArticleFilter, wiki?: Siteinfo) {
     this.#filter = filter;
     this.#wiki = wiki;
     this.#titles = filter.titles && new StringTable(filter.titles);
     const { disambiguation } = filter;
-    if (disambiguation === undefined) this.#isDisambiguation = () => false;
+    if (disambiguation === undefined || wiki === undefined) this.#isDisambiguation = () => false;
     else if ('pages' in disambiguation) {
       const { pages } = disambiguation;
       this.#isDisambiguation = ({ id }) => isAmong(pages, id);
@@ -194,12 +215,14 @@ export class ArticleSieve {
 
   /** Why an article is left out before its text is known, if it is. */
   ofPage(page: Page): Reason | undefined {
+    return this.ofName(page) ?? (this.#isDisambiguation(page) ? 'disambiguation' : undefined);
+  }
+
+  /** The same by its title and its number, of a page or a line, alone. */
+  ofName({ title, id }: Pick<Page, 'title' | 'id'>): Reason | undefined {
     const titles = this.#titles;
-    if (titles !== undefined && titles.find(normaliseTitle(page.title, this.#wiki)) < 0) {
-      return 'title';
-    }
-    if (!isInSample(page.id, this.#filter.sample)) return 'sample';
-    return this.#isDisambiguation(page) ? 'disambiguation' : undefined;
+    if (titles !== undefined && titles.find(titleOf(title, this.#wiki)) < 0) return 'title';
+    return isInSample(id, this.#filter.sample) ? undefined : 'sample';
   }
 
   /** Why an article with this text is left out, if it is. One without text is another matter. */

@@ -13,7 +13,7 @@ import { LeiaError } from '../../system/error.ts';
 import { fileError } from '../../system/files.ts';
 import type { Tokenizer } from '../../tokenizer/tokenizer.ts';
 import { standardInput } from '../dump/input-bytes.ts';
-import { type Reason, reasons } from './article-filter.ts';
+import { type FilterOptions, type Reason, reasons } from './article-filter.ts';
 import type { ByteProgress } from './byte-progress.ts';
 import { articleName, DuplicateList } from './duplicate-list.ts';
 import {
@@ -208,6 +208,23 @@ export type InputFile = {
   bytes: number;
   sha256: string;
 };
+
+/** What the manifest says of a filter; nothing if there is none. */
+export async function filterSource(
+  options: FilterOptions & Pick<DatasetOptions, 'signal' | 'onProgress'>,
+): Promise<Record<string, Json>> {
+  const { only, pageProps, disambiguation, minLength, maxLength, sample, limit } = options;
+  const filter = {
+    ...(only !== undefined && { only: await describeFile(only, options) }),
+    ...(minLength !== undefined && { minLength }),
+    ...(maxLength !== undefined && { maxLength }),
+    ...(disambiguation === 'drop' && { disambiguation }),
+    ...(pageProps !== undefined && { pageProps: await describeFile(pageProps, options) }),
+    ...(sample !== undefined && { sample: { ...sample } }),
+    ...(limit !== undefined && { limit }),
+  };
+  return Object.keys(filter).length > 0 ? { filter } : {};
+}
 
 /** A file's name, date, size and checksum. */
 export async function describeFile(

@@ -3,7 +3,6 @@
 // readings use all cores. The dataset is written shard by shard, and a killed run resumes after the last whole shard.
 import { availableParallelism } from 'node:os';
 import { basename } from 'node:path';
-import type { Json } from '../../leia/dataset-format.ts';
 import { LeiaError } from '../../system/error.ts';
 import type { WorkerPool } from '../../system/worker-pool.ts';
 import { openBatches } from '../dump/dump.ts';
@@ -28,6 +27,7 @@ import {
   checkInterrupted,
   type DatasetOptions,
   describeFile,
+  filterSource,
   hasDate,
   type InputFile,
   makeDataset,
@@ -82,21 +82,6 @@ export async function prepare(options: PrepareOptions): Promise<Prepared> {
   } finally {
     await pool.close();
   }
-}
-
-/** What the manifest says of a filter; nothing if there is none. */
-async function filterSource(options: PrepareOptions): Promise<Record<string, Json>> {
-  const { only, pageProps, disambiguation, minLength, maxLength, sample, limit } = options;
-  const filter = {
-    ...(only !== undefined && { only: await describeFile(only, options) }),
-    ...(minLength !== undefined && { minLength }),
-    ...(maxLength !== undefined && { maxLength }),
-    ...(disambiguation === 'drop' && { disambiguation }),
-    ...(pageProps !== undefined && { pageProps: await describeFile(pageProps, options) }),
-    ...(sample !== undefined && { sample: { ...sample } }),
-    ...(limit !== undefined && { limit }),
-  };
-  return Object.keys(filter).length > 0 ? { filter } : {};
 }
 
 /** What is read, and with which threads. */

@@ -5,6 +5,7 @@ import { type Work, WorkerPool } from '../../system/worker-pool.ts';
 import type { Tokenizer } from '../../tokenizer/tokenizer.ts';
 import { type Line, readLines } from '../dump/lines.ts';
 import { parseAnnotatedLine } from './annotated-line.ts';
+import { type ArticleFilter, ArticleSieve } from './article-filter.ts';
 import {
   type ArticleBatch,
   ArticleEncoder,
@@ -20,6 +21,7 @@ const batchCharacters = 1_000_000;
 export interface TextJob {
   /** Names the file in errors. */
   file: string;
+  filter: ArticleFilter;
   tokenizer: SharedTokenizer;
   details: BatchDetails;
 }
@@ -53,12 +55,18 @@ export async function* lineBatches(
 
 /** Begins a job; `loaded` is its tokenizer, if that is there already. */
 export async function startWork(
-  { file, tokenizer, details }: TextJob,
+  { file, filter, tokenizer, details }: TextJob,
   loaded?: Tokenizer,
 ): Promise<Work<LineBatch, ArticleBatch>> {
   const encoder = new ArticleEncoder(loaded ?? (await openShared(tokenizer)));
+  const sieve = new ArticleSieve(filter);
   return async ({ lines, end }) => {
-    const articles = lines.map((line) => parseAnnotatedLine(line, file));
+    const articles = lines.map((line) => {
+      const article = parseAnnotatedLine(line, file);
+      const { title, text } = article;
+      const leftOut = sieve.ofName({ title, id: line.number }) ?? sieve.ofText(text);
+      return { ...article, ...(leftOut && { leftOut }) };
+    });
     const result = await encoder.encode(articles, end, [], details);
     return { result, transfer: encodedBuffers(result) };
   };

@@ -226,3 +226,60 @@ describe('refused', () => {
     );
   });
 });
+
+describe('a part of the lines is taken', () => {
+  const spans = [{ start: 0, end: 6, name: 'Lisbon' }];
+  const MANY = Array.from({ length: 300 }, (_, i) => ({
+    title: `T${i}`,
+    text: `Lisboa ${'é '.repeat(i % 40)}fim`,
+    spans,
+  }));
+
+  test('by title, length, sample and number, for any number of threads', async () => {
+    const only = await file(
+      `# mine\n${MANY.map(({ title }) => ` ${title}\n`)
+        .slice(100)
+        .join('')}`,
+    );
+    const filter = {
+      only,
+      minLength: 20,
+      maxLength: 80,
+      sample: { share: 0.5, seed: 1 },
+      limit: 40,
+    };
+    const made = async (text: string, workers: number, more: object) => {
+      const output = join(await temporaryFolder(), 'data');
+      const options = { text, language: 'pt', tokenizer, output, workers };
+      const { manifest } = await prepareText({ ...options, ...more });
+      using dataset = await Dataset.open(output);
+      const titles = Array.from(
+        { length: dataset.articleCount },
+        (_, i) => dataset.passage(i).title,
+      );
+      return { manifest, titles };
+    };
+    const text = await file(lines(MANY));
+    const { manifest, titles } = await made(text, 1, filter);
+    expect(titles).toHaveLength(40);
+    for (const title of titles) {
+      const i = Number(title.slice(1));
+      expect(i).toBeGreaterThanOrEqual(100);
+      const length = Array.from(MANY[i]!.text).length;
+      expect(length).toBeGreaterThanOrEqual(20);
+      expect(length).toBeLessThanOrEqual(80);
+    }
+    expect((await made(text, 2, filter)).titles).toEqual(titles);
+    const { only: recorded, ...others } = manifest.meta.source.filter as Record<string, unknown>;
+    expect(recorded).toMatchObject({ bytes: expect.any(Number), sha256: expect.any(String) });
+    expect(others).toEqual({ ...filter, only: undefined });
+    const leftOut = manifest.report.leftOut as Record<string, number>;
+    expect(leftOut.title).toBe(100);
+    expect(Object.keys(leftOut).sort()).toEqual(['sample', 'title', 'tooLong', 'tooShort']);
+    const out = Object.values(leftOut).reduce((sum, count) => sum + count, 0);
+    expect(manifest.report.articles).toBe(out + 40);
+    const nothing = made(text, 1, { minLength: 1000 });
+    const message = 'no article is left: 300 too short; leave out less';
+    await expect(nothing).rejects.toMatchObject({ code: 'mismatch', message });
+  });
+});
