@@ -8,6 +8,9 @@ import { Tokenizer } from '../../lib/tokenizer/tokenizer.ts';
 
 const fixtures = fileURLToPath(new URL('../fixtures/', import.meta.url));
 
+/** The folder of its tokenizer. */
+export const tokenizerTiny = join(fixtures, 'tokenizer-tiny');
+
 export const tokenizerFiles = [
   'tokenizer.json',
   'tokenizer_config.json',
@@ -20,13 +23,13 @@ export async function writeModel(folder: string, name = 'tiny-llama'): Promise<v
     await copyFile(join(fixtures, name, file), join(folder, file));
   }
   for (const file of tokenizerFiles) {
-    await copyFile(join(fixtures, 'tokenizer-tiny', file), join(folder, file));
+    await copyFile(join(tokenizerTiny, file), join(folder, file));
   }
 }
 
 /** A dataset of random articles, each with two entities. */
 export async function writeDataset(folder: string, articles = 12, hash?: string): Promise<void> {
-  const { vocabSize, bosId, ...tokenizer } = await Tokenizer.load(join(fixtures, 'tokenizer-tiny'));
+  const { vocabSize, bosId, ...tokenizer } = await Tokenizer.load(tokenizerTiny);
   const writer = await DatasetWriter.create(folder, {
     language: 'xx',
     tokenizer: { hash: hash ?? tokenizer.hash, vocabSize, bosId },
