@@ -69,7 +69,8 @@ interface Run {
   readonly data: string;
   readonly settings: TrainSettings;
   readonly measure: MeasureSettings;
-  readonly signal: AbortSignal;
+  /** When it aborts, tasks are given up. */
+  readonly signal?: AbortSignal;
 }
 
 /** What a run gets for its measurements: the articles that are left to train on, and the measuring itself. */
@@ -130,7 +131,7 @@ async function scores(
     ...{ model, tokenizer, tasks, onNote: warn },
     ...(measure.evaluateLimit !== undefined && { limit: measure.evaluateLimit }),
     onProgress: () => {
-      if (signal.aborted) throw new LeiaError('interrupted', 'interrupted while tasks were asked');
+      if (signal?.aborted) throw new LeiaError('interrupted', 'interrupted while tasks were asked');
     },
   });
   return Object.fromEntries(

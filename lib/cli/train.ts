@@ -161,7 +161,11 @@ async function run(given: Settings, world: World): Promise<void> {
     // If ranks hang, they leave no more than this.
     signal.addEventListener('abort', () => void world.record('asked to stop'));
     return await train({
-      ...(await openMeasuring({ model, data, settings, measure, signal })),
+      ...(await openMeasuring({
+        ...{ model, data, settings, measure },
+        // Ranks that share parameters compute together, so none may leave before the others.
+        ...((settings.zero < 3 || world.size === 1) && { signal }),
+      })),
       model,
       data,
       output,
