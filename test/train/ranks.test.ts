@@ -119,22 +119,25 @@ describe.skipIf(noMpi !== undefined)(`ranks ${overMpi}`, () => {
     expect(await file(again)).toEqual(await file(together));
   });
 
-  test('asked to stop, all ranks stop at one step, and one process goes on from there', async () => {
-    const more = ['--max-steps', '150', '--micro-batch-size', '1', '--zero', '2'];
-    const { args, output } = await makeArguments(...more);
-    const stopped = await ranks(args, 2, async (child) => {
-      await begun(output);
-      child.kill('SIGTERM');
-    });
-    expect(stopped.code).toBe(0);
-    const steps = (await metricsOf(output)).length;
-    expect(stopped.stderr).toContain(`interrupted after ${steps} of 150 steps`);
-    expect(stopped.stderr).toMatch(/^2 ranks over .*: all_reduce of 8 bytes in [\d.]+ ms, of /m);
-    expect(readdirSync(join(output, 'flight-recorder'))).toEqual(['rank-0.json', 'rank-1.json']);
-    const resumed = await leia(args);
-    expect(resumed).toMatchObject({ code: 0 });
-    expect(resumed.stderr).toContain(`resuming after step ${steps} of 150`);
-  });
+  test.each(isFull ? ['0', '1', '2', '3'] : ['2'])(
+    'asked to stop at stage %s, all ranks stop at one step, and one process goes on from there',
+    async (stage) => {
+      const { args, output } = await makeArguments('--max-steps', '150', '--micro-batch-size', '1');
+      args.push('--evaluate-steps', '10', '--held-out-articles', '2', '--zero', stage);
+      const stopped = await ranks(args, 2, async (child) => {
+        await begun(output);
+        child.kill('SIGTERM');
+      });
+      expect(stopped.code).toBe(0);
+      const steps = (await metricsOf(output)).length;
+      expect(stopped.stderr).toContain(`interrupted after ${steps} of 150 steps`);
+      expect(stopped.stderr).toMatch(/^2 ranks over .*: all_reduce of 8 bytes in [\d.]+ ms, of /m);
+      expect(readdirSync(join(output, 'flight-recorder'))).toEqual(['rank-0.json', 'rank-1.json']);
+      const resumed = await leia(args);
+      expect(resumed).toMatchObject({ code: 0 });
+      expect(resumed.stderr).toContain(`resuming after step ${steps} of 150`);
+    },
+  );
 
   test.each(isFull ? [0, 1, 2] : [1])(
     'when rank %i is killed, the others end and name it',
@@ -182,6 +185,35 @@ describe.skipIf(noMpi !== undefined)(`ranks ${overMpi}`, () => {
   }
 
   if (isFull) {
+    test.each(['0', '1', '2', '3'])(
+      'what is not finite is found by all ranks together, at stage %s',
+      async (stage) => {
+        const { args, output } = await makeArguments('--max-steps', '3', '--micro-batch-size', '1');
+        const wrong = args.map((arg) => (arg === '1e-3' ? '1e30' : arg));
+        const alone = await leia(wrong);
+        expect(alone.stderr).toMatch(/^leia: step 2: .* NaN, first in micro-batch 1 of 8/m);
+        const last = (text: string) => text.trim().split('\n').at(-1);
+        const run = await ranks(
+          [...wrong.map((arg) => (arg === output ? `${output}-ranks` : arg)), '--zero', stage],
+          3,
+        );
+        expect(run.code).not.toBe(0);
+        expect(run.stderr).toContain(last(alone.stderr));
+      },
+    );
+
+    test('ranks that share see one output, or the first that does not is named', async () => {
+      const { args, output } = await makeArguments('--max-steps', '2', '--micro-batch-size', '1');
+      args.push('--zero', '1');
+      const run = await twoCommands(
+        args,
+        args.map((arg) => (arg === output ? `${output}-elsewhere` : arg)),
+      );
+      expect(run.code).not.toBe(0);
+      expect(run.stderr).toContain('rank 1 does not see in ');
+      expect(existsSync(join(output, 'metrics.jsonl'))).toBe(false);
+    });
+
     test('an error of one rank ends all, with its reason', async () => {
       const { args } = await makeArguments('--max-steps', '2', '--micro-batch-size', '1');
       const wrong = args.map((arg, i) => (args[i - 1] === '--model' ? '/nowhere' : arg));
