@@ -10,7 +10,7 @@ import type { LlamaModel } from '../llama/llama-model.ts';
 import { LeiaError } from '../system/error.ts';
 import { Tokenizer } from '../tokenizer/tokenizer.ts';
 import type { TrainSettings } from '../train/settings.ts';
-import type { Measured } from '../train/train.ts';
+import type { TrainOptions } from '../train/train.ts';
 import { warn } from './progress.ts';
 
 /** Settings of the command line; none of them changes what is trained, but for the articles that are held out. */
@@ -69,14 +69,12 @@ interface Run {
   readonly data: string;
   readonly settings: TrainSettings;
   readonly measure: MeasureSettings;
-  /** When it aborts, tasks are given up. */
-  readonly signal?: AbortSignal;
 }
 
 /** What a run gets for its measurements: the articles that are left to train on, and the measuring itself. */
 export interface Measuring {
   readonly articles?: readonly number[];
-  readonly measure?: (step: number, model: LlamaModel) => Promise<Measured | undefined>;
+  readonly measure?: NonNullable<TrainOptions['measure']>;
 }
 
 /** Reads what is measured with. Nothing if nothing is to be measured. */
@@ -89,13 +87,13 @@ export async function openMeasuring(run: Run): Promise<Measuring> {
   const { maxSteps, sequenceLength } = run.settings;
   return {
     ...(articles && { articles }),
-    async measure(step, model) {
+    async measure(step, model, signal) {
       if (step % evaluateSteps !== 0 && step !== maxSteps) return undefined;
       // One row at a time: all its logits are there at once, which training plans no memory for.
       const rows = { sequenceLength, batchSize: 1 };
       return {
         ...(heldOut && { heldOutLoss: (await heldOutLoss(model, heldOut, rows)).loss }),
-        ...(tasks && { tasks: await scores(model, tokenizer, tasks, run) }),
+        ...(tasks && { tasks: await scores(model, tokenizer, tasks, { ...run, signal }) }),
       };
     },
   };
@@ -125,7 +123,7 @@ async function scores(
   model: LlamaModel,
   tokenizer: Tokenizer,
   tasks: readonly LoadedTask[],
-  { measure, signal }: Run,
+  { measure, signal }: Run & { readonly signal: AbortSignal | undefined },
 ): Promise<Record<string, number>> {
   const { results } = await evaluateTasks({
     ...{ model, tokenizer, tasks, onNote: warn },

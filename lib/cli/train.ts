@@ -161,11 +161,7 @@ async function run(given: Settings, world: World): Promise<void> {
     // If ranks hang, they leave no more than this.
     signal.addEventListener('abort', () => void world.record('asked to stop'));
     return await train({
-      ...(await openMeasuring({
-        ...{ model, data, settings, measure },
-        // Ranks that share parameters compute together, so none may leave before the others.
-        ...((settings.zero < 3 || world.size === 1) && { signal }),
-      })),
+      ...(await openMeasuring({ model, data, settings, measure })),
       model,
       data,
       output,

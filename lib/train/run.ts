@@ -184,11 +184,13 @@ export class Run {
 
   async #measure(step: number): Promise<Measured | undefined> {
     const { measure, world } = this.#options;
-    // Ranks that share parameters compute together, or none of them could.
-    if (measure === undefined || !(world.isFirst || this.#ranks.sharesParameters)) return undefined;
+    // Ranks that share parameters compute together, as none of them could alone, and so none may leave alone.
+    const isTogether = this.#ranks.sharesParameters;
+    if (measure === undefined || !(world.isFirst || isTogether)) return undefined;
+    const signal = isTogether ? undefined : this.#options.signal;
     try {
       return await this.#clock.during('evaluation', () =>
-        world.whileBusy(async () => measure(step, this.#model)),
+        world.whileBusy(async () => measure(step, this.#model, signal)),
       );
     } catch (error) {
       // The step is made, so its metrics are written; before the next one the run ends.

@@ -59,9 +59,14 @@ export interface TrainOptions {
   readonly sinks?: readonly MetricsSink[];
   /**
    * Called after each step to measure how good the model is; what it gives goes into the step's metrics. It may use the
-   * model, but must leave parameters and gradients as they are. If it throws `interrupted`, nothing is measured.
+   * model, but must leave parameters and gradients as they are. When `signal` aborts it may throw `interrupted`, and nothing is
+   * measured. Ranks that share parameters compute it together, so there is no signal for one of them alone.
    */
-  readonly measure?: (step: number, model: LlamaModel) => Promise<Measured | undefined>;
+  readonly measure?: (
+    step: number,
+    model: LlamaModel,
+    signal: AbortSignal | undefined,
+  ) => Promise<Measured | undefined>;
   /** Called after each step with its metrics; the next step waits for it. */
   readonly onStep?: (metrics: StepMetrics, model: LlamaModel) => void | Promise<void>;
 }

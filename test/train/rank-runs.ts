@@ -37,6 +37,8 @@ export interface RunReport {
   /** Of rank 0. */
   readonly warnings: readonly string[];
   readonly stepsDone: number;
+  /** Whether what is measured may be given up by this rank alone. */
+  readonly isInterruptible: boolean;
 }
 
 /** A model of whose tensors none can be cut into equal slices for 2, 3 or 4 ranks; three layers, as two lie in a window. */

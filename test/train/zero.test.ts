@@ -58,6 +58,9 @@ describe.skipIf(noMpi !== undefined)(`ZeRO ${overMpi}`, () => {
         expect(await resultOf(output)).toEqual(await resultOf(output.replace(/-again$/, '')));
       }
       for (const report of reports) expectPlanned(report);
+      // Ranks that compute a measurement together cannot leave it alone.
+      const interruptible = stages.map((stage) => reports[stage]!.isInterruptible);
+      expect(interruptible).toEqual([true, true, true, ranks === 1]);
     }
   });
 

@@ -26,12 +26,17 @@ async function make({ settings, death, ...options }: RankRun): Promise<RunReport
   const before = device.liveBytes;
   const memory: RankMemory = { planned: 0, held: [], plannedPeak: 0, peak: 0 };
   const warnings: string[] = [];
-  let stepsDone = 0;
+  const measure = await heldOutOf(options.data);
+  let [stepsDone, isInterruptible] = [0, false];
   await train({
     ...options,
     settings: trainSettings.parse(settings),
     world,
-    measure: await heldOutOf(options.data),
+    signal: new AbortController().signal,
+    measure: async (step, model, signal) => {
+      isInterruptible = signal !== undefined;
+      return await measure(step, model, signal);
+    },
     onWarning: (message) => warnings.push(message),
     onStart: (start) => {
       memory.planned = start.memory.tensors;
@@ -44,7 +49,7 @@ async function make({ settings, death, ...options }: RankRun): Promise<RunReport
       memory.peak = device.peakBytes;
     },
   });
-  return { memory: await world.gather(memory), warnings, stepsDone };
+  return { memory: await world.gather(memory), warnings, stepsDone, isInterruptible };
 }
 
 const world = await World.open(placeOfProcess()!);
