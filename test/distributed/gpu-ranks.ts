@@ -1,10 +1,24 @@
 // Ranks on GPUs, all of them in this process: on the emulator, or on the GPUs of this machine.
 import { Device } from '../../lib/core/device.ts';
-import { Communicator, deviceCount, ncclId } from '../../lib/distributed/communicator.ts';
+import {
+  Communicator,
+  deviceCount,
+  ncclDescription,
+  ncclId,
+} from '../../lib/distributed/communicator.ts';
 import { deviceName } from '../ops/case.ts';
 
-/** So many ranks need as many devices. */
-export const mostRanks = deviceName === 'cpu' ? 0 : Math.min(deviceCount(), 4);
+/** So many ranks need as many devices, and NCCL: 0 without. */
+export const mostRanks = countRanks();
+
+function countRanks(): number {
+  try {
+    ncclDescription();
+    return Math.min(deviceCount(), 4);
+  } catch {
+    return 0;
+  }
+}
 
 export interface Rank {
   readonly rank: number;

@@ -44,25 +44,28 @@ async function trainTogether(size: number, runs: readonly RankRun[]): Promise<vo
   await Promise.all(ranks);
 }
 
-const counts = [2, 3, 4].filter((size) => size <= mostRanks);
-const stages = isFull ? [0, 1, 2, 3] : [0, 3];
+const counts = isFull ? [2, 3, 4] : [Math.max(2, Math.min(3, mostRanks))];
+const stages = isFull ? [0, 1, 2, 3] : [3];
 
-describe.each(isFull ? counts : counts.slice(1, 2))('%i ranks on GPUs', (size) => {
-  test('learn what one does at each stage of ZeRO, twice with the same bits', async () => {
-    const [data, folder] = [await makeDataset(), await temporaryFolder()];
-    const model = await makeOddModel();
-    const run = (name: string, zero: number): RankRun => ({
-      ...{ model, data, output: join(folder, name) },
-      settings: { ...steps, zero },
-    });
-    const { settings, ...alone } = run('alone', 0);
-    await train({ ...alone, settings: trainSettings.parse({ ...settings, device: deviceName }) });
-    const runs = stages.map((zero) => run(`stage-${zero}`, zero));
-    const again = isFull ? stages.map((zero) => run(`stage-${zero}-again`, zero)) : [];
-    await trainTogether(size, [...runs, ...again]);
-    for (const { output } of runs) await expectClose(output, alone.output);
-    for (const { output } of again) {
-      expect(await resultOf(output)).toEqual(await resultOf(output.replace(/-again$/, '')));
-    }
-  });
+describe.each(counts)('%i ranks on GPUs', (size) => {
+  test.skipIf(size > mostRanks)(
+    'learn what one does at each stage of ZeRO, twice with the same bits',
+    async () => {
+      const [data, folder] = [await makeDataset(), await temporaryFolder()];
+      const model = await makeOddModel();
+      const run = (name: string, zero: number): RankRun => ({
+        ...{ model, data, output: join(folder, name) },
+        settings: { ...steps, zero },
+      });
+      const { settings, ...alone } = run('alone', 0);
+      await train({ ...alone, settings: trainSettings.parse({ ...settings, device: deviceName }) });
+      const runs = stages.map((zero) => run(`stage-${zero}`, zero));
+      const again = isFull ? stages.map((zero) => run(`stage-${zero}-again`, zero)) : [];
+      await trainTogether(size, [...runs, ...again]);
+      for (const { output } of runs) await expectClose(output, alone.output);
+      for (const { output } of again) {
+        expect(await resultOf(output)).toEqual(await resultOf(output.replace(/-again$/, '')));
+      }
+    },
+  );
 });
