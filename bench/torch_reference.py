@@ -75,8 +75,14 @@ class Torch:
 
         return {"matmul": make}
 
-    def attention(self, batch, heads, kvHeads, sequence, headDim, causal, dtype, **rest):
+    def attention(self, batch, heads, kvHeads, sequence, headDim, causal, dtype, window=None, **rest):
         backward = rest["pass"] == "backward"
+        # A window is a mask here, whose hidden blocks are multiplied all the same.
+        mask = {"is_causal": causal}
+        if window is not None:
+            position = torch.arange(sequence, device=self.device)
+            behind = position[:, None] - position[None]
+            mask = {"attn_mask": (behind >= 0) & (behind <= window)}
 
         def make(backend):
             shapes = [[batch, sequence, count, headDim] for count in (heads, kvHeads, kvHeads)]
@@ -86,7 +92,7 @@ class Torch:
 
             def forward():
                 return F.scaled_dot_product_attention(
-                    *inputs, is_causal=causal, enable_gqa=heads != kvHeads
+                    *inputs, **mask, enable_gqa=heads != kvHeads
                 )
 
             def run_forward():
@@ -101,7 +107,9 @@ class Torch:
             return lambda: torch.autograd.grad(output, inputs, gradient, retain_graph=True)
 
         backends = {"flash": SDPBackend.FLASH_ATTENTION}
-        if self.cuda:
+        if self.cuda and window is not None:
+            backends = {"efficient": SDPBackend.EFFICIENT_ATTENTION}
+        elif self.cuda:
             backends["cudnn"] = SDPBackend.CUDNN_ATTENTION
         else:
             backends["math"] = SDPBackend.MATH

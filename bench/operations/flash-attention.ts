@@ -1,5 +1,6 @@
 // Attention at the sequence lengths and head sizes of training: large is 16384 tokens of hidden size 2048 in all,
-// as the FlashAttention papers measure it. With a causal mask only the operations of the visible half count.
+// as the FlashAttention papers measure it. With a causal mask only the operations of the visible half count, with a
+// sliding window as well only those within it: the rate says whether the time follows the window.
 import { type Device, ops, type Tensor } from '../../lib/index.ts';
 import {
   bytesOf,
@@ -20,31 +21,40 @@ interface Attention {
   sequence: number;
   headDim: number;
   causal: boolean;
+  /** A causal query sees so many keys before its own. */
+  window?: number;
   dtype: Float;
 }
 
 type Pass = 'forward' | 'backward';
 
 function attention(shape: Attention, pass: Pass): Workload {
-  const { batch, heads, kvHeads, sequence, headDim, causal, dtype } = shape;
+  const { batch, heads, kvHeads, sequence, headDim, causal, window, dtype } = shape;
   const groups = heads === kvHeads ? `${heads}` : `${heads}/${kvHeads}`;
-  const product = (2 * batch * heads * sequence * sequence * headDim) / (causal ? 2 : 1);
+  const all = causal ? sequence ** 2 / 2 : sequence ** 2;
+  // The triangle of queries that see less than the whole window has the other half of its square.
+  const pairs = window === undefined ? all : all - (sequence - window) ** 2 / 2;
+  const product = 2 * batch * heads * pairs * headDim;
   const query = batch * sequence * heads * headDim * bytesOf(dtype);
   const key = (query / heads) * kvHeads;
   const logsumexp = 4 * batch * heads * sequence;
   return {
-    name: `attention ${pass} ${batch}x${sequence} heads ${groups}x${headDim}${causal ? ' causal' : ''} ${dtype}`,
+    name: `attention ${pass} ${batch}x${sequence} heads ${groups}x${headDim}${maskOf(shape)} ${dtype}`,
     dtype,
     bound: 'arithmetic',
     flops: (pass === 'forward' ? 2 : 5) * product,
     bytes: (pass === 'forward' ? 2 : 4) * (query + key) + logsumexp,
-    rival: { kind: 'attention', pass, batch, heads, kvHeads, sequence, headDim, causal, dtype },
+    rival: { kind: 'attention', pass, ...shape },
     prepare: (device) => prepare(device, shape, pass),
   };
 }
 
+function maskOf({ causal, window }: Attention): string {
+  return `${causal ? ' causal' : ''}${window === undefined ? '' : ` window ${window}`}`;
+}
+
 function prepare(device: Device, shape: Attention, pass: Pass): Prepared {
-  const { batch, heads, kvHeads, sequence, headDim, causal, dtype } = shape;
+  const { batch, heads, kvHeads, sequence, headDim, causal, window = -1, dtype } = shape;
   const tensors = new Tensors(device);
   const queryShape = [batch, sequence, heads, headDim];
   const keyShape = [batch, sequence, kvHeads, headDim];
@@ -53,7 +63,8 @@ function prepare(device: Device, shape: Attention, pass: Pass): Prepared {
   const value = tensors.random(keyShape, dtype);
   const output = tensors.empty(queryShape, dtype);
   const logsumexp = tensors.empty([batch, heads, sequence]);
-  const forwardArguments = { query, key, value, causal, output, logsumexp };
+  const windowSize = [window, -1] as const;
+  const forwardArguments = { query, key, value, causal, windowSize, output, logsumexp };
   const forward = () => ops.flashAttentionForward(forwardArguments);
   const dispose = () => tensors.dispose();
   const sample = new Sample(shape);
@@ -127,16 +138,18 @@ class Sample {
 
   /** Probabilities of one query, and the logarithm of their sum. */
   #probabilities(read: Record<'query' | 'key', Values>, position: number, head: number) {
-    const { sequence, heads, kvHeads, causal } = this.#shape;
+    const { sequence, heads, kvHeads, causal, window = sequence } = this.#shape;
     const start = this.#row(position, head, heads);
-    const scores = Float64Array.from({ length: causal ? position + 1 : sequence }, (_, j) => {
-      const keyStart = this.#row(j, this.#kvHead(head), kvHeads);
+    const first = Math.max(0, position - window);
+    const last = causal ? position + 1 : sequence;
+    const scores = Float64Array.from({ length: last - first }, (_, j) => {
+      const keyStart = this.#row(first + j, this.#kvHead(head), kvHeads);
       return this.#dot(read.query, start, read.key, keyStart) * this.#scale;
     });
     const top = scores.reduce((a, b) => Math.max(a, b));
     const total = scores.reduce((sum, score) => sum + Math.exp(score - top), 0);
     const logsumexp = top + Math.log(total);
-    return { start, logsumexp, probabilities: scores.map((s) => Math.exp(s - logsumexp)) };
+    return { start, first, logsumexp, probabilities: scores.map((s) => Math.exp(s - logsumexp)) };
   }
 
   /** Adds `factor` times a row of values. */
@@ -153,7 +166,8 @@ class Sample {
         const own = this.#probabilities(read, position, head);
         const expected = new Float64Array(headDim);
         own.probabilities.forEach((p, j) => {
-          this.#add(expected, p, read.value, this.#row(j, this.#kvHead(head), kvHeads));
+          const key = this.#row(own.first + j, this.#kvHead(head), kvHeads);
+          this.#add(expected, p, read.value, key);
         });
         output.row(read.output, own.start, expected);
         logsumexp.row(read.logsumexp, head * sequence + position, [own.logsumexp]);
@@ -176,7 +190,7 @@ class Sample {
       Values
     >,
   ): number {
-    const { sequence, headDim, heads, kvHeads, causal, dtype } = this.#shape;
+    const { sequence, headDim, heads, kvHeads, causal, window = sequence, dtype } = this.#shape;
     const tolerance = dtype === 'float32' ? 1e-4 : 1.6e-2;
     const [gradQuery, gradKey, gradValue] = [0, 1, 2].map(() => new Comparator(tolerance)) as [
       Comparator,
@@ -193,7 +207,7 @@ class Sample {
         const own = this.#probabilities(read, position, head);
         const expected = new Float64Array(headDim);
         own.probabilities.forEach((p, j) => {
-          const keyStart = this.#row(j, this.#kvHead(head), kvHeads);
+          const keyStart = this.#row(own.first + j, this.#kvHead(head), kvHeads);
           this.#add(expected, gradScore(p, own.start, keyStart), key, keyStart);
         });
         gradQuery.row(read.gradQuery, own.start, expected);
@@ -205,7 +219,8 @@ class Sample {
         const keyStart = this.#row(position, kvHead, kvHeads);
         const [expectedKey, expectedValue] = [new Float64Array(headDim), new Float64Array(headDim)];
         for (let head = kvHead * group; head < (kvHead + 1) * group; head++) {
-          for (let i = causal ? position : 0; i < sequence; i++) {
+          const last = Math.min(sequence, position + window + 1);
+          for (let i = causal ? position : 0; i < last; i++) {
             const start = this.#row(i, head, heads);
             const score = this.#dot(query, start, key, keyStart) * this.#scale;
             const p = Math.exp(score - read.logsumexp.at(head * sequence + i));
@@ -258,7 +273,10 @@ export function workloads(sizes: Sizes): Workload[] {
         [true, false].flatMap((causal) => {
           const [batch, heads] = [16384 / sequence, 2048 / headDim];
           const shape = { batch, heads, kvHeads: heads, sequence, headDim, causal };
-          return bothPasses({ ...shape, dtype: 'bfloat16' });
+          const windowed = causal && sequence === 16384 ? [1024] : [];
+          return [undefined, ...windowed].flatMap((window) =>
+            bothPasses({ ...shape, ...(window && { window }), dtype: 'bfloat16' }),
+          );
         }),
       ),
     );
@@ -268,9 +286,19 @@ export function workloads(sizes: Sizes): Workload[] {
       ? [
           { batch: 1, heads: 2, kvHeads: 2, sequence: 40, headDim: 64, causal: true },
           { batch: 2, heads: 2, kvHeads: 1, sequence: 24, headDim: 128, causal: false },
+          { batch: 1, heads: 2, kvHeads: 2, sequence: 40, headDim: 64, causal: true, window: 7 },
         ]
       : [
           { batch: 1, heads: 12, kvHeads: 12, sequence: 2048, headDim: 64, causal: true },
+          {
+            batch: 1,
+            heads: 12,
+            kvHeads: 12,
+            sequence: 2048,
+            headDim: 64,
+            causal: true,
+            window: 256,
+          },
           { batch: 1, heads: 8, kvHeads: 2, sequence: 1024, headDim: 128, causal: false },
         ];
   return shapes.flatMap((shape) =>
