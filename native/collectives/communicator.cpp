@@ -25,8 +25,13 @@ class CollectiveWork final : public RankWork {
     return {Operand(collective_.input, Access::read), Operand(collective_.output, Access::write)};
   }
   Check check_later() const override {
-    return [communicator = communicator_, number = number_](std::optional<double> seconds) {
-      communicator->check_later(number, seconds);
+    return [communicator = communicator_, number = number_,
+            what = describe()](std::optional<double> seconds) {
+      try {
+        communicator->check_later(number, seconds);
+      } catch (const Error& error) {
+        throw Error(error.code(), text(what, ": ", error.what()));
+      }
     };
   }
 

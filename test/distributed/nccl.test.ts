@@ -197,13 +197,13 @@ describe.skipIf(deviceName !== 'emulated')('ranks that do not agree', () => {
   });
 
   test('a rank that does not come is named when patience ends', async () => {
-    process.env.LEIA_EMULATOR_NCCL_TIMEOUT = '0.2';
-    onTestFinished(() => {
-      delete process.env.LEIA_EMULATOR_NCCL_TIMEOUT;
-    });
     const ranks = openRanks(3);
     for (const { communicator, device } of ranks) communicator.barrier(device, 'all are here');
     await together(ranks, ({ device }) => device.synchronize());
+    process.env.LEIA_EMULATOR_NCCL_TIMEOUT = '1';
+    onTestFinished(() => {
+      delete process.env.LEIA_EMULATOR_NCCL_TIMEOUT;
+    });
     const [first, second] = ranks as [Rank, Rank, Rank];
     for (const rank of [first, second]) rank.communicator.allReduce(three(rank), 'x');
     for (const { device } of [first, second]) {
