@@ -1,7 +1,7 @@
 // `npm run bench:corpus -- [--dump FILE] [--tokenizer FOLDER] [--repeat N,…] [--workers N,…] [--runs N]
-// [--stages STAGE,…] [--templates inline|drop]`: measures
-// how fast each stage of `leia prepare` is and how much memory it takes, and how both grow with the threads and with
-// the input, which is the dump repeated with other titles. Runs alternate and the best counts, since other work on the
+// [--stages STAGE,…] [--templates drop,inline]`: measures how fast each stage of `leia prepare` is and how much memory it
+// takes, and how both grow with the threads and with the input, which is the dump repeated with other titles. Making
+// text is measured with each treatment of templates, and compared. Runs alternate and the best counts, since other work on the
 // machine only makes them slower. The bzip2 command compresses the input, if it is installed; lbzip2 is measured beside
 // our decompression, if it is installed.
 import { execFile, execFileSync, spawnSync } from 'node:child_process';
@@ -10,6 +10,7 @@ import { availableParallelism, cpus, loadavg, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs, promisify } from 'node:util';
 import { openDump } from '../../lib/corpus/dump/dump.ts';
+import type { TemplateTreatment } from '../../lib/corpus/wikitext/extract.ts';
 import { writeLargeWiki } from './large-wiki.ts';
 import { type Measured, type Request, type Stage, stages } from './stages.ts';
 
@@ -27,9 +28,12 @@ const { values } = parseArgs({
     workers: { type: 'string', default: [...new Set([1, cores])].join() },
     runs: { type: 'string', default: '3' },
     stages: { type: 'string', default: stages.join() },
-    templates: { type: 'string', default: 'inline' },
+    templates: { type: 'string', default: 'drop,inline' },
   },
 });
+const treatments = values.templates
+  .split(',')
+  .map((one): TemplateTreatment => (one === 'drop' ? 'drop' : 'inline'));
 const numbers = (text: string): number[] => text.split(',').map(Number);
 
 interface Input {
@@ -66,14 +70,20 @@ const best = new Map<
   { request: Request; input: Input; from: string; measured: Measured }
 >();
 
-async function measure(stage: Stage, input: Input, from: 'xml' | 'bz2', workers: number) {
+async function measure(
+  stage: Stage,
+  input: Input,
+  from: 'xml' | 'bz2',
+  workers: number,
+  templates: TemplateTreatment = 'inline',
+) {
   const dump = input[from];
   if (dump === undefined || !values.stages.split(',').includes(stage)) return;
   const request: Request = {
     stage,
     dump,
     workers,
-    templates: values.templates === 'drop' ? 'drop' : 'inline',
+    templates,
     tokenizer: values.tokenizer,
     names: input.names,
   };
@@ -85,7 +95,7 @@ async function measure(stage: Stage, input: Input, from: 'xml' | 'bz2', workers:
     { env: { ...process.env, RAYON_NUM_THREADS: String(workers) } },
   );
   const measured = JSON.parse(stdout) as Measured;
-  const key = `${stage} ${dump} ${workers}`;
+  const key = keyOf(request);
   const before = best.get(key);
   if (!before || measured.seconds < before.measured.seconds) {
     best.set(key, { request, input, from, measured });
@@ -96,12 +106,24 @@ function print(): void {
   const rate = (value: number, unit: string) =>
     value > 0 ? `${value.toPrecision(3)} ${unit}` : '';
   const rows = [
-    ['stage', 'from', 'input', 'threads', 'XML', 'per core', 'articles', 'tokens', 'peak'],
+    [
+      'stage',
+      'templates',
+      'from',
+      'input',
+      'threads',
+      'XML',
+      'per core',
+      'articles',
+      'tokens',
+      'peak',
+    ],
   ];
   for (const { request, input, from, measured } of best.values()) {
     const { seconds, cpuSeconds, bytes, articles, tokens, peakMiB } = measured;
     rows.push([
       request.stage,
+      request.stage === 'text' ? request.templates : '',
       from,
       input.name,
       String(request.workers),
@@ -114,6 +136,24 @@ function print(): void {
   }
   const widths = rows[0]!.map((_, i) => Math.max(...rows.map((row) => row[i]!.length)));
   for (const row of rows) console.log(row.map((cell, i) => cell.padEnd(widths[i]!)).join('  '));
+}
+
+/** Runs of one key are compared, and the best counts. */
+function keyOf({ stage, dump, workers, templates }: Request): string {
+  return `${stage} ${dump} ${workers} ${templates}`;
+}
+
+/** What known templates cost: processor time of making text with them, beside dropping them. */
+function printTemplates(): void {
+  for (const { request, input, from, measured } of best.values()) {
+    if (request.stage !== 'text' || request.templates !== 'inline') continue;
+    const dropped = best.get(keyOf({ ...request, templates: 'drop' }))?.measured;
+    if (dropped === undefined) continue;
+    const ratio = (measured.cpuSeconds / dropped.cpuSeconds).toFixed(3);
+    console.log(
+      `text from .${from} (${input.name}), ${request.workers} thread(s): with templates inline ${ratio} of the processor time of drop`,
+    );
+  }
 }
 
 /** How many seconds lbzip2, which only decompresses, takes in parallel, by dump and threads. */
@@ -132,13 +172,13 @@ function measureLbzip2({ bz2 }: Input, threads: number): void {
 function printShares(): void {
   for (const { request, input, measured } of best.values()) {
     const { stage, dump, workers } = request;
-    const alone = best.get(`bzip2 ${dump} ${workers}`)?.measured;
+    const alone = best.get(keyOf({ ...request, stage: 'bzip2', templates: 'inline' }))?.measured;
     if (stage !== 'text' || alone === undefined) continue;
     const share = (seconds: number) => `${Math.round((100 * seconds) / measured.seconds)} %`;
     const other = lbzip2.get(`${dump} ${workers}`);
     const rate = other && `${(measured.bytes / other / 1e6).toPrecision(3)} MB/s`;
     console.log(
-      `text from .bz2 (${input.name}), ${workers} thread(s): ${share(alone.seconds)} of the speed of our decompression alone` +
+      `text from .bz2 (${input.name}, templates: ${request.templates}), ${workers} thread(s): ${share(alone.seconds)} of the speed of our decompression alone` +
         (other === undefined ? '' : `, ${share(other)} of lbzip2's (${rate})`),
     );
   }
@@ -161,8 +201,10 @@ try {
       for (const workers of numbers(values.workers)) {
         if (values.stages.split(',').includes('bzip2')) measureLbzip2(input, workers);
         await measure('bzip2', input, 'bz2', workers);
-        await measure('text', input, 'bz2', workers);
-        await measure('text', input, 'xml', workers);
+        for (const templates of treatments) {
+          await measure('text', input, 'bz2', workers, templates);
+          await measure('text', input, 'xml', workers, templates);
+        }
         await measure('titles', input, 'xml', workers);
         await measure('library', input, 'xml', workers);
         await measure('tokens', input, 'xml', workers);
@@ -172,6 +214,7 @@ try {
     }
   }
   print();
+  printTemplates();
   printShares();
   console.log(`load at the end ${load()}`);
 } finally {
