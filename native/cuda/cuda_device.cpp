@@ -3,8 +3,7 @@
 // for the stream where JavaScript wants to know, so that the first can go on launching. The second
 // also keeps the account of what failed (core/failures.h): most errors are known only when the
 // device has done the work, and by then much more is launched. Collectives have a stream beside
-// (cuda/communication.h). The emulator's device is this very
-// class on the emulator's streams.
+// (cuda/communication.h). The emulator's device is this very class on the emulator's streams.
 #include <atomic>
 #include <chrono>
 #include <future>
@@ -14,12 +13,11 @@
 #include <thread>
 #include <utility>
 
-#include "core/rank_work.h"
 #include "core/serial_thread.h"
-#include "cuda/communication.h"
 #include "cuda/execution.h"
 #include "cuda/matmul_plans.h"
 #include "cuda/requirements.h"
+#include "cuda/segment.h"
 #include "cuda/staging.h"
 
 namespace leia {
@@ -55,39 +53,6 @@ class CudaEvent final : public Event {
   const int ordinal_;
   gpu::Event event_ = nullptr;
   std::atomic<bool> recorded_{false};
-};
-
-// What one operation or copy that was launched uses, and how that went.
-struct Step {
-  std::vector<Operand> operands;
-  std::exception_ptr error;  // of the launch
-  // The error words that it may set.
-  size_t first_word = 0, last_word = 0;
-  bool is_awaited = false;  // by who queued it
-  // Of a collective: what went wrong since the launch.
-  RankWork::Check check;
-  FlightPtr flight;
-};
-
-// A captured graph that was launched.
-struct GraphLaunch {
-  std::shared_ptr<const std::vector<Step>> steps;
-  ErrorWords::Reading words;
-  std::exception_ptr error;
-};
-
-// What is launched between two points at which the waiting thread checks the stream.
-struct Segment {
-  struct Part {
-    std::vector<Step> steps;
-    std::optional<GraphLaunch> graph;  // after those
-  };
-  std::vector<Part> parts{1};
-  size_t count = 0;  // of steps
-  std::vector<FlightPtr> flights;
-  ErrorWords::Reading words;  // of the steps that are in no graph
-  gpu::Event end = nullptr;
-  std::exception_ptr error;  // of what ends it
 };
 
 // An error that many steps share, as one failure.
