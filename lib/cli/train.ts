@@ -89,7 +89,10 @@ export function registerTrain(program: Command): void {
 async function runRanks(settings: Settings): Promise<void> {
   const { nproc = 1, device } = settings;
   const place = placeOfProcess();
-  if (place === undefined && nproc === 1) return await run(settings, World.alone);
+  if (place === undefined && nproc === 1) {
+    await preemptible((signal) => run(settings, World.alone, signal));
+    return;
+  }
   if (place === undefined) {
     checkRankDevices(device, nproc);
     process.exitCode = await (device === 'cpu' ? launchOverMpi : launchProcesses)(nproc);
@@ -97,15 +100,20 @@ async function runRanks(settings: Settings): Promise<void> {
   }
   checkPlace(place, settings);
   const own = deviceOfRank(device, place);
-  const world = await World.open(place, { output: settings.output, device: own });
-  if (world.isFirst) process.stderr.write(`${world.link}\n`);
-  try {
-    await run({ ...settings, device: own }, world);
-  } catch (error) {
-    if (error instanceof LeiaError && error.code === 'interrupted') await world.close();
-    throw error;
-  }
-  await world.close();
+  // Ranks may be asked to stop while they find each other.
+  await preemptible(async (signal) => {
+    const world = await World.open(place, { output: settings.output, device: own });
+    // If ranks hang, they leave no more than this.
+    signal.addEventListener('abort', () => void world.record('asked to stop'));
+    if (world.isFirst) process.stderr.write(`${world.link}\n`);
+    try {
+      await run({ ...settings, device: own }, world, signal);
+    } catch (error) {
+      if (error instanceof LeiaError && error.code === 'interrupted') await world.close();
+      throw error;
+    }
+    await world.close();
+  });
 }
 
 function checkPlace({ launcher, size }: Place, { nproc }: Settings): void {
@@ -135,7 +143,7 @@ async function plan({
   for (const line of await planLines(model, settings, nproc, device)) console.log(line);
 }
 
-async function run(given: Settings, world: World): Promise<void> {
+async function run(given: Settings, world: World, signal: AbortSignal): Promise<void> {
   const {
     model,
     data,
@@ -157,27 +165,23 @@ async function run(given: Settings, world: World): Promise<void> {
   const measure = { evaluateSteps, heldOutArticles, evaluateTasks, evaluateData, evaluateLimit };
   checkMeasureSettings(measure);
   const progress = new TrainProgress(settings);
-  const result = await preemptible(async (signal) => {
-    // If ranks hang, they leave no more than this.
-    signal.addEventListener('abort', () => void world.record('asked to stop'));
-    return await train({
-      ...(await openMeasuring({ model, data, settings, measure })),
-      model,
-      data,
-      output,
-      settings,
-      world,
-      signal,
-      sinks: tensorboard ? [new EventFile(join(output, eventFolder))] : [],
-      onWarning: progress.warning,
-      ...(world.isFirst && {
-        onStart: progress.start,
-        onMicroBatch: progress.microBatch,
-        onStep: progress.step,
-      }),
-    }).finally(() => progress.done());
-  });
-  if (result === undefined || !world.isFirst) return;
+  const result = await train({
+    ...(await openMeasuring({ model, data, settings, measure })),
+    model,
+    data,
+    output,
+    settings,
+    world,
+    signal,
+    sinks: tensorboard ? [new EventFile(join(output, eventFolder))] : [],
+    onWarning: progress.warning,
+    ...(world.isFirst && {
+      onStart: progress.start,
+      onMicroBatch: progress.microBatch,
+      onStep: progress.step,
+    }),
+  }).finally(() => progress.done());
+  if (!world.isFirst) return;
   const { trained, rounding, skippedBatches } = result;
   console.log(
     trained

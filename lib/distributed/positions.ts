@@ -84,7 +84,7 @@ export function stallOf(
 export function describeStall(wait: Wait, positions: ReadonlyMap<number, Position>): string {
   const { late, came, first, last } = wait;
   if (late.length === 0) {
-    return `${listRanks(came)} came to ${named(wait)}, but it has not ended for ${whole(last)}: messages between them do not arrive`;
+    return `${listRanks(came)} came to ${named(wait)}, but it has not ended for ${whole(last)}: messages between them do not arrive, or a device hangs`;
   }
   const elsewhere = late.flatMap((rank) => {
     const inside = positions.get(rank)?.inside;

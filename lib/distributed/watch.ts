@@ -23,6 +23,11 @@ export interface WatchOptions {
 
 /** For how long rank 0 waits for the ranks to say where they are when one is lost, in milliseconds. */
 const askingTime = 500;
+/**
+ * For how long rank 0 looks for a cause of what a rank tells, in milliseconds: that its messages to a rank fail is told before
+ * that rank's end is noticed.
+ */
+const noticingTime = 500;
 /** For how long a rank that fails waits to hear whether another failed before. */
 const verdictTime = 2000;
 
@@ -49,7 +54,9 @@ export class Watch {
   /** The ranks that were asked where they are and have not answered. */
   readonly #asked = new Set<number>();
   #onAnswers = () => {};
-  /** Whether a first cause is known, for which words are sought. */
+  /** The first reason that a rank has told rank 0. */
+  #told: { readonly rank: number; readonly reason: string } | undefined;
+  /** Whether a rank is lost, and words are sought for that. */
   #isDeciding = false;
   #failure: LeiaError | undefined;
   readonly #ended: Promise<void>;
@@ -174,7 +181,7 @@ export class Watch {
       ? reason
       : `rank ${this.#options.rank} failed: ${reason}`;
     if (this.#failure === undefined && !this.#isDeciding) {
-      if (this.#options.rank === 0) this.#stop(own);
+      if (this.#options.rank === 0) void this.#consider(0, own);
       else send(this.#rankZero, { type: 'failed', reason: own });
     }
     await Promise.race([this.#ended, delay(verdictTime, undefined, { ref: false })]);
@@ -217,7 +224,10 @@ export class Watch {
     this.#lastHeard.set(rank, performance.now());
     if (message.type === 'alive') this.#place(rank, message.at);
     if (message.type === 'where') send(this.#rankZero, this.#signOfLife());
-    if (message.type === 'failed' && !this.#isDeciding) this.#stop(message.reason);
+    if (message.type === 'failed') {
+      if (this.#options.rank === 0) void this.#consider(rank, message.reason);
+      else this.#stop(message.reason);
+    }
     if (message.type === 'value') this.#collect(message.name, rank, message.value);
     if (message.type === 'values') {
       this.#gathering(message.name).done(message.values);
@@ -305,8 +315,17 @@ export class Watch {
     this.#asked.clear();
   }
 
+  /** Rank 0 takes a reason that a rank tells, unless one is lost in this moment. */
+  async #consider(rank: number, reason: string): Promise<void> {
+    this.#told ??= { rank, reason };
+    await Promise.race([this.#ended, delay(noticingTime, undefined, { ref: false })]);
+    if (!this.#isDeciding) this.#stop(this.#told.reason);
+  }
+
   async #lose(rank: number, why: string): Promise<void> {
     if (this.#failure !== undefined || this.#closed || this.#isDeciding) return;
+    // It has said why.
+    if (this.#told?.rank === rank) return;
     this.#isDeciding = true;
     // It may have gone on since it said where it was.
     this.#positions.delete(rank);

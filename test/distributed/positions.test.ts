@@ -52,7 +52,7 @@ test('ranks that wait in different collectives are told apart', () => {
   const positions = of(waits(7, 40, [1]), waits(5, 50, []), waits(7, 40, [1]));
   // The last to come does not start the time again; here it came 50 s ago, and what it waits for never arrives.
   expect(describeStall(stallOf(positions, 30)!, positions)).toBe(
-    `rank 1 came to collective 5, ${what}, but it has not ended for 50 s: messages between them do not arrive`,
+    `rank 1 came to collective 5, ${what}, but it has not ended for 50 s: messages between them do not arrive, or a device hangs`,
   );
   const crossed = of(waits(5, 50, [1]), { ...waits(9, 50), begun: 5 });
   expect(describeStall(stallOf(crossed, 30)!, crossed)).toBe(
@@ -65,7 +65,7 @@ test('a collective to which all came has the time-out for its messages', () => {
   expect(stallOf(late, 30)).toBeUndefined();
   const stuck = of(waits(5, 900, []), waits(5, 31, []));
   expect(describeStall(stallOf(stuck, 30)!, stuck)).toBe(
-    `ranks 0 and 1 came to collective 5, ${what}, but it has not ended for 31 s: messages between them do not arrive`,
+    `ranks 0 and 1 came to collective 5, ${what}, but it has not ended for 31 s: messages between them do not arrive, or a device hangs`,
   );
 });
 

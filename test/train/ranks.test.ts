@@ -49,6 +49,15 @@ function processOf(output: string, rank: number, variable = 'OMPI_COMM_WORLD_RAN
   throw new Error(`there is no process of rank ${rank}`);
 }
 
+/** Whether a rank has loaded what opens MPI, which it does before anything that takes long. */
+function hasOpenedMpi(output: string, rank: number): boolean {
+  try {
+    return readFileSync(`/proc/${processOf(output, rank)}/maps`, 'utf8').includes('leia_mpi.so');
+  } catch {
+    return false;
+  }
+}
+
 /** Two ranks, each with its own arguments. */
 function twoCommands(first: readonly string[], second: readonly string[]): Promise<Finished> {
   const one = (args: readonly string[]) => ['-n', '1', process.execPath, ...command, ...args];
@@ -212,6 +221,17 @@ describe.skipIf(noMpi !== undefined)(`ranks ${overMpi}`, () => {
       expect(run.code).not.toBe(0);
       expect(run.stderr).toContain('rank 1 does not see in ');
       expect(existsSync(join(output, 'metrics.jsonl'))).toBe(false);
+    });
+
+    test('ranks that are asked to stop while they find each other do so', async () => {
+      const { args, output } = await makeArguments('--max-steps', '2', '--micro-batch-size', '1');
+      const run = await ranks(args, 2, async (child) => {
+        while (![0, 1].every((rank) => hasOpenedMpi(output, rank))) await setTimeout(5);
+        child.kill('SIGTERM');
+      });
+      expect(run.code, run.stderr).toBe(0);
+      expect(run.stderr).toContain('interrupted');
+      expect(run.stdout).not.toContain('The model is in');
     });
 
     test('an error of one rank ends all, with its reason', async () => {
