@@ -7,8 +7,9 @@ import { extract, marked, wiki } from './wiki.ts';
 type Examples = readonly [wikitext: string, shown: string][];
 
 const check = (language: string, examples: Examples): void => {
+  const site = wiki(language);
   test.each(examples)('%s', (source, shown) => {
-    expect(marked(extract(source, {}, wiki(language)))).toBe(shown);
+    expect(marked(extract(source, {}, site))).toBe(shown);
   });
 };
 

@@ -1,12 +1,21 @@
 // What templates show: worked examples, what they leave when nothing is known of them, and links to other editions.
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import type { Siteinfo } from '../../../lib/corpus/dump/siteinfo.ts';
 import { ArticleExtractor } from '../../../lib/corpus/wikitext/extract.ts';
 import { TEMPLATE_TABLE } from '../../../lib/corpus/wikitext/template-table.ts';
 import { extract, marked, read, wiki } from './wiki.ts';
 
+/** A wiki of each language, since an extractor is made once for each. */
+const wikis = new Map<string, Siteinfo>();
+function wikiIn(language: string): Siteinfo {
+  const site = wikis.get(language) ?? wiki(language);
+  wikis.set(language, site);
+  return site;
+}
+
 const readIn = (language: string, source: string): string =>
-  marked(extract(source, {}, wiki(language)));
+  marked(extract(source, {}, wikiIn(language)));
 
 describe('what the page shows, by hand', () => {
   test.each([
@@ -285,7 +294,7 @@ describe('what dropped templates leave is closed up', () => {
 
 describe('links to pages of other editions', () => {
   const linksIn = (language: string, source: string) =>
-    extract(source, {}, wiki(language)).anchors.map(({ target, english }) => [target, english]);
+    extract(source, {}, wikiIn(language)).anchors.map(({ target, english }) => [target, english]);
 
   test.each([
     ['ja', '{{仮リンク|アダム・ビード|en|Adam Bede}}', 'アダム・ビード', 'Adam Bede'],
