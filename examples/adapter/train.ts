@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { AdamW, LlamaModel, Tokenizer } from 'leia';
 import { Module } from 'leia/nn';
-import { LowRank } from './low-rank.ts';
+import { LowRank } from './low-rank.js';
 
 const { values: args } = parseArgs({
   options: {
