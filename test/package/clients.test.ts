@@ -3,7 +3,7 @@
 // the managers themselves have to be installed first.
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { extname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { pack, run } from './pack.ts';
 
@@ -11,7 +11,7 @@ interface Client {
   readonly name: string;
   /** As npm finds it. */
   readonly source: string;
-  /** Its program, in the folder of its own. */
+  /** Its program, in the folder of its own: JavaScript, unless its name has no extension. */
   readonly program: string;
   readonly install: readonly string[];
   /** Installs what the lock file says, and fails if it says too little. */
@@ -46,6 +46,14 @@ const clients: readonly Client[] = [
     program: 'bin/yarn.js',
     install: ['install', '--no-immutable'],
     frozen: ['install', '--immutable'],
+  },
+  {
+    name: 'bun 1',
+    // The program itself, that the package `bun` would get by a script.
+    source: '@oven/bun-linux-x64-baseline@1',
+    program: 'bin/bun',
+    install: ['install'],
+    frozen: ['install', '--frozen-lockfile'],
   },
 ];
 
@@ -107,7 +115,11 @@ describe('installed by', () => {
       YARN_GLOBAL_FOLDER: join(folder, 'yarn'),
     };
     const call = async (args: readonly string[]) => {
-      const { stdout, stderr } = await run(process.execPath, [file, ...args], { cwd, env });
+      const command = extname(file) === '' ? [file] : [process.execPath, file];
+      const { stdout, stderr } = await run(command[0]!, [...command.slice(1), ...args], {
+        cwd,
+        env,
+      });
       return stdout + stderr;
     };
     const compute = async () => {

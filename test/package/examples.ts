@@ -41,7 +41,11 @@ export function testExamples(projectFolder: () => string): void {
       await cp(join(projectFolder(), 'node_modules/leia/examples'), folder, { recursive: true });
       await writeFile(
         join(folder, 'tsconfig.json'),
-        JSON.stringify({ compilerOptions: strictest, include: ['.'] }),
+        JSON.stringify({
+          // Files of an example import one another as they are; what is compiled, as it is then.
+          compilerOptions: { ...strictest, rewriteRelativeImportExtensions: true },
+          include: ['.'],
+        }),
       );
     });
     afterAll(() => rm(folder, { recursive: true, force: true }));
