@@ -7,6 +7,7 @@ import { LongestFirst } from './test/support/longest-first.ts';
 
 /** What is tested on every device: a run of its own for each, with CUDA kernels on the emulator or on a GPU. */
 const onEveryDevice = [
+  'test/core/dtypes.test.ts',
   'test/core/stream.test.ts',
   'test/llama/activations.test.ts',
   'test/llama/generate.test.ts',

@@ -2,8 +2,7 @@
 // minutes to draw sizes past a GPU's caches. Before it is timed, a sample of its results is compared with a float64
 // reference; the tests' cases compare all of them.
 import type { Sizes } from '../lib/cli/bench.ts';
-import { bfloat16ToFloat32 } from '../lib/core/bfloat16.ts';
-import { type Device, type HostArray, ops, type Shape, Tensor } from '../lib/index.ts';
+import { type Device, ops, type Shape, Tensor } from '../lib/index.ts';
 import { relativeError } from '../test/ops/case.ts';
 
 export type { Sizes };
@@ -81,13 +80,16 @@ export interface Values {
 }
 
 export async function valuesOf(tensor: Tensor): Promise<Values> {
-  const bits: HostArray = await tensor.readBits();
-  if (!(bits instanceof Uint16Array)) return { at: (index) => bits[index] ?? Number.NaN };
+  if (tensor.dtype !== 'bfloat16') {
+    const values = await tensor.read();
+    return { at: (index) => values[index] ?? Number.NaN };
+  }
+  const bits = await tensor.readBits();
   const one = new Uint32Array(1);
   const float = new Float32Array(one.buffer);
   return {
     at: (index) => {
-      one[0] = (bits[index] ?? 0x7fc0) << 16;
+      one[0] = Number(bits[index] ?? 0x7fc0) << 16;
       return float[0] ?? Number.NaN;
     },
   };
@@ -97,8 +99,7 @@ export async function valuesOf(tensor: Tensor): Promise<Values> {
 export async function firstRows(tensor: Tensor, rows: number): Promise<Float64Array> {
   const part = tensor.slice(0, Math.min(rows, tensor.shape[0] ?? 0));
   try {
-    const bits = await part.readBits();
-    return Float64Array.from(bits instanceof Uint16Array ? bfloat16ToFloat32(bits) : bits);
+    return Float64Array.from(await part.read());
   } finally {
     part.dispose();
   }

@@ -3,5 +3,13 @@
 export { Device, type DeviceEvent, type Graph } from './core/device.ts';
 export { ignoredLabel } from './core/ops/cross-entropy.ts';
 export * as ops from './core/ops.ts';
-export { type DType, type HostArray, type Shape, Tensor } from './core/tensor.ts';
+export {
+  type DType,
+  type Float16Values,
+  type HostArray,
+  type HostValues,
+  type NumberArray,
+  type Shape,
+  Tensor,
+} from './core/tensor.ts';
 export { LeiaError, type LeiaErrorCode } from './system/error.ts';

@@ -6,7 +6,7 @@
 // it, or until the end of `noGrad`; what is wanted longer is taken with `detach`.
 import type { Device } from '../core/device.ts';
 import * as ops from '../core/ops.ts';
-import { type DType, type Shape, Tensor } from '../core/tensor.ts';
+import { type DType, type NumberArray, type Shape, Tensor } from '../core/tensor.ts';
 import { LeiaError } from '../system/error.ts';
 import { GradientSum } from './gradient-sum.ts';
 import { isRecording, madeResult } from './recording.ts';
@@ -139,7 +139,7 @@ export class Variable implements Disposable {
   }
 
   /** See {@link Tensor.read}. */
-  read(): Promise<Float32Array | Int32Array> {
+  read(): Promise<NumberArray> {
     return this.value.read();
   }
 
@@ -187,9 +187,17 @@ export class Variable implements Disposable {
   }
 }
 
+/** Whether operations compute in a dtype, and so may have gradients in it. */
+export function isDifferentiable(dtype: DType): boolean {
+  return dtype === 'float32' || dtype === 'bfloat16';
+}
+
 function leafSum(value: Tensor): GradientSum {
-  if (value.dtype !== 'int32') return new GradientSum(value, true);
-  throw new LeiaError('argument', `Variable: ${value} has no gradient, expected a float dtype`);
+  if (isDifferentiable(value.dtype)) return new GradientSum(value, true);
+  throw new LeiaError(
+    'argument',
+    `Variable: ${value} has no gradient, expected float32 or bfloat16`,
+  );
 }
 
 type Each<Items extends readonly unknown[], To> = { [Index in keyof Items]: To };

@@ -6,11 +6,14 @@ import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { LeiaError } from '../system/error.ts';
 
-/** What the elements of a tensor are. */
-export type DType = 'float32' | 'bfloat16' | 'int32';
+/**
+ * What the elements of a tensor are. Operations compute in float32 and bfloat16 and count in int32. float16, int64 and
+ * uint8 are how files store numbers: they can be copied, rearranged and cast, and every other operation refuses them.
+ */
+export type DType = 'float32' | 'bfloat16' | 'float16' | 'int32' | 'int64' | 'uint8';
 
-/** Values of a tensor on the host; bfloat16 as its 16 bits. */
-export type HostArray = Float32Array | Uint16Array | Int32Array;
+/** Values of a tensor on the host; bfloat16 and float16 as their 16 bits. */
+export type HostArray = Float32Array | Uint16Array | Int32Array | BigInt64Array | Uint8Array;
 
 /** Native event and captured graph: held and given back, never looked into. */
 export type NativeEvent = { readonly __event: never };
@@ -42,8 +45,8 @@ export interface NativeTensor {
   dispose(): void;
   view(elementOffset: number, shape: readonly number[]): NativeTensor;
   write(values: HostArray): void;
-  /** Resolves to the array once the values are in it. */
-  read(target: HostArray): Promise<HostArray>;
+  /** Resolves to the array once the values are in it; in a Float64Array those of int64 as numbers. */
+  read(target: HostArray | Float64Array): Promise<HostArray | Float64Array>;
 }
 
 /** Checks an operation's arguments and queues it. They are given in the order of `parameters`, their names. */

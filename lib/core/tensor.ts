@@ -19,6 +19,38 @@ const sliceNatively = operation<{
   output: Tensor;
 }>('slice');
 
+/** What holds a tensor's values as they are stored. */
+const hostArrays = {
+  float32: Float32Array,
+  bfloat16: Uint16Array,
+  float16: Uint16Array,
+  int32: Int32Array,
+  int64: BigInt64Array,
+  uint8: Uint8Array,
+} as const;
+
+/** What holds them as numbers. */
+const numberArrays = {
+  float32: Float32Array,
+  bfloat16: Float32Array,
+  float16: Float32Array,
+  int32: Int32Array,
+  int64: Float64Array,
+  uint8: Uint8Array,
+} as const;
+
+/** Numbers as {@link Tensor.read} gives them. */
+export type NumberArray = Float32Array | Float64Array | Int32Array | Uint8Array;
+
+/** What a tensor can be made of. */
+export type HostValues = HostArray | NumberArray | Float16Values | readonly number[];
+
+/** A Float16Array of the language, which Node has from version 24 on. */
+export interface Float16Values extends ArrayBufferView {
+  readonly [Symbol.toStringTag]: 'Float16Array';
+  readonly length: number;
+}
+
 /** Sizes of the dimensions, outermost first; at most five. */
 export type Shape = readonly number[];
 
@@ -27,7 +59,7 @@ export function elementCount(shape: Shape): number {
 }
 
 export function bytesPerElement(dtype: DType): number {
-  return dtype === 'bfloat16' ? 2 : 4;
+  return hostArrays[dtype].BYTES_PER_ELEMENT;
 }
 
 /**
@@ -64,13 +96,19 @@ export class Tensor implements Disposable {
   }
 
   /**
-   * A tensor with these values, which are copied before this returns. The dtype follows the array:
-   * Float32Array or numbers give float32, Int32Array int32, Uint16Array is taken as bfloat16 bits.
-   * With `dtype: 'bfloat16'`, float32 values are rounded to nearest, ties to even.
+   * A tensor with these values, which are copied before this returns. The dtype follows the array: Float32Array or
+   * numbers give float32, Int32Array int32, BigInt64Array int64, Uint8Array uint8, Float16Array float16; Uint16Array is
+   * taken as bfloat16 bits, with `dtype: 'float16'` as float16 bits. With another dtype, numbers are converted: to
+   * bfloat16 and float16 by way of float32, rounded to nearest, ties to even; to whole numbers only if they are such.
+   *
+   * @param shape whose elements are as many as the values.
    * @throws LeiaError `argument` if the number of values or their kind does not fit.
+   * @example
+   * const ids = Tensor.from(BigInt64Array.of(5n, 7n), [2]).to('int32');
+   * const halves = Tensor.from([1, 0.5], [2], { dtype: 'float16' });
    */
   static from(
-    values: HostArray | readonly number[],
+    values: HostValues,
     shape: Shape,
     options: { dtype?: DType; device?: Device } = {},
   ): Tensor {
@@ -86,59 +124,59 @@ export class Tensor implements Disposable {
   }
 
   /** Overwrites all values; they are copied before this returns. See {@link Tensor.from}. */
-  write(values: HostArray | readonly number[]): this {
+  write(values: HostValues): this {
     const host = toHost(values, this.dtype);
     observed('copy to the device', () => this.handle.write(host));
     return this;
   }
 
   /**
-   * The values once all work queued before is done: Float32Array (bfloat16 widened, exactly) or
-   * Int32Array. Rejects if they hang on work that failed, with its error; no other error concerns it.
+   * The values as numbers once all work queued before is done: a Float32Array for the float dtypes (bfloat16 and
+   * float16 widened, exactly), an Int32Array for int32, a Float64Array for int64, a Uint8Array for uint8. Rejects if they
+   * hang on work that failed, with its error; no other error concerns it. It also rejects (`argument`) for an int64 beyond
+   * 2^53, which no number has exactly: {@link readBits} gives those.
    */
-  read(): Promise<Float32Array | Int32Array> {
-    const count = elementCount(this.shape);
-    return this.readInto(this.dtype === 'int32' ? new Int32Array(count) : new Float32Array(count));
+  read(): Promise<NumberArray> {
+    return this.readInto(new numberArrays[this.dtype](elementCount(this.shape)));
   }
 
   /**
-   * {@link read} into an array that is there: a Float32Array, an Int32Array, or a Uint16Array for the bits of bfloat16.
-   * It may be in shared memory. It belongs to the read until the promise is settled: leave it alone, and transfer it to
-   * nobody.
+   * {@link read} into an array that is there: one as `read` or {@link readBits} gives, for float16 a Float16Array too. It
+   * may be in shared memory. It belongs to the read until the promise is settled: leave it alone, and transfer it to
+   * nobody. Numbers are converted in native code, away from the event loop.
    *
    * @returns the array.
    * @throws LeiaError `argument` if its kind or length does not fit.
    */
-  async readInto<Target extends HostArray>(target: Target): Promise<Target> {
-    await observed('copy to the host', () => this.handle.read(target));
+  async readInto<Target extends HostArray | NumberArray | Float16Values>(
+    target: Target,
+  ): Promise<Target> {
+    const host: HostArray | NumberArray = isFloat16Array(target)
+      ? bitsOf(target, this.dtype)
+      : (target as HostArray | NumberArray);
+    await observed('copy to the host', () => this.handle.read(host));
     return target;
   }
 
-  /** {@link read} for a float32 or bfloat16 tensor. */
+  /**
+   * {@link read} for a float dtype: float32, bfloat16 or float16.
+   * @throws LeiaError `argument` for whole numbers.
+   */
   async readFloats(): Promise<Float32Array> {
     const values = await this.read();
-    if (values instanceof Int32Array) {
-      throw new LeiaError('argument', 'readFloats: the tensor is int32, expected a float dtype');
-    }
-    return values;
+    if (values instanceof Float32Array) return values;
+    const message = `readFloats: the tensor is ${this.dtype}, expected a float dtype`;
+    throw new LeiaError('argument', message);
   }
 
-  /** The values as stored: bfloat16 as its 16 bits. */
+  /** The values as stored: bfloat16 and float16 as their 16 bits, int64 as a BigInt64Array. */
   readBits(): Promise<HostArray> {
-    const count = elementCount(this.shape);
-    switch (this.dtype) {
-      case 'float32':
-        return this.readInto(new Float32Array(count));
-      case 'bfloat16':
-        return this.readInto(new Uint16Array(count));
-      case 'int32':
-        return this.readInto(new Int32Array(count));
-    }
+    return this.readInto(new hostArrays[this.dtype](elementCount(this.shape)));
   }
 
   /**
    * The value of a tensor with one element, such as a loss, once all work queued before is done; see {@link read}.
-   * @throws LeiaError `argument` if it has more elements or none.
+   * @throws LeiaError `argument` if it has more elements or none, or an int64 that no number has exactly.
    */
   async item(): Promise<number> {
     if (elementCount(this.shape) !== 1) {
@@ -149,10 +187,13 @@ export class Tensor implements Disposable {
   }
 
   /**
-   * The same values in another dtype, rounded to nearest, ties to even, and queued as any operation; or on another
+   * The same values in another dtype, as {@link ops.cast} converts them, queued as any operation; or on another
    * device, once all work on them is done. Where nothing changes, a {@link view}: memory that both share.
    *
-   * @throws LeiaError `argument` between int32 and a float dtype. A promise rejects as {@link read} does.
+   * @throws LeiaError A promise rejects as {@link read} does. A number that the dtype does not hold is an error of the
+   *   stream.
+   * @example
+   * const ids = Tensor.from(BigInt64Array.of(1n, 2n), [2]).to('int32');
    */
   to(dtype: DType): Tensor;
   to(device: Device): Promise<Tensor>;
@@ -279,28 +320,65 @@ export class Tensor implements Disposable {
   }
 }
 
-function dtypeOf(values: HostArray | readonly number[]): DType {
+/** The dtype that an array stands for. */
+function dtypeOf(values: HostValues): DType {
   if (values instanceof Int32Array) return 'int32';
+  if (values instanceof BigInt64Array) return 'int64';
+  if (values instanceof Uint8Array) return 'uint8';
+  if (isFloat16Array(values)) return 'float16';
   return values instanceof Uint16Array ? 'bfloat16' : 'float32';
 }
 
-/** The values in an array type that the dtype takes, float32 for bfloat16 too; none that it cannot stand for. */
-function toHost(values: HostArray | readonly number[], dtype: DType): HostArray {
-  if (dtype === 'int32') {
-    if (values instanceof Int32Array) return values;
-    const bad = values.findIndex((value) => value !== (value | 0));
-    if (bad >= 0 || values instanceof Uint16Array) {
-      const got = bad >= 0 ? `${values[bad]} at ${bad}` : 'a Uint16Array (bfloat16 bits)';
-      throw new LeiaError('argument', `expected 32-bit integers for an int32 tensor, got ${got}`);
-    }
-    return Int32Array.from(values);
-  }
+function isFloat16Array(values: object): values is Float16Values {
+  return (values as Float16Values)[Symbol.toStringTag] === 'Float16Array';
+}
+
+/** The memory of a Float16Array as bits. Any version of Node-API knows those. */
+function bitsOf({ buffer, byteOffset, length }: Float16Values, dtype: DType): Uint16Array {
+  if (dtype === 'float16') return new Uint16Array(buffer, byteOffset, length);
+  throw new LeiaError('argument', `got a Float16Array for a tensor of ${dtype}, expected float16`);
+}
+
+/** The values in an array type that native code takes for the dtype; none that it cannot stand for. */
+function toHost(values: HostValues, dtype: DType): HostArray {
+  if (isFloat16Array(values)) return bitsOf(values, dtype);
   if (values instanceof Uint16Array) {
-    if (dtype === 'bfloat16') return values;
-    throw new LeiaError(
-      'argument',
-      'expected a Float32Array or numbers for a float32 tensor, got a Uint16Array (bfloat16 bits)',
-    );
+    if (dtype === 'bfloat16' || dtype === 'float16') return values;
+    throw unfit(dtype, 'a Uint16Array (bits of a 16-bit float)');
   }
+  if (values instanceof BigInt64Array) {
+    if (dtype === 'int64') return values;
+    throw unfit(dtype, `a BigInt64Array; to('${dtype}') converts an int64 tensor`);
+  }
+  if (dtype in wholeNumbers) return toWhole(values, dtype as keyof typeof wholeNumbers);
   return values instanceof Float32Array ? values : Float32Array.from(values);
+}
+
+const wholeNumbers = {
+  int32: { name: '32-bit integers', holds: (value: number) => value === (value | 0) },
+  int64: { name: 'whole numbers up to 2^53', holds: Number.isSafeInteger },
+  uint8: { name: 'whole numbers from 0 to 255', holds: (value: number) => value === (value & 255) },
+} as const;
+
+function toWhole(
+  values: NumberArray | readonly number[],
+  dtype: keyof typeof wholeNumbers,
+): HostArray {
+  if (values instanceof hostArrays[dtype]) return values as HostArray;
+  const bad = values.findIndex((value) => !wholeNumbers[dtype].holds(value));
+  if (bad >= 0) throw unfit(dtype, `${values[bad]} at ${bad}`);
+  if (dtype === 'int64') return BigInt64Array.from(values, BigInt);
+  return dtype === 'int32' ? Int32Array.from(values) : Uint8Array.from(values);
+}
+
+function unfit(dtype: DType, got: string): LeiaError {
+  const expected =
+    dtype in wholeNumbers
+      ? wholeNumbers[dtype as keyof typeof wholeNumbers].name
+      : 'a Float32Array or numbers';
+  const article = /^[iu]/.test(dtype) && dtype !== 'uint8' ? 'an' : 'a';
+  return new LeiaError(
+    'argument',
+    `expected ${expected} for ${article} ${dtype} tensor, got ${got}`,
+  );
 }

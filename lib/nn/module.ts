@@ -1,7 +1,7 @@
 // What a model is made of: an object whose properties are parameters and other modules. Their names are the paths to them,
 // as PyTorch has them, so that weights go from one to the other by name.
 import { noGrad } from '../autograd/recording.ts';
-import { Variable } from '../autograd/variable.ts';
+import { isDifferentiable, Variable } from '../autograd/variable.ts';
 import type { TrainableParameter } from '../llama/parameters.ts';
 import { loadState, saveState } from './state-file.ts';
 
@@ -127,7 +127,7 @@ function isMatrix(_name: string, { shape }: Variable): boolean {
 function* allParameters(module: Module): Generator<[string, Variable]> {
   for (const [name, part] of partsOf(module)) {
     if (part instanceof Variable) {
-      if (part.isLeaf && part.dtype !== 'int32') yield [name, part];
+      if (part.isLeaf && isDifferentiable(part.dtype)) yield [name, part];
     } else {
       for (const [inner, parameter] of allParameters(part)) yield [`${name}.${inner}`, parameter];
     }

@@ -25,10 +25,11 @@ std::unordered_set<JsTensor*>& handles() {
 }
 
 DType parse_dtype(const std::string& name) {
-  for (DType dtype : {DType::float32, DType::bfloat16, DType::int32}) {
+  for (const DType dtype : kDTypes) {
     if (name == name_of(dtype)) return dtype;
   }
-  fail("argument", text("unknown dtype '", name, "', expected float32, bfloat16 or int32"));
+  fail("argument", text("unknown dtype '", name,
+                        "', expected float32, bfloat16, float16, int32, int64 or uint8"));
 }
 
 Shape parse_shape(const Napi::Value& value) {
@@ -54,30 +55,58 @@ struct Bytes {
   size_t size;
 };
 
-// The bytes of a typed array that holds values of the dtype (bfloat16 as Uint16Array).
-Bytes typed_array(const Napi::Value& value, DType dtype) {
-  const napi_typedarray_type expected = dtype == DType::float32    ? napi_float32_array
-                                        : dtype == DType::bfloat16 ? napi_uint16_array
-                                                                   : napi_int32_array;
-  const char* name = dtype == DType::float32    ? "a Float32Array"
-                     : dtype == DType::bfloat16 ? "a Uint16Array (bfloat16 bits)"
-                                                : "an Int32Array";
-  const bool fits =
-      value.IsTypedArray() && value.As<Napi::TypedArray>().TypedArrayType() == expected;
-  require(fits, "expected ", name, " for a tensor of ", name_of(dtype));
+// The kind of typed array that holds values of a dtype, and what it is called in errors.
+struct ArrayKind {
+  napi_typedarray_type type;
+  const char* name;
+};
+
+ArrayKind array_of(DType dtype) {
+  switch (dtype) {
+    case DType::float32:
+      return {napi_float32_array, "a Float32Array"};
+    case DType::bfloat16:
+      return {napi_uint16_array, "a Uint16Array (bfloat16 bits)"};
+    case DType::float16:
+      return {napi_uint16_array, "a Uint16Array (float16 bits)"};
+    case DType::int32:
+      return {napi_int32_array, "an Int32Array"};
+    case DType::int64:
+      return {napi_bigint64_array, "a BigInt64Array"};
+    case DType::uint8:
+      return {napi_uint8_array, "a Uint8Array"};
+  }
+  fail("argument", "unknown dtype");
+}
+
+Bytes bytes_of(const Napi::Value& array, size_t element_size) {
   // Not through its ArrayBuffer, which may be a SharedArrayBuffer.
   void* data = nullptr;
   size_t length = 0;
   const napi_status status =
-      napi_get_typedarray_info(value.Env(), value, nullptr, &length, &data, nullptr, nullptr);
+      napi_get_typedarray_info(array.Env(), array, nullptr, &length, &data, nullptr, nullptr);
   if (status != napi_ok) fail("execution", "could not get at the bytes of a typed array");
-  return {static_cast<std::byte*>(data), length * size_of(dtype)};
+  return {static_cast<std::byte*>(data), length * element_size};
+}
+
+bool is_array_of(const Napi::Value& value, napi_typedarray_type type) {
+  return value.IsTypedArray() && value.As<Napi::TypedArray>().TypedArrayType() == type;
+}
+
+// The bytes of a typed array that holds values of the dtype.
+Bytes typed_array(const Napi::Value& value, DType dtype) {
+  const auto [expected, name] = array_of(dtype);
+  require(is_array_of(value, expected), "expected ", name, " for a tensor of ", name_of(dtype));
+  return bytes_of(value, size_of(dtype));
+}
+
+bool is_half(DType dtype) {
+  return dtype == DType::bfloat16 || dtype == DType::float16;
 }
 
 // Whether values come or go as float32 although the tensor holds fewer bits.
 bool is_converted(const Napi::Value& array, DType dtype) {
-  return dtype == DType::bfloat16 && array.IsTypedArray() &&
-         array.As<Napi::TypedArray>().TypedArrayType() == napi_float32_array;
+  return is_half(dtype) && is_array_of(array, napi_float32_array);
 }
 
 // How much is allocated until it is looked again which handles were collected.
@@ -93,33 +122,57 @@ void collect_garbage(Napi::Env env) {
 
 constexpr size_t kBlock = 1024;  // values that are converted at a time
 
-// Makes float32 of the bfloat16 that fill the second half of the same memory: front to back, so
-// that none is overwritten before it is read.
+// Makes float32 of the 16-bit floats that fill the second half of the same memory: front to back,
+// so that none is overwritten before it is read.
+template <class Half>
 void widen_in_place(std::byte* memory, size_t count) {
-  const std::byte* narrow = memory + count * sizeof(bfloat16);
-  bfloat16 from[kBlock];
+  const std::byte* narrow = memory + count * sizeof(Half);
+  Half from[kBlock];
   float to[kBlock];
   for (size_t first = 0; first < count; first += kBlock) {
     const size_t size = std::min(kBlock, count - first);
-    std::memcpy(from, narrow + first * sizeof(bfloat16), size * sizeof(bfloat16));
+    std::memcpy(from, narrow + first * sizeof(Half), size * sizeof(Half));
     for (size_t i = 0; i < size; ++i) to[i] = to_float(from[i]);
     std::memcpy(memory + first * sizeof(float), to, size * sizeof(float));
   }
 }
 
-// The bytes of float32 values, rounded to bfloat16.
+void widen_in_place(DType dtype, std::byte* memory, size_t count) {
+  if (dtype == DType::bfloat16) return widen_in_place<bfloat16>(memory, count);
+  widen_in_place<float16>(memory, count);
+}
+
+// Makes float64 of int64 where they are. Throws for one that it does not hold.
+void make_doubles(std::byte* memory, size_t count) {
+  constexpr int64_t kEnd = int64_t{1} << 53;
+  for (size_t i = 0; i < count; ++i) {
+    int64_t whole;
+    std::memcpy(&whole, memory + i * sizeof(whole), sizeof(whole));
+    require(whole >= -kEnd && whole <= kEnd, "read: element ", i, " is ", whole,
+            ", more than a number has exactly; readBits() gives a BigInt64Array");
+    const auto number = static_cast<double>(whole);
+    std::memcpy(memory + i * sizeof(number), &number, sizeof(number));
+  }
+}
+
+// The bytes of float32 values, rounded to 16 bits.
+template <class Half>
 std::vector<std::byte> narrow(const Bytes& values) {
   const size_t count = values.size / sizeof(float);
-  std::vector<std::byte> result(count * sizeof(bfloat16));
+  std::vector<std::byte> result(count * sizeof(Half));
   float from[kBlock];
-  bfloat16 to[kBlock];
+  Half to[kBlock];
   for (size_t first = 0; first < count; first += kBlock) {
     const size_t size = std::min(kBlock, count - first);
     std::memcpy(from, values.data + first * sizeof(float), size * sizeof(float));
-    for (size_t i = 0; i < size; ++i) to[i] = to_bfloat16(from[i]);
-    std::memcpy(result.data() + first * sizeof(bfloat16), to, size * sizeof(bfloat16));
+    for (size_t i = 0; i < size; ++i) to[i] = from_float<Half>(from[i]);
+    std::memcpy(result.data() + first * sizeof(Half), to, size * sizeof(Half));
   }
   return result;
+}
+
+std::vector<std::byte> narrow(DType dtype, const Bytes& values) {
+  return dtype == DType::bfloat16 ? narrow<bfloat16>(values) : narrow<float16>(values);
 }
 
 }  // namespace
@@ -242,7 +295,7 @@ Napi::Value JsTensor::view(const Napi::CallbackInfo& info) {
 }
 
 // write(typedArray): the values are copied before this returns. Those of a Float32Array are rounded
-// for a tensor of bfloat16.
+// for a tensor of bfloat16 or float16.
 Napi::Value JsTensor::write(const Napi::CallbackInfo& info) {
   return guarded(info, [&]() -> Napi::Value {
     const Tensor& target = live("write");
@@ -254,30 +307,40 @@ Napi::Value JsTensor::write(const Napi::CallbackInfo& info) {
             " values for a tensor of ", target);
     Device& device = *target.storage->device();
     wait_if_ahead(device, static_cast<int64_t>(target.bytes()));
-    device.write(target, rounded ? narrow(bytes)
+    device.write(target, rounded ? narrow(target.dtype, bytes)
                                  : std::vector<std::byte>(bytes.data, bytes.data + bytes.size));
     return info.Env().Undefined();
   });
 }
 
-// read(typedArray): a promise of the array with the values in it, bfloat16 in a Float32Array as
-// float32. It is made so on the thread that ends the read, and not on JavaScript's.
+// read(typedArray): a promise of the array with the values in it; in a Float32Array 16-bit floats
+// as float32, in a Float64Array int64 as float64. They are made so on the thread that ends the
+// read, and not on JavaScript's.
 Napi::Value JsTensor::read(const Napi::CallbackInfo& info) {
   return guarded(info, [&]() -> Napi::Value {
     const Tensor source = live("read");
     const bool widened = is_converted(info[0], source.dtype);
-    const DType dtype = widened ? DType::float32 : source.dtype;
-    const Bytes bytes = typed_array(info[0], dtype);
-    const size_t count = bytes.size / size_of(dtype);
+    const bool as_doubles =
+        source.dtype == DType::int64 && is_array_of(info[0], napi_float64_array);
+    const Bytes bytes = as_doubles ? bytes_of(info[0], sizeof(double))
+                                   : typed_array(info[0], widened ? DType::float32 : source.dtype);
+    const size_t count = bytes.size / (widened ? sizeof(float) : size_of(source.dtype));
     require(count == static_cast<size_t>(source.elements()), "read: got an array of ", count,
             " values for a tensor of ", source);
     std::byte* values = bytes.data + (widened ? bytes.size - source.bytes() : 0);
     return promise_of(info.Env(), info[0], [&](Device::Done done) {
       source.storage->device()->read(
           source, values,
-          [widened, memory = bytes.data, count, done = std::move(done)](const FailurePtr& failure) {
-            if (widened && failure == nullptr) widen_in_place(memory, count);
-            done(failure);
+          [widened, as_doubles, from = source.dtype, memory = bytes.data, count,
+           done = std::move(done)](const FailurePtr& failure) {
+            if (failure != nullptr) return done(failure);
+            try {
+              if (widened) widen_in_place(from, memory, count);
+              if (as_doubles) make_doubles(memory, count);
+              done(nullptr);
+            } catch (const Error&) {
+              done(std::make_shared<Failure>(std::current_exception(), 0));
+            }
           });
     });
   });

@@ -31,15 +31,28 @@ void check_shape(const char* operation, const char* name, const Tensor& tensor,
 }
 
 void check_dtype(const char* operation, const char* name, const Tensor& tensor, DType expected) {
-  const bool is_ids = expected == DType::int32;
-  require(tensor.dtype == expected, operation, ": ", name, " is ", name_of(tensor.dtype),
-          ", expected ", name_of(expected),
-          is_ids ? "; Tensor.from(Int32Array.of(1, 2), [2]) makes a tensor of whole numbers" : "");
+  if (tensor.dtype == expected) return;
+  const bool is_whole = tensor.dtype == DType::int64 || tensor.dtype == DType::uint8;
+  const char* hint = "";
+  if (expected == DType::int32) {
+    hint = is_whole ? "; to('int32') converts it"
+                    : "; Tensor.from(Int32Array.of(1, 2), [2]) makes a tensor of whole numbers";
+  }
+  fail("argument", text(operation, ": ", name, " is ", name_of(tensor.dtype), ", expected ",
+                        name_of(expected), hint));
 }
 
 void check_float(const char* operation, const char* name, const Tensor& tensor) {
-  require(tensor.dtype != DType::int32, operation, ": ", name,
-          " is int32, expected float32 or bfloat16");
+  const bool fits = tensor.dtype == DType::float32 || tensor.dtype == DType::bfloat16;
+  require(fits, operation, ": ", name, " is ", name_of(tensor.dtype),
+          ", expected float32 or bfloat16");
+}
+
+void check_number(const char* operation, const char* name, const Tensor& tensor) {
+  const bool fits = tensor.dtype == DType::float32 || tensor.dtype == DType::bfloat16 ||
+                    tensor.dtype == DType::int32;
+  require(fits, operation, ": ", name, " is ", name_of(tensor.dtype),
+          ", expected float32, bfloat16 or int32");
 }
 
 void check_rank(const char* operation, const char* name, const Tensor& tensor, int rank) {

@@ -96,7 +96,10 @@ struct Tensor {
 void check_shape(const char* operation, const char* name, const Tensor& tensor,
                  const Shape& expected);
 void check_dtype(const char* operation, const char* name, const Tensor& tensor, DType expected);
+// One of those that operations compute in: float32 or bfloat16.
 void check_float(const char* operation, const char* name, const Tensor& tensor);
+// Or int32.
+void check_number(const char* operation, const char* name, const Tensor& tensor);
 void check_rank(const char* operation, const char* name, const Tensor& tensor, int rank);
 void check_like(const char* operation, const char* name, const Tensor& tensor, const Tensor& other);
 // An output may share no memory with the other tensor.

@@ -25,6 +25,18 @@ inline Floats load(const bfloat16* source) {
   return reinterpret_cast<Floats>(__builtin_convertvector(halves, Words) << 16);
 }
 
+// As to_float.
+inline Floats load(const float16* source) {
+  Halves halves;
+  std::memcpy(&halves, source, sizeof(halves));
+  const Words bits = __builtin_convertvector(halves, Words);
+  const Words magnitude = (bits & 0x7fffu) << 13;
+  const Words scaled =
+      reinterpret_cast<Words>(reinterpret_cast<Floats>(magnitude) * splat(0x1p112f));
+  const Words value = magnitude < 0x0f800000u ? scaled : magnitude | 0x7f800000u;
+  return reinterpret_cast<Floats>((bits & 0x8000u) << 16 | value);
+}
+
 inline void store(float* target, Floats value) {
   std::memcpy(target, &value, sizeof(value));
 }
@@ -36,6 +48,20 @@ inline void store(bfloat16* target, Floats value) {
   const Words quiet = (bits >> 16) | 0x40u;
   const Halves halves =
       __builtin_convertvector((bits & 0x7fffffffu) > 0x7f800000u ? quiet : rounded, Halves);
+  std::memcpy(target, &halves, sizeof(halves));
+}
+
+// As to_float16.
+inline void store(float16* target, Floats value) {
+  const Words bits = reinterpret_cast<Words>(value);
+  const Words magnitude = bits & 0x7fffffffu;
+  const Words normal = ((magnitude + 0xfffu + ((magnitude >> 13) & 1u)) >> 13) - (112u << 10);
+  const Words small =
+      reinterpret_cast<Words>(reinterpret_cast<Floats>(magnitude) + splat(0.5f)) - 0x3f000000u;
+  Words half = magnitude < 0x38800000u ? small : normal;
+  half = magnitude >= 0x477ff000u ? Words{} + 0x7c00u : half;
+  half = magnitude > 0x7f800000u ? Words{} + 0x7e00u : half;
+  const Halves halves = __builtin_convertvector((bits >> 16 & 0x8000u) | half, Halves);
   std::memcpy(target, &halves, sizeof(halves));
 }
 
@@ -138,35 +164,51 @@ inline Floats square_root(Floats value) {
   return load(lanes);
 }
 
-// e^x to about one unit in the last place; 0 below -87.3, +infinity above 88.7, NaN for NaN.
-// Cody-Waite reduction and the degree-6 polynomial of Cephes' expf.
-inline Floats exponential(Floats x) {
-  const Floats clamped = minimum(maximum(x, splat(-87.336544f)), splat(88.72284f));
-  const Floats magic = splat(12582912.0f);  // 1.5 * 2^23: adding it rounds to an integer
-  const Floats shifted = clamped * 1.44269504088896341f + magic;
-  const Floats n = shifted - magic;
-  Floats r = clamped - n * 0.693359375f;
-  r = r + n * 2.12194440e-4f;
-  Floats p = splat(1.9875691500e-4f);
-  p = p * r + 1.3981999507e-3f;
-  p = p * r + 8.3334519073e-3f;
-  p = p * r + 4.1665795894e-2f;
-  p = p * r + 1.6666665459e-1f;
-  p = p * r + 5.0000001201e-1f;
-  const Floats e = p * r * r + r + 1.0f;
-  // 2^n in two factors: n = 128 alone would overflow the exponent field.
-  const Ints exponent = __builtin_convertvector(n, Ints);
-  const Ints half = exponent >> 1;
-  const Floats low = reinterpret_cast<Floats>((half + 127) << 23);
-  const Floats high = reinterpret_cast<Floats>((exponent - half + 127) << 23);
-  Floats result = e * low * high;
-  result = x < splat(-87.336544f) ? splat(0.0f) : result;
-  result = x > splat(88.72284f) ? splat(__builtin_inff()) : result;
-  return x == x ? result : x;
+inline Floats absolute(Floats value) {
+  return reinterpret_cast<Floats>(reinterpret_cast<Words>(value) & 0x7fffffffu);
 }
 
-inline Floats absolute(Floats x) {
-  return x < 0.0f ? -x : x;
+// e^x = p * 2^n with a whole n, by Cody-Waite reduction and the degree-6 polynomial of Cephes'
+// expf. What is beyond the range of float32 gives anything, and NaN a p that is NaN.
+struct ExponentialParts {
+  Floats p;
+  Ints n;
+
+  explicit ExponentialParts(Floats x) {
+    const Floats magic = splat(12582912.0f);  // 1.5 * 2^23: adding it rounds to an integer
+    const Floats rounded = (x * 1.44269504088896341f + magic) - magic;
+    Floats r = x - rounded * 0.693359375f;
+    r = r + rounded * 2.12194440e-4f;
+    Floats q = splat(1.9875691500e-4f);
+    q = q * r + 1.3981999507e-3f;
+    q = q * r + 8.3334519073e-3f;
+    q = q * r + 4.1665795894e-2f;
+    q = q * r + 1.6666665459e-1f;
+    q = q * r + 5.0000001201e-1f;
+    p = q * r * r + r + 1.0f;
+    n = __builtin_convertvector(rounded, Ints);
+  }
+};
+
+// 2^n for -126 <= n <= 127.
+inline Floats power_of_two(Ints n) {
+  return reinterpret_cast<Floats>((reinterpret_cast<Words>(n) + 127u) << 23);
+}
+
+// e^x to about one unit in the last place; 0 below -87.3, +infinity above 88.7, NaN for NaN.
+inline Floats exponential(Floats x) {
+  const ExponentialParts parts(x);
+  // 2^n in two factors: n = 128 alone would overflow the exponent field.
+  const Ints half = parts.n >> 1;
+  Floats result = parts.p * power_of_two(half) * power_of_two(parts.n - half);
+  result = x < splat(-87.336544f) ? splat(0.0f) : result;
+  return x > splat(88.72284f) ? splat(__builtin_inff()) : result;
+}
+
+// The same bits for x <= 0 in fewer instructions.
+inline Floats exponential_of_negative(Floats x) {
+  const ExponentialParts parts(x);
+  return x < splat(-87.336544f) ? splat(0.0f) : parts.p * power_of_two(parts.n);
 }
 
 inline Floats hyperbolic_tangent(Floats x) {
@@ -178,7 +220,7 @@ inline Floats hyperbolic_tangent(Floats x) {
   p = p * square + 1.33314422036e-1f;
   p = p * square - 3.33332819422e-1f;
   const Floats near = p * square * x + x;
-  const Floats e = exponential(-2.0f * absolute(x));
+  const Floats e = exponential_of_negative(-2.0f * absolute(x));
   const Floats magnitude = (1.0f - e) / (1.0f + e);
   const Floats far = x < 0.0f ? -magnitude : magnitude;
   return absolute(x) < 0.625f ? near : far;

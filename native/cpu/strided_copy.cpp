@@ -5,15 +5,18 @@
 
 #include <cstring>
 
+#include "cpu/turn.h"
+
 namespace leia {
 
 namespace {
 
 constexpr int64_t kChunk = int64_t{1} << 16;  // elements
-// Side of a tile: a cache line, so that each line is read at once and written at once, and lines
-// that fall into one set of the cache do not drive each other out.
+// Side of a tile. Each of its lines is some neighbouring cache lines, so that memory is read and
+// written in pieces as long as it likes; a tile fits the smallest first cache.
 template <class T>
-constexpr int64_t kTile = 64 / static_cast<int64_t>(sizeof(T));
+constexpr int64_t kTile = sizeof(T) == 8 ? 32 : 64;
+constexpr int64_t kTaskTiles = 16;
 // From here on memcpy is faster than a loop.
 constexpr int64_t kLongRun = 16;
 
@@ -68,29 +71,33 @@ void by_runs(const StridedCopy& copy, CpuContext& context, Run run) {
   });
 }
 
-// Tile by tile of the two innermost dimensions: `from` is contiguous along the outer of them.
+// Tile by tile of the two innermost dimensions: `from` is contiguous along the outer of them. A
+// tile is read into memory of its own, as the lines of a matrix whose rows are a power of two apart
+// drive each other out of the cache, and turned on the way out.
 template <class T>
 void by_tiles(const StridedCopy& copy, CpuContext& context) {
   const T* from = copy.from.data<T>();
   T* to = copy.to.data<T>();
   const StridedCopy::Dimension across = copy[copy.rank - 2], along = copy[copy.rank - 1];
+  constexpr int64_t kTaskRows = kTaskTiles * kTile<T>;
   const int64_t strips = (across.size + kTile<T> - 1) / kTile<T>;
-  const int64_t count = copy.elements() / (across.size * along.size) * strips;
-  context.parallel_for(count, [&](int64_t task) {
-    const Position begin = position(copy, 2, task / strips);
-    const int64_t first = task % strips * kTile<T>;
+  const int64_t parts = (along.size + kTaskRows - 1) / kTaskRows;
+  const int64_t outer = copy.elements() / (across.size * along.size);
+  context.parallel_for(outer * strips * parts, [&](int64_t task) {
+    const Position begin = position(copy, 2, task / parts / strips);
+    const int64_t first = task / parts % strips * kTile<T>;
     const int64_t width = std::min(kTile<T>, across.size - first);
-    for (int64_t tile = 0; tile < along.size; tile += kTile<T>) {
-      const int64_t height = std::min(kTile<T>, along.size - tile);
+    const int64_t top = task % parts * kTaskRows;
+    const int64_t bottom = std::min(top + kTaskRows, along.size);
+    T block[kTile<T> * kTile<T>];
+    for (int64_t tile = top; tile < bottom; tile += kTile<T>) {
+      const int64_t height = std::min(kTile<T>, bottom - tile);
       const T* source = from + begin.from + tile * along.from + first;
-      T* target = to + begin.to + first * across.to + tile;
-      T block[kTile<T>][kTile<T>];
       for (int64_t i = 0; i < height; ++i) {
-        std::memcpy(block[i], source + i * along.from, static_cast<size_t>(width) * sizeof(T));
+        std::memcpy(block + i * kTile<T>, source + i * along.from,
+                    static_cast<size_t>(width) * sizeof(T));
       }
-      for (int64_t j = 0; j < width; ++j) {
-        for (int64_t i = 0; i < height; ++i) target[j * across.to + i] = block[i][j];
-      }
+      turn(block, kTile<T>, height, width, to + begin.to + first * across.to + tile, across.to);
     }
   });
 }
@@ -117,10 +124,8 @@ void strided_copy(const StridedCopy& given, CpuContext& context) {
       using T = decltype(type);
       by_runs<T>(copy, context, add_run<T>);
     });
-  } else if (size_of(copy.to.dtype) == 2) {
-    copy_elements<uint16_t>(copy, context);
   } else {
-    copy_elements<uint32_t>(copy, context);
+    dispatch_size(copy.to.dtype, [&](auto word) { copy_elements<decltype(word)>(copy, context); });
   }
 }
 

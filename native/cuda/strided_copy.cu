@@ -168,11 +168,13 @@ void copy_elements(const StridedCopy& copy, CudaContext& context) {
   const StridedCopy::Dimension& inner = copy.innermost();
   const int side = copy.contiguous_in_from();
   const bool turned = inner.to == 1 && inner.from != 1 && side >= 0;
-  if (turned && inner.size >= kLeastForTiles && copy[side].size >= kLeastForTiles) {
-    by_tiles<T>(copy, side, context);
-  } else {
-    by_runs<T, false>(copy, context);
+  // Bytes go one by one: they are read from files and seldom turned.
+  if constexpr (sizeof(T) > 1) {
+    if (turned && inner.size >= kLeastForTiles && copy[side].size >= kLeastForTiles) {
+      return by_tiles<T>(copy, side, context);
+    }
   }
+  by_runs<T, false>(copy, context);
 }
 
 }  // namespace
@@ -194,10 +196,8 @@ void strided_copy(const StridedCopy& given, CudaContext& context) {
   }
   if (copy.accumulate) {
     dispatch_float(copy.to.dtype, [&](auto type) { by_runs<decltype(type), true>(copy, context); });
-  } else if (size_of(copy.to.dtype) == 2) {
-    copy_elements<uint16_t>(copy, context);
   } else {
-    copy_elements<uint32_t>(copy, context);
+    dispatch_size(copy.to.dtype, [&](auto word) { copy_elements<decltype(word)>(copy, context); });
   }
 }
 

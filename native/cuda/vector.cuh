@@ -35,11 +35,29 @@ LEIA_DEVICE float as_float(bfloat16 value) {
 #endif
 }
 
+LEIA_DEVICE float as_float(float16 value) {
+#if defined(__CUDACC__)
+  float result;
+  asm("cvt.f32.f16 %0, %1;" : "=f"(result) : "h"(value.bits));
+  return result;
+#else
+  return to_float(value);
+#endif
+}
+
 // Rounded to nearest, ties to even.
 template <class T>
 LEIA_DEVICE T rounded(float value) {
   if constexpr (std::is_same_v<T, float>) {
     return value;
+  } else if constexpr (std::is_same_v<T, float16>) {
+#if defined(__CUDACC__)
+    float16 result;
+    asm("cvt.rn.f16.f32 %0, %1;" : "=h"(result.bits) : "f"(value));
+    return result;
+#else
+    return to_float16(value);
+#endif
   } else {
 #if defined(__CUDACC__)
     bfloat16 result;

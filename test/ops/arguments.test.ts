@@ -4,7 +4,7 @@
 import { describe, expect, test } from 'vitest';
 import { addon } from '../../lib/core/addon.ts';
 import { Device, type DType, LeiaError, ops, type Tensor } from '../../lib/index.ts';
-import { elements } from './case.ts';
+import { dtypes, elements } from './case.ts';
 import { type Arguments, type Face, tensor, tensorsOf } from './face.ts';
 import { attention, attentionWithKeyLengths, call, faces } from './faces.ts';
 
@@ -79,19 +79,36 @@ describe.each(Object.entries(faces))('%s', (operation, face) => {
   });
 
   test('refuses other dtypes', () => {
-    if (operation === 'fill') return;
     for (const [name, { shape, dtype }] of tensorsOf(face.right())) {
-      const others: DType[] = dtype === 'int32' ? ['float32'] : ['int32'];
-      if (dtype !== 'int32' && !face.anyFloat?.includes(name)) {
-        others.push(dtype === 'float32' ? 'bfloat16' : 'float32');
-      }
-      for (const other of others) {
+      if (face.anyDtype?.includes(name)) continue;
+      const own = face.anyFloat?.includes(name) ? ['float32', 'bfloat16'] : [dtype];
+      for (const other of dtypes.filter((each) => !own.includes(each))) {
         const args = { ...face.right(), [name]: tensor(shape, other) };
         const error = refusal(operation, args);
         expect(error.code, error.message).toBe('argument');
         expectNamed(face, operation, name, args, error);
         expect(error.message).toContain(other);
         expect(error.message).toContain('expected');
+      }
+    }
+  });
+
+  test('takes dtypes for storing alone only if it stores', () => {
+    const stored = { float16: 'float32', int64: 'int32', uint8: 'int32' } as const;
+    for (const [dtype, computed] of Object.entries(stored) as [keyof typeof stored, DType][]) {
+      const args = face.right();
+      const names = tensorsOf(args).flatMap(([name, { shape, dtype: own }]) => {
+        if (!(face.storesOnly || own === computed)) return [];
+        args[name] = tensor(shape, dtype);
+        return [name];
+      });
+      if (names.length === 0) continue;
+      if (face.storesOnly) {
+        call(operation, args);
+      } else {
+        const { code, message } = refusal(operation, args);
+        expect(code, message).toBe('argument');
+        expect(message).toMatch(new RegExp(`^${operation}: .* ${dtype}, expected `));
       }
     }
   });

@@ -5,6 +5,7 @@
 import { addon } from '../../lib/core/addon.ts';
 import { bfloat16ToFloat32, float32ToBfloat16 } from '../../lib/core/bfloat16.ts';
 import type { Device, DType, Shape, Tensor } from '../../lib/index.ts';
+import { float16ToFloat32, float32ToFloat16 } from '../../lib/llama/float16.ts';
 import { roomOf } from './rooms.ts';
 
 /** A tensor's values in float64; inputs are exact in their dtype. */
@@ -78,7 +79,7 @@ export function elements(shape: Shape): number {
 
 /** Bytes per element. */
 export function size(dtype: DType): number {
-  return dtype === 'bfloat16' ? 2 : 4;
+  return { float32: 4, bfloat16: 2, float16: 2, int32: 4, int64: 8, uint8: 1 }[dtype];
 }
 
 /** A generator of uniform numbers in [0, 1). */
@@ -118,17 +119,42 @@ export function randomValues(shape: Shape, dtype: DType, random: Random, scale =
   });
 }
 
-/** Random values of any dtype: whole numbers for int32, which float32 could not hold all of. */
-export function wholeOrFloatValues(shape: Shape, dtype: DType, random: Random): Values {
-  if (dtype !== 'int32') return randomValues(shape, dtype, random);
-  const next = () => randomInteger(random, -(2 ** 31), 2 ** 31 - 1);
-  return { shape, dtype, data: Float64Array.from({ length: elements(shape) }, next) };
+/** All dtypes. */
+export const dtypes = ['float32', 'bfloat16', 'float16', 'int32', 'int64', 'uint8'] as const;
+
+/** One dtype of each size: for what copies numbers and does not look at them. */
+export const dtypesOfEachSize = ['float32', 'bfloat16', 'int64', 'uint8'] as const;
+
+/** The least and the highest number of a dtype of whole numbers; of int64 those that float64 tells apart. */
+const wholeRanges = {
+  int32: [-(2 ** 31), 2 ** 31 - 1],
+  int64: [-(2 ** 53), 2 ** 53],
+  uint8: [0, 255],
+} as const;
+
+export function isWhole(dtype: DType): dtype is keyof typeof wholeRanges {
+  return dtype in wholeRanges;
 }
 
-/** The values rounded to their dtype. */
+/** Random values of any dtype; whole numbers are of its whole range, which float32 could not hold. */
+export function wholeOrFloatValues(shape: Shape, dtype: DType, random: Random): Values {
+  if (!isWhole(dtype)) return randomValues(shape, dtype, random);
+  const [low, high] = wholeRanges[dtype];
+  const length = elements(shape);
+  const own = random.take(length);
+  const next = () => low + Math.floor(own() * (high - low + 1));
+  return lazyValues(shape, dtype, () => Float64Array.from({ length }, next));
+}
+
+/** The values rounded to their float dtype; whole numbers as they are. */
 export function rounded({ shape, dtype, data }: Values): Values {
+  if (isWhole(dtype)) return { shape, dtype, data };
   const single = Float32Array.from(data);
-  const exact = dtype === 'bfloat16' ? bfloat16ToFloat32(float32ToBfloat16(single)) : single;
+  const exact = {
+    float32: () => single,
+    bfloat16: () => bfloat16ToFloat32(float32ToBfloat16(single)),
+    float16: () => float16ToFloat32(float32ToFloat16(single)),
+  }[dtype]();
   return { shape, dtype, data: Float64Array.from(exact) };
 }
 

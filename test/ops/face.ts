@@ -1,6 +1,6 @@
 // What a test has to know of an operation's arguments.
 import { type DType, type Shape, Tensor } from '../../lib/index.ts';
-import { elements } from './case.ts';
+import { elements, isWhole } from './case.ts';
 
 export type Value = Tensor | readonly Tensor[] | readonly number[] | number | boolean;
 export type Arguments = Record<string, Value>;
@@ -18,6 +18,10 @@ export interface Face {
   shorter?: readonly string[];
   /** Arguments whose float dtype is their own. */
   anyFloat?: readonly string[];
+  /** Arguments whose dtype is their own, whatever it is. */
+  anyDtype?: readonly string[];
+  /** It takes all dtypes, as it only moves numbers or converts them. */
+  storesOnly?: boolean;
   /** Pairs that may be the same tensor. */
   inPlace?: readonly (readonly [string, string])[];
   /** A name, a wrong value, and the end of the message. */
@@ -27,7 +31,7 @@ export interface Face {
 /** Values that no operation leaves as they are. */
 export function tensor(shape: Shape, dtype: DType = 'float32'): Tensor {
   const values = Array.from({ length: elements(shape) }, (_, i) =>
-    dtype === 'int32' ? i % 2 : 0.1 + ((i * 37) % 101) / 101,
+    isWhole(dtype) ? i % 2 : 0.1 + ((i * 37) % 101) / 101,
   );
   return Tensor.from(values, shape, { dtype });
 }

@@ -95,6 +95,7 @@ export const faces: Record<string, Face> = {
     right: () => ({ inputs: tensor([3, 4]), dimension: 1, output: tensor([3, 4]) }),
     lists: ['inputs'],
     anchors: ['inputs'],
+    storesOnly: true,
     numbers: [
       ['inputs', [], 'inputs is empty, expected at least one tensor'],
       ['dimension', 2, 'dimension is 2, expected -2 to 1 for a tensor of shape [3, 4]'],
@@ -158,12 +159,13 @@ export const faces: Record<string, Face> = {
   fill: {
     right: () => ({ output: tensor([3], 'int32'), value: 7 }),
     anchors: [],
+    storesOnly: true,
     free: { output: [] },
-    anyFloat: ['output'],
+    anyDtype: ['output'],
     numbers: [
-      ['value', 0.5, 'value is 0.5, expected a 32-bit integer for an int32 output'],
-      ['value', 2 ** 31, 'value is 2147483648, expected a 32-bit integer for an int32 output'],
-      ['value', Number.NaN, 'value is nan, expected a 32-bit integer for an int32 output'],
+      ['value', 0.5, 'value is 0.5, expected a 32-bit integer for an output of int32'],
+      ['value', 2 ** 31, 'value is 2147483648, expected a 32-bit integer for an output of int32'],
+      ['value', Number.NaN, 'value is nan, expected a 32-bit integer for an output of int32'],
     ],
   },
   flashAttentionForward: {
@@ -209,6 +211,7 @@ export const faces: Record<string, Face> = {
   permute: {
     right: () => ({ input: tensor([2, 3, 4]), order: [2, 0, 1], output: tensor([4, 2, 3]) }),
     anchors: ['input'],
+    storesOnly: true,
     numbers: [
       [
         'order',
@@ -281,6 +284,7 @@ export const faces: Record<string, Face> = {
   slice: {
     right: () => ({ input: tensor([3, 6]), dimension: 1, start: 1, output: tensor([3, 4]) }),
     anchors: ['input'],
+    storesOnly: true,
     free: { input: [1], output: [1] },
     numbers: slices('output', 'input'),
   },
@@ -296,6 +300,7 @@ export const faces: Record<string, Face> = {
   writeSlice: {
     right: () => ({ input: tensor([3, 4]), dimension: 1, start: 1, output: tensor([3, 6]) }),
     anchors: ['output'],
+    storesOnly: true,
     free: { input: [1], output: [1] },
     numbers: [
       ...slices('input', 'output'),

@@ -1,8 +1,9 @@
 // Finds all cases and runs them: for the tests of this folder and their child processes.
 import { readdirSync } from 'node:fs';
+import type { NumberArray } from '../../lib/core/tensor.ts';
 import { type Device, type DType, Tensor } from '../../lib/index.ts';
 import { isFull } from '../support/extent.ts';
-import { elements, type GradientCheck, type OperationCase } from './case.ts';
+import { elements, type GradientCheck, isWhole, type OperationCase } from './case.ts';
 
 export interface CaseFile {
   /** The operation's name in kebab-case. */
@@ -76,13 +77,18 @@ function raggedness({ inputs }: OperationCase): number {
   return sizes.filter((size) => size % 8 !== 0).length + documents;
 }
 
+/** What no operation should leave. */
+function poisonOf(dtype: DType): number {
+  return isWhole(dtype) ? 77 : Number.NaN;
+}
+
 /**
  * Runs one case on a device; every output comes poisoned. Gives the values of all outputs. The tensors begin
  * `offset` elements into memory of their own: kernels that read 16 bytes at a time must not do so then.
  */
 export async function runCase(operation: OperationCase, device: Device, offset = 0) {
   const place = (values: ArrayLike<number>, shape: readonly number[], dtype: DType) => {
-    const poison = dtype === 'int32' ? -77 : Number.NaN;
+    const poison = poisonOf(dtype);
     const padded = [...new Array<number>(offset).fill(poison), ...Array.from(values)];
     const whole = Tensor.from(padded, [padded.length], { dtype, device });
     const part = whole.view([...shape], offset);
@@ -97,12 +103,12 @@ export async function runCase(operation: OperationCase, device: Device, offset =
   );
   const poisoned: Tensor[] = [];
   const outputs = operation.run(tensors, (shape, dtype = 'float32') => {
-    const poison = new Array<number>(elements(shape)).fill(dtype === 'int32' ? -77 : Number.NaN);
+    const poison = new Array<number>(elements(shape)).fill(poisonOf(dtype));
     const tensor = place(poison, shape, dtype);
     poisoned.push(tensor);
     return tensor;
   });
-  const values = new Map<string, Float32Array | Int32Array>();
+  const values = new Map<string, NumberArray>();
   for (const [name, tensor] of Object.entries(outputs)) values.set(name, await tensor.read());
   const all = new Set([...Object.values(tensors), ...poisoned, ...Object.values(outputs)]);
   for (const tensor of all) tensor.dispose();

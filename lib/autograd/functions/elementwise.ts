@@ -1,8 +1,16 @@
 // What is computed element by element.
 import * as ops from '../../core/ops.ts';
 import type { DType } from '../../core/tensor.ts';
+import { LeiaError } from '../../system/error.ts';
 import { give } from '../gradient-sum.ts';
-import { type Operand, record, tensorOf, type Variable } from '../variable.ts';
+import {
+  isDifferentiable,
+  type Operand,
+  record,
+  tensorOf,
+  Variable,
+  wantsGradient,
+} from '../variable.ts';
 
 /**
  * `silu(gate) * up`, as {@link ops.swigluForward}.
@@ -42,14 +50,19 @@ export function residualAdd(a: Operand, b: Operand): Variable {
 }
 
 /**
- * The same numbers in another float dtype, as {@link ops.cast}.
+ * The same numbers in another dtype, as {@link ops.cast}. Whole numbers have no past, as after `detach`.
  *
- * @throws LeiaError with code `argument` as the operation.
+ * @throws LeiaError with code `argument` as the operation, `unsupported` to float16 if a gradient is wanted: no operation
+ *   has one in it.
  * @example
  * cast(Tensor.from([1, 2], [2]), 'bfloat16').dtype; // bfloat16
  */
 export function cast(input: Operand, dtype: DType): Variable {
+  if (dtype === 'float16' && wantsGradient(input)) {
+    throw new LeiaError('unsupported', 'cast: no gradient goes through float16; detach before');
+  }
   const { output } = ops.cast({ input: tensorOf(input), dtype });
+  if (!isDifferentiable(dtype)) return new Variable(output);
   const [result] = record([input], [output], [], ([gradient], [sum]) => {
     if (gradient) sum?.share(gradient);
   });

@@ -5,16 +5,19 @@ import { type DType, Tensor } from '../tensor.ts';
 export interface Cast {
   /** Any shape, any dtype. */
   input: Tensor;
-  /** Shape of input. */
+  /** Shape of input, any dtype; memory of its own. */
   output?: Tensor;
-  /** The output's dtype when no output is given: float32 or bfloat16, or int32 like input. */
+  /** The output's dtype when no output is given; that of input by default. */
   dtype?: DType;
 }
 
 const nativeCast = operation<Cast, 'output'>('cast');
 
 /**
- * `output = input` in another dtype, rounded to nearest, ties to even; the same dtype gives a copy.
+ * `output = input` in another dtype; the same dtype gives a copy. To a float dtype numbers are rounded to nearest, ties to
+ * even, and become infinity where they are too large; whole numbers are rounded to float32 first. To a whole number they
+ * are rounded toward zero, and one that the dtype does not hold (NaN too) is an error of the stream with its position,
+ * where PyTorch takes whole numbers modulo 2^bits and leaves floats undefined.
  *
  * @throws LeiaError with code `argument` if a shape, dtype or number is not as said above.
  * @example

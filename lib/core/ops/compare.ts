@@ -6,7 +6,7 @@ import { broadcastShape } from './outputs.ts';
 
 /** Arguments of {@link equal} and its siblings. */
 export interface Compare {
-  /** Any shape, any dtype; or a number. Shapes are broadcast by NumPy's rules. */
+  /** Any shape; float32, bfloat16 or int32; or a number. Shapes are broadcast by NumPy's rules. */
   a: Tensor | number;
   /** dtype of a, a shape that broadcasts with a's; or a number. One of the two is a tensor. */
   b: Tensor | number;

@@ -7,7 +7,7 @@ import { broadcastShape } from './outputs.ts';
 export interface Where {
   /** int32, such as a comparison gives. The shapes of all three are broadcast by NumPy's rules. */
   condition: Tensor;
-  /** Any shape, any dtype; or a number. */
+  /** Any shape; float32, bfloat16 or int32; or a number. */
   a: Tensor | number;
   /** dtype of a, any shape; or a number. */
   b: Tensor | number;

@@ -10,12 +10,29 @@ void cast_values(const From* input, To* output, int64_t elements, CpuContext& co
   });
 }
 
-// Between float32 and bfloat16.
-inline void cast(const Cast& op, CpuContext& context) {
-  if (op.input.dtype == DType::float32) {
-    cast_values(op.input.data<float>(), op.output.data<bfloat16>(), op.input.elements(), context);
-  } else {
-    cast_values(op.input.data<bfloat16>(), op.output.data<float>(), op.input.elements(), context);
+// Between float dtypes.
+template <class From>
+void cast_from(const Cast& op, CpuContext& context) {
+  const From* input = op.input.data<From>();
+  const int64_t elements = op.input.elements();
+  switch (op.output.dtype) {
+    case DType::float32:
+      return cast_values(input, op.output.data<float>(), elements, context);
+    case DType::bfloat16:
+      return cast_values(input, op.output.data<bfloat16>(), elements, context);
+    default:
+      return cast_values(input, op.output.data<float16>(), elements, context);
+  }
+}
+
+inline void cast_floats(const Cast& op, CpuContext& context) {
+  switch (op.input.dtype) {
+    case DType::float32:
+      return cast_from<float>(op, context);
+    case DType::bfloat16:
+      return cast_from<bfloat16>(op, context);
+    default:
+      return cast_from<float16>(op, context);
   }
 }
 

@@ -14,7 +14,7 @@ enum class Comparison { equal, not_equal, less, less_equal, greater, greater_equ
 
 // One of a and b may be left out: `number` stands for it.
 struct CompareArguments {
-  Tensor a;  // any shape, any dtype
+  Tensor a;  // any shape; float32, bfloat16 or int32
   Tensor b;  // dtype of a, a shape that broadcasts with a's
   double number;
   Tensor output;  // int32, the shape that both stretch to

@@ -48,8 +48,7 @@ void compare(const CompareArguments& op, CpuContext& context) {
 template <Comparison Kind>
 void execute_cpu(const Compare<Kind>& op, CpuContext& context) {
   const DType dtype = (op.a ? op.a : op.b).dtype;
-  if (dtype == DType::int32) return compare<Kind, int32_t>(op, context);
-  dispatch_float(dtype, [&](auto type) { compare<Kind, decltype(type)>(op, context); });
+  dispatch_number(dtype, [&](auto type) { compare<Kind, decltype(type)>(op, context); });
 }
 
 LEIA_CPU_EXECUTION(Equal)

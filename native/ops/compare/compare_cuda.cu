@@ -48,8 +48,7 @@ void compare_as(const Compare<Kind>& op, CudaContext& context) {
 template <Comparison Kind>
 void execute_cuda(const Compare<Kind>& op, CudaContext& context) {
   const DType dtype = (op.a ? op.a : op.b).dtype;
-  if (dtype == DType::int32) return compare_as<Kind, int32_t>(op, context);
-  dispatch_float(dtype, [&](auto type) { compare_as<Kind, decltype(type)>(op, context); });
+  dispatch_number(dtype, [&](auto type) { compare_as<Kind, decltype(type)>(op, context); });
 }
 
 LEIA_CUDA_EXECUTION(Equal)

@@ -16,14 +16,9 @@ void fill(const Tensor& output, T value, CpuContext& context) {
 }  // namespace
 
 void execute_cpu(const Fill& op, CpuContext& context) {
-  switch (op.output.dtype) {
-    case DType::float32:
-      return fill(op.output, static_cast<float>(op.value), context);
-    case DType::bfloat16:
-      return fill(op.output, to_bfloat16(static_cast<float>(op.value)), context);
-    case DType::int32:
-      return fill(op.output, static_cast<int32_t>(op.value), context);
-  }
+  dispatch_size(op.output.dtype, [&](auto word) {
+    fill(op.output, static_cast<decltype(word)>(bits_of_value(op)), context);
+  });
 }
 
 LEIA_CPU_EXECUTION(Fill)

@@ -37,14 +37,9 @@ void fill_with(const Fill& op, T value, CudaContext& context) {
 }  // namespace
 
 void execute_cuda(const Fill& op, CudaContext& context) {
-  switch (op.output.dtype) {
-    case DType::float32:
-      return fill_with(op, static_cast<float>(op.value), context);
-    case DType::bfloat16:
-      return fill_with(op, to_bfloat16(static_cast<float>(op.value)), context);
-    case DType::int32:
-      return fill_with(op, static_cast<int32_t>(op.value), context);
-  }
+  dispatch_size(op.output.dtype, [&](auto word) {
+    fill_with(op, static_cast<decltype(word)>(bits_of_value(op)), context);
+  });
 }
 
 LEIA_CUDA_EXECUTION(Fill)

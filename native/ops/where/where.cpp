@@ -8,6 +8,7 @@ namespace leia {
 
 void validate(const Where& op) {
   check_dtype(op.kName, "condition", op.condition, DType::int32);
+  check_number(op.kName, "output", op.output);
   const Shape both = broadcast_shape(op.kName, "a", op.a.shape, "b", op.b.shape);
   const Shape whole = broadcast_shape(op.kName, "condition", op.condition.shape, "a with b", both);
   check_shape(op.kName, "output", op.output, whole);

@@ -13,7 +13,7 @@ namespace leia {
 struct Where {
   static constexpr const char* kName = "where";
   Tensor condition;  // int32, a shape that broadcasts with the others
-  Tensor a;          // any shape, any dtype
+  Tensor a;          // any shape; float32, bfloat16 or int32
   double a_number;
   Tensor b;  // dtype of a, a shape that broadcasts with the others
   double b_number;
@@ -40,13 +40,6 @@ T number_as_value(double number) {
   } else {
     return from_float<T>(static_cast<float>(number));
   }
-}
-
-// Calls visit with a value of the C++ type of any dtype.
-template <class Visit>
-void dispatch_any(DType dtype, Visit&& visit) {
-  if (dtype == DType::int32) return visit(int32_t{});
-  dispatch_float(dtype, visit);
 }
 
 }  // namespace leia

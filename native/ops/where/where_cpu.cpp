@@ -37,7 +37,7 @@ void choose(const Where& op, CpuContext& context) {
 }  // namespace
 
 void execute_cpu(const Where& op, CpuContext& context) {
-  dispatch_any(op.output.dtype, [&](auto type) { choose<decltype(type)>(op, context); });
+  dispatch_number(op.output.dtype, [&](auto type) { choose<decltype(type)>(op, context); });
 }
 
 LEIA_CPU_EXECUTION(Where)

@@ -37,7 +37,7 @@ __global__ void where(Global<const int32_t> condition, Choice<T> a, Choice<T> b,
 void execute_cuda(const Where& op, CudaContext& context) {
   const int64_t count = op.output.elements();
   if (count == 0) return;
-  dispatch_any(op.output.dtype, [&](auto type) {
+  dispatch_number(op.output.dtype, [&](auto type) {
     using T = decltype(type);
     launch(op.kName, where<T>, over_elements(count, 1), context.stream,
            input<int32_t>(op.condition), choice_of<T>(op.a, op.a_number),

@@ -69,7 +69,8 @@ for (const dtype of ['bfloat16', 'int32'] as const) {
   const values = dtype === 'int32' ? Int32Array.from(bits(rank)) : Uint16Array.from(bits(rank));
   using tensor = Tensor.from(values, [3, 7], { dtype });
   communicator.broadcast(tensor, size - 1, dtype);
-  same(dtype, Float32Array.from(await tensor.readBits()), Float32Array.from(bits(size - 1)));
+  const read = Float32Array.from(await tensor.readBits(), Number);
+  same(dtype, read, Float32Array.from(bits(size - 1)));
 }
 communicator.barrier(device, 'the end of the first part');
 await device.synchronize();

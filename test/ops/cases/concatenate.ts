@@ -1,5 +1,6 @@
 import { type DType, ops } from '../../../lib/index.ts';
 import {
+  dtypesOfEachSize,
   elements,
   type OperationCase,
   randomInteger,
@@ -61,9 +62,7 @@ const shapes: [shape: number[], dimension: number, sizes: number[]][] = [
 ];
 
 export const cases: OperationCase[] = shapes.flatMap(([shape, dimension, sizes]) =>
-  (['float32', 'bfloat16', 'int32'] as const).map((dtype) =>
-    concatenateCase(shape, dimension, sizes, dtype),
-  ),
+  dtypesOfEachSize.map((dtype) => concatenateCase(shape, dimension, sizes, dtype)),
 );
 
 export function randomCase(seed: number): OperationCase {
@@ -73,6 +72,6 @@ export function randomCase(seed: number): OperationCase {
   const sizes = Array.from({ length: randomInteger(random, 1, 4) }, () =>
     randomInteger(random, 0, 30),
   );
-  const dtype = (['float32', 'bfloat16', 'int32'] as const)[randomInteger(random, 0, 2)]!;
+  const dtype = dtypesOfEachSize[randomInteger(random, 0, 3)]!;
   return concatenateCase(shape, randomInteger(random, 0, rank - 1), sizes, dtype);
 }

@@ -16,7 +16,7 @@ function fillCase(shape: readonly number[], dtype: DType, value: number): Operat
     run: (_inputs, output) => ops.fill({ output: output(shape, dtype), value }),
     reference: () => {
       const data = new Float64Array(elements(shape)).fill(value);
-      return { output: dtype === 'int32' ? data : rounded({ shape, dtype, data }).data };
+      return { output: rounded({ shape, dtype, data }).data };
     },
     tolerance: { output: 0 },
     bytes: elements(shape) * size(dtype),
@@ -28,6 +28,9 @@ export const cases: OperationCase[] = [[], [0], [3, 5], [300007]].flatMap((shape
   fillCase(shape, 'float32', 0.1),
   fillCase(shape, 'bfloat16', -1 / 3),
   fillCase(shape, 'int32', -2147483648),
+  fillCase(shape, 'float16', 1e-7),
+  fillCase(shape, 'int64', -(2 ** 53)),
+  fillCase(shape, 'uint8', 255),
 ]);
 
 export function randomCase(seed: number): OperationCase {

@@ -1,5 +1,6 @@
 import { type DType, ops } from '../../../lib/index.ts';
 import {
+  dtypesOfEachSize,
   elements,
   type OperationCase,
   type Random,
@@ -61,6 +62,11 @@ const shapes: [shape: number[], order: number[]][] = [
     [64, 3],
     [1, 0],
   ],
+  // More rows than one task of the CPU turns.
+  [
+    [1100, 70],
+    [1, 0],
+  ],
   [
     [1, 90, 1, 40],
     [3, 2, 1, 0],
@@ -89,7 +95,7 @@ const shapes: [shape: number[], order: number[]][] = [
 ];
 
 export const cases: OperationCase[] = shapes.flatMap(([shape, order]) =>
-  (['float32', 'bfloat16', 'int32'] as const).map((dtype) => permuteCase(shape, order, dtype)),
+  dtypesOfEachSize.map((dtype) => permuteCase(shape, order, dtype)),
 );
 
 /** The numbers from 0 on in any order. */
@@ -104,6 +110,6 @@ export function randomCase(seed: number): OperationCase {
   const rank = randomInteger(random, 1, 5);
   const most = [200, 60, 20, 9, 6][rank - 1]!;
   const shape = Array.from({ length: rank }, () => randomInteger(random, 1, most));
-  const dtype = (['float32', 'bfloat16', 'int32'] as const)[randomInteger(random, 0, 2)]!;
+  const dtype = dtypesOfEachSize[randomInteger(random, 0, 3)]!;
   return permuteCase(shape, randomOrder(random, rank), dtype);
 }

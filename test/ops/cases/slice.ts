@@ -1,5 +1,6 @@
 import { type DType, ops } from '../../../lib/index.ts';
 import {
+  dtypesOfEachSize,
   elements,
   type OperationCase,
   type Random,
@@ -75,7 +76,7 @@ export const ranges: Range[] = [
 ];
 
 export const cases: OperationCase[] = ranges.flatMap((range) =>
-  (['float32', 'bfloat16', 'int32'] as const).map((dtype) => sliceCase(range, dtype)),
+  dtypesOfEachSize.map((dtype) => sliceCase(range, dtype)),
 );
 
 export function randomRange(random: Random): Range {
@@ -89,6 +90,6 @@ export function randomRange(random: Random): Range {
 
 export function randomCase(seed: number): OperationCase {
   const random = randomSource(seed);
-  const dtype = (['float32', 'bfloat16', 'int32'] as const)[randomInteger(random, 0, 2)]!;
+  const dtype = dtypesOfEachSize[randomInteger(random, 0, 3)]!;
   return sliceCase(randomRange(random), dtype);
 }

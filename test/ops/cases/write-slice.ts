@@ -1,8 +1,10 @@
 import { type DType, ops } from '../../../lib/index.ts';
 import {
   dot,
+  dtypesOfEachSize,
   elements,
   type GradientCheck,
+  isWhole,
   type OperationCase,
   randomInteger,
   randomSource,
@@ -56,7 +58,7 @@ function writeCase(range: Range, dtype: DType, accumulate: boolean): OperationCa
 }
 
 export const cases: OperationCase[] = ranges.flatMap((range) => [
-  ...(['float32', 'bfloat16', 'int32'] as const).map((dtype) => writeCase(range, dtype, false)),
+  ...dtypesOfEachSize.map((dtype) => writeCase(range, dtype, false)),
   ...(['float32', 'bfloat16'] as const).map((dtype) => writeCase(range, dtype, true)),
 ]);
 
@@ -75,6 +77,6 @@ export const gradients: GradientCheck[] = ranges.slice(2).map((range) => {
 
 export function randomCase(seed: number): OperationCase {
   const random = randomSource(seed);
-  const dtype = (['float32', 'bfloat16', 'int32'] as const)[randomInteger(random, 0, 2)]!;
-  return writeCase(randomRange(random), dtype, dtype !== 'int32' && random() < 0.5);
+  const dtype = dtypesOfEachSize[randomInteger(random, 0, 3)]!;
+  return writeCase(randomRange(random), dtype, !isWhole(dtype) && random() < 0.5);
 }

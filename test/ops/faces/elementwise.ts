@@ -67,7 +67,8 @@ export const elementwise: Record<string, Face> = {
   cast: {
     right: () => ({ input: tensor([3, 4]), output: tensor([3, 4], 'bfloat16') }),
     anchors: ['input'],
-    anyFloat: ['input', 'output'],
+    anyDtype: ['input', 'output'],
+    storesOnly: true,
   },
   dropout: {
     right: () => ({ input: tensor([3, 4]), p: 0.5, seed: 1, output: tensor([3, 4]) }),
