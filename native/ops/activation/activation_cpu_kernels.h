@@ -13,7 +13,7 @@ struct Logistic {
   Floats value, slope;
 
   explicit Logistic(Floats x) {
-    const Floats e = exponential(-absolute(x)), inverse = 1.0f / (1.0f + e);
+    const Floats e = exponential_of_negative(-absolute(x)), inverse = 1.0f / (1.0f + e);
     value = x > 0.0f ? inverse : e * inverse;
     slope = e * inverse * inverse;
   }
@@ -27,7 +27,7 @@ struct Normal {
   Floats distribution, density;
 
   explicit Normal(Floats x) {
-    const Floats bell = exponential(-0.5f * x * x);
+    const Floats bell = exponential_of_negative(-0.5f * x * x);
     const Floats t = 1.0f / (1.0f + (0.36f * 0.70710678f) * absolute(x));
     Floats p = splat(0.03766198456287384f);
     p = p * t - 0.1419675350189209f;

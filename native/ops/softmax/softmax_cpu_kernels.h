@@ -1,19 +1,31 @@
 // Compiled once per instruction set by softmax_cpu.cpp.
 namespace leia::LEIA_ISA {
 
+// The highest of a row. Four at a time, as each waits for the one before.
+template <class T>
+float highest_of(const T* input, int64_t size) {
+  const float lowest = -__builtin_inff();
+  Floats most[4] = {splat(lowest), splat(lowest), splat(lowest), splat(lowest)};
+  int64_t i = 0;
+  for (; i + 4 * kLanes <= size; i += 4 * kLanes) {
+    for (int part = 0; part < 4; ++part) {
+      most[part] = maximum(most[part], load(input + i + part * kLanes));
+    }
+  }
+  for_vectors(size - i, [&](int64_t at, int64_t count) {
+    most[0] = maximum(most[0], load_count(input + i + at, count, lowest));
+  });
+  return reduce_max(maximum(maximum(most[0], most[1]), maximum(most[2], most[3])));
+}
+
 // The highest of a row and sum_v e^(x[v] - highest); NaN, where a row has no softmax. The addends
 // are kept where `shares` is not nullptr.
 template <class T>
 float exponential_sum(const T* input, int64_t size, float& highest, float* shares) {
-  const float lowest = -__builtin_inff();
-  Floats most = splat(lowest);
-  for_vectors(size, [&](int64_t i, int64_t count) {
-    most = maximum(most, load_count(input + i, count, lowest));
-  });
-  highest = reduce_max(most);
+  highest = highest_of(input, size);
   Floats sum{};
   for_vectors(size, [&](int64_t i, int64_t count) {
-    const Floats share = exponential(load_count(input + i, count) - highest);
+    const Floats share = exponential_of_negative(load_count(input + i, count) - highest);
     if (shares != nullptr) store_count(shares + i, share, count);
     sum += first_lanes(share, count);
   });
