@@ -1,6 +1,6 @@
 // The modules that most models are made of. Shapes and names of parameters are PyTorch's; so are the spreads of initial
 // weights unless said otherwise, with normal distributions. All that is drawn follows from `manualSeed`.
-import { addBias, dropout, embedding, layerNorm, matmul, rmsNorm } from '../autograd/functions.ts';
+import { dropout, embedding, layerNorm, matmul, rmsNorm } from '../autograd/functions.ts';
 import { nextSeed } from '../autograd/random.ts';
 import { type Operand, Variable } from '../autograd/variable.ts';
 import { Device } from '../core/device.ts';
@@ -67,8 +67,7 @@ export class Linear extends Module {
 
   /** @param input [..., inputs]. @returns [..., outputs]. */
   forward(input: Operand): Variable {
-    const output = matmul(input, this.weight, { transposeB: true });
-    return this.bias ? addBias(output, this.bias) : output;
+    return matmul(input, this.weight, { transposeB: true, bias: this.bias });
   }
 }
 

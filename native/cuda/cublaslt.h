@@ -20,7 +20,13 @@ constexpr Status kNotSupported = 15;
 enum DataType : int { kFloat32 = 0, kBfloat16 = 14 };  // cudaDataType
 enum ComputeType : int { kComputeFloat32 = 68 };       // CUBLAS_COMPUTE_32F
 enum Transpose : int32_t { kNormal = 0, kTransposed = 1 };
-enum DescriptionAttribute : int { kTransposeA = 3, kTransposeB = 4 };
+enum DescriptionAttribute : int {
+  kTransposeA = 3,   // int32_t, Transpose
+  kTransposeB = 4,   // the same
+  kEpilogue = 7,     // uint32_t, Epilogue
+  kBiasPointer = 8,  // const void*: as many values as D has rows, of D's type
+};
+enum Epilogue : uint32_t { kNoEpilogue = 1, kBiasEpilogue = 4 };
 enum LayoutAttribute : int {
   kBatchCount = 5,   // int32_t
   kBatchStride = 6,  // int64_t, in elements

@@ -14,6 +14,7 @@ constexpr size_t kWorkspaceBytes = size_t{32} << 20;
 
 uint32_t alignment_of(const void* data) {
   const auto address = reinterpret_cast<uintptr_t>(data);
+  if (address == 0) return 256;
   return static_cast<uint32_t>(std::min<uintptr_t>(256, address & (~address + 1)));
 }
 
@@ -31,13 +32,24 @@ cublaslt::DataType data_type(DType dtype) {
 
 MatmulPlans::~MatmulPlans() {
   for (const auto& [key, plan] : plans_) {
-    library_->matmul_description_destroy(plan.description);
-    for (const cublaslt::Layout layout : {plan.a, plan.b, plan.output}) {
-      library_->matrix_layout_destroy(layout);
-    }
+    if (plan) destroy(*plan);
   }
   if (handle_ != nullptr) library_->destroy(handle_);
   if (workspace_ != nullptr) allocator_.release(workspace_);
+}
+
+void MatmulPlans::destroy(const Plan& plan) {
+  library_->matmul_description_destroy(plan.description);
+  for (const cublaslt::Layout layout : {plan.a, plan.b, plan.output}) {
+    library_->matrix_layout_destroy(layout);
+  }
+}
+
+void MatmulPlans::set_bias(const Plan& plan, const void* bias) {
+  check(*library_,
+        library_->matmul_description_set_attribute(plan.description, cublaslt::kBiasPointer, &bias,
+                                                   sizeof(bias)),
+        "cublasLtMatmulDescSetAttribute");
 }
 
 void MatmulPlans::open() {
@@ -53,8 +65,9 @@ void MatmulPlans::open() {
 // cuBLASLt thinks in columns. A row-major matrix is the transpose of the column-major one in the
 // same memory, so it is asked for output^T = B^T A^T: the operands change places, nothing is
 // copied.
-MatmulPlans::Plan MatmulPlans::make_plan(const MatmulProblem& problem,
-                                         const Alignments& alignments) {
+std::optional<MatmulPlans::Plan> MatmulPlans::make_plan(const MatmulProblem& problem,
+                                                        const Alignments& alignments,
+                                                        const void* bias) {
   const auto layout = [&](DType dtype, int64_t rows, int64_t columns, int64_t stride) {
     cublaslt::Layout result;
     check(*library_,
@@ -77,15 +90,22 @@ MatmulPlans::Plan MatmulPlans::make_plan(const MatmulProblem& problem,
         library_->matmul_description_create(&plan.description, cublaslt::kComputeFloat32,
                                             cublaslt::kFloat32),
         "cublasLtMatmulDescCreate");
-  const auto set_transpose = [&](cublaslt::DescriptionAttribute attribute, bool transposed) {
-    const int32_t value = transposed ? cublaslt::kTransposed : cublaslt::kNormal;
+  const auto describe = [&](cublaslt::DescriptionAttribute attribute, int32_t value) {
     check(*library_,
           library_->matmul_description_set_attribute(plan.description, attribute, &value,
                                                      sizeof(value)),
           "cublasLtMatmulDescSetAttribute");
   };
-  set_transpose(cublaslt::kTransposeA, problem.transpose_b);
-  set_transpose(cublaslt::kTransposeB, problem.transpose_a);
+  const auto transposition = [](bool transposed) {
+    return transposed ? cublaslt::kTransposed : cublaslt::kNormal;
+  };
+  describe(cublaslt::kTransposeA, transposition(problem.transpose_b));
+  describe(cublaslt::kTransposeB, transposition(problem.transpose_a));
+  if (problem.has_bias) {
+    describe(cublaslt::kEpilogue, cublaslt::kBiasEpilogue);
+    // The heuristic reads from the address how it is aligned.
+    set_bias(plan, bias);
+  }
   const auto [m, n, k] = std::tuple(problem.m, problem.n, problem.k);
   plan.a =
       problem.transpose_a ? layout(problem.dtype, k, m, m * k) : layout(problem.dtype, m, k, m * k);
@@ -114,27 +134,37 @@ MatmulPlans::Plan MatmulPlans::make_plan(const MatmulProblem& problem,
       library_->matmul_get_heuristic(handle_, plan.description, plan.b, plan.a, plan.output,
                                      plan.output, preference, 1, &plan.choice, &found);
   library_->matmul_preference_destroy(preference);
-  check(*library_, status, "cublasLtMatmulAlgoGetHeuristic");
   // The call may succeed without an algorithm, or with one that it says does not fit.
-  check(*library_, found == 0 ? cublaslt::kNotSupported : plan.choice.state,
-        "cublasLtMatmulAlgoGetHeuristic");
+  const cublaslt::Status fits = status != cublaslt::kSuccess ? status
+                                : found == 0                 ? cublaslt::kNotSupported
+                                                             : plan.choice.state;
+  if (problem.has_bias && fits == cublaslt::kNotSupported) {
+    destroy(plan);
+    return std::nullopt;
+  }
+  check(*library_, fits, "cublasLtMatmulAlgoGetHeuristic");
   return plan;
 }
 
-void MatmulPlans::run(const MatmulProblem& problem, const void* a, const void* b, void* output,
-                      gpu::Stream stream) {
+bool MatmulPlans::run(const MatmulProblem& problem, const void* a, const void* b, const void* bias,
+                      void* output, gpu::Stream stream) {
   if (handle_ == nullptr) open();
-  const Alignments alignments{alignment_of(a), alignment_of(b), alignment_of(output)};
+  const Alignments alignments{alignment_of(a), alignment_of(b), alignment_of(output),
+                              alignment_of(bias)};
   const auto key = std::tuple(problem, alignments);
   auto found = plans_.find(key);
-  if (found == plans_.end()) found = plans_.emplace(key, make_plan(problem, alignments)).first;
-  const Plan& plan = found->second;
+  if (found == plans_.end())
+    found = plans_.emplace(key, make_plan(problem, alignments, bias)).first;
+  if (!found->second) return false;
+  const Plan& plan = *found->second;
+  if (problem.has_bias) set_bias(plan, bias);
   const float alpha = 1, beta = problem.accumulate ? 1 : 0;
   check(*library_,
         library_->matmul(handle_, plan.description, &alpha, b, plan.b, a, plan.a, &beta, output,
                          plan.output, output, plan.output, &plan.choice.algorithm, workspace_,
                          plan.choice.workspace_bytes, stream),
         "cublasLtMatmul");
+  return true;
 }
 
 }  // namespace leia

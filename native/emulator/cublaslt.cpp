@@ -16,6 +16,10 @@ struct HandleOpaque {};
 
 struct DescriptionOpaque {
   int32_t transpose_a = kNormal, transpose_b = kNormal;
+  uint32_t epilogue = kNoEpilogue;
+  const void* bias = nullptr;
+
+  bool adds_bias() const { return epilogue == kBiasEpilogue; }
 };
 
 struct LayoutOpaque {
@@ -45,6 +49,7 @@ namespace {
 // What a plan was made for. It is kept in the algorithm, where the library keeps its own data.
 struct Promise {
   uint32_t alignments[4];
+  uint32_t bias_alignment;
   uint64_t workspace_bytes;
   uint64_t magic;
 };
@@ -95,6 +100,13 @@ Status check_problem(const DescriptionOpaque& description, const LayoutOpaque& a
   return types ? kSuccess : kNotSupported;
 }
 
+// The largest power of two, up to 256, that an address is a multiple of.
+uint32_t alignment_of(const void* data) {
+  uint32_t bytes = 256;
+  while (reinterpret_cast<uintptr_t>(data) % bytes != 0) bytes /= 2;
+  return bytes;
+}
+
 bool is_aligned(const void* data, uint32_t bytes) {
   return reinterpret_cast<uintptr_t>(data) % bytes == 0;
 }
@@ -118,7 +130,16 @@ Status description_create(Description* description, ComputeType compute, DataTyp
 
 Status description_set(Description description, DescriptionAttribute attribute, const void* value,
                        size_t bytes) {
+  if (attribute == kBiasPointer && bytes == sizeof(description->bias)) {
+    std::memcpy(&description->bias, value, bytes);
+    return kSuccess;
+  }
   if (bytes != sizeof(int32_t)) return kInvalidValue;
+  if (attribute == kEpilogue) {
+    std::memcpy(&description->epilogue, value, bytes);
+    const bool known = description->epilogue == kNoEpilogue || description->adds_bias();
+    return known ? kSuccess : kInvalidValue;
+  }
   int32_t transpose;
   std::memcpy(&transpose, value, bytes);
   if (transpose != kNormal && transpose != kTransposed) return kInvalidValue;
@@ -173,7 +194,9 @@ Status get_heuristic(Handle handle, Description description, Layout a, Layout b,
   if (handle == nullptr || wanted < 1) return kInvalidValue;
   const Status status = check_problem(*description, *a, *b, *c, *d);
   if (status != kSuccess) return status;
-  Promise promise{{}, preference->workspace_bytes / 2, kMagic};
+  // LEIA_EMULATOR_NO_BIAS=1: there is no algorithm that adds a bias.
+  if (description->adds_bias() && is_set("LEIA_EMULATOR_NO_BIAS")) return kNotSupported;
+  Promise promise{{}, alignment_of(description->bias), preference->workspace_bytes / 2, kMagic};
   std::memcpy(promise.alignments, preference->alignments, sizeof(promise.alignments));
   *results = {};
   std::memcpy(&results->algorithm, &promise, sizeof(promise));
@@ -198,9 +221,14 @@ Status matmul(Handle handle, Description description, const void* alpha, const v
                     is_aligned(a, promise.alignments[0]) && is_aligned(b, promise.alignments[1]) &&
                     is_aligned(c, promise.alignments[2]) && is_aligned(d, promise.alignments[3]);
   if (!kept) return kInvalidValue;
+  const void* bias = description->bias;
+  if (description->adds_bias() && (bias == nullptr || !is_aligned(bias, promise.bias_alignment))) {
+    return kInvalidValue;
+  }
   float scale, keep;
   std::memcpy(&scale, alpha, sizeof(scale));
   std::memcpy(&keep, beta, sizeof(keep));
+  const bool adds_bias = description->adds_bias();
   const bool transpose_a = description->transpose_a == kTransposed;
   const bool transpose_b = description->transpose_b == kTransposed;
   const auto column = [=, a_layout = *a_layout, b_layout = *b_layout, c_layout = *c_layout,
@@ -223,7 +251,8 @@ Status matmul(Handle handle, Description description, const void* alpha, const v
     }
     for (uint64_t i = 0; i < rows; ++i) {
       const float before = keep == 0 ? 0 : keep * load(c_layout, before_matrix, i, j);
-      store(d_layout, result, i, j, scale * sums[i] + before);
+      const float added = adds_bias ? load(d_layout, bias, i, 0) : 0;
+      store(d_layout, result, i, j, scale * sums[i] + before + added);
     }
   };
   const auto columns = static_cast<int64_t>(d_layout->columns) * d_layout->batch;

@@ -151,6 +151,19 @@ const checks = {
     ([a, b]) => [matmul(a, b, { transposeB: true })],
     ([a, b]) => [matmulReference({ m: 6, k: 7, n: 4, transposeB: true }, a, b)],
   ),
+  'matmul with a bias': checkOf(
+    [[5, 7], [3, 7], [3], [2, 5, 4], [2, 4, 3]],
+    ([a, b, bias, x, y]) => [
+      matmul(a, b, { transposeB: true, bias }),
+      matmul(x, y, { batched: true, bias }),
+    ],
+    ([a, b, bias, x, y]) => {
+      const rows = matmulReference({ m: 5, k: 7, n: 3, transposeB: true }, a, b);
+      return [rows, products(x, y, { m: 5, k: 4, n: 3 })].map((output) =>
+        output.map((value, i) => value + bias[i % 3]!),
+      );
+    },
+  ),
   'matmul of a batch': checkOf(
     [
       [2, 3, 4],

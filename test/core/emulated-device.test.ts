@@ -1,4 +1,6 @@
 // What only happens when a GPU is full, or after a fault in a kernel: in processes of their own, on the emulator.
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { runChild } from '../support/child.ts';
@@ -64,6 +66,19 @@ test('an algorithm that cuBLASLt itself says does not fit is not used', async ()
     /^execution matmul\(.*cublasLtMatmulAlgoGetHeuristic: not supported$/,
   );
   expect(await opening({}, 'multiply')).toBe('opened');
+});
+
+test('where cuBLASLt adds no bias, a kernel does', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'leia-bias-'));
+  const kernels = async (name: string, variables: Record<string, string>) => {
+    const LEIA_EMULATOR_LAUNCHES = join(folder, name);
+    const environment = { LEIA_EMULATOR_LAUNCHES, ...variables };
+    expect(await opening(environment, 'bias')).toBe('opened');
+    return (await readFile(LEIA_EMULATOR_LAUNCHES, 'utf8')).trim().split('\n').length;
+  };
+  const one = await kernels('with', {});
+  expect(await kernels('without', { LEIA_EMULATOR_NO_BIAS: '1' })).toBe(one + 1);
+  await rm(folder, { recursive: true });
 });
 
 /** What happens when a process with these variables opens the device, and does something on it. */

@@ -199,8 +199,13 @@ export const faces: Record<string, Face> = {
     ],
   },
   matmul: {
-    right: () => ({ a: tensor([3, 4]), b: tensor([4, 6]), output: tensor([3, 6]) }),
-    anchors: ['a', 'b'],
+    right: () => ({
+      a: tensor([3, 4]),
+      b: tensor([4, 6]),
+      output: tensor([3, 6]),
+      bias: tensor([6]),
+    }),
+    anchors: ['a', 'b', 'output'],
     numbers: [
       ['transposeA', true, 'a transposed [3, 4] has K = 3, but b [4, 6] has K = 4'],
       ['transposeB', true, 'a [3, 4] has K = 4, but b transposed [4, 6] has K = 6'],

@@ -5,7 +5,7 @@ import { Device, ops, Tensor } from '../../lib/index.ts';
 import { deviceName } from './case.ts';
 
 const device = Device.open(deviceName);
-const operands = ['a', 'b', 'output'] as const;
+const operands = ['a', 'b', 'output', 'bias'] as const;
 
 /** Ones whose first element lies so many elements into memory of its own. */
 function ones(shape: readonly number[], offset: number): Tensor {
@@ -20,11 +20,12 @@ test.each(operands)('the same product with %s elsewhere in memory', async (moved
     using a = ones([8, 16], at('a'));
     using b = ones([16, 24], at('b'));
     using output = ones([8, 24], at('output'));
-    ops.matmul({ a, b, output, accumulate: true });
+    using bias = ones([24], at('bias'));
+    ops.matmul({ a, b, output, bias, accumulate: true });
     return [...(await output.readFloats())];
   };
   // The second has a plan of its own; the third finds that of the first again, and the fourth that of the second.
   for (const offset of [0, 1, 0, 1, 2]) {
-    expect(await product(offset), `${offset} elements`).toEqual(new Array(8 * 24).fill(17));
+    expect(await product(offset), `${offset} elements`).toEqual(new Array(8 * 24).fill(18));
   }
 });

@@ -10,10 +10,12 @@ export interface MatmulOptions {
   readonly transposeB?: boolean;
   /** A product of its own for each index of the leading dimensions, instead of taking them together as rows. */
   readonly batched?: boolean;
+  /** [N], added to each row; dtype of the result. */
+  readonly bias?: Operand | undefined;
 }
 
 /**
- * The product of matrices, as {@link ops.matmul}; `matmul(x, weight, { transposeB: true })` is a linear layer.
+ * The product of matrices, as {@link ops.matmul}; `matmul(x, weight, { transposeB: true, bias })` is a linear layer.
  * @throws LeiaError `unsupported` for `batched` with `transposeA` and one b for all, `argument` as the operation.
  * @example
  * const x = new Variable(Tensor.from([1, 2], [1, 2]), { requiresGrad: true });
@@ -24,7 +26,7 @@ export interface MatmulOptions {
  * await x.gradient.read(); // 4, 6
  */
 export function matmul(a: Operand, b: Operand, options: MatmulOptions = {}): Variable {
-  const { transposeA = false, transposeB = false } = options;
+  const { transposeA = false, transposeB = false, bias } = options;
   const [valueA, valueB] = [tensorOf(a), tensorOf(b)];
   const isShared = options.batched === true && valueB.shape.length === 2;
   if (isShared && transposeA) {
@@ -35,13 +37,19 @@ export function matmul(a: Operand, b: Operand, options: MatmulOptions = {}): Var
   }
   // With one b for all the products are those of all rows together.
   const batched = options.batched === true && !isShared;
-  const { output } = ops.matmul({ a: valueA, b: valueB, transposeA, transposeB, batched });
+  const { output } = ops.matmul({
+    ...{ a: valueA, b: valueB, transposeA, transposeB, batched },
+    ...(bias && { bias: tensorOf(bias) }),
+  });
   const saved = [
     wantsGradient(b) ? valueA : undefined,
     wantsGradient(a) ? valueB : undefined,
   ] as const;
-  const [result] = record([a, b], [output], saved, ([gradient], [sumA, sumB], [keptA, keptB]) => {
+  const inputs = [a, b, bias] as const;
+  const [result] = record(inputs, [output], saved, ([gradient], sums, [keptA, keptB]) => {
     if (gradient === undefined) return;
+    const [sumA, sumB, sumBias] = sums;
+    sumBias?.inFloat32((gradBias) => ops.addBiasBackward({ gradOutput: gradient, gradBias }));
     if (sumB && keptA) {
       const transposed = { a: gradient, transposeA: true, b: keptA, transposeB: transposeA };
       const straight = { a: keptA, transposeA: !transposeA, b: gradient };

@@ -21,6 +21,8 @@ export interface Matmul {
   accumulate?: boolean;
   /** M rows of N, with `batched` [..., M, N]; float32, or bfloat16 for bfloat16 operands; memory of its own. */
   output?: Tensor;
+  /** [N], dtype of the output: added to each row before the output is rounded. Its gradient is `addBiasBackward`. */
+  bias?: Tensor;
   /** Dtype of an output that is not given; that of a by default. */
   outputDtype?: 'float32' | 'bfloat16';
 }
@@ -31,11 +33,14 @@ const nativeMatmul = operation<
 >('matmul');
 
 /**
- * Matrix product `output (+)= A · B` with float32 sums; leading dimensions are taken together as
+ * Matrix product `output (+)= A · B (+ bias)` with float32 sums; leading dimensions are taken together as
  * rows. A linear layer with a Hugging Face weight [out, in] is
  * `matmul({ a: x, b: weight, transposeB: true })`. With `batched` there is a product for each index of the leading
  * dimensions; its gradients are `{ a: dy, b, transposeB: true, batched: true }` of a and
  * `{ a, b: dy, transposeA: true, batched: true }` of b, the latter without `batched` if all had the same b.
+ *
+ * A bias is added by the product itself: on a GPU by cuBLASLt's epilogue, and where cuBLASLt has no such product by a
+ * kernel of its own after it, which rounds a bfloat16 output once more.
  *
  * @throws LeiaError with code `argument` if a shape, dtype or number is not as said above.
  * @example

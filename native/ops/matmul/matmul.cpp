@@ -34,8 +34,17 @@ void validate(const Matmul& op) {
   check_float(op.kName, "output", op.output);
   require(op.output.dtype == DType::float32 || op.a.dtype == DType::bfloat16, op.kName,
           ": output is bfloat16, expected float32 for float32 operands");
+  if (op.bias) {
+    check_shape(op.kName, "bias", op.bias, {op.n()});
+    check_dtype(op.kName, "bias", op.bias, op.output.dtype);
+    check_apart(op.kName, "output", op.output, "bias", op.bias);
+  }
   check_apart(op.kName, "output", op.output, "a", op.a);
   check_apart(op.kName, "output", op.output, "b", op.b);
+}
+
+BinaryArguments bias_addition(const Matmul& op) {
+  return {.a = op.output, .b = op.bias, .number = 0, .output = op.output};
 }
 
 }  // namespace leia

@@ -1,8 +1,11 @@
 // Matrix product with float32 sums:
 //
-//   output[m, n] = sum_k A[m, k] * B[k, n]  (+ output[m, n] if accumulate)
+//   output[m, n] = sum_k A[m, k] * B[k, n]  (+ bias[n])  (+ output[m, n] if accumulate)
 //
 // With K = 0 the sums are 0: output is overwritten by zeros, or stays what it is if accumulate.
+// The bias is added in float32 before the output is rounded, by the product itself; where cuBLASLt
+// has no product with a bias, to the rounded output, by a kernel after it. Its gradient is
+// add_bias_backward's.
 // A is `a` or its transpose, B is `b` or its transpose. Leading dimensions of a and b are taken
 // together as rows; with `batched` there is a product of its own for each index of them, and a b of
 // two dimensions is the same for all. The order of each sum depends on k alone, so the bits do not
@@ -13,6 +16,7 @@
 #pragma once
 
 #include "core/tensor.h"
+#include "ops/binary/binary.h"
 
 namespace leia {
 
@@ -26,6 +30,7 @@ struct Matmul {
   Tensor b;
   // [..., N] with M rows; float32, or bfloat16 for bfloat16 operands. [..., M, N] with batched.
   Tensor output;
+  Tensor bias;  // [N], dtype of output
   bool transpose_a = false;
   bool transpose_b = false;
   bool accumulate = false;
@@ -50,6 +55,7 @@ struct Matmul {
     visit("a", self.a, Access::read);
     visit("b", self.b, Access::read);
     visit("output", self.output, self.accumulate ? Access::update : Access::write);
+    visit("bias", self.bias, Access::read, kOptional);
     visit("transpose_a", self.transpose_a);
     visit("transpose_b", self.transpose_b);
     visit("accumulate", self.accumulate);
@@ -69,5 +75,8 @@ struct Matmul {
 };
 
 void validate(const Matmul& operation);
+
+// What adds the bias to an output that the product has not added it to.
+BinaryArguments bias_addition(const Matmul& operation);
 
 }  // namespace leia

@@ -1,5 +1,7 @@
 #include "ops/matmul/matmul.h"
 
+#include "ops/binary/binary_kernels.h"
+
 #include <type_traits>
 
 #if defined(__x86_64__)
@@ -17,6 +19,7 @@ void execute_cpu(const Matmul& operation, CpuContext& context) {
     if (!operation.accumulate && operation.output.elements() > 0) {
       std::memset(operation.output.data<std::byte>(), 0, operation.output.bytes());
     }
+    if (operation.bias) execute_binary_cpu(BinaryOperator::add, bias_addition(operation), context);
     return;
   }
   LEIA_DISPATCH(matmul)(operation, context);

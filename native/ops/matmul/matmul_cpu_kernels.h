@@ -112,10 +112,12 @@ inline int64_t packed_depth(const uint32_t*, int64_t depth) {
   return (depth + 1) / 2;
 }
 
+// Without a bias it is nullptr.
 template <class Out>
-void write_row(const float* sums, Out* output, int64_t count, bool accumulate) {
+void write_row(const float* sums, const Out* bias, Out* output, int64_t count, bool accumulate) {
   for_vectors(count, [&](int64_t i, int64_t width) {
     Floats value = load_count(sums + i, width);
+    if (bias != nullptr) value += load_count(bias + i, width);
     if (accumulate) value += load_count(output + i, width);
     store_count(output + i, value, width);
   });
@@ -125,6 +127,7 @@ template <class Packed, class T, class Out>
 void multiply(const Matmul& op, const Operand<T>& a, const Operand<T>& b, CpuContext& context) {
   const int64_t m = op.m(), n = op.n(), k = op.k(), batch = op.batch();
   Out* output = op.output.data<Out>();
+  const Out* bias = op.bias ? op.bias.data<Out>() : nullptr;
   const int64_t blocks = (k + kDepth - 1) / kDepth;
   const int64_t strip_size = n < kStripColumns ? round_up(n, kTileColumns) : kStripColumns;
   const int64_t block_size = packed_depth(static_cast<Packed*>(nullptr), kDepth) * strip_size;
@@ -176,7 +179,8 @@ void multiply(const Matmul& op, const Operand<T>& a, const Operand<T>& b, CpuCon
       }
       Out* target = output + ((first_item + item) * m + row) * n + strip + column;
       for (int64_t i = 0; i < rows; ++i) {
-        write_row(sums + i * stride, target + i * n, width, op.accumulate);
+        const Out* own_bias = bias != nullptr ? bias + strip + column : nullptr;
+        write_row(sums + i * stride, own_bias, target + i * n, width, op.accumulate);
       }
     });
   };
@@ -191,11 +195,13 @@ template <class T, class Out>
 struct FewRows {
   const T *a, *b;
   int64_t n, k;
+  const Out* bias;  // nullptr without
   Out* output;
   bool accumulate;
 
   void write(int64_t row, int64_t column, Floats sum) const {
     float value = reduce_sum(sum);
+    if (bias != nullptr) value += to_float(bias[column]);
     Out* target = output + row * n + column;
     if (accumulate) value += to_float(*target);
     *target = from_float<Out>(value);
@@ -247,13 +253,15 @@ void multiply_rows(const Matmul& op, CpuContext& context) {
   const int64_t m = op.m(), n = op.n(), k = op.k();
   const T *a = op.a.data<T>(), *b = op.b.data<T>();
   Out* output = op.output.data<Out>();
+  const Out* bias = op.bias ? op.bias.data<Out>() : nullptr;
   constexpr int64_t kColumns = 64;  // of a task
   const int64_t tasks = (n + kColumns - 1) / kColumns;
   context.parallel_for(op.batch() * tasks, [&](int64_t task) {
     const int64_t item = task / tasks, first = task % tasks * kColumns;
     const int64_t last = first + kColumns < n ? first + kColumns : n;
     const FewRows<T, Out> few{
-        a + item * m * k, b + item * op.b_stride(), n, k, output + item * m * n, op.accumulate};
+        a + item * m * k, b + item * op.b_stride(), n, k, bias, output + item * m * n,
+        op.accumulate};
     for (int64_t column = first; column < last; column += 2) {
       int64_t row = 0;
       if (column + 2 <= last) {

@@ -1,22 +1,40 @@
-// cuBLASLt makes the matrix products. This file only handles the empty ones: no results, or K = 0.
+// cuBLASLt makes the matrix products, with the bias where it can. This file only handles the empty
+// ones, no results or K = 0, and a bias that is left.
 #include "cuda/context.cuh"
 #include "cuda/matmul_plans.h"
+#include "ops/binary/binary_kernels.h"
 #include "ops/matmul/matmul.h"
 
 namespace leia {
 
-void execute_cuda(const Matmul& op, CudaContext& context) {
-  const MatmulProblem problem{op.m(),         op.n(),        op.k(),     op.transpose_a,
-                              op.transpose_b, op.accumulate, op.a.dtype, op.output.dtype,
-                              op.batch(),     op.b_stride()};
-  if (op.output.elements() == 0) return;
+namespace {
+
+// Whether the bias was added too, if there is one.
+bool multiply(const Matmul& op, CudaContext& context) {
   std::byte* output = op.output.data<std::byte>();
-  if (problem.k == 0) {
+  if (op.k() == 0) {
     if (!op.accumulate) gpu::fill(output, 0, op.output.bytes(), context.execution.stream);
-    return;
+    return !op.bias;
   }
-  context.execution.matmul.run(problem, op.a.data<std::byte>(), op.b.data<std::byte>(), output,
-                               context.execution.stream);
+  MatmulProblem problem{op.m(),         op.n(),        op.k(),     op.transpose_a,
+                        op.transpose_b, op.accumulate, op.a.dtype, op.output.dtype,
+                        op.batch(),     op.b_stride(), !!op.bias};
+  const auto run = [&](const void* bias) {
+    return context.execution.matmul.run(problem, op.a.data<std::byte>(), op.b.data<std::byte>(),
+                                        bias, output, context.execution.stream);
+  };
+  if (!op.bias) return run(nullptr);
+  if (run(op.bias.data<std::byte>())) return true;
+  problem.has_bias = false;
+  run(nullptr);
+  return false;
+}
+
+}  // namespace
+
+void execute_cuda(const Matmul& op, CudaContext& context) {
+  if (op.output.elements() == 0 || multiply(op, context)) return;
+  execute_binary_cuda(op.kName, BinaryOperator::add, bias_addition(op), context);
 }
 
 LEIA_CUDA_EXECUTION(Matmul)

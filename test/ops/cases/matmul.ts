@@ -16,8 +16,21 @@ interface Setting {
   transposeA?: boolean;
   transposeB?: boolean;
   accumulate?: boolean;
+  /** Whether a bias is added. */
+  bias?: boolean;
   dtype: 'float32' | 'bfloat16';
   outputDtype: 'float32' | 'bfloat16';
+}
+
+/** What a setting says beside sizes and dtypes. */
+function marksOf({ transposeA, transposeB, bias, accumulate }: Setting): string {
+  const marks = [transposeA && 'Aᵀ', transposeB && 'Bᵀ', bias && 'bias', accumulate && '+='];
+  return marks.map((mark) => (mark ? ` ${mark}` : '')).join('');
+}
+
+/** Adds a bias to each row, if there is one. */
+function withBias(output: Float64Array, bias: Values | undefined): Float64Array {
+  return bias ? output.map((value, i) => value + bias.data[i % bias.data.length]!) : output;
 }
 
 export function matmulReference(
@@ -43,15 +56,16 @@ export function matmulCase(setting: Setting): OperationCase {
   const { dtype, outputDtype } = setting;
   const random = randomSource(m * 7919 + k * 104729 + n);
   const start = randomValues([m, n], outputDtype, random);
-  const marks = `${transposeA ? ' Aᵀ' : ''}${transposeB ? ' Bᵀ' : ''}${accumulate ? ' +=' : ''}`;
+  const marks = marksOf(setting);
   return {
     name: `matmul ${m}x${k}x${n}${marks} ${dtype} to ${outputDtype}`,
     inputs: {
       a: randomValues(transposeA ? [k, m] : [m, k], dtype, random),
       b: randomValues(transposeB ? [n, k] : [k, n], dtype, random),
       start,
+      ...(setting.bias && { bias: randomValues([n], outputDtype, random) }),
     },
-    run: ({ a, b, start }, output) => {
+    run: ({ a, b, start, bias }, output) => {
       const target = output([m, n], outputDtype);
       if (accumulate) ops.cast({ input: start!, output: target });
       return ops.matmul({
@@ -61,10 +75,14 @@ export function matmulCase(setting: Setting): OperationCase {
         transposeB,
         accumulate,
         output: target,
+        ...(bias && { bias }),
       });
     },
-    reference: ({ a, b, start }) => ({
-      output: matmulReference(setting, a!.data, b!.data, accumulate ? start!.data : undefined),
+    reference: ({ a, b, start, bias }) => ({
+      output: withBias(
+        matmulReference(setting, a!.data, b!.data, accumulate ? start!.data : undefined),
+        bias,
+      ),
     }),
     tolerance: { output: outputDtype === 'float32' ? 1e-6 : 2.5e-3 },
     bytes: (m * k + k * n) * size(dtype) + m * n * size(outputDtype),
@@ -78,7 +96,7 @@ function batchedCase(leading: readonly number[], setting: Setting, sharedB = fal
   const { dtype, outputDtype } = setting;
   const batch = elements(leading);
   const random = randomSource(batch + m * 7919 + k * 104729 + n);
-  const marks = `${transposeA ? ' Aᵀ' : ''}${transposeB ? ' Bᵀ' : ''}${accumulate ? ' +=' : ''}`;
+  const marks = marksOf(setting);
   const own = sharedB ? [] : leading;
   const shape = [...leading, m, n];
   return {
@@ -87,14 +105,15 @@ function batchedCase(leading: readonly number[], setting: Setting, sharedB = fal
       a: randomValues([...leading, ...(transposeA ? [k, m] : [m, k])], dtype, random),
       b: randomValues([...own, ...(transposeB ? [n, k] : [k, n])], dtype, random),
       start: randomValues(shape, outputDtype, random),
+      ...(setting.bias && { bias: randomValues([n], outputDtype, random) }),
     },
-    run: ({ a, b, start }, output) => {
+    run: ({ a, b, start, bias }, output) => {
       const target = output(shape, outputDtype);
       if (accumulate) ops.cast({ input: start!, output: target });
       const flags = { transposeA, transposeB, accumulate, batched: true };
-      return ops.matmul({ a: a!, b: b!, ...flags, output: target });
+      return ops.matmul({ a: a!, b: b!, ...flags, output: target, ...(bias && { bias }) });
     },
-    reference: ({ a, b, start }) => {
+    reference: ({ a, b, start, bias }) => {
       const result = new Float64Array(elements(shape));
       const item = ({ data }: Values, i: number, size: number) =>
         data.subarray(i * size, (i + 1) * size);
@@ -103,7 +122,7 @@ function batchedCase(leading: readonly number[], setting: Setting, sharedB = fal
         const before = accumulate ? item(start!, i, m * n) : undefined;
         result.set(matmulReference(setting, item(a!, i, m * k), right, before), i * m * n);
       }
-      return { output: result };
+      return { output: withBias(result, bias) };
     },
     tolerance: { output: outputDtype === 'float32' ? 1e-6 : 2.5e-3 },
     bytes:
@@ -178,7 +197,23 @@ const single = shapes.flatMap(([m, k, n]) =>
   ),
 );
 
-export const cases: OperationCase[] = [...single, ...batched];
+/** Every path with a bias: few rows, blocks, strips of columns, batches with their own and with one b, K = 0. */
+const biased = types.flatMap(([dtype, outputDtype]) => {
+  const setting = { dtype, outputDtype, bias: true };
+  return [
+    matmulCase({ m: 5, k: 0, n: 7, ...setting }),
+    matmulCase({ m: 5, k: 0, n: 7, ...setting, accumulate: true }),
+    matmulCase({ m: 3, k: 70, n: 129, transposeB: true, ...setting }),
+    matmulCase({ m: 97, k: 257, n: 129, ...setting, accumulate: true }),
+    matmulCase({ m: 40, k: 20, n: 1100, transposeB: true, ...setting }),
+    batchedCase([2, 3], { m: 40, k: 33, n: 70, transposeA: true, ...setting }),
+    batchedCase([3], { m: 13, k: 40, n: 1040, ...setting, accumulate: true }, true),
+    batchedCase([4], { m: 1, k: 17, n: 130, transposeB: true, ...setting }),
+    batchedCase([2], { m: 6, k: 0, n: 5, ...setting }),
+  ];
+});
+
+export const cases: OperationCase[] = [...single, ...batched, ...biased];
 
 /** Outputs of some size, so that no error is relative to a number that cancelled to nearly nothing. */
 export function randomCase(seed: number): OperationCase {
@@ -193,6 +228,7 @@ export function randomCase(seed: number): OperationCase {
     transposeA: random() < 0.5,
     transposeB: random() < 0.5,
     accumulate: random() < 0.5,
+    bias: random() < 0.3,
     dtype,
     outputDtype,
   };
