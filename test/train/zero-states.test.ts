@@ -122,7 +122,9 @@ describe.skipIf(noMpi !== undefined)(`states of ranks ${overMpi}`, () => {
     // From a state that is whole to slices of it.
     const alone = elsewhere(whole, 'was-alone');
     await startRanks(1, [{ ...alone, death: { rank: 0, beforeNaming: '/step-3' } }]);
-    await trainOverMpi(3, [{ ...alone, settings: { ...alone.settings, zero: 3 } }]);
+    const shared = { ...alone, settings: { ...alone.settings, zero: 3 } };
+    const [report] = await trainOverMpi(3, [shared]);
+    expect(report!.stepsDone).toBe(2);
     await expectClose(alone.output, expected);
   });
 });

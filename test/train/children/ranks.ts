@@ -52,7 +52,9 @@ async function make({ settings, death, ...options }: RankRun): Promise<RunReport
   return { memory: await world.gather(memory), warnings, stepsDone, isInterruptible };
 }
 
-const world = await World.open(placeOfProcess()!);
+const place = placeOfProcess();
+// One rank alone is none.
+const world = place === undefined ? World.alone : await World.open(place);
 const reports: RunReport[] = [];
 for (const run of JSON.parse(process.argv[2] ?? '[]') as RankRun[]) reports.push(await make(run));
 await world.close();
