@@ -21,7 +21,14 @@ import torch._functorch.config as functorch_config  # noqa: E402
 import torch.nn.functional as F  # noqa: E402
 from torch.nn.attention import SDPBackend, sdpa_kernel  # noqa: E402
 
-DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+DTYPES = {
+    "float32": torch.float32,
+    "bfloat16": torch.bfloat16,
+    "float16": torch.float16,
+    "int32": torch.int32,
+    "int64": torch.int64,
+    "uint8": torch.uint8,
+}
 
 
 def answer(value):
@@ -318,7 +325,7 @@ class Torch:
         )
 
     def cast(self, rows, width, dtype, to):
-        inputs = lambda: [self.random([rows, width], dtype)]
+        inputs = lambda: [self.random([rows, width], "float32", 100.0, 10.0).to(DTYPES[dtype])]
         return self.into(
             "copy_", [rows, width], DTYPES[to], inputs, lambda target, x: target.copy_(x)
         )

@@ -1,18 +1,22 @@
 // Casts between dtypes, and a copy within one. Large is 8192 tokens of LLaMA-7B.
-import { ops } from '../../lib/index.ts';
+import { bytesPerElement } from '../../lib/core/tensor.ts';
+import { type DType, ops, Tensor } from '../../lib/index.ts';
 import { rowsWorkload } from '../rows.ts';
-import { bytesOf, type Float, type Sizes, type Workload } from '../workload.ts';
+import type { Sizes, Workload } from '../workload.ts';
 
-function cast(rows: number, width: number, from: Float, to: Float): Workload {
+function cast(rows: number, width: number, from: DType, to: DType): Workload {
   return rowsWorkload({
     name: `cast ${rows}x${width} ${from} to ${to}`,
-    dtype: to,
+    // Decides how near the results must be.
+    dtype: to === 'float32' || to === 'int32' ? 'float32' : 'bfloat16',
     flops: 0,
-    bytes: rows * width * (bytesOf(from) + bytesOf(to)),
+    bytes: rows * width * (bytesPerElement(from) + bytesPerElement(to)),
     rival: { kind: 'cast', rows, width, dtype: from, to },
     make: (tensors) => {
-      const input = tensors.random([rows, width], from);
-      const output = tensors.empty([rows, width], to);
+      // Positive numbers, which all dtypes have.
+      const input = tensors.keep(tensors.random([rows, width], 'float32', 100, 10).to(from));
+      const { device } = input;
+      const output = tensors.keep(Tensor.empty([rows, width], { dtype: to, device }));
       return {
         inputs: [input],
         output,
@@ -30,6 +34,10 @@ export function workloads(sizes: Sizes): Workload[] {
       ['float32', 'bfloat16'],
       ['bfloat16', 'float32'],
       ['float32', 'float32'],
+      ['float16', 'float32'],
+      ['float32', 'float16'],
+      ['int64', 'int32'],
+      ['uint8', 'float32'],
     ] as const
   ).map(([from, to]) => cast(rows!, width!, from, to));
 }
