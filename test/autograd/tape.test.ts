@@ -231,7 +231,7 @@ describe('wrong use', () => {
   test('whole numbers, results, and functions that wait', async () => {
     const ids = Tensor.from(Int32Array.of(1), [1], { device });
     const make = () => new Variable(ids, { requiresGrad: true });
-    await expectError(make, 'argument', 'expected a float dtype');
+    await expectError(make, 'argument', 'expected float32 or bfloat16');
     const x = leaf([1]);
     const result = residualAdd(x, x);
     await expectError(() => result.gradient, 'usage', 'is the result of an operation');

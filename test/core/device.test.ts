@@ -3,7 +3,7 @@
 import { existsSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
-import { Device, LeiaError, ops, Tensor } from '../../lib/index.ts';
+import { Device, LeiaError, ops, Tensor } from '../../lib/ops.ts';
 import { runChild } from '../support/child.ts';
 
 const device = Device.open();

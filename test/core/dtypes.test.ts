@@ -1,8 +1,8 @@
 // The dtypes that are only stored: values in and out of tensors, and casts at the edges of every dtype, against references
 // in BigInt and float64.
 import { describe, expect, test } from 'vitest';
-import { Device, type DType, LeiaError, ops, Tensor } from '../../lib/index.ts';
 import { float16ToFloat32, float32ToFloat16 } from '../../lib/llama/float16.ts';
+import { Device, type DType, LeiaError, ops, Tensor } from '../../lib/ops.ts';
 import { deviceName } from '../ops/case.ts';
 
 const device = Device.open(deviceName);

@@ -1,7 +1,7 @@
 // The CPU device gives the memory of a tensor that was freed to the next one of its size, and keeps no more than was in use
 // before.
 import { expect, test } from 'vitest';
-import { Device, ops, Tensor } from '../../lib/index.ts';
+import { Device, ops, Tensor } from '../../lib/ops.ts';
 
 const device = Device.open('cpu');
 const megabyte = 2 ** 18;

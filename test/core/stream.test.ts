@@ -1,7 +1,7 @@
 // What a stream does for a trainer, on every device: it keeps the order of work and copies, measures time,
 // replays what was captured, and takes memory back.
 import { describe, expect, test } from 'vitest';
-import { Device, ops, Tensor } from '../../lib/index.ts';
+import { Device, ops, Tensor } from '../../lib/ops.ts';
 import { deviceName } from '../ops/case.ts';
 import { steadyBytes } from '../support/steady-bytes.ts';
 

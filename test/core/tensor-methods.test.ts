@@ -1,7 +1,7 @@
 // Methods of a tensor that give another one (parts, other orders of its dimensions, other dtypes), and reads into arrays.
 import { describe, expect, test } from 'vitest';
 import { bfloat16ToFloat32, float32ToBfloat16 } from '../../lib/core/bfloat16.ts';
-import { Device, LeiaError, ops, Tensor } from '../../lib/index.ts';
+import { Device, LeiaError, ops, Tensor } from '../../lib/ops.ts';
 
 /** 0, 1, 2, ... */
 function counted(...shape: number[]): Tensor {

@@ -3,7 +3,7 @@ import { inspect } from 'node:util';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { addon, type NativeTensor } from '../../lib/core/addon.ts';
-import { Device, type DType, LeiaError, ops, Tensor } from '../../lib/index.ts';
+import { Device, type DType, LeiaError, ops, Tensor } from '../../lib/ops.ts';
 import { runChild } from '../support/child.ts';
 import { steadyBytes } from '../support/steady-bytes.ts';
 
@@ -109,12 +109,12 @@ test.each<[string, () => unknown, string]>([
   [
     'bits for float32',
     () => Tensor.from(Uint16Array.of(1), [1], { dtype: 'float32' }),
-    'expected a Float32Array or numbers for a float32 tensor, got a Uint16Array (bfloat16 bits)',
+    'expected a Float32Array or numbers for a float32 tensor, got a Uint16Array (bits of a 16-bit float)',
   ],
   [
     'an unknown dtype',
     () => Tensor.empty([1], { dtype: 'float64' as DType }),
-    "unknown dtype 'float64', expected float32, bfloat16 or int32",
+    "unknown dtype 'float64', expected float32, bfloat16, float16, int32, int64 or uint8",
   ],
   [
     'a negative size',

@@ -2,7 +2,7 @@
 // wrong word would hide garbage or spoil what is sound. Here each is run, and what it does is compared with what it
 // says: which tensors change; which changes depend on what a tensor held before; and where poison goes.
 import { describe, expect, test } from 'vitest';
-import { Device, ops, Tensor } from '../../lib/index.ts';
+import { Device, ops, Tensor } from '../../lib/ops.ts';
 import { elements } from './case.ts';
 import { type Arguments, tensorsOf } from './face.ts';
 import { attentionBackwardWithKeyLengths, attentionWithKeyLengths, call, faces } from './faces.ts';

@@ -3,7 +3,7 @@
 // `bits`, or with `shifted` for tensors that begin one element into memory. With `ragged` behind it, of each kernel variant
 // only a ragged case.
 import { createHash } from 'node:crypto';
-import { Device } from '../../lib/index.ts';
+import { Device } from '../../lib/ops.ts';
 import { deviceName, errorOf, isAvailable } from './case.ts';
 import { caseFiles, caseSelection, raggedSelection, runCase } from './run-case.ts';
 

@@ -3,7 +3,7 @@
 // expected, and nothing was queued: all tensors keep their values and the stream has no error.
 import { describe, expect, test } from 'vitest';
 import { addon } from '../../lib/core/addon.ts';
-import { Device, type DType, LeiaError, ops, type Tensor } from '../../lib/index.ts';
+import { Device, type DType, LeiaError, ops, type Tensor } from '../../lib/ops.ts';
 import { dtypes, elements } from './case.ts';
 import { type Arguments, type Face, tensor, tensorsOf } from './face.ts';
 import { attention, attentionWithKeyLengths, call, faces } from './faces.ts';

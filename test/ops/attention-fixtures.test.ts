@@ -3,8 +3,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
-import { Device, ops, Tensor } from '../../lib/index.ts';
 import { SafetensorsFile } from '../../lib/llama/safetensors.ts';
+import { Device, ops, Tensor } from '../../lib/ops.ts';
 import { deviceName, relativeError } from './case.ts';
 import { startsOf } from './cases/flash-attention.ts';
 

@@ -1,7 +1,7 @@
 // Attention of tensors that begin anywhere in memory: kernels that copy 16 bytes at a time must not be given
 // them as they are. The results are those of the same values at the beginning of a tensor of their own.
 import { expect, test } from 'vitest';
-import { Device, type DType, ops, Tensor } from '../../lib/index.ts';
+import { Device, type DType, ops, Tensor } from '../../lib/ops.ts';
 import { deviceName, elements, randomSource, randomValues, relativeError } from './case.ts';
 import { attentionBackwardReference, shapeOf } from './cases/flash-attention.ts';
 

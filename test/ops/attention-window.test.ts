@@ -1,7 +1,7 @@
 // What a window and lengths hide costs nothing: blocks that are wholly hidden are never multiplied with, forward or
 // backward. Shown by garbage: NaN times a probability of zero is NaN, so whoever visits it passes it on.
 import { expect, test } from 'vitest';
-import { Device, ops, Tensor } from '../../lib/index.ts';
+import { Device, ops, Tensor } from '../../lib/ops.ts';
 import { deviceName, elements, randomSource, randomValues } from './case.ts';
 
 const device = Device.open(deviceName);

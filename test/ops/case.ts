@@ -4,8 +4,8 @@
 
 import { addon } from '../../lib/core/addon.ts';
 import { bfloat16ToFloat32, float32ToBfloat16 } from '../../lib/core/bfloat16.ts';
-import type { Device, DType, Shape, Tensor } from '../../lib/index.ts';
 import { float16ToFloat32, float32ToFloat16 } from '../../lib/llama/float16.ts';
+import type { Device, DType, Shape, Tensor } from '../../lib/ops.ts';
 import { roomOf } from './rooms.ts';
 
 /** A tensor's values in float64; inputs are exact in their dtype. */

@@ -1,5 +1,5 @@
 // What a test has to know of an operation's arguments.
-import { type DType, type Shape, Tensor } from '../../lib/index.ts';
+import { type DType, type Shape, Tensor } from '../../lib/ops.ts';
 import { elements, isWhole } from './case.ts';
 
 export type Value = Tensor | readonly Tensor[] | readonly number[] | number | boolean;

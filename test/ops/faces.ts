@@ -1,6 +1,6 @@
 // Right arguments of every operation, and what makes each of them wrong: for the test that asks all operations
 // the same questions.
-import { ops, Tensor } from '../../lib/index.ts';
+import { ops, Tensor } from '../../lib/ops.ts';
 import { type Arguments, type Face, tensor, type Value } from './face.ts';
 import { elementwise } from './faces/elementwise.ts';
 import { rows } from './faces/rows.ts';

@@ -3,8 +3,8 @@ import { readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { splitFloat32 } from '../../lib/core/bfloat16.ts';
-import { Device, type DType, ops, Tensor } from '../../lib/index.ts';
 import { SafetensorsFile } from '../../lib/llama/safetensors.ts';
+import { Device, type DType, ops, Tensor } from '../../lib/ops.ts';
 import { deviceName, relativeError } from './case.ts';
 
 const folder = fileURLToPath(new URL('../fixtures/ops/', import.meta.url));

@@ -1,7 +1,7 @@
 // Plans of matrix products are kept for each shape and for where in memory the operands lie: one that was made for 16-byte
 // accesses must not be used on what is only aligned to 4.
 import { expect, test } from 'vitest';
-import { Device, ops, Tensor } from '../../lib/index.ts';
+import { Device, ops, Tensor } from '../../lib/ops.ts';
 import { deviceName } from './case.ts';
 
 const device = Device.open(deviceName);

@@ -1,7 +1,7 @@
 // AdamW's moments in bfloat16: that rounding them at random is right on average and goes up and down where it should,
 // and that nothing but seed, step and place decides how. The bits themselves are compared in the operation's cases.
 import { expect, test } from 'vitest';
-import { Device, ops, Tensor } from '../../lib/index.ts';
+import { Device, ops, Tensor } from '../../lib/ops.ts';
 import { deviceName, randomSource } from './case.ts';
 
 const device = Device.open(deviceName);

@@ -3,7 +3,7 @@
 import { readdirSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { addon } from '../../lib/core/addon.ts';
-import { ops } from '../../lib/index.ts';
+import { ops } from '../../lib/ops.ts';
 import { faces } from './faces.ts';
 import { roomOf } from './rooms.ts';
 

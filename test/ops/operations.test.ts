@@ -1,7 +1,7 @@
 // Runs the cases of every operation that the device has: all of them on the CPU, on others a selection unless the run is
 // full.
 import { describe, expect, test } from 'vitest';
-import { Device } from '../../lib/index.ts';
+import { Device } from '../../lib/ops.ts';
 import { isFull } from '../support/extent.ts';
 import { deviceName, errorOf, isAvailable } from './case.ts';
 import { caseFiles, caseSelection, runCase } from './run-case.ts';

@@ -1,7 +1,7 @@
 // Every operation at random shapes, dtypes and settings, against its float64 reference.
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { Device } from '../../lib/index.ts';
+import { Device } from '../../lib/ops.ts';
 import { isFull } from '../support/extent.ts';
 import { deviceName, errorOf, isAvailable } from './case.ts';
 import { caseFiles, runCase } from './run-case.ts';

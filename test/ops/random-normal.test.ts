@@ -1,6 +1,6 @@
 // The generator against the authors' known answers, fixed values, and the normal distribution.
 import { expect, test } from 'vitest';
-import { ops, Tensor } from '../../lib/index.ts';
+import { ops, Tensor } from '../../lib/ops.ts';
 import { inverseNormal, philox } from './cases/random-normal.ts';
 
 async function values(count: number, seed: number, offset = 0): Promise<Float32Array> {

@@ -1,7 +1,7 @@
 // Finds all cases and runs them: for the tests of this folder and their child processes.
 import { readdirSync } from 'node:fs';
 import type { NumberArray } from '../../lib/core/tensor.ts';
-import { type Device, type DType, Tensor } from '../../lib/index.ts';
+import { type Device, type DType, Tensor } from '../../lib/ops.ts';
 import { isFull } from '../support/extent.ts';
 import { elements, type GradientCheck, isWhole, type OperationCase } from './case.ts';
 

@@ -1,6 +1,6 @@
 // What comes of rows with infinities and NaN, and of numbers that a float32 only just holds. PyTorch gives the same.
 import { describe, expect, test } from 'vitest';
-import { Device, type DType, ops, Tensor } from '../../lib/index.ts';
+import { Device, type DType, ops, Tensor } from '../../lib/ops.ts';
 import { deviceName } from './case.ts';
 
 const { NaN: nan, POSITIVE_INFINITY: infinity } = Number;

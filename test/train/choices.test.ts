@@ -135,10 +135,15 @@ describe('among all choices', () => {
     expect(fastest(rowsOf(8, 150))!.zero).toBeLessThan(2);
     expect(fastest(rowsOf(8, 42))).toMatchObject({ zero: 2, moments: 'float32' });
     expect(fastest(rowsOf(8, 26))).toMatchObject({ zero: 3, moments: 'float32' });
-    expect(fastest(rowsOf(8, 15))).toBeUndefined();
-    expect(new Set(rowsOf(8, 42, { zero: 1 }).map(({ zero }) => zero))).toEqual(new Set([1]));
-    expect(new Set(rowsOf(1, 42).map(({ zero }) => zero))).toEqual(new Set([0]));
-    for (const row of rowsOf(8, 1e6, { batchSize: 64 })) expect(row.microBatchSize).toBe(8);
+    expect(fastest(rowsOf(8, 15, { recompute: 'layer' }))).toBeUndefined();
+    expect(new Set(rowsOf(8, 42, { zero: 1, recompute: 'layer' }).map(({ zero }) => zero))).toEqual(
+      new Set([1]),
+    );
+    expect(new Set(rowsOf(1, 42, { recompute: 'layer' }).map(({ zero }) => zero))).toEqual(
+      new Set([0]),
+    );
+    for (const row of rowsOf(8, 1e6, { batchSize: 64, recompute: 'layer' }))
+      expect(row.microBatchSize).toBe(8);
     // A stage shares more than the one before it.
     const totals = rowsOf(8, 42, { recompute: 'none', moments: 'float32', microBatchSize: 1 });
     const bytes = totals.map(({ memory }) => memory.total);

@@ -1,6 +1,6 @@
 // Child process of emulated-device.test.ts: after a kernel's fault the device answers every call with an error, and
 // the process still ends in order.
-import { Device, LeiaError, ops, Tensor } from '../../../lib/index.ts';
+import { Device, LeiaError, ops, Tensor } from '../../../lib/ops.ts';
 
 const device = Device.open('emulated:1');
 const said = async (call: () => unknown) => {

@@ -1,7 +1,7 @@
 // Child process of tensor.test.ts, with --expose-gc: tensors that nobody holds are collected while work on
 // them is queued. Prints whether the work saw its values, and whether all memory was freed in the end.
 import { setImmediate } from 'node:timers/promises';
-import { Device, ops, Tensor } from '../../../lib/index.ts';
+import { Device, ops, Tensor } from '../../../lib/ops.ts';
 
 const collect = globalThis.gc as () => void;
 const device = Device.open();

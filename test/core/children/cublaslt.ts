@@ -1,6 +1,6 @@
 // Says which cuBLASLt this process finds, or why none; with `try`, one that can also be begun with.
 import { addon } from '../../../lib/core/addon.ts';
-import { LeiaError } from '../../../lib/index.ts';
+import { LeiaError } from '../../../lib/ops.ts';
 
 try {
   console.log(`found ${addon().cublasLtDescription(process.argv[2] === 'try').path}`);

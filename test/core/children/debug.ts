@@ -1,5 +1,5 @@
 // Child process of device.test.ts: where does the error of an operation appear?
-import { Device, ops, Tensor } from '../../../lib/index.ts';
+import { Device, ops, Tensor } from '../../../lib/ops.ts';
 
 const target = Tensor.zeros([2]);
 const ids = Tensor.from(Int32Array.of(1, 9), [2]);

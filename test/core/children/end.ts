@@ -1,5 +1,5 @@
 // Child process of device.test.ts: what happens to queued work when the program ends?
-import { Device, ops, Tensor } from '../../../lib/index.ts';
+import { Device, ops, Tensor } from '../../../lib/ops.ts';
 
 const a = Tensor.zeros([1000, 1000]);
 for (let i = 0; i < 10; i++) ops.matmul({ a, b: a }).output.dispose();

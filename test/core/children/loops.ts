@@ -1,6 +1,6 @@
 // Child process of pressure.test.ts: 1,500 tensors of 1 MB, or of 4 MB where nobody disposes them, in a loop that awaits
 // nothing, behind work that takes a while. Prints the most bytes that were live, or resident for what is written.
-import { Device, ops, Tensor } from '../../../lib/index.ts';
+import { Device, ops, Tensor } from '../../../lib/ops.ts';
 
 const device = Device.open();
 const count = 1500;

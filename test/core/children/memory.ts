@@ -1,6 +1,6 @@
 // Child process of emulated-device.test.ts: a device of 64 MB that JavaScript would fill at once, were it not for
 // what was disposed. The launching thread is held up by a read, behind which everything waits.
-import { Device, ops, Tensor } from '../../../lib/index.ts';
+import { Device, ops, Tensor } from '../../../lib/ops.ts';
 
 const device = Device.open('emulated');
 const megabyte = 1 << 18;

@@ -1,6 +1,6 @@
 // Child process of emulated-device.test.ts: opens the device, does what it is told, and says how that went.
 import { checkProduct } from '../../../lib/cli/doctor.ts';
-import { Device, LeiaError, ops, Tensor } from '../../../lib/index.ts';
+import { Device, LeiaError, ops, Tensor } from '../../../lib/ops.ts';
 
 try {
   const device = Device.open('emulated');

@@ -1,7 +1,7 @@
 // Child process of device.test.ts: work fails, and how the thread comes to its end then.
 import { once } from 'node:events';
 import { isMainThread, Worker, workerData } from 'node:worker_threads';
-import { Device, ops, Tensor } from '../../../lib/index.ts';
+import { Device, ops, Tensor } from '../../../lib/ops.ts';
 
 /** A worker of Node 20 does not take over the parent's loader of TypeScript. */
 const typescript = `import('tsx/esm/api').then(({ register }) => {

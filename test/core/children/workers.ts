@@ -1,7 +1,7 @@
 // Child process of device.test.ts: the addon in several worker threads at once.
 import { once } from 'node:events';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
-import { Device, ops, Tensor } from '../../../lib/index.ts';
+import { Device, ops, Tensor } from '../../../lib/ops.ts';
 
 async function sum(value: number): Promise<number> {
   using a = Tensor.from(new Float32Array(4).fill(value), [1, 4]);

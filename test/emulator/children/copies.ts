@@ -1,6 +1,6 @@
 // Child process of copies.test.ts: casts to the same dtype between places of every alignment, and prints what came out
 // wrong: values, or elements beside the output that were written.
-import { Device, ops, Tensor } from '../../../lib/index.ts';
+import { Device, ops, Tensor } from '../../../lib/ops.ts';
 import { elements } from '../../ops/case.ts';
 
 const device = Device.open('emulated');

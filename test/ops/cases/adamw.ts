@@ -5,7 +5,7 @@ import {
   splitFloat32,
   wordsOf,
 } from '../../../lib/core/bfloat16.ts';
-import { ops } from '../../../lib/index.ts';
+import { ops } from '../../../lib/ops.ts';
 import {
   elements,
   type OperationCase,

@@ -1,4 +1,4 @@
-import { ops } from '../../../lib/index.ts';
+import { ops } from '../../../lib/ops.ts';
 import { elements, type OperationCase, randomSource, size } from '../case.ts';
 import { maxReference, problemsWithElements, valuesWithTies } from './max.ts';
 import { named, nameOf, type Problem, randomProblem, reduced } from './sum.ts';

@@ -1,4 +1,4 @@
-import { ops } from '../../../lib/index.ts';
+import { ops } from '../../../lib/ops.ts';
 import {
   dot,
   elements,
@@ -95,7 +95,7 @@ const shapes = [
   { shape: [2, 7], vocabulary: 40, hidden: 33 },
   { shape: [], vocabulary: 5, hidden: 16 },
   { shape: [0], vocabulary: 5, hidden: 16 },
-  { shape: [4, 129], vocabulary: 61, hidden: 1500 },
+  { shape: [2, 65], vocabulary: 61, hidden: 1500 },
 ];
 
 export const cases: OperationCase[] = shapes.flatMap(({ shape, vocabulary, hidden }) =>

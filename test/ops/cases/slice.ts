@@ -1,4 +1,4 @@
-import { type DType, ops } from '../../../lib/index.ts';
+import { type DType, ops } from '../../../lib/ops.ts';
 import {
   dtypesOfEachSize,
   elements,

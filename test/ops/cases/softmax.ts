@@ -1,4 +1,4 @@
-import { ops, type Tensor } from '../../../lib/index.ts';
+import { ops, type Tensor } from '../../../lib/ops.ts';
 import {
   dot,
   elements,

@@ -1,4 +1,4 @@
-import { ops, type Shape } from '../../../lib/index.ts';
+import { ops, type Shape } from '../../../lib/ops.ts';
 import {
   dot,
   elements,

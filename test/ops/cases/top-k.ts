@@ -1,4 +1,4 @@
-import { ops } from '../../../lib/index.ts';
+import { ops } from '../../../lib/ops.ts';
 import {
   dot,
   elements,

@@ -1,5 +1,5 @@
 // Operations over one dimension.
-import { Tensor } from '../../../lib/index.ts';
+import { Tensor } from '../../../lib/ops.ts';
 import { type Face, tensor } from '../face.ts';
 
 const dimensions = [

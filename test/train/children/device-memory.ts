@@ -1,5 +1,5 @@
 // Child process of choices.test.ts: what a run would do with an emulated device of little memory.
-import { Device, LeiaError } from '../../../lib/index.ts';
+import { Device, LeiaError } from '../../../lib/ops.ts';
 import { checkMemory, completeChoices } from '../../../lib/train/choices.ts';
 import { trainSettings } from '../../../lib/train/settings.ts';
 import { smallConfig as config } from '../../llama/small-config.ts';
