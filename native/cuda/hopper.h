@@ -8,8 +8,8 @@
 
 namespace leia {
 
-// On compute capability 9.x, and only with LEIA_HOPPER=1: no GPU has run them yet (see
-// docs/decisions/hopper.md).
+// On compute capability 9.x, and only with LEIA_HOPPER=1: compute-sanitizer's racecheck has not
+// come to its end on them (docs/decisions/hopper.md).
 inline bool use_hopper_kernels() {
   static const bool wanted = [] {
     const char* value = std::getenv("LEIA_HOPPER");
