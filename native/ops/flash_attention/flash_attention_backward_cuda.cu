@@ -150,6 +150,7 @@ __global__ void __launch_bounds__(BackwardTiles<T, Dims, Small>::kWarps* kWarpSi
   const WarpPart<kKeyRows, kKeyColumns> key_part(warp, kKeyGrid);
   const WarpPart<kQueryRows, kQueryColumns> query_part(warp, kQueryGrid);
   const Softcap& softcap = arguments.softcap;
+  const bool is_capped = Tiles::kTakesSoftcap && softcap.given();
   const float scale = softcap.scale_behind(arguments.scale) * kLog2E;
   Sums<KM, KN> grad_key, grad_value;
   clear<KM, KN>(grad_key);
@@ -176,7 +177,7 @@ __global__ void __launch_bounds__(BackwardTiles<T, Dims, Small>::kWarps* kWarpSi
       Sums<M, N> probabilities, gradients;
       multiply_transposed<M, N, Tiles::kUnroll>(probabilities, query_tile, score_part.row, key_tile,
                                                 score_part.column);
-      if (softcap.given()) softcap.template bound<T, M, N>(probabilities);
+      if (is_capped) softcap.template bound<T, M, N>(probabilities);
       if (from < all.first || from + kQueries > all.last) {
         spans.template mask_columns<M, N>(probabilities, from + score_part.row, score_part.column);
       }
@@ -203,7 +204,7 @@ __global__ void __launch_bounds__(BackwardTiles<T, Dims, Small>::kWarps* kWarpSi
           }
         }
       };
-      if (softcap.given()) {
+      if (is_capped) {
         exponentiate(std::true_type{});
       } else {
         exponentiate(std::false_type{});
@@ -358,7 +359,9 @@ void execute_cuda(const FlashAttentionBackward& op, CudaContext& context) {
     // Sizes in float32 fit everywhere.
     if constexpr (std::is_same_v<T, bfloat16>) {
       const auto bytes = static_cast<int64_t>(BackwardMemory<T, kDims, false>::bytes());
-      if (bytes > context.execution.limits.most_shared_bytes) {
+      const bool takes_softcap = BackwardTiles<T, kDims, false>::kTakesSoftcap;
+      if (bytes > context.execution.limits.most_shared_bytes ||
+          (op.options.softcap != 0.0f && !takes_softcap)) {
         return launch_backward<T, kDims, true>(op, context);
       }
     }

@@ -61,6 +61,9 @@ struct BackwardTiles<bfloat16, Dims, false> {
   // Makes dK after dQ: meanwhile dQ's sums are on their way, so the turn that is passed on after
   // them waits less. Up to 64 dims that would spill registers.
   static constexpr bool kGradKeyLast = Dims > 64;
+  // Whether a softcap can be given. Its code would make the kernel for 64 dims spill on 9.0, so
+  // there the small tiles take it.
+  static constexpr bool kTakesSoftcap = Dims != 64;
 };
 
 // 42 to 92 KB. The two stages are worth more than large tiles, since only one block fits a
@@ -77,6 +80,7 @@ struct BackwardTiles<bfloat16, Dims, true> {
   static constexpr WarpGrid kQueryGradients = kKeyGradients;
   static constexpr int kUnroll = 2;
   static constexpr bool kGradKeyLast = true;
+  static constexpr bool kTakesSoftcap = true;
 };
 
 // float32 is there to compare with, not to be fast: small tiles that fit at 256 dims.
@@ -94,6 +98,7 @@ struct BackwardTiles<float, Dims, false> {
   static constexpr WarpGrid kQueryGradients = kKeyGradients;
   static constexpr int kUnroll = 1;
   static constexpr bool kGradKeyLast = true;
+  static constexpr bool kTakesSoftcap = true;
 };
 
 // Decoding: a block owns up to kRows pairs of a query and a head of one key-value head and a part
