@@ -1,9 +1,9 @@
 // Ranks on GPUs, all in this process, learn what one does and share its memory: on the emulator's devices, or on the GPUs of
 // this machine. The model's sizes divide by no number of ranks.
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { Device } from '../../lib/core/device.ts';
+import { freePort } from '../../lib/distributed/launch.ts';
 import { World } from '../../lib/distributed/world.ts';
 import { type TrainSettingsInput, trainSettings } from '../../lib/train/settings.ts';
 import { train } from '../../lib/train/train.ts';
@@ -11,8 +11,8 @@ import { mostRanks } from '../distributed/gpu-ranks.ts';
 import { temporaryFolder } from '../llama/fixtures.ts';
 import { deviceName } from '../ops/case.ts';
 import { isFull } from '../support/extent.ts';
-import { expectClose, makeOddModel, type RankRun, resultOf } from './rank-runs.ts';
-import { makeDataset } from './runs.ts';
+import { makeOddModel, type RankRun } from './rank-runs.ts';
+import { expectClose, makeDataset, resultOf } from './runs.ts';
 
 const steps = {
   ...{ batchSize: 4, microBatchSize: 1, learningRate: 1e-3 },
@@ -20,14 +20,6 @@ const steps = {
   ...{ dtype: 'float32', lossOnNames: false, saveMinutes: 0, seed: 3 },
   ...(isFull ? { sequenceLength: 32, maxSteps: 5 } : { sequenceLength: 16, maxSteps: 1 }),
 } as const satisfies TrainSettingsInput;
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((done) => server.listen({ port: 0, host: '127.0.0.1' }, done));
-  const { port } = server.address() as { port: number };
-  await new Promise((done) => server.close(done));
-  return port;
-}
 
 /** Makes the runs, one after the other, with so many ranks. */
 async function trainTogether(size: number, runs: readonly RankRun[]): Promise<void> {

@@ -7,12 +7,7 @@ import { SafetensorsFile } from '../../lib/llama/safetensors.ts';
 import { resumeFolder } from '../../lib/train/resume.ts';
 import { type TrainOptions, train } from '../../lib/train/train.ts';
 import { expectError } from '../llama/fixtures.ts';
-import { makeRun, metricsOf, withoutSpeed } from './runs.ts';
-
-async function resultOf(output: string) {
-  const weights = await readFile(join(output, 'model.safetensors'));
-  return { metrics: withoutSpeed(await metricsOf(output)), weights: weights.toString('hex') };
-}
+import { makeRun, resultOf } from './runs.ts';
 
 /** The same run in another folder. */
 const changed = (options: TrainOptions, name: string, settings: object): TrainOptions => ({

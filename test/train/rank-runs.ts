@@ -1,19 +1,15 @@
 // Runs of several ranks over MPI, made by a child process for each of them (children/ranks.ts). Several runs are made in
 // one job, since starting its processes takes longer than a run.
-import { copyFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { expect } from 'vitest';
-import { Checkpoint } from '../../lib/llama/checkpoint.ts';
 import { parseLlamaConfig } from '../../lib/llama/config.ts';
 import { LlamaModel } from '../../lib/llama/llama-model.ts';
 import { type TrainSettingsInput, trainSettings } from '../../lib/train/settings.ts';
 import { type TrainOptions, train } from '../../lib/train/train.ts';
 import type { Finished } from '../cli/child.ts';
 import { mpiexec } from '../distributed/ranks.ts';
-import { fixtures, relativeError, temporaryFolder } from '../llama/fixtures.ts';
+import { temporaryFolder } from '../llama/fixtures.ts';
 import { heldOutOf } from './held-out.ts';
-import { digestOf, metricsOf, withoutSpeed } from './runs.ts';
-import { tokenizerFiles } from './tiny.ts';
+import { tokenizerTiny } from './tiny.ts';
 
 export type RankRun = Pick<TrainOptions, 'model' | 'data' | 'output'> & {
   readonly settings: TrainSettingsInput;
@@ -53,10 +49,7 @@ export async function makeOddModel(shape: Record<string, unknown> = {}): Promise
   );
   const folder = await temporaryFolder();
   using model = LlamaModel.initialize(config, { seed: 5 });
-  await model.save(folder);
-  for (const file of tokenizerFiles) {
-    await copyFile(join(fixtures, 'tokenizer-tiny', file), join(folder, file));
-  }
+  await model.save(folder, { companions: tokenizerTiny });
   return folder;
 }
 
@@ -79,30 +72,4 @@ export async function trainAlone({ settings, death: _, ...options }: RankRun): P
   const measure = await heldOutOf(options.data);
   await train({ ...options, measure, settings: trainSettings.parse(settings) });
   return options.output;
-}
-
-/** Two runs differ by rounding alone. */
-export async function expectClose(output: string, expected: string): Promise<void> {
-  const [metrics, others] = [await metricsOf(output), await metricsOf(expected)];
-  expect(metrics).toHaveLength(others.length);
-  for (const [index, { loss, gradientNorm, heldOutLoss = 1 }] of metrics.entries()) {
-    const other = others[index]!;
-    expect(Math.abs(loss / other.loss - 1)).toBeLessThan(1e-6);
-    expect(Math.abs(heldOutLoss / (other.heldOutLoss ?? 1) - 1)).toBeLessThan(1e-6);
-    expect(Math.abs(gradientNorm / other.gradientNorm - 1)).toBeLessThan(1e-5);
-  }
-  await using checkpoint = await Checkpoint.open(expected);
-  await using trained = await Checkpoint.open(output);
-  for (const { name } of checkpoint.parameters) {
-    const values = await trained.readFloat32(name);
-    expect(relativeError(values, await checkpoint.readFloat32(name)), name).toBeLessThan(1e-6);
-  }
-}
-
-/** What two runs that are the same have in common, to the last bit. */
-export async function resultOf(output: string) {
-  return {
-    metrics: withoutSpeed(await metricsOf(output)),
-    weights: await digestOf(join(output, 'model.safetensors')),
-  };
 }

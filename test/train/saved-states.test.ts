@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { type TrainOptions, train } from '../../lib/train/train.ts';
 import { expectError, temporaryFolder } from '../llama/fixtures.ts';
-import { digestOf, makeRun, metricsOf, withoutSpeed } from './runs.ts';
+import { digestOf, makeRun, resultOf } from './runs.ts';
 
 afterEach(() => {
   vi.restoreAllMocks();
@@ -22,14 +22,6 @@ async function stopAfter(options: TrainOptions, step: number): Promise<void> {
     if (metrics.step === step + 1) throw new Error('killed');
   };
   await expect(train({ ...options, onStep })).rejects.toThrow('killed');
-}
-
-/** The files of a run that say what came out. */
-async function resultOf(output: string) {
-  return {
-    metrics: withoutSpeed(await metricsOf(output)),
-    weights: await digestOf(join(output, 'model.safetensors')),
-  };
 }
 
 /** A run that saves after every step and was killed after the third, with what it would have given. */

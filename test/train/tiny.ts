@@ -11,11 +11,7 @@ const fixtures = fileURLToPath(new URL('../fixtures/', import.meta.url));
 /** The folder of its tokenizer. */
 export const tokenizerTiny = join(fixtures, 'tokenizer-tiny');
 
-export const tokenizerFiles = [
-  'tokenizer.json',
-  'tokenizer_config.json',
-  'special_tokens_map.json',
-];
+const tokenizerFiles = ['tokenizer.json', 'tokenizer_config.json', 'special_tokens_map.json'];
 
 /** A tiny LLaMA of 512 rows with the tiny tokenizer of 512 ids. */
 export async function writeModel(folder: string, name = 'tiny-llama'): Promise<void> {

@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
 import { joinFloat32 } from '../../lib/core/bfloat16.ts';
@@ -14,25 +14,7 @@ import { AdamW } from '../../lib/train/adamw.ts';
 import { learningRateAt } from '../../lib/train/schedule.ts';
 import { type TrainOptions, train } from '../../lib/train/train.ts';
 import { relativeError } from '../llama/fixtures.ts';
-import { digestOf, makeRun, metricsOf, small, trained, withoutSpeed } from './runs.ts';
-
-async function weightsOf(folder: string): Promise<Map<string, Float32Array>> {
-  await using checkpoint = await Checkpoint.open(folder);
-  const weights = new Map<string, Float32Array>();
-  for (const { name } of checkpoint.parameters) {
-    weights.set(name, await checkpoint.readFloat32(name));
-  }
-  return weights;
-}
-
-/** The files of a run that say what came out. */
-async function resultOf(output: string) {
-  return {
-    metrics: withoutSpeed(await metricsOf(output)),
-    weights: await digestOf(join(output, 'model.safetensors')),
-    config: await readFile(join(output, 'config.json'), 'utf8'),
-  };
-}
+import { digestOf, makeRun, metricsOf, resultOf, small, trained, weightsOf } from './runs.ts';
 
 /** Aborts before the given micro-batch of a step. */
 function interruptedAt(options: TrainOptions, step: number, sequences: number): TrainOptions {

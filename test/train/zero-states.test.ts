@@ -6,16 +6,8 @@ import { describe, expect, test } from 'vitest';
 import { noMpi, overMpi } from '../distributed/ranks.ts';
 import { temporaryFolder } from '../llama/fixtures.ts';
 import { isFull } from '../support/extent.ts';
-import {
-  expectClose,
-  makeOddModel,
-  type RankRun,
-  resultOf,
-  startRanks,
-  trainAlone,
-  trainOverMpi,
-} from './rank-runs.ts';
-import { makeDataset } from './runs.ts';
+import { makeOddModel, type RankRun, startRanks, trainAlone, trainOverMpi } from './rank-runs.ts';
+import { expectClose, makeDataset, resultOf } from './runs.ts';
 
 async function makeRun(zero: number): Promise<RankRun> {
   return {

@@ -6,15 +6,13 @@ import { noMpi, overMpi } from '../distributed/ranks.ts';
 import { temporaryFolder } from '../llama/fixtures.ts';
 import { isFull } from '../support/extent.ts';
 import {
-  expectClose,
   makeOddModel,
   type RankRun,
   type RunReport,
-  resultOf,
   trainAlone,
   trainOverMpi,
 } from './rank-runs.ts';
-import { makeDataset } from './runs.ts';
+import { expectClose, makeDataset, resultOf } from './runs.ts';
 
 const steps = {
   ...{ maxSteps: 5, batchSize: 8, microBatchSize: 1, sequenceLength: 32, learningRate: 1e-3 },
