@@ -1,8 +1,7 @@
 #include "collectives/collective.h"
 
-#include <algorithm>
-
 #include "core/device.h"
+#include "core/odd_ranks.h"
 
 namespace leia {
 
@@ -27,12 +26,6 @@ void check_part(const char* name, const Tensor& part, const Tensor& whole, int r
       whole.byte_offset + slice.begin * static_cast<int64_t>(size_of(whole.dtype));
   if (part.storage == whole.storage && part.byte_offset == begin) return;
   check_apart(name, "the slice", part, "the whole tensor", whole);
-}
-
-std::string list_of(const std::vector<size_t>& ranks) {
-  std::string result = ranks.size() == 1 ? "rank " : "ranks ";
-  for (size_t i = 0; i < ranks.size(); ++i) result += text(i == 0 ? "" : ", ", ranks[i]);
-  return result;
 }
 
 }  // namespace
@@ -91,18 +84,10 @@ Signature signature_of(const Collective& collective, int64_t number) {
 }
 
 void require_same(const std::vector<Signature>& by_rank) {
-  const auto is_equal = [&](const Signature& one) { return std::ranges::count(by_rank, one); };
-  // Of two that are equally frequent, that of the lower rank is the usual one.
-  const Signature& usual = *std::ranges::max_element(by_rank, {}, is_equal);
-  std::vector<size_t> others;
-  for (size_t rank = 0; rank < by_rank.size(); ++rank) {
-    if (by_rank[rank] != usual) others.push_back(rank);
-  }
-  if (others.empty()) return;
-  const Signature& first = by_rank[others.front()];
-  fail("execution", text(list_of(others), " issued another collective than the other ranks: ",
-                         first.to_string(), " as number ", first.number, ", expected ",
-                         usual.to_string(), " as number ", usual.number));
+  const std::string difference = odd_ranks(by_rank, [](const Signature& one) {
+    return text(one.to_string(), " as number ", one.number);
+  });
+  if (!difference.empty()) fail("execution", difference);
 }
 
 }  // namespace leia

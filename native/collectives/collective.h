@@ -30,9 +30,9 @@ Slice slice_of(int64_t elements, int rank, int ranks);
 //   broadcast       input = output: what `root` has, in every rank
 //   barrier         no tensors: done when all ranks have come to it
 //
-// Sums are float32, of the ranks in their order: the bits depend on neither timing nor on how the
-// ranks are connected. Of reduce_scatter and all_gather, the smaller tensor may be the rank's slice
-// of the larger.
+// Sums are float32: over MPI of the ranks in their order, so that the bits depend on neither timing
+// nor on how the ranks are connected; over NCCL in an order that it chooses. Of reduce_scatter and
+// all_gather, the smaller tensor may be the rank's slice of the larger.
 struct Collective {
   CollectiveKind kind;
   Tensor input, output;

@@ -16,7 +16,8 @@
 #include <thread>
 #include <utility>
 
-#include "core/error.h"
+#include "core/odd_ranks.h"
+#include "cuda/nccl.h"
 
 namespace leia::emulator {
 
@@ -30,12 +31,6 @@ std::chrono::milliseconds patience() {
   const char* value = std::getenv("LEIA_EMULATOR_NCCL_TIMEOUT");
   const double seconds = value == nullptr ? 600 : std::strtod(value, nullptr);
   return std::chrono::milliseconds(static_cast<int64_t>(1000 * seconds));
-}
-
-std::string list_of(const std::vector<size_t>& ranks) {
-  std::string result = ranks.size() == 1 ? "rank " : "ranks ";
-  for (size_t i = 0; i < ranks.size(); ++i) result += text(i == 0 ? "" : ", ", ranks[i]);
-  return result;
 }
 
 // The address of a socket in the system's abstract namespace, where nothing is left behind.
@@ -89,7 +84,7 @@ class Hub {
     for (std::string problem; problem.empty();) {
       const bool is_first = joined == 0;
       if (!is_first && !is_heard(listener_, until)) {
-        reply_error(text(list_of(missing()), " did not come to ncclCommInitRankConfig"));
+        reply_error(text(list_of_ranks(missing()), " did not come to ncclCommInitRankConfig"));
         return false;
       }
       Member member{.connection = accept(listener_, nullptr, nullptr)};
@@ -177,8 +172,8 @@ class Hub {
     }
     if (late.empty() && gone.empty()) return {};
     const std::string what = example == nullptr ? "a call" : example->call.to_string();
-    if (!gone.empty()) return text(list_of(gone), " left before ", what);
-    return text(list_of(late), " did not come to ", what);
+    if (!gone.empty()) return text(list_of_ranks(gone), " left before ", what);
+    return text(list_of_ranks(late), " did not come to ", what);
   }
 
   static bool take_call(Member& member) {
@@ -192,18 +187,9 @@ class Hub {
 
   // Which ranks call for something else than the others; empty if none does.
   std::string difference() const {
-    const auto alike = [&](const Member& one) {
-      return std::ranges::count(members_, one.call, &Member::call);
-    };
-    // Of two that are equally frequent, that of the lower rank is the usual one.
-    const NcclCall& usual = std::ranges::max_element(members_, {}, alike)->call;
-    std::vector<size_t> others;
-    for (size_t rank = 0; rank < members_.size(); ++rank) {
-      if (!(members_[rank].call == usual)) others.push_back(rank);
-    }
-    if (others.empty()) return {};
-    return text(list_of(others), " issued another collective than the other ranks: ",
-                members_[others.front()].call.to_string(), ", expected ", usual.to_string());
+    std::vector<NcclCall> calls;
+    for (const Member& member : members_) calls.push_back(member.call);
+    return odd_ranks(calls, [](const NcclCall& call) { return call.to_string(); });
   }
 
   // The sum over all ranks. As in a ring of ranks, each part of it begins with another one.
@@ -292,7 +278,7 @@ bool NcclCall::operator==(const NcclCall& other) const {
 
 std::string NcclCall::to_string() const {
   const bool has_root = kind == NcclCallKind::broadcast || kind == NcclCallKind::reduce;
-  return text(name_of(kind), " of ", count, type == 7 ? " float32" : " bytes",
+  return text(name_of(kind), " of ", count, type == nccl::kFloat32 ? " float32" : " bytes",
               has_root ? text(" with root ", root) : "", " as number ", number);
 }
 
