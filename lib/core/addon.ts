@@ -81,7 +81,7 @@ export interface CoreAddon {
   mapFile(descriptor: number, size: number): ArrayBuffer;
   NativeDevice: new (name: string) => NativeDevice;
   /** Ends all work that devices have, for the end of the process. Gives the errors that nobody got. */
-  stopDevices(): Error[];
+  stopDevices(): LeiaError[];
   NativeTensor: new (device: NativeDevice, dtype: DType, shape: readonly number[]) => NativeTensor;
   /** By name, e.g. `rmsNormForward`. */
   readonly operations: Readonly<Record<string, NativeOperation>>;

@@ -19,6 +19,7 @@ interface NativeCommunicator {
   position(): { begun: number; current?: CollectiveRecord };
   secondsSpent(): number;
   abort(reason: string): void;
+  abandon(): void;
   close(): void;
 }
 
@@ -205,6 +206,11 @@ export class Communicator {
   /** Makes all collectives that wait, or come later, fail with this reason. */
   abort(reason: string): void {
     this.#native.abort(reason);
+  }
+
+  /** The same for the end of the process, with the code `interrupted`: it is no failure that anybody has to hear of. */
+  abandon(): void {
+    this.#native.abandon();
   }
 
   /** The end of a run that went well, on all ranks, once their devices are synchronised. */

@@ -81,17 +81,14 @@ export class World {
     const mpi = onGpu && address !== undefined ? undefined : openMpi(place);
     let communicator = onGpu ? undefined : mpi;
     let flight = communicator && new Flight(communicator, options.output);
-    // What a collective waits for may never come.
-    const abort = (reason: string) => {
-      communicator?.abort(reason);
-      mpi?.abort(reason);
-    };
+    // What they wait for may never come.
+    const communicators = () => [communicator, mpi].filter((one) => one !== undefined);
     const onFailure = (failure: LeiaError) => {
-      abort(failure.message);
+      for (const one of communicators()) one.abort(failure.message);
       void flight?.record(failure.message);
       endSoon(failure);
     };
-    abortAtExit(abort);
+    abandonAtExit(communicators);
     const position = () => flight?.position() ?? { begun: 0, quiet: 0 };
     const watching = { rank, size, timeout, onFailure, position };
     const watch =
@@ -206,16 +203,17 @@ export class World {
   }
 }
 
-const aborts = new Set<(reason: string) => void>();
+type Communicators = () => readonly Communicator[];
+const abandoned = new Set<Communicators>();
 
 /** At the end of a process its devices wait for what they have begun, which other ranks may not come to. */
-function abortAtExit(abort: (reason: string) => void): void {
-  if (aborts.size === 0) {
+function abandonAtExit(communicators: Communicators): void {
+  if (abandoned.size === 0) {
     process.prependListener('exit', () => {
-      for (const one of aborts) one('the process ends');
+      for (const one of [...abandoned].flatMap((list) => list())) one.abandon();
     });
   }
-  aborts.add(abort);
+  abandoned.add(communicators);
 }
 
 /** A rank that does not come to a collective or to a message, because it computes or waits for a disk, ends too. */

@@ -67,6 +67,7 @@ class JsCommunicator final : public Napi::ObjectWrap<JsCommunicator> {
                         InstanceMethod<&JsCommunicator::position>("position"),
                         InstanceMethod<&JsCommunicator::seconds_spent>("secondsSpent"),
                         InstanceMethod<&JsCommunicator::abort>("abort"),
+                        InstanceMethod<&JsCommunicator::abandon>("abandon"),
                         InstanceMethod<&JsCommunicator::close>("close")});
   }
 
@@ -203,6 +204,13 @@ class JsCommunicator final : public Napi::ObjectWrap<JsCommunicator> {
     return guarded(info, [&] {
       Arguments arguments(info, "abort");
       communicator_->abort(arguments.string("reason"));
+      return info.Env().Undefined();
+    });
+  }
+  // abandon(): the same for the end of the process.
+  Napi::Value abandon(const Napi::CallbackInfo& info) {
+    return guarded(info, [&] {
+      communicator_->abandon();
       return info.Env().Undefined();
     });
   }

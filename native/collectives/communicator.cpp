@@ -78,10 +78,11 @@ void Communicator::check_later(int64_t number, std::optional<double> seconds) {
   if (seconds) recorder_.end(number, CollectiveState::done, seconds);
 }
 
-void Communicator::abort(const std::string& reason) {
+void Communicator::abort(const char* code, const std::string& reason) {
   {
     std::lock_guard lock(mutex_);
     if (aborted_) return;
+    code_ = code;
     reason_ = reason;
     aborted_ = true;
   }
@@ -91,7 +92,7 @@ void Communicator::abort(const std::string& reason) {
 void Communicator::refuse_aborted() {
   if (!aborted_) return;
   std::lock_guard lock(mutex_);
-  fail("execution", reason_);
+  fail(code_, reason_);
 }
 
 }  // namespace leia

@@ -32,7 +32,9 @@ class Communicator : public std::enable_shared_from_this<Communicator> {
   // Does it, on the stream's thread. `number` is what the recorder gave it when it was queued.
   void run(const Collective& collective, int64_t number, ExecutionContext& context);
   // Makes what waits for other ranks, now or later, fail with this reason; from any thread.
-  void abort(const std::string& reason);
+  void abort(const std::string& reason) { abort("execution", reason); }
+  // The same for the end of the program, with the code "interrupted", as it is nobody's failure.
+  void abandon() { abort("interrupted", "the process ends"); }
   // Of one that goes on after run(): throws what has gone wrong since; or, when the device is past
   // it, notes that it is done and what it took. From any thread.
   void check_later(int64_t number, std::optional<double> seconds);
@@ -50,15 +52,18 @@ class Communicator : public std::enable_shared_from_this<Communicator> {
   virtual bool is_done_when_executed() const { return true; }
   // Throws what has gone wrong between the ranks since the last collective was begun.
   virtual void look_for_errors() {}
-  // Throws "execution" after abort().
+  // Throws what abort() was called with.
   void refuse_aborted();
 
  private:
+  void abort(const char* code, const std::string& reason);
+
   const DeviceKind kind_;
   const int rank_, ranks_;
   FlightRecorder recorder_;
   std::atomic<bool> aborted_{false};
   std::mutex mutex_;
+  const char* code_ = nullptr;
   std::string reason_;
 };
 

@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { temporaryFolder } from '../llama/fixtures.ts';
+import { runChild } from '../support/child.ts';
 import { isFull } from '../support/extent.ts';
 import { mpiexec, noMpi, overMpi } from './ranks.ts';
 
@@ -49,4 +50,11 @@ describe.skipIf(noMpi !== undefined)(`a world ${overMpi}`, () => {
       }
     },
   );
+});
+
+test('a process that ends while it waits for another rank says nothing of that', async () => {
+  const addon = join(process.env.LEIA_BUILD ?? 'build', 'emulated/leia.node');
+  const variables = { LEIA_ADDON: addon, LEIA_NUM_THREADS: '1' };
+  const { code, errors } = await runChild('distributed/children/leave.ts', variables);
+  expect({ code, errors }).toEqual({ code: 130, errors: '' });
 });
