@@ -31,7 +31,7 @@ export function packIds(ids: TokenRows, vocabSize: number): TokenBatch {
 export interface PassInput extends BatchShape {
   /** [batch, sequence], int32: ids that are on the device, or are to be written there. */
   readonly ids?: Tensor | Int32Array;
-  /** [batch, sequence, hidden], a float dtype. */
+  /** [batch, sequence, hidden], float32 or bfloat16. */
   readonly embeddings?: Tensor;
 }
 
@@ -61,7 +61,8 @@ function tensorInput(tensor: Tensor, hiddenSize: number): PassInput {
   if (sequence > 0 && dtype === 'int32' && shape.length === 2) {
     return { batch, sequence, ids: tensor };
   }
-  if (sequence > 0 && dtype !== 'int32' && shape.length === 3 && size === hiddenSize) {
+  const isComputed = dtype === 'float32' || dtype === 'bfloat16';
+  if (sequence > 0 && isComputed && shape.length === 3 && size === hiddenSize) {
     return { batch, sequence, embeddings: tensor };
   }
   throw new LeiaError(

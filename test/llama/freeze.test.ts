@@ -296,5 +296,9 @@ describe('the gradient of the embeddings', () => {
     using narrow = Tensor.zeros([batch, sequence, 31], { device: model.device });
     const text = 'expected ids, int32 [batch, sequence], or embeddings, float32 or bfloat16';
     await expectError(() => model.forward(narrow), 'argument', text);
+    for (const dtype of ['float16', 'int64', 'uint8'] as const) {
+      using stored = Tensor.zeros([batch, sequence, 32], { dtype, device: model.device });
+      await expectError(() => model.forward(stored), 'argument', `a ${dtype} tensor of shape`);
+    }
   });
 });
