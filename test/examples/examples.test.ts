@@ -1,7 +1,9 @@
 // Examples run as they stand, from the sources, and learn; test/package/examples.ts has those that are run from the package. They
 // import the package as its users do; tsconfig.json leads that to lib.
-import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { execFile } from 'node:child_process';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
 import { SafetensorsFile } from '../../lib/llama/safetensors.ts';
 import { fixtures, temporaryFolder } from '../llama/fixtures.ts';
@@ -32,4 +34,29 @@ test('a low-rank adapter on a frozen LLaMA', async () => {
       ['A', 'B'].map((matrix) => `layers.2.self_attn.${projection}.lora_${matrix}.weight`),
     ),
   );
+});
+
+test('the first command of each README makes a folder in which its program runs', async () => {
+  const root = resolve(import.meta.dirname, '../..');
+  const paths = await readdir(join(root, 'examples'), { recursive: true });
+  const readmes = paths.filter((path) => path.endsWith('README.md'));
+  expect(readmes.length).toBeGreaterThanOrEqual(6);
+  const commands = new Set<string>();
+  for (const path of readmes) {
+    const text = await readFile(join(root, 'examples', path), 'utf8');
+    const [, command] = /^ {4}npm install leia (?:[\w@/]+ ?)+(?:&& (.*))?$/m.exec(text) ?? [];
+    expect(command, path).toBeDefined();
+    commands.add(command!);
+  }
+  // Programs wait for promises at their top level, as only modules can.
+  const cwd = await temporaryFolder();
+  await writeFile(join(cwd, 'train.ts'), 'const one: number = await 1;\nconsole.log(one);\n');
+  for (const command of commands) {
+    // What `npm install` leaves.
+    await writeFile(join(cwd, 'package.json'), '{ "dependencies": {} }');
+    await promisify(execFile)('sh', ['-c', command], { cwd });
+    const tsx = join(root, 'node_modules/.bin/tsx');
+    const { stdout } = await promisify(execFile)(tsx, ['train.ts'], { cwd });
+    expect(stdout).toBe('1\n');
+  }
 });
