@@ -54,8 +54,8 @@ async function train({ rank, workers, steps, device: name, sums, barrier }: Job)
   manualSeed(1); // The same weights in every copy.
   const network = new Network(device);
   const optimizer = new AdamW(network.trainableParameters());
-  /** Where each parameter's gradient lies among a worker's numbers. */
   let end = 0;
+  /** Where each parameter's gradient lies among a worker's numbers. */
   const places = network.trainableParameters().map(({ gradient }) => {
     const at = end;
     const size = gradient.shape.reduce((a, b) => a * b, 1);
