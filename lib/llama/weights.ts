@@ -7,14 +7,7 @@ import * as ops from '../core/ops.ts';
 import type { DType, Tensor } from '../core/tensor.ts';
 import { LeiaError } from '../system/error.ts';
 import type { LlamaConfig } from './config.ts';
-import {
-  gradientLayout,
-  llamaParameters,
-  type ParameterLayout,
-  padVocabulary,
-  parameterLayout,
-  windowLayout,
-} from './parameters.ts';
+import { gradientLayout, padVocabulary, parameterLayout, windowLayout } from './parameters.ts';
 
 /** One decoder layer. Matrices are [out, in], norms [hidden]. */
 export interface LayerWeights<Parameter = Tensor> {
@@ -42,6 +35,8 @@ interface Places<Parameter> {
   readonly head: Parameter;
 }
 
+type Memory = Allocation<ReturnType<typeof gradientLayout>>;
+
 function placesOf<Parameter>(
   config: LlamaConfig,
   get: (name: string) => Parameter,
@@ -66,32 +61,29 @@ function placesOf<Parameter>(
   return { embedding, layers, finalNorm, head };
 }
 
-export class LlamaWeights implements Places<Tensor>, Disposable {
-  readonly embedding: Tensor;
-  readonly layers: readonly LayerWeights[];
-  readonly finalNorm: Tensor;
-  readonly head: Tensor;
-  /** The same memory as [padded vocab, hidden]: rows of zeros follow those of the vocabulary. */
-  readonly paddedHead: Tensor;
-  readonly #memory: Allocation<ParameterLayout>;
+/** One tensor for each parameter, or for each that is not frozen, by its place and by its Hugging Face name. */
+abstract class ParameterTensors<Parameter extends Tensor | undefined>
+  implements Places<Parameter>, Disposable
+{
+  readonly embedding: Parameter;
+  readonly layers: readonly LayerWeights<Parameter>[];
+  readonly finalNorm: Parameter;
+  readonly head: Parameter;
+  /** The same memory as [padded vocab, hidden], as the products see it: rows of zeros follow those of the vocabulary. */
+  readonly paddedHead: Parameter;
+  readonly #memory: Memory;
   readonly #byName: ReadonlyMap<string, Tensor>;
 
-  /**
-   * Allocates every parameter, uninitialised but for the padding of the output matrix; `inWindow` only two layers, whose
-   * memory the others share (see `windowLayout`).
-   */
-  constructor(config: LlamaConfig, options: { dtype: DType; device: Device; inWindow?: boolean }) {
-    const layoutOf = options.inWindow ? windowLayout : parameterLayout;
-    this.#memory = allocate(layoutOf(config, options.dtype), options.device);
-    this.#byName = new Map(Object.entries(this.#memory.tensors.byName));
-    const places = placesOf(config, (name) => this.get(name));
+  /** The tensors of a layout; where it may lack some, `Parameter` may be undefined. */
+  constructor(config: LlamaConfig, memory: Memory) {
+    this.#memory = memory;
+    this.#byName = new Map(Object.entries(memory.tensors.byName));
+    const places = placesOf(config, (name) => this.#byName.get(name) as Parameter);
     this.embedding = places.embedding;
     this.layers = places.layers;
     this.finalNorm = places.finalNorm;
     this.head = places.head;
-    this.paddedHead = this.#memory.tensors.paddedHead;
-    using padding = this.paddedHead.slice(config.vocabSize, padVocabulary(config.vocabSize));
-    ops.fill({ output: padding, value: 0 });
+    this.paddedHead = memory.tensors.paddedHead as Parameter;
   }
 
   /** The tensor of a Hugging Face name; throws `argument` when the model has none of it. */
@@ -99,10 +91,13 @@ export class LlamaWeights implements Places<Tensor>, Disposable {
     // With tied embeddings the output matrix is the embedding, whoever asks for it.
     const tensor = this.#byName.get(name) ?? (name === 'lm_head.weight' ? this.head : undefined);
     if (tensor !== undefined) return tensor;
-    throw unknownParameter(name);
+    throw new LeiaError(
+      'argument',
+      `the model has no parameter "${name}"; names are those of Hugging Face, such as "model.layers.0.self_attn.q_proj.weight"`,
+    );
   }
 
-  /** Name and tensor of every parameter, each once, from the embedding up. */
+  /** Name and tensor of each that is there, once, from the embedding up. */
   entries(): IterableIterator<[string, Tensor]> {
     return this.#byName.entries();
   }
@@ -116,17 +111,23 @@ export class LlamaWeights implements Places<Tensor>, Disposable {
   }
 }
 
+/** The parameters. */
+export class LlamaWeights extends ParameterTensors<Tensor> {
+  /**
+   * Allocates every parameter, uninitialised but for the padding of the output matrix; `inWindow` only two layers, whose
+   * memory the others share (see `windowLayout`).
+   */
+  constructor(config: LlamaConfig, options: { dtype: DType; device: Device; inWindow?: boolean }) {
+    const layoutOf = options.inWindow ? windowLayout : parameterLayout;
+    super(config, allocate(layoutOf(config, options.dtype), options.device));
+    using padding = this.paddedHead.slice(config.vocabSize, padVocabulary(config.vocabSize));
+    ops.fill({ output: padding, value: 0 });
+  }
+}
+
 /** The float32 gradients of all parameters but those that are frozen. */
-export class LlamaGradients implements Places<Tensor | undefined>, Disposable {
-  readonly embedding: Tensor | undefined;
-  readonly layers: readonly LayerGradients[];
-  readonly finalNorm: Tensor | undefined;
-  readonly head: Tensor | undefined;
-  /** The same memory as [padded vocab, hidden], as the products see it. */
-  readonly paddedHead: Tensor | undefined;
-  readonly #memory: Allocation<ReturnType<typeof gradientLayout>>;
-  readonly #byName: ReadonlyMap<string, Tensor>;
-  readonly #names: ReadonlySet<string>;
+export class LlamaGradients extends ParameterTensors<Tensor | undefined> {
+  readonly #frozen: ReadonlySet<string>;
 
   /** Allocates the gradients, as zeros; `inWindow` those of two layers, whose memory the others share. */
   constructor(
@@ -134,47 +135,16 @@ export class LlamaGradients implements Places<Tensor | undefined>, Disposable {
     options: { device: Device; frozen: ReadonlySet<string>; inWindow?: boolean },
   ) {
     const { device, frozen, inWindow = false } = options;
-    this.#memory = allocate(gradientLayout(config, frozen, inWindow), device);
-    this.#byName = new Map(Object.entries(this.#memory.tensors.byName));
-    this.#names = new Set(llamaParameters(config).map(({ name }) => name));
-    const places = placesOf(config, (name) => this.#byName.get(name));
-    this.embedding = places.embedding;
-    this.layers = places.layers;
-    this.finalNorm = places.finalNorm;
-    this.head = places.head;
-    this.paddedHead = this.#memory.tensors.paddedHead;
-    for (const output of [this.paddedHead, ...this.#byName.values()]) {
-      if (output) ops.fill({ output, value: 0 });
-    }
+    super(config, allocate(gradientLayout(config, frozen, inWindow), device));
+    this.#frozen = frozen;
+    if (this.paddedHead) ops.fill({ output: this.paddedHead, value: 0 });
+    for (const [, output] of this.entries()) ops.fill({ output, value: 0 });
   }
 
   /** The gradient of a Hugging Face name; throws `argument` if the parameter is frozen, or the model has none of it. */
-  get(name: string): Tensor {
-    const tensor = this.#byName.get(name) ?? (name === 'lm_head.weight' ? this.head : undefined);
-    if (tensor !== undefined) return tensor;
-    const isFrozen = this.#names.has(name) || name === 'lm_head.weight';
-    throw isFrozen
-      ? new LeiaError('argument', `the parameter "${name}" is frozen, so it has no gradient`)
-      : unknownParameter(name);
+  override get(name: string): Tensor {
+    const isHead = name === 'lm_head.weight';
+    if (!this.#frozen.has(name) && !(isHead && this.head === undefined)) return super.get(name);
+    throw new LeiaError('argument', `the parameter "${name}" is frozen, so it has no gradient`);
   }
-
-  /** Name and gradient of every parameter that has one, from the embedding up. */
-  entries(): IterableIterator<[string, Tensor]> {
-    return this.#byName.entries();
-  }
-
-  get bytes(): number {
-    return this.#memory.bytes;
-  }
-
-  [Symbol.dispose](): void {
-    this.#memory[Symbol.dispose]();
-  }
-}
-
-function unknownParameter(name: string): LeiaError {
-  return new LeiaError(
-    'argument',
-    `the model has no parameter "${name}"; names are those of Hugging Face, such as "model.layers.0.self_attn.q_proj.weight"`,
-  );
 }

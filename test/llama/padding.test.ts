@@ -8,7 +8,6 @@ import { passLayout } from '../../lib/llama/activations.ts';
 import { lossWithGradient } from '../../lib/llama/backward.ts';
 import { parseLlamaConfig } from '../../lib/llama/config.ts';
 import { LlamaModel } from '../../lib/llama/llama-model.ts';
-
 import { padVocabulary } from '../../lib/llama/parameters.ts';
 import type { LlamaGradients, LlamaWeights } from '../../lib/llama/weights.ts';
 import { AdamW } from '../../lib/train/adamw.ts';
