@@ -33,16 +33,6 @@ void replace_all(std::string& text, char sign, char other) {
   std::ranges::replace(text, sign, other);
 }
 
-// Calls `take` with each argument without a name, in order.
-template <class Take>
-void each_listed(const TemplateValues& values, Take take) {
-  for (uint32_t number = 1;; ++number) {
-    const std::string_view part = values[number];
-    if (part.empty()) return;
-    take(part);
-  }
-}
-
 // Text as a superscript or subscript, if it is of digits and signs.
 std::string scripted(std::string_view text, bool raised, Scripts scripts) {
   if (scripts == Scripts::kPlain) return std::string(text);
@@ -162,7 +152,7 @@ std::string fraction(const TemplateValues& values, const Surroundings&) {
 // {{chem|H|2|O}}, {{chem2|H2O}}: digits behind a letter or a bracket count atoms.
 std::string chemical(const TemplateValues& values, const Surroundings& around) {
   std::string formula;
-  each_listed(values, [&](std::string_view part) { formula += part; });
+  for (const std::string_view part : values.listed()) formula += part;
   std::string text;
   bool counted = false;  // whether digits would count what stands before them
   formula += '\0';       // for `decode`
@@ -210,18 +200,18 @@ constexpr std::array<std::string_view, 4> kAudio = {".oga", ".ogg", ".wav", ".mp
 std::string phonemes(const TemplateValues& values, const Surroundings&) {
   std::string before;
   std::string sounds;
-  each_listed(values, [&](std::string_view part) {
+  for (const std::string_view part : values.listed()) {
     const std::string code = in_small_letters(part);
     const auto* const said = std::ranges::find(kBeforeSounds, code, &SoundCode::code);
     if (sounds.empty() && said != kBeforeSounds.end()) {
       before += said->shown;
-      return;
+      continue;
     }
-    if (std::ranges::find(kNoSounds, code) != kNoSounds.end()) return;
+    if (std::ranges::find(kNoSounds, code) != kNoSounds.end()) continue;
     const bool audio = std::ranges::any_of(
         kAudio, [&code](std::string_view ending) { return code.ends_with(ending); });
     if (!audio) sounds += part;
-  });
+  }
   if (sounds.empty()) return sounds;
   replace_all(sounds, '_', ' ');
   return before + '/' + sounds + '/';
@@ -234,13 +224,13 @@ std::string syllables(const TemplateValues& values, const Surroundings&) {
   };
   std::string text;
   std::string_view before = "_";
-  each_listed(values, [&](std::string_view part) {
+  for (const std::string_view part : values.listed()) {
     const bool apart =
         has_blank(before) || before.ends_with('-') || has_blank(part) || part.starts_with('-');
     if (!apart) text += '-';
     text += part;
     before = part;
-  });
+  }
   replace_all(text, '_', ' ');
   return text;
 }
@@ -351,6 +341,18 @@ std::string_view TemplateValues::operator[](uint32_t number) const {
   std::array<char, 10> digits;
   const auto [end, error] = std::to_chars(digits.begin(), digits.end(), number);
   return (*this)[std::string_view(digits.begin(), end)];
+}
+
+std::vector<std::string_view> TemplateValues::listed() const {
+  std::vector<std::string_view> texts(values_.size());
+  for (const auto& [key, text] : values_) {
+    size_t number = 0;
+    const auto [end, error] = std::from_chars(key.begin(), key.end(), number);
+    const bool is_number = error == std::errc() && end == key.end() && !key.starts_with('0');
+    if (is_number && number <= texts.size() && !text.empty()) texts[number - 1] = text;
+  }
+  texts.erase(std::ranges::find(texts, std::string_view()), texts.end());
+  return texts;
 }
 
 TemplateFunction template_function(std::string_view name) {

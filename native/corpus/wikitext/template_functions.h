@@ -6,6 +6,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "corpus/wikitext/characters.h"
 #include "corpus/wikitext/language_forms.h"
@@ -28,6 +29,9 @@ class TemplateValues {
   std::string_view operator[](std::string_view name) const;
   std::string_view operator[](uint32_t number) const;
   bool has(std::string_view name) const { return !(*this)[name].empty(); }
+  // Those with the numbers 1, 2 and so on, up to the first that is missing. Finding each by its
+  // number would take time that grows with the square of how many there are.
+  std::vector<std::string_view> listed() const;
 
  private:
   std::span<const Value> values_;

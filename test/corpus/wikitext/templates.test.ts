@@ -211,6 +211,15 @@ describe('arguments', () => {
     expect(new ArticleExtractor(wiki()).steps(many)).toBeLessThanOrEqual(many.length);
     const long = `{{small|${"[[a]] ''b'' ".repeat(30_000)}}} `.repeat(2);
     expect(extract(long).anchors).toHaveLength(60_000);
+    for (const name of ['chem', 'respell', 'ipac-en']) {
+      const parts = `{{${name}${'|b'.repeat(200_000)}}}`;
+      expect(readIn('en', parts).match(/b/g)).toHaveLength(200_000);
+    }
+  });
+
+  test('arguments in a row are read by their numbers, up to one that is missing', () => {
+    expect(readIn('en', '{{chem|3=C|A|2=B|5=E}} {{chem|a|2=b|2=|02=c|2=d}}')).toBe('ABC ad');
+    expect(readIn('en', 'a {{chem|2=B|0=A|-1=C}}b')).toBe('a b');
   });
 
   test('dropped as the paper does it, no template leaves a trace', () => {
