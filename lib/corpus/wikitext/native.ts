@@ -65,9 +65,10 @@ export interface TemplateDefinition {
 export interface LanguageForms {
   /** Whether units and months are written out in English. */
   english: boolean;
+  /** What stands between groups of digits, and before decimals. */
   group: string;
   point: string;
-  /** Digits in the last group, and in those before it; numbers of fewer than `least` have none. */
+  /** Digits in the last group, and in those before it; numbers of fewer than `least` have no groups. */
   last: number;
   others: number;
   least: number;

@@ -17,9 +17,9 @@ struct LanguageForms {
 
   // Whether units and months are written out in English.
   bool english = false;
-  // Digits in the last group, and in those before it; numbers of fewer than `least` have none.
-  std::string group;
+  std::string group;  // what stands between groups of digits
   std::string point = ".";
+  // Digits in the last group, and in those before it; numbers of fewer than `least` have no groups.
   uint32_t last = 3;
   uint32_t others = 3;
   uint32_t least = 4;
