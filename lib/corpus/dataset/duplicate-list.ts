@@ -57,11 +57,11 @@ export class DuplicateList {
    */
   static async open(folder: string, bytes: number): Promise<DuplicateList> {
     const path = join(folder, listFile);
+    let file: FileHandle | undefined;
     try {
-      const file = await open(path, bytes === 0 ? 'w' : 'r+');
+      file = await open(path, bytes === 0 ? 'w' : 'r+');
       const { size } = await file.stat();
       if (size < bytes) {
-        await file.close();
         throw new LeiaError(
           'format',
           `${path} has ${size} bytes, expected ${bytes} of the work that was done before; remove the folder and prepare the data again`,
@@ -70,6 +70,7 @@ export class DuplicateList {
       await file.truncate(bytes);
       return new DuplicateList(path, file, bytes);
     } catch (error) {
+      await file?.close();
       throw fileError('open', path, error);
     }
   }
