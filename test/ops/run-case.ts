@@ -58,12 +58,15 @@ const compiledHeadSizes = [32, 64, 96, 128, 256];
 
 /**
  * What a case's name says beside sizes. Of attention: the head size, and not which keys are hidden. Lengths, windows and
- * caps are the same code for every head size: one stands for all.
+ * caps are the same code for every head size, and one stands for all; but backward with a cap has other tiles at 64 dims.
  */
 function variantOf(name: string): string {
   const headSize = (size: string) => compiledHeadSizes.findIndex((each) => each >= Number(size));
   const bounds = / lengths| window \S+| softcap \S+/g;
-  if (bounds.test(name)) return variantOf(name.replace(/\bd\d+\b/, 'bounded').replace(bounds, ''));
+  const kind = /\bd64\b.* softcap/.test(name) ? 'capped' : 'bounded';
+  if (name.search(bounds) >= 0) {
+    return variantOf(name.replace(/\bd\d+\b/, kind).replaceAll(bounds, ''));
+  }
   return name
     .replace(/\bd(\d+)\b/, (_, size: string) => `d${'abcde'[headSize(size)]}`)
     .replace(/ causal| packed| scale \S+/g, '')

@@ -372,6 +372,8 @@ const bounded: AttentionShape[] = [
   { ...shapeOf([3, 2, 1, 37, 70, 64], false), lengths: [0, 1, 69] },
   { ...shapeOf([3, 4, 2, 33, 150, 90], true), lengths: [33, 0, 131], window: [40, 0], softcap: 1 },
   { ...shapeOf([1, 1, 1, 100, 100, 256], true), window: [33, 0], softcap: 50 },
+  // A cap at the one head size that has other tiles for it.
+  { ...shapeOf([1, 1, 1, 67, 67, 64], true), softcap: 2 },
   // Few queries, of which the keys are divided.
   { ...shapeOf([3, 4, 1, 2, 530, 32], true), lengths: [0, 530, 301], window: [260, 0] },
   { ...shapeOf([1, 4, 2, 3, 600, 128], false), window: [280, 1], softcap: 3 },
