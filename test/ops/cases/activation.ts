@@ -132,7 +132,43 @@ function backwardCase(
   };
 }
 
+/** Both ends of what float32 holds, and both sides of where the CPU's exponential and tangent change their ways. */
+const extremes = [
+  ...[0, 2 ** -149, 2 ** -126, 1e-20, 0.6249, 0.6251, 1, 9, 13.2, 43.66, 43.68, 44.3, 44.4],
+  ...[87.33, 87.34, 88.72, 88.73, 104, 1e3, 1e12, (2 - 2 ** -23) * 2 ** 127],
+].flatMap((x) => [Math.fround(x), -Math.fround(x)]);
+
+/** The largest error of a number, relative to it; or to 1e-30, as the smallest numbers may become zero. */
+function largestError(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
+  const errors = Array.from(
+    expected,
+    (x, i) => Math.abs(actual[i]! - x) / Math.max(Math.abs(x), 1e-30),
+  );
+  return Math.max(...errors);
+}
+
+/** No finite number gives another that is far off, or none. */
+function extremeCases(curve: Curve): OperationCase[] {
+  const values = (data: Float64Array) =>
+    ({ shape: [data.length], dtype: 'float32', data }) as const;
+  const input = values(Float64Array.from(extremes));
+  const forward = forwardCase(curve, input.shape, 1, 'float32', false);
+  const backward = backwardCase(curve, input.shape, 1, 'float32', 'gradInput');
+  const gradOutput = values(input.data.map(() => 1));
+  return [
+    {
+      ...{ ...forward, name: `${curve} of extremes`, inputs: { input } },
+      ...{ error: (_, ...pair) => largestError(...pair), tolerance: { output: 1e-5 } },
+    },
+    {
+      ...{ ...backward, name: `${curve}Backward of extremes`, inputs: { gradOutput, input } },
+      ...{ error: (_, ...pair) => largestError(...pair), tolerance: { gradInput: 1e-5 } },
+    },
+  ];
+}
+
 export const cases: OperationCase[] = [
+  ...curves.flatMap(extremeCases),
   ...curves.flatMap((curve) => [
     forwardCase(curve, [2, 0], 1, 'float32', false),
     forwardCase(curve, [], 1, 'bfloat16', true),
