@@ -71,16 +71,19 @@ class Torch:
 
         return {"copy_": make}
 
-    def matmul(self, m, k, n, transposeA, transposeB, dtype):
+    def matmul(self, m, k, n, transposeA, transposeB, dtype, bias=False):
         def make():
             a = self.random([k, m] if transposeA else [m, k], dtype)
             b = self.random([n, k] if transposeB else [k, n], dtype)
             a = a.T if transposeA else a
             b = b.T if transposeB else b
             output = torch.empty([m, n], device=self.device, dtype=DTYPES[dtype])
+            if bias:
+                added = self.random([n], dtype)
+                return lambda: torch.addmm(added, a, b, out=output)
             return lambda: torch.matmul(a, b, out=output)
 
-        return {"matmul": make}
+        return {"addmm" if bias else "matmul": make}
 
     def attention(self, batch, heads, kvHeads, sequence, headDim, causal, dtype, window=None, **rest):
         backward = rest["pass"] == "backward"

@@ -1,5 +1,5 @@
-// Matrix products of a linear layer: forward (A Bᵀ), the gradient of its input (A B), and that of its weight
-// (Aᵀ B, added in float32). Large: every shape of LLaMA-7B at 4 x 2048 tokens.
+// Matrix products of a linear layer: forward (A Bᵀ, and once with a bias), the gradient of its input (A B), and that of its
+// weight (Aᵀ B, added in float32). Large: every shape of LLaMA-7B at 4 x 2048 tokens.
 
 import { type Device, ops } from '../../lib/index.ts';
 import { padVocabulary } from '../../lib/llama/parameters.ts';
@@ -21,6 +21,8 @@ export interface Product {
   n: number;
   transposeA?: boolean;
   transposeB?: boolean;
+  /** Adds a bias to each row. */
+  bias?: boolean;
   /** Adds to a float32 output, as gradients of weights are. */
   accumulate?: boolean;
   dtype: Float;
@@ -28,7 +30,9 @@ export interface Product {
 
 export function product(setting: Product): Workload {
   const { m, k, n, transposeA = false, transposeB = false, accumulate = false, dtype } = setting;
-  const marks = `${transposeA ? ' Aᵀ' : ''}${transposeB ? ' Bᵀ' : ''}${accumulate ? ' +=' : ''}`;
+  const { bias = false } = setting;
+  const mark = (is: boolean, text: string) => (is ? ` ${text}` : '');
+  const marks = `${mark(transposeA, 'Aᵀ')}${mark(transposeB, 'Bᵀ')}${mark(bias, 'bias')}${mark(accumulate, '+=')}`;
   const outputDtype = accumulate ? 'float32' : dtype;
   return {
     name: `matmul ${m}x${k}x${n}${marks} ${dtype}${outputDtype === dtype ? '' : ` to ${outputDtype}`}`,
@@ -36,7 +40,7 @@ export function product(setting: Product): Workload {
     bound: 'arithmetic',
     flops: 2 * m * k * n,
     bytes: (m * k + k * n) * bytesOf(dtype) + (accumulate ? 2 : 1) * m * n * bytesOf(outputDtype),
-    rival: { kind: 'matmul', m, k, n, transposeA, transposeB, dtype },
+    rival: { kind: 'matmul', m, k, n, transposeA, transposeB, bias, dtype },
     prepare: (device) => prepare(device, setting),
   };
 }
@@ -50,7 +54,9 @@ function prepare(device: Device, setting: Product): Prepared {
   const a = tensors.random(transposeA ? [k, m] : [m, k], dtype);
   const b = tensors.random(transposeB ? [n, k] : [k, n], dtype);
   const output = tensors.empty([m, n], accumulate ? 'float32' : dtype);
-  const run = () => ops.matmul({ a, b, transposeA, transposeB, accumulate, output });
+  const bias = setting.bias && tensors.random([n], dtype);
+  const flags = { transposeA, transposeB, accumulate };
+  const run = () => ops.matmul({ a, b, ...flags, output, ...(bias && { bias }) });
   const rows = Math.min(sample, m);
   const columns = Math.min(sample, n);
   return {
@@ -60,7 +66,7 @@ function prepare(device: Device, setting: Product): Prepared {
       run();
       const [left, right] = [await valuesOf(a), await valuesOf(b)];
       const shape = { m: rows, k, n: columns };
-      const expected = matmulReference(
+      const products = matmulReference(
         shape,
         Float64Array.from({ length: rows * k }, (_, i) => {
           const [row, x] = [Math.floor(i / k), i % k];
@@ -71,6 +77,8 @@ function prepare(device: Device, setting: Product): Prepared {
           return right.at(transposeB ? column * k + x : x * n + column);
         }),
       );
+      const added = bias ? await valuesOf(bias) : undefined;
+      const expected = products.map((sum, i) => sum + (added?.at(i % columns) ?? 0));
       const got = await valuesOf(output);
       const actual = Float64Array.from(expected, (_, i) =>
         got.at(Math.floor(i / columns) * n + (i % columns)),
@@ -90,6 +98,11 @@ function linear(tokens: number, inputs: number, outputs: number, dtype: Float): 
   ];
 }
 
+/** Forward with a bias, which the product adds itself. */
+function biased(tokens: number, inputs: number, outputs: number, dtype: Float): Workload {
+  return product({ m: tokens, k: inputs, n: outputs, transposeB: true, bias: true, dtype });
+}
+
 export function workloads(sizes: Sizes): Workload[] {
   if (sizes === 'large') {
     const layers = [
@@ -99,9 +112,13 @@ export function workloads(sizes: Sizes): Workload[] {
       // LLaMA 2's 32,000 tokens and LEIA's two, padded as in training.
       [4096, padVocabulary(32_002)],
     ] as const;
-    return layers.flatMap(([inputs, outputs]) => linear(8192, inputs, outputs, 'bfloat16'));
+    const plain = layers.flatMap(([inputs, outputs]) => linear(8192, inputs, outputs, 'bfloat16'));
+    return [...plain, biased(8192, 4096, 4096, 'bfloat16')];
   }
   const types = ['float32', 'bfloat16'] as const;
-  if (sizes === 'tiny') return types.flatMap((dtype) => linear(24, 16, 40, dtype));
-  return types.flatMap((dtype) => linear(2048, 768, 2048, dtype));
+  const [tokens, inputs, outputs] = sizes === 'tiny' ? [24, 16, 40] : [2048, 768, 2048];
+  return types.flatMap((dtype) => [
+    ...linear(tokens!, inputs!, outputs!, dtype),
+    biased(tokens!, inputs!, outputs!, dtype),
+  ]);
 }
