@@ -2,7 +2,7 @@
 // minutes to draw sizes past a GPU's caches. Before it is timed, a sample of its results is compared with a float64
 // reference; the tests' cases compare all of them.
 import type { Sizes } from '../lib/cli/bench.ts';
-import { type Device, ops, type Shape, Tensor } from '../lib/index.ts';
+import { type Device, type DType, ops, type Shape, Tensor } from '../lib/index.ts';
 import { relativeError } from '../test/ops/case.ts';
 
 export type { Sizes };
@@ -49,7 +49,7 @@ export class Tensors {
     this.#device = device;
   }
 
-  empty(shape: Shape, dtype: Float = 'float32'): Tensor {
+  empty(shape: Shape, dtype: DType = 'float32'): Tensor {
     return this.keep(Tensor.empty(shape, { dtype, device: this.#device }));
   }
 
@@ -60,8 +60,8 @@ export class Tensors {
     return ops.randomNormal({ output, mean, standardDeviation, seed: this.#seed }).output;
   }
 
-  integers(values: Int32Array): Tensor {
-    return this.keep(Tensor.from(values, [values.length], { device: this.#device }));
+  integers(values: Int32Array, shape: Shape = [values.length]): Tensor {
+    return this.keep(Tensor.from(values, shape, { device: this.#device }));
   }
 
   keep(tensor: Tensor): Tensor {

@@ -1,5 +1,5 @@
 // Where the highest elements over one dimension are.
-import { ops, Tensor } from '../../lib/index.ts';
+import { ops } from '../../lib/index.ts';
 import { maxReference } from '../../test/ops/cases/max.ts';
 import { reductions } from '../reductions.ts';
 import type { Sizes, Workload } from '../workload.ts';
@@ -10,8 +10,7 @@ export function workloads(sizes: Sizes): Workload[] {
       name: 'argmax',
       rival: 'argmax',
       make: (tensors, input, outputs, dimension) => {
-        const { device } = input;
-        const output = tensors.keep(Tensor.empty(outputs, { dtype: 'int32', device }));
+        const output = tensors.empty(outputs, 'int32');
         return {
           output,
           run: () => ops.argmax({ input, dimension, indices: output }),

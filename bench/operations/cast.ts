@@ -1,6 +1,6 @@
 // Casts between dtypes, and a copy within one. Large is 8192 tokens of LLaMA-7B.
 import { bytesPerElement } from '../../lib/core/tensor.ts';
-import { type DType, ops, Tensor } from '../../lib/index.ts';
+import { type DType, ops } from '../../lib/index.ts';
 import { rowsWorkload } from '../rows.ts';
 import type { Sizes, Workload } from '../workload.ts';
 
@@ -15,8 +15,7 @@ function cast(rows: number, width: number, from: DType, to: DType): Workload {
     make: (tensors) => {
       // Positive numbers, which all dtypes have.
       const input = tensors.keep(tensors.random([rows, width], 'float32', 100, 10).to(from));
-      const { device } = input;
-      const output = tensors.keep(Tensor.empty([rows, width], { dtype: to, device }));
+      const output = tensors.empty([rows, width], to);
       return {
         inputs: [input],
         output,

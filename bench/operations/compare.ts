@@ -1,5 +1,5 @@
 // Comparisons of two tensors, element by element. All take the same path. Large is 8192 tokens of LLaMA-7B.
-import { ops, Tensor } from '../../lib/index.ts';
+import { ops } from '../../lib/index.ts';
 import { comparisons, names } from '../../test/ops/cases/compare.ts';
 import { rowsWorkload } from '../rows.ts';
 import { bytesOf, type Float, type Sizes, type Workload } from '../workload.ts';
@@ -19,8 +19,7 @@ function comparison(
     make: (tensors) => {
       const a = tensors.random([rows, width], dtype);
       const b = tensors.random([rows, width], dtype);
-      const { device } = a;
-      const output = tensors.keep(Tensor.empty([rows, width], { dtype: 'int32', device }));
+      const output = tensors.empty([rows, width], 'int32');
       return {
         inputs: [a, b],
         output,

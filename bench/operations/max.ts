@@ -1,8 +1,8 @@
 // The highest elements over one dimension, with their indices, and their gradients.
-import { ops, Tensor } from '../../lib/index.ts';
+import { ops } from '../../lib/index.ts';
 import { maxReference } from '../../test/ops/cases/max.ts';
 import { reductions } from '../reductions.ts';
-import type { Float, Sizes, Workload } from '../workload.ts';
+import type { Sizes, Workload } from '../workload.ts';
 
 export function workloads(sizes: Sizes): Workload[] {
   return reductions(
@@ -10,9 +10,8 @@ export function workloads(sizes: Sizes): Workload[] {
       name: 'max',
       rival: 'max',
       make: (tensors, input, outputs, dimension) => {
-        const output = tensors.empty(outputs, input.dtype as Float);
-        const { device } = input;
-        const indices = tensors.keep(Tensor.empty(outputs, { dtype: 'int32', device }));
+        const output = tensors.empty(outputs, input.dtype);
+        const indices = tensors.empty(outputs, 'int32');
         return {
           output,
           run: () => ops.maxForward({ input, dimension, output, indices }),
@@ -20,8 +19,7 @@ export function workloads(sizes: Sizes): Workload[] {
         };
       },
       backward: (tensors, gradOutput, gradInput, dimension) => {
-        const { shape, device } = gradOutput;
-        const indices = tensors.keep(Tensor.empty(shape, { dtype: 'int32', device }));
+        const indices = tensors.empty(gradOutput.shape, 'int32');
         ops.fill({ output: indices, value: 1 });
         return {
           run: () => ops.maxBackward({ gradOutput, indices, dimension, gradInput }),

@@ -2,7 +2,7 @@
 import { ops } from '../../lib/index.ts';
 import { sumReference } from '../../test/ops/cases/sum.ts';
 import { reductions } from '../reductions.ts';
-import type { Float, Sizes, Workload } from '../workload.ts';
+import type { Sizes, Workload } from '../workload.ts';
 
 export function workloads(sizes: Sizes): Workload[] {
   return reductions(
@@ -10,7 +10,7 @@ export function workloads(sizes: Sizes): Workload[] {
       name: 'mean',
       rival: 'mean',
       make: (tensors, input, outputs, dimension) => {
-        const output = tensors.empty(outputs, input.dtype as Float);
+        const output = tensors.empty(outputs, input.dtype);
         return {
           output,
           run: () => ops.meanForward({ input, dimension, output }),

@@ -1,6 +1,6 @@
 // A token of each row of logits: the highest, or drawn among the highest. Judged by the bandwidth of one read. Large is 256 rows
 // of LLaMA 3's vocabulary.
-import { ops, Tensor } from '../../lib/index.ts';
+import { ops } from '../../lib/index.ts';
 import { type Settings, sampleReference } from '../../test/ops/cases/sample-token.ts';
 import { rowsWorkload } from '../rows.ts';
 import { bytesOf, type Float, type Sizes, type Workload } from '../workload.ts';
@@ -16,8 +16,7 @@ function sampleToken(rows: number, vocabulary: number, dtype: Float, settings: S
     rival: { kind: 'sample_token', rows, vocabulary, ...settings, dtype },
     make: (tensors) => {
       const logits = tensors.random([rows, vocabulary], dtype, 0, 3);
-      const { device } = logits;
-      const tokens = tensors.keep(Tensor.empty([rows], { dtype: 'int32', device }));
+      const tokens = tensors.empty([rows], 'int32');
       return {
         inputs: [logits],
         output: tokens,

@@ -1,6 +1,6 @@
 // The highest of each row: a few of many, as for sampling, and two of a few, as for choosing experts. Judged by the
 // bandwidth of one read. Large is 8192 rows of 32,768, 537 MB.
-import { ops, Tensor } from '../../lib/index.ts';
+import { ops } from '../../lib/index.ts';
 import { scattered, topKReference } from '../../test/ops/cases/top-k.ts';
 import { rowsWorkload } from '../rows.ts';
 import { bytesOf, type Float, type Sizes, type Workload } from '../workload.ts';
@@ -15,8 +15,7 @@ function forward(rows: number, size: number, k: number, dtype: Float): Workload 
     make: (tensors) => {
       const input = tensors.random([rows, size], dtype);
       const output = tensors.empty([rows, k], dtype);
-      const { device } = input;
-      const indices = tensors.keep(Tensor.empty([rows, k], { dtype: 'int32', device }));
+      const indices = tensors.empty([rows, k], 'int32');
       return {
         inputs: [input],
         output,
@@ -36,9 +35,8 @@ function backward(rows: number, size: number, k: number, dtype: Float): Workload
     rival: { kind: 'top_k', pass: 'backward', rows, size, k, dtype },
     make: (tensors) => {
       const gradOutput = tensors.random([rows, k], dtype);
-      const { device } = gradOutput;
       const places = Int32Array.from({ length: rows * k }, (_, i) => (i % k) * 2);
-      const indices = tensors.keep(Tensor.from(places, [rows, k], { device }));
+      const indices = tensors.integers(places, [rows, k]);
       const gradInput = tensors.empty([rows, size], dtype);
       return {
         inputs: [gradOutput],
