@@ -20,7 +20,7 @@ const sliceNatively = operation<{
 }>('slice');
 
 /** What holds a tensor's values as they are stored. */
-const hostArrays = {
+export const hostArrays = {
   float32: Float32Array,
   bfloat16: Uint16Array,
   float16: Uint16Array,

@@ -2,6 +2,8 @@
 // time. The writer writes one tensor at a time and renames the file at the end. So no model is held in memory
 // twice, and no half-written file looks complete.
 import { type FileHandle, open } from 'node:fs/promises';
+import type { Device } from '../core/device.ts';
+import { type DType, hostArrays, Tensor } from '../core/tensor.ts';
 import { LeiaError } from '../system/error.ts';
 import { fileError, type StagedFile, stageFile } from '../system/files.ts';
 import {
@@ -17,7 +19,6 @@ import {
   type TensorDescription,
   truncated,
 } from './safetensors-header.ts';
-
 import { type StoredDtype, type StoredValues, toFloat32 } from './stored-values.ts';
 
 export type { SafetensorsDtype, SafetensorsEntry } from './safetensors-header.ts';
@@ -30,6 +31,16 @@ export function storedDtype(dtype: SafetensorsDtype): StoredDtype | undefined {
   const names = Object.keys(safetensorsDtypes) as StoredDtype[];
   return names.find((name) => safetensorsDtypes[name] === dtype);
 }
+
+/** The dtype of tensors for a file's name of it. */
+const tensorDtypes: Readonly<Partial<Record<SafetensorsDtype, DType>>> = {
+  F32: 'float32',
+  BF16: 'bfloat16',
+  F16: 'float16',
+  I32: 'int32',
+  I64: 'int64',
+  U8: 'uint8',
+};
 
 /** Node reads at most 2 GiB at once. */
 const maxReadBytes = 1 << 30;
@@ -45,6 +56,8 @@ const maxReadBytes = 1 << 30;
  * await using file = await SafetensorsFile.open(path);
  * file.entry('bias').shape; // 2
  * await file.readFloat32('bias'); // 1, 2
+ * using bias = await file.readTensor('bias');
+ * bias.dtype; // float32
  */
 export class SafetensorsFile {
   readonly path: string;
@@ -113,6 +126,25 @@ export class SafetensorsFile {
       throw fileError('read', this.path, error);
     }
     return bytes;
+  }
+
+  /**
+   * One tensor of F32, BF16, F16, I32, I64 or U8 on a device, the CPU unless given: of the same shape and dtype, bit for bit.
+   *
+   * @throws LeiaError `unsupported` for another dtype, `argument` for more dimensions than tensors have, and as {@link read}.
+   */
+  async readTensor(name: string, options: { device?: Device } = {}): Promise<Tensor> {
+    const { dtype: stored, shape } = this.entry(name);
+    const dtype = tensorDtypes[stored];
+    if (dtype === undefined) {
+      const known = Object.keys(tensorDtypes).join(', ');
+      throw new LeiaError(
+        'unsupported',
+        `${this.path}: tensor "${name}" has dtype ${stored}, expected one of ${known}`,
+      );
+    }
+    const { buffer } = await this.read(name);
+    return Tensor.from(new hostArrays[dtype](buffer), shape, { ...options, dtype });
   }
 
   /**

@@ -55,6 +55,38 @@ describe('SafetensorsFile', () => {
     await expectError(() => file.read('nothing'), 'mismatch', 'no tensor "nothing"');
   });
 
+  test('gives tensors of every dtype that tensors have, bit for bit', async () => {
+    const path = join(await temporaryFolder(), 'tensors.safetensors');
+    const bytes = Uint8Array.from({ length: 48 }, (_, i) => i * 5);
+    const dtypes = [
+      ['F32', 'float32', 4],
+      ['BF16', 'bfloat16', 2],
+      ['F16', 'float16', 2],
+      ['I32', 'int32', 4],
+      ['I64', 'int64', 8],
+      ['U8', 'uint8', 1],
+    ] as const;
+    const sources = dtypes.map(([dtype, name, size]): SafetensorsSource => {
+      return { name, dtype, shape: [2, 24 / size], read: () => bytes };
+    });
+    const none: SafetensorsSource = {
+      name: 'F8',
+      dtype: 'F8_E4M3',
+      shape: [48],
+      read: () => bytes,
+    };
+    await writeSafetensors(path, [...sources, none]);
+    await using file = await SafetensorsFile.open(path);
+    for (const [, dtype, size] of dtypes) {
+      using tensor = await file.readTensor(dtype);
+      expect([tensor.dtype, tensor.shape]).toEqual([dtype, [2, 24 / size]]);
+      const { buffer } = await tensor.readBits();
+      expect(new Uint8Array(buffer)).toEqual(bytes);
+    }
+    await expectError(() => file.readTensor('F8'), 'unsupported', 'expected one of F32, BF16, F16');
+    await expectError(() => file.readTensor('none'), 'mismatch', 'there is no tensor "none"');
+  });
+
   test('reads back what was written, as the numbers they are', async () => {
     const path = join(await temporaryFolder(), 'a.safetensors');
     await writeSafetensors(path, small, { format: 'pt', note: 'ü' });
@@ -66,6 +98,8 @@ describe('SafetensorsFile', () => {
     expect([...(await file.readInt32('ids'))]).toEqual([-100, 7]);
     expect([...(await file.readInt32('ünï "quoted"'))]).toEqual([9]);
     expect(await file.readFloat32('empty')).toHaveLength(0);
+    expect((await file.readTensor('empty')).shape).toEqual([4, 0]);
+    expect(await (await file.readTensor('ünï "quoted"')).item()).toBe(9);
     await expectError(() => file.readFloat32('ids'), 'unsupported', 'has dtype I64');
     await expectError(() => file.readInt32('matrix'), 'unsupported', 'has dtype F32');
   });
