@@ -58,7 +58,7 @@ export class Passes implements Disposable {
   /** See {@link LlamaModel.reserve}. */
   reserve(shape: { readonly batch: number; readonly sequence: number }): void {
     checkLength(shape.sequence, this.#model.config);
-    this.#plan(shape, 'step', {});
+    this.#plan(shape, 'step', this.#lowest({}));
     this.ropeTables(shape.sequence);
   }
 
@@ -67,7 +67,7 @@ export class Passes implements Disposable {
     const { weights, config } = this.#model;
     const input = passInput(inputIds, config);
     const starts = startsOf(options, input);
-    const pass = this.#plan(input, 'logits', options);
+    const pass = this.#plan(input, 'logits');
     const logits = pass.logits as Tensor;
     forwardTrunk(this.#context(pass, input, starts), weights, pass.activations);
     linear(pass.activations.final, weights.head, logits);
@@ -167,13 +167,11 @@ export class Passes implements Disposable {
     const packed = packLabels(labels, input, config.vocabSize);
     const labelTokens = checkLabelTokens(labels, options.labelTokens);
     const starts = startsOf(options, input);
-    const pass = this.#plan(input, purpose, options);
+    const lowest = this.#lowest(options);
+    const pass = this.#plan(input, purpose, lowest);
     const { activations } = pass;
     const loss = pass.loss as LossWorkspace;
-    const context = {
-      ...this.#context(pass, input, starts),
-      lowest: this.#lowest(options),
-    };
+    const context = { ...this.#context(pass, input, starts), lowest };
     forwardTrunk(context, weights, activations);
     loss.labels.write(shiftLabels(packed));
     ops.fill({ output: loss.rowWeights, value: 1 / labelTokens });
@@ -184,11 +182,10 @@ export class Passes implements Disposable {
   #plan(
     { batch, sequence }: { readonly batch: number; readonly sequence: number },
     purpose: Purpose,
-    options: ForwardOptions,
+    lowest?: number,
   ): Allocated<PassLayout> {
     this.forget();
     const { dtype, recompute } = this.#model;
-    const lowest = this.#lowest(options);
     return this.#memory.plan({ batch, sequence, dtype, recompute, lowest }, purpose);
   }
 

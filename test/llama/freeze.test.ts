@@ -16,23 +16,12 @@ import { AdamW, adamwLayout } from '../../lib/train/adamw.ts';
 import { deviceName } from '../ops/case.ts';
 import { steadyBytes } from '../support/steady-bytes.ts';
 import { expectError } from './fixtures.ts';
+import { passShape, passRows as rows } from './small-config.ts';
 
-const shape = {
-  model_type: 'llama',
-  vocab_size: 70,
-  hidden_size: 32,
-  intermediate_size: 52,
-  num_hidden_layers: 3,
-  num_attention_heads: 4,
-  num_key_value_heads: 2,
-};
-const config = parseLlamaConfig(shape, 'config.json');
-const tied = parseLlamaConfig({ ...shape, tie_word_embeddings: true }, 'config.json');
+const config = parseLlamaConfig(passShape, 'config.json');
+const tied = parseLlamaConfig({ ...passShape, tie_word_embeddings: true }, 'config.json');
 const names = llamaParameters(config).map(({ name }) => name);
 const [batch, sequence] = [2, 21];
-const rows = Array.from({ length: batch }, (_, row) =>
-  Int32Array.from({ length: sequence }, (_, i) => (i * 13 + row * 31) % 70),
-);
 type Dtype = 'float32' | 'bfloat16';
 
 function modelOf(dtype: Dtype = 'float32', recompute: Recompute = 'none', of = config) {

@@ -19,24 +19,10 @@ import { LlamaModel } from '../../lib/llama/llama-model.ts';
 import { SafetensorsFile } from '../../lib/llama/safetensors.ts';
 import { deviceName, randomSource, randomValues } from '../ops/case.ts';
 import { expectError, fixtures, relativeError, rowsOf } from './fixtures.ts';
+import { passShape, passRows as rows } from './small-config.ts';
 
-const config = parseLlamaConfig(
-  {
-    model_type: 'llama',
-    vocab_size: 70,
-    hidden_size: 32,
-    intermediate_size: 52,
-    num_hidden_layers: 3,
-    num_attention_heads: 4,
-    num_key_value_heads: 2,
-    initializer_range: 0.1,
-  },
-  'config.json',
-);
+const config = parseLlamaConfig({ ...passShape, initializer_range: 0.1 }, 'config.json');
 const points: readonly LayerPoint[] = [...streamPoints, ...projectionPoints];
-const rows = [0, 1].map((row) =>
-  Int32Array.from({ length: 21 }, (_, i) => (i * 13 + row * 31) % 70),
-);
 
 function modelOf(recompute: Recompute = 'none', dtype: 'float32' | 'bfloat16' = 'float32') {
   return LlamaModel.initialize(config, { device: deviceName, dtype, recompute, seed: 2 });
