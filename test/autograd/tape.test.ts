@@ -1,6 +1,7 @@
 // What the tape keeps and frees, how gradients add up, and what it says to wrong use.
 import { describe, expect, test } from 'vitest';
 import {
+  cast,
   checkpoint,
   crossEntropy,
   customFunction,
@@ -164,6 +165,7 @@ describe('memory', () => {
     const before = await steadyBytes(device);
     const { last, list } = noGrad(() => {
       const last = deep(new Variable(weights[0]!.value), weights);
+      for (const dtype of ['int32', 'float16'] as const) cast(weights[0]!, dtype);
       return { last, list: [residualAdd(last, last)] };
     });
     await device.synchronize();
@@ -235,6 +237,8 @@ describe('wrong use', () => {
     const x = leaf([1]);
     const result = residualAdd(x, x);
     await expectError(() => result.gradient, 'usage', 'is the result of an operation');
+    await expectError(() => cast(x, 'float16'), 'unsupported', 'no gradient goes through float16');
+    expect(cast(x, 'int32').requiresGrad).toBe(false);
     await expectError(() => noGrad(async () => x), 'usage', 'noGrad: expected a function');
   });
 });

@@ -3,12 +3,13 @@ import * as ops from '../../core/ops.ts';
 import type { DType } from '../../core/tensor.ts';
 import { LeiaError } from '../../system/error.ts';
 import { give } from '../gradient-sum.ts';
+import { isRecording } from '../recording.ts';
 import {
   isDifferentiable,
   type Operand,
   record,
   tensorOf,
-  Variable,
+  type Variable,
   wantsGradient,
 } from '../variable.ts';
 
@@ -58,12 +59,12 @@ export function residualAdd(a: Operand, b: Operand): Variable {
  * cast(Tensor.from([1, 2], [2]), 'bfloat16').dtype; // bfloat16
  */
 export function cast(input: Operand, dtype: DType): Variable {
-  if (dtype === 'float16' && wantsGradient(input)) {
+  if (dtype === 'float16' && isRecording() && wantsGradient(input)) {
     throw new LeiaError('unsupported', 'cast: no gradient goes through float16; detach before');
   }
   const { output } = ops.cast({ input: tensorOf(input), dtype });
-  if (!isDifferentiable(dtype)) return new Variable(output);
-  const [result] = record([input], [output], [], ([gradient], [sum]) => {
+  const past = isDifferentiable(dtype) ? input : undefined;
+  const [result] = record([past], [output], [], ([gradient], [sum]) => {
     if (gradient) sum?.share(gradient);
   });
   return result;
