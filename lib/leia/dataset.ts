@@ -105,7 +105,7 @@ export class Dataset {
     );
   }
 
-  /** Closes the file. */
+  /** Closes the files of its shards. */
   close(): void {
     for (const shard of this.#shards) shard.close();
   }
@@ -236,7 +236,7 @@ class ShardReader {
     }
   }
 
-  /** Closes the file. */
+  /** Closes its files. */
   close(): void {
     for (const { descriptor } of this.#maps.values()) closeSync(descriptor);
     this.#maps.clear();

@@ -82,7 +82,7 @@ export class Checkpoint {
     return await hashWeights(this.parameters.map(({ name }) => [name, this.#file(name)] as const));
   }
 
-  /** Closes the file. */
+  /** Closes its files. */
   async close(): Promise<void> {
     await Promise.all(this.#files.map((file) => file.close()));
   }

@@ -22,7 +22,7 @@ export class PassMemory implements Disposable {
     const { batch, sequence, lowest } = shape;
     const what = [purpose, batch, sequence, lowest].join();
     if (this.#pass?.what === what) return this.#pass.tensors;
-    this.free();
+    this.#free();
     this.#pass = { ...allocate(passLayout(this.#config, shape, purpose), this.#device), what };
     return this.#pass.tensors;
   }
@@ -44,14 +44,14 @@ export class PassMemory implements Disposable {
     return (this.#pass?.bytes ?? 0) + (this.#rope?.bytes ?? 0);
   }
 
-  /** Frees the memory of passes; the tables stay. */
-  free(): void {
-    this.#pass?.[Symbol.dispose]();
-    this.#pass = undefined;
+  [Symbol.dispose](): void {
+    this.#free();
+    this.#rope?.[Symbol.dispose]();
   }
 
-  [Symbol.dispose](): void {
-    this.free();
-    this.#rope?.[Symbol.dispose]();
+  /** Frees the memory of passes; the tables stay. */
+  #free(): void {
+    this.#pass?.[Symbol.dispose]();
+    this.#pass = undefined;
   }
 }
