@@ -113,6 +113,13 @@ export class LayerHooks {
     return { [Symbol.dispose]: () => void this.#added.delete(entry) };
   }
 
+  /** The hooks as they are now, for a pass: backward then calls those that its forward called, whatever comes or goes. */
+  snapshot(): LayerHooks {
+    const now = new LayerHooks(this.#layers);
+    for (const entry of this.#added) now.#added.add(entry);
+    return now;
+  }
+
   /** The lowest layer in which a hook wants a gradient; infinity if none does. */
   get lowest(): number {
     const layers = [...this.#added]

@@ -205,7 +205,8 @@ export class LlamaModel implements Disposable {
 
   /**
    * Calls functions at a point of layers, in every pass from now on: with the activation there, which they may change in
-   * place, and in backward with its gradient. Hooks are no part of what {@link save} writes.
+   * place, and in backward with its gradient. A backward calls the hooks that were there at its forward. Hooks are no part
+   * of what {@link save} writes.
    *
    * @returns what removes the hook when it is disposed of.
    * @throws LeiaError `argument` for a point or a layer that there is none of.

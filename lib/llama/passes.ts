@@ -207,7 +207,7 @@ export class Passes implements Disposable {
       config,
       ids: ids instanceof Int32Array ? pass.ids.write(ids) : ids,
       embeddings,
-      hooks,
+      hooks: hooks.snapshot(),
       listener,
       ...this.ropeTables(sequence),
       documentStarts: starts && pass.documentStarts.write(starts.values),

@@ -216,6 +216,32 @@ test('a gradient that is changed is what goes on down, and to the products above
   }
 });
 
+test.each(['none', 'layer'] as const)(
+  'a backward has the hooks of its forward, with %s',
+  async (recompute) => {
+    const hook: LayerHook = {
+      point: 'gate',
+      layers: [0],
+      forward: scaled(0.5),
+      backward: scaled(0.5),
+    };
+    for (const isHooked of [false, true]) {
+      using same = modelOf(recompute);
+      if (isHooked) same.addHook(hook);
+      same.forward(rows, rows);
+      same.backward();
+      using changed = modelOf(recompute);
+      const added = isHooked ? changed.addHook(hook) : undefined;
+      changed.forward(rows, rows);
+      if (added) added[Symbol.dispose]();
+      else changed.addHook(hook);
+      changed.backward();
+      const expected = await bitsOf(same.gradients.entries());
+      expect(await bitsOf(changed.gradients.entries())).toEqual(expected);
+    }
+  },
+);
+
 test('what fits no point or layer is refused, and so is a hook that waits', async () => {
   using model = modelOf();
   const wrong = (hook: object) => () => model.addHook(hook as LayerHook);
