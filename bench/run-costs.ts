@@ -168,13 +168,15 @@ function percent(share: number): string {
 
 const measures = { saving, trainer, ranks };
 const [name = ''] = process.argv.slice(2);
-if (!(name in measures)) {
-  console.error(`usage: npm run bench:run -- ${Object.keys(measures).join('|')}`);
-  process.exit(2);
-}
+const measure = Object.entries(measures).find(([known]) => known === name)?.[1];
 try {
-  await writeInputs();
-  await measures[name as keyof typeof measures]();
+  if (measure === undefined) {
+    console.error(`usage: npm run bench:run -- ${Object.keys(measures).join('|')}`);
+    process.exitCode = 2;
+  } else {
+    await writeInputs();
+    await measure();
+  }
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }
