@@ -1,21 +1,22 @@
 // Three loops, by where the two sides are contiguous: runs that both have are moved whole; where
-// the sides are contiguous along different dimensions, small tiles are turned; anything else goes
-// number by number.
+// the sides are contiguous along different dimensions, small tiles are transposed; anything else
+// goes number by number.
 #include "cpu/strided_copy.h"
 
 #include <cstring>
 
-#include "cpu/turn.h"
+#include "cpu/transpose.h"
 
 namespace leia {
 
 namespace {
 
 constexpr int64_t kChunk = int64_t{1} << 16;  // elements
-// Side of a tile. Each of its lines is some neighbouring cache lines, so that memory is read and
-// written in pieces as long as it likes; a tile fits the smallest first cache.
+// Side of a tile. Each of its rows spans one to four neighbouring cache lines, so that memory is
+// read and written in long pieces; a tile fits the smallest first-level cache.
 template <class T>
 constexpr int64_t kTile = sizeof(T) == 8 ? 32 : 64;
+// Tiles that one task takes.
 constexpr int64_t kTaskTiles = 16;
 // From here on memcpy is faster than a loop.
 constexpr int64_t kLongRun = 16;
@@ -73,7 +74,7 @@ void by_runs(const StridedCopy& copy, CpuContext& context, Run run) {
 
 // Tile by tile of the two innermost dimensions: `from` is contiguous along the outer of them. A
 // tile is read into memory of its own, as the lines of a matrix whose rows are a power of two apart
-// drive each other out of the cache, and turned on the way out.
+// drive each other out of the cache, and transposed on the way out.
 template <class T>
 void by_tiles(const StridedCopy& copy, CpuContext& context) {
   const T* from = copy.from.data<T>();
@@ -97,7 +98,8 @@ void by_tiles(const StridedCopy& copy, CpuContext& context) {
         std::memcpy(block + i * kTile<T>, source + i * along.from,
                     static_cast<size_t>(width) * sizeof(T));
       }
-      turn(block, kTile<T>, height, width, to + begin.to + first * across.to + tile, across.to);
+      transpose(block, kTile<T>, height, width, to + begin.to + first * across.to + tile,
+                across.to);
     }
   });
 }

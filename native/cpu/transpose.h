@@ -1,5 +1,5 @@
-// Turns small blocks of numbers in registers: rows become columns, 16 bytes at a time. A block of n
-// by n, with n numbers in 16 bytes, is turned by log2(n) rounds that interleave its upper half with
+// Transposes small blocks of numbers in registers: rows become columns, 16 bytes at a time. A block
+// of n by n, with n numbers in 16 bytes, takes log2(n) rounds that interleave its upper half with
 // its lower one. In the baseline of every platform an interleaving is one instruction.
 #pragma once
 
@@ -47,34 +47,15 @@ inline Words2 interleave_second(Words2 a, Words2 b) {
 
 #undef LEIA_SHUFFLE
 
+// Side of the block that transpose_block takes.
 template <class T>
-struct VectorOf;
-template <>
-struct VectorOf<uint8_t> {
-  using Type = Bytes16;
-};
-template <>
-struct VectorOf<uint16_t> {
-  using Type = Words8;
-};
-template <>
-struct VectorOf<uint32_t> {
-  using Type = Words4;
-};
-template <>
-struct VectorOf<uint64_t> {
-  using Type = Words2;
-};
+constexpr int kBlockSide = 16 / static_cast<int>(sizeof(T));
 
-// Side of the block that turn_block turns.
+// to[j * to_stride + i] = from[i * from_stride + j] for i and j below kBlockSide.
 template <class T>
-constexpr int kTurned = 16 / static_cast<int>(sizeof(T));
-
-// to[j * to_stride + i] = from[i * from_stride + j] for i and j below kTurned.
-template <class T>
-void turn_block(const T* from, int64_t from_stride, T* to, int64_t to_stride) {
-  using Vector = typename VectorOf<T>::Type;
-  constexpr int kSide = kTurned<T>;
+void transpose_block(const T* from, int64_t from_stride, T* to, int64_t to_stride) {
+  typedef T Vector __attribute__((vector_size(16)));
+  constexpr int kSide = kBlockSide<T>;
   Vector rows[kSide], next[kSide];
   for (int i = 0; i < kSide; ++i) std::memcpy(&rows[i], from + i * from_stride, sizeof(Vector));
   for (int done = 1; done < kSide; done *= 2) {
@@ -89,13 +70,13 @@ void turn_block(const T* from, int64_t from_stride, T* to, int64_t to_stride) {
 
 // The same for any number of rows and columns.
 template <class T>
-void turn(const T* from, int64_t from_stride, int64_t rows, int64_t columns, T* to,
-          int64_t to_stride) {
-  constexpr int64_t kSide = kTurned<T>;
+void transpose(const T* from, int64_t from_stride, int64_t rows, int64_t columns, T* to,
+               int64_t to_stride) {
+  constexpr int64_t kSide = kBlockSide<T>;
   const int64_t whole_rows = rows / kSide * kSide, whole_columns = columns / kSide * kSide;
   for (int64_t j = 0; j < whole_columns; j += kSide) {
     for (int64_t i = 0; i < whole_rows; i += kSide) {
-      turn_block(from + i * from_stride + j, from_stride, to + j * to_stride + i, to_stride);
+      transpose_block(from + i * from_stride + j, from_stride, to + j * to_stride + i, to_stride);
     }
   }
   for (int64_t j = 0; j < columns; ++j) {
