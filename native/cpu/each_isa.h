@@ -4,11 +4,12 @@
 //   #include "cpu/each_isa.h"
 //   ... LEIA_DISPATCH(rms_norm_forward)(operation, context);
 //
-// The kernel file has no include guard and no #include (whatever it needs is included before, so
-// that nothing of the standard library is compiled with more than the baseline's instructions); it
-// opens `namespace leia::LEIA_ISA {`. LEIA_VECTOR_BYTES is the vector width; the vector types and
-// functions of cpu/simd.h and cpu/task_sums.h are there in each namespace. On x86-64 the macros
-// LEIA_ISA_AVX2 and LEIA_ISA_AVX512 tell which set is being compiled.
+// The kernel file has no include guard, and includes nothing but files like itself: whatever else
+// it needs is included before, so that nothing of the standard library is compiled with more than
+// the baseline's instructions. It opens `namespace leia::LEIA_ISA {`. LEIA_VECTOR_BYTES is the
+// vector width; the vector types and functions of cpu/simd.h and cpu/task_sums.h are there in each
+// namespace. On x86-64 the macros LEIA_ISA_AVX2 and LEIA_ISA_AVX512 tell which set is being
+// compiled.
 #include <cstring>
 
 #include "core/dtype.h"

@@ -1,6 +1,6 @@
 // One case = one operation at one shape and dtype: its inputs, how to run it on a device, and what a
-// plain float64 implementation gives. The same object feeds the correctness test on every device, the
-// check for identical bits, the finite-difference check of the backward reference, and the benchmark.
+// plain float64 implementation gives. The same object feeds the correctness test on every device and
+// the check for identical bits. The benchmark and the check by finite differences use its reference.
 
 import { addon } from '../../lib/core/addon.ts';
 import { bfloat16ToFloat32, float32ToBfloat16 } from '../../lib/core/bfloat16.ts';
@@ -43,7 +43,7 @@ export interface OperationCase {
   tolerance: Record<string, number>;
   /** Another measure of an output's error, where a rounding may go either way; `relativeError` unless there is one. */
   error?: (output: string, actual: ArrayLike<number>, expected: ArrayLike<number>) => number;
-  /** Least bytes to move and floating-point operations, for the benchmark. */
+  /** Least bytes to move and floating-point operations: the size by which a run that is not full chooses cases. */
   bytes: number;
   flops: number;
 }
