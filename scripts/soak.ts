@@ -13,7 +13,6 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { trainSettings } from '../lib/train/settings.ts';
 import { writeDataset, writeModel } from '../test/train/tiny.ts';
 import { Dice } from './fuzz/mutate.ts';
 
@@ -86,18 +85,18 @@ class Soak {
   readonly #ranks: number;
   readonly #steps: number;
   readonly #folder: string;
-  readonly #more: readonly string[];
+  readonly #stage: number;
   #resumed = 0;
   #slowestEnd = 0;
   /** Seconds from the start of the undisturbed run to its first step. */
   #startSeconds = 0;
 
-  constructor(dice: Dice, ranks: number, steps: number, folder: string, more: readonly string[]) {
+  constructor(dice: Dice, ranks: number, steps: number, folder: string, stage: number) {
     this.#dice = dice;
     this.#ranks = ranks;
     this.#steps = steps;
     this.#folder = folder;
-    this.#more = more;
+    this.#stage = stage;
   }
 
   async run(kills: number): Promise<void> {
@@ -163,7 +162,7 @@ class Soak {
     args.push('--data', join(this.#folder, 'data'), '--nproc', `${this.#ranks}`);
     args.push('--sequence-length', '32', '--batch-size', '8', '--micro-batch-size', '1');
     args.push('--learning-rate', '1e-3', '--max-steps', `${this.#steps}`);
-    args.push('--save-steps', '4', '--save-minutes', '0', ...this.#more);
+    args.push('--save-steps', '4', '--save-minutes', '0', '--zero', `${this.#stage}`);
     const child = spawn(process.execPath, [command, ...args], {
       env: {
         ...process.env,
@@ -235,9 +234,9 @@ class Soak {
   }
 
   /** Waits until the run has made a step, or ended. */
-  async #reach(output: string, step: number, child?: ChildProcess): Promise<void> {
+  async #reach(output: string, step: number, child: ChildProcess): Promise<void> {
     const isThere = () => (metricsOf(output).at(-1)?.step ?? 0) >= step;
-    while (!isThere() && !(child && hasEnded(child))) await delay(30);
+    while (!isThere() && !hasEnded(child)) await delay(30);
   }
 }
 
@@ -254,13 +253,13 @@ const number = (name: keyof typeof values, otherwise: number): number => {
 const seed = number('seed', randomInt(1_000_000));
 const dice = new Dice(seed, 0);
 const [kills, ranks, steps] = [number('kills', 30), number('ranks', 4), number('steps', 300)];
-const stage = 'zero' in trainSettings.shape ? number('zero', dice.below(4)) : undefined;
+const stage = number('zero', dice.below(4));
 const folder = mkdtempSync(join(tmpdir(), 'leia-soak-'));
-const sharing = stage === undefined ? '' : `, ZeRO ${stage}`;
-console.log(`seed ${seed}: ${kills} kills, ${ranks} ranks, ${steps} steps${sharing}; in ${folder}`);
-const more = stage === undefined ? [] : ['--zero', `${stage}`];
+console.log(
+  `seed ${seed}: ${kills} kills, ${ranks} ranks, ${steps} steps, ZeRO ${stage}; in ${folder}`,
+);
 try {
-  await new Soak(dice, ranks, steps, folder, more).run(kills);
+  await new Soak(dice, ranks, steps, folder, stage).run(kills);
   rmSync(folder, { recursive: true });
 } catch (error) {
   console.error(
