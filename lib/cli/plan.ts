@@ -69,7 +69,7 @@ export async function planLines(
   const rows = planRows(config, settings, device);
   const marked = fastest(rows);
   const shown = marked ?? smallest(rows);
-  const each = (device.ranks ?? 1) > 1 ? ' on each rank' : '';
+  const each = ranks > 1 ? ' on each rank' : '';
   return [
     ...head(config, settings, device),
     '',

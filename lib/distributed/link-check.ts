@@ -89,7 +89,7 @@ export async function measureLink(communicator: Communicator, device: Device): P
 }
 
 /** What the collectives are for, as errors show it. */
-export const linkCheckPlace = 'the check of the connection';
+const linkCheckPlace = 'the check of the connection';
 
 async function meanOfRanks(
   value: number,
@@ -114,11 +114,7 @@ export function describeLink({ latency, bytes, seconds }: LinkSpeed): string {
 }
 
 /** The settings that choose the network, in the environment's variables of the libraries that read them. */
-export const networkVariables = [
-  'OMPI_MCA_btl_tcp_if_include',
-  'UCX_NET_DEVICES',
-  'NCCL_SOCKET_IFNAME',
-];
+const networkVariables = ['OMPI_MCA_btl_tcp_if_include', 'UCX_NET_DEVICES', 'NCCL_SOCKET_IFNAME'];
 
 /** What to look at if messages do not arrive on this machine. */
 export function adviseOnNetwork(): string {

@@ -8,7 +8,7 @@
 import { type Allocation, allocate } from '../core/layout.ts';
 import * as ops from '../core/ops.ts';
 import { elementCount, Tensor } from '../core/tensor.ts';
-import { type Slice, sliceOf } from '../distributed/communicator.ts';
+import { sliceOf } from '../distributed/communicator.ts';
 import type { World } from '../distributed/world.ts';
 import type { CheckpointView } from '../llama/checkpoint.ts';
 import type { LlamaModel } from '../llama/llama-model.ts';
@@ -25,7 +25,6 @@ export function windowOf(sharding: Sharding) {
 }
 
 export class DataParallel implements PassListener, Disposable {
-  readonly sharding: Sharding;
   readonly world: World;
   /** What this rank updates: all parameters whole, or its slice of each. */
   readonly trainable: readonly TrainableParameter[];
@@ -52,10 +51,10 @@ export class DataParallel implements PassListener, Disposable {
     const { config, dtype, device } = model;
     this.#model = model;
     this.world = world;
-    this.sharding = shardingOf(stage, world);
-    this.#sharded = shardedParts(this.sharding);
+    const sharding = shardingOf(stage, world);
+    this.#sharded = shardedParts(sharding);
     this.#parts = partsOf(config);
-    this.#memory = allocate(exchangeLayout(config, dtype, this.sharding), device);
+    this.#memory = allocate(exchangeLayout(config, dtype, sharding), device);
     const norms = this.#memory.tensors.norms;
     if (norms) ops.fill({ output: norms.all, value: 0 });
     this.trainable = model.trainableParameters().map((whole) => this.#own(whole));
@@ -84,16 +83,11 @@ export class DataParallel implements PassListener, Disposable {
     return this.#sharded.parameters;
   }
 
-  /** This rank's slice of so many elements; all of them where states are not shared. */
-  sliceOf(elements: number): Slice {
-    if (!this.#sharded.states) return { begin: 0, end: elements };
-    return sliceOf(elements, this.sharding.rank, this.sharding.ranks);
-  }
-
   #own(whole: TrainableParameter): TrainableParameter {
     if (!this.#sharded.states) return whole;
     const { name, parameter, gradient, decay } = whole;
-    const { begin, end } = this.sliceOf(elementCount(parameter.shape));
+    const { rank, size } = this.world;
+    const { begin, end } = sliceOf(elementCount(parameter.shape), rank, size);
     const { slices } = this.#memory.tensors;
     const gradientSlice = gradient.view([end - begin], begin);
     this.#gradientSlices.set(name, gradientSlice);
@@ -214,7 +208,7 @@ export class DataParallel implements PassListener, Disposable {
     const { all, unused: scale } = norms;
     // The others' places get what the others put there: a sum with zeros is exact.
     ops.fill({ output: all, value: 0 });
-    using norm = all.view([1], this.sharding.rank);
+    using norm = all.view([1], this.world.rank);
     ops.gradientNorm({ gradients, maxNorm: Number.POSITIVE_INFINITY, norm, scale });
     this.world.communicator.allReduce(all, 'norm of the gradient');
     ops.gradientNorm({ gradients: [all], ...output });
@@ -232,10 +226,6 @@ export class DataParallel implements PassListener, Disposable {
     const whole = Tensor.empty(shape, { dtype: slice.dtype, device: this.#model.device });
     this.world.communicator.allGather(slice, whole, name);
     return whole;
-  }
-
-  get bytes(): number {
-    return this.#memory.bytes;
   }
 
   [Symbol.dispose](): void {
