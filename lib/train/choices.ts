@@ -107,8 +107,8 @@ export function completeChoices(
 }
 
 /**
- * The largest power of two that divides the batch, leaves each rank a micro-batch, and fits, or 1. 1 too if the loss is the mean of the micro-batches'
- * means, as the result then depends on their size.
+ * With the largest micro-batch that is a power of two, divides the batch, leaves each rank one, and fits; or with 1. With
+ * 1 too if the loss is the mean of the micro-batches' means, as the result then depends on their size.
  */
 function largestRow(
   config: LlamaConfig,

@@ -1,5 +1,5 @@
-// What makes two runs the same: all that decides their result. Where it is computed, what is computed again to save
-// memory, how often and in which dtype it is saved does not.
+// What makes two runs the same: all that decides their result. Where it is computed, what is computed again or shared by
+// ranks to save memory, how often and in which dtype it is saved does not.
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';

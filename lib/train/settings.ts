@@ -56,7 +56,7 @@ export const trainSettings = z.strictObject({
     .boolean()
     .default(false)
     .describe(
-      'choose micro-batch size, recompute and moments, where they are not given, as --plan marks them',
+      'choose micro-batch size, recompute, moments and what ranks share, where they are not given, as --plan marks them',
     ),
   sequenceLength: z.int().min(2).default(2048).describe('tokens per sequence'),
   learningRate: z.number().positive().default(5e-6).describe('peak learning rate'),

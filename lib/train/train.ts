@@ -105,8 +105,8 @@ export interface TrainResult {
  * Starts a training run, or resumes it.
  *
  * @throws LeiaError `usage` (settings; an output folder of another run, or in use; too little memory or disk), `mismatch`
- *   (tokenizer of another dataset; no label in a whole epoch), `execution` (a loss or gradient that is not finite), `interrupted`, and what reading
- *   and writing throws.
+ *   (tokenizer of another dataset; no label in a whole epoch), `execution` (a loss or gradient that is not finite),
+ *   `interrupted`, and what reading and writing throws.
  */
 export async function train(options: TrainOptions): Promise<TrainResult> {
   const { world = World.alone } = options;
