@@ -1,6 +1,5 @@
 // A training run between its first step and its last. Each turn of the loop takes rows from the data, makes an optimiser step
 // and writes a line of metrics. From time to time it saves a state, from which the same command resumes with the same bits.
-import type { Tensor } from '../core/tensor.ts';
 import { World } from '../distributed/world.ts';
 import type { AdaptedCheckpoint } from '../leia/adapt.ts';
 import type { SequenceSource, SequenceState } from '../leia/batches.ts';
@@ -17,7 +16,7 @@ import { Profile } from './profile.ts';
 import { pruneStates, type RunPosition, restoreNewest } from './resume.ts';
 import { flopsCeiling, StepClock, type StepSpeed, stepSpeed } from './speed.ts';
 import { StateSaver } from './state-saver.ts';
-import type { StateTensor, StateTensors } from './state-values.ts';
+import { namedState, type StateTensor, type StateTensors } from './state-values.ts';
 import type { CompleteOptions, Measured } from './train.ts';
 import { type StepResult, TrainingStep } from './training-step.ts';
 import { lendWhole } from './whole-parameters.ts';
@@ -278,15 +277,10 @@ export class Run {
     const tensors = new Map<string, StateTensor>();
     for (const { name, parameter, first = 0 } of this.#optimizer.parameters) {
       const { shape } = this.#model.parameter(name);
-      const add = (kind: string, tensor: Tensor | undefined) => {
-        if (tensor) tensors.set(`${kind}.${name}`, { tensor, shape, first });
-      };
-      const { firstMoment, secondMoment, masterLowBits } = this.#optimizer.state(name);
-      add('parameter', parameter);
-      add('firstMoment', firstMoment);
-      add('secondMoment', secondMoment);
-      // States have called the low bits so since the first version.
-      add('remainder', masterLowBits);
+      tensors.set(`parameter.${name}`, { tensor: parameter, shape, first });
+      for (const [key, tensor] of namedState(name, this.#optimizer.state(name))) {
+        tensors.set(key, { tensor, shape, first });
+      }
     }
     return tensors;
   }

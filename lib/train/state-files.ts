@@ -4,7 +4,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { bytesPerElement, elementCount, type Tensor } from '../core/tensor.ts';
+import { bytesPerElement, elementCount } from '../core/tensor.ts';
 import { SafetensorsFile, writeSafetensors } from '../llama/safetensors.ts';
 import { checksum, checksumOfText } from '../system/checksum.ts';
 import { LeiaError } from '../system/error.ts';
@@ -15,6 +15,7 @@ import {
   type StateTensors,
   type StateValues,
   storedDtype,
+  writeBytes,
 } from './state-values.ts';
 
 type Checksums = Readonly<Record<string, string>>;
@@ -203,10 +204,6 @@ async function readPiece(name: string, { file, checksum: stated }: Piece) {
     throw damage(file.path, `tensor "${name}"`);
   }
   return bytes;
-}
-
-function writeBytes(tensor: Tensor, { buffer }: Uint8Array<ArrayBuffer>): void {
-  tensor.write(tensor.dtype === 'bfloat16' ? new Uint16Array(buffer) : new Float32Array(buffer));
 }
 
 export function damage(path: string, what = 'it'): LeiaError {

@@ -2,6 +2,7 @@
 // still, or all at once as a copy in main memory, which is written while the run goes on.
 import { bytesPerElement, elementCount, type Shape, type Tensor } from '../core/tensor.ts';
 import type { SafetensorsSource } from '../llama/safetensors.ts';
+import type { AdamWState } from './adamw.ts';
 
 /** A tensor of a run, or the flat slice of it that this rank holds. */
 export interface StateTensor {
@@ -17,6 +18,16 @@ export type StateTensors = ReadonlyMap<string, StateTensor>;
 
 /** What is written of each. */
 export type StateValues = readonly (SafetensorsSource & Pick<StateTensor, 'first'>)[];
+
+/** What an optimiser keeps for a parameter, by its names in files: the low bits have theirs since the first version. */
+export function namedState(name: string, state: AdamWState): [string, Tensor][] {
+  const { firstMoment, secondMoment, masterLowBits } = state;
+  return [
+    [`firstMoment.${name}`, firstMoment],
+    [`secondMoment.${name}`, secondMoment],
+    ...(masterLowBits ? [[`remainder.${name}`, masterLowBits] as [string, Tensor]] : []),
+  ];
+}
 
 /** What each tensor takes in a file, and in a copy. */
 export function stateBytes(tensors: StateTensors): number {
@@ -57,6 +68,11 @@ function describe(name: string, { tensor, first }: StateTensor) {
 async function readBytes(tensor: Tensor): Promise<Uint8Array> {
   const { buffer, byteOffset, byteLength } = await tensor.readBits();
   return new Uint8Array(buffer, byteOffset, byteLength);
+}
+
+/** Writes what a file has of a tensor to it. The bytes are all that their buffer holds. */
+export function writeBytes(tensor: Tensor, { buffer }: Uint8Array<ArrayBuffer>): void {
+  tensor.write(tensor.dtype === 'bfloat16' ? new Uint16Array(buffer) : new Float32Array(buffer));
 }
 
 /** The low bits of masters, stored as `remainder.*`, are 16-bit patterns, not numbers. */
