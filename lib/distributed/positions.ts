@@ -61,8 +61,11 @@ function lateRanks(
   waiting: readonly NonNullable<Position['inside']>[],
 ): number[] {
   const lists = waiting.flatMap(({ missing }) => (missing === undefined ? [] : [missing]));
-  if (lists.length > 0) return [...new Set(lists.flat())].sort((a, b) => a - b);
-  return [...positions].flatMap(([rank, { begun }]) => (begun <= number ? [rank] : [])).sort();
+  const late =
+    lists.length > 0
+      ? [...new Set(lists.flat())]
+      : [...positions].flatMap(([rank, { begun }]) => (begun <= number ? [rank] : []));
+  return late.sort((a, b) => a - b);
 }
 
 /**

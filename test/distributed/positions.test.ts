@@ -42,6 +42,13 @@ test.each([
   expect(stallOf(positions, 31)).toBeUndefined();
 });
 
+test('ranks of two digits come after those of one', () => {
+  const positions = of(...Array.from({ length: 12 }, () => computes(4, 40)), waits(4, 40));
+  expect(describeStall(stallOf(positions, 30)!, positions)).toContain(
+    '1, 2, 3, 4, 5, 6, 7, 8, 9, 10 and 11 have not',
+  );
+});
+
 test('a rank that shows progress is waited for, however long it takes', () => {
   expect(stallOf(of(waits(118, 900), computes(118, 3)), 30)).toBeUndefined();
   expect(stallOf(of(waits(118, 900), computes(118, 31)), 30)).toBeDefined();
