@@ -45,8 +45,10 @@ class CollectiveWork final : public RankWork {
 
 void Communicator::enqueue(const std::shared_ptr<Device>& device, Collective collective) {
   validate(collective, rank_, ranks_);
-  require(device->kind() == kind_, "a collective on ", device->name(), " cannot go over ",
-          description(), ", which connects ", kind_ == DeviceKind::cpu ? "CPUs" : "GPUs");
+  if (device->kind() != kind_) {
+    fail("argument", text("a collective on ", device->name(), " cannot go over ", description(),
+                          ", which connects ", kind_ == DeviceKind::cpu ? "CPUs" : "GPUs"));
+  }
   if (kind_ == DeviceKind::cuda && device->is_capturing()) {
     fail("usage", "a collective cannot be part of a graph that is captured");
   }
