@@ -6,7 +6,14 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { LeiaError } from '../system/error.ts';
 import { listen, type Message, send } from './messages.ts';
-import { describeLoss, describeStall, type Position, stallOf, waitOf } from './positions.ts';
+import {
+  describeLoss,
+  describeStall,
+  listRanks,
+  type Position,
+  stallOf,
+  waitOf,
+} from './positions.ts';
 
 export interface WatchOptions {
   readonly rank: number;
@@ -105,10 +112,9 @@ export class Watch {
         const missing = Array.from({ length: size - 1 }, (_, i) => i + 1).filter(
           (rank) => !watch.#peers.has(rank),
         );
-        const which = `rank${missing.length > 1 ? 's' : ''} ${missing.join(', ')}`;
         throw new LeiaError(
           'unavailable',
-          `${which} did not come to rank 0 within ${timeout} s; see whether they were started, and whether they reach this machine`,
+          `${listRanks(missing)} did not come to rank 0 within ${timeout} s; see whether they were started, and whether they reach this machine`,
         );
       });
       try {
@@ -202,6 +208,8 @@ export class Watch {
   #welcome(socket: Socket, done: () => void): void {
     const { size, token } = this.#options;
     let rank: number | undefined;
+    // A stranger that says nothing does not keep this process from its end.
+    socket.unref();
     listen(socket, (message) => {
       if (rank !== undefined) return this.#hear(rank, message);
       const isRank = message.type === 'hello' && message.token === token && message.rank < size;
@@ -213,6 +221,7 @@ export class Watch {
   }
 
   #adopt(rank: number, socket: Socket): void {
+    socket.ref();
     this.#peers.set(rank, socket);
     this.#lastHeard.set(rank, performance.now());
     socket.on('close', () => {

@@ -4,6 +4,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import type { Position } from '../../lib/distributed/positions.ts';
 import { Watch, type WatchOptions } from '../../lib/distributed/watch.ts';
 import type { LeiaError } from '../../lib/system/error.ts';
+import { runChild } from '../support/child.ts';
 
 interface Member {
   watch: Watch;
@@ -122,11 +123,16 @@ test('what a rank says at once with its name is heard', async () => {
 test('a rank that does not come is named', async () => {
   const one = options(0, 3, { timeout: 0.05 });
   const { join } = await Watch.host(one.options, here);
-  await expect(join()).rejects.toThrow('ranks 1, 2 did not come to rank 0 within 0.05 s');
+  await expect(join()).rejects.toThrow('ranks 1 and 2 did not come to rank 0 within 0.05 s');
   const other = options(1, 2, { timeout: 0.05 });
   await expect(Watch.join(other.options, { host: '127.0.0.1', port: 1 })).rejects.toThrow(
     'rank 1 does not reach rank 0 at 127.0.0.1:1 within 0.05 s',
   );
+});
+
+test('a stranger that says nothing does not keep rank 0 from its end', async () => {
+  const ended = await runChild('distributed/children/stranger.ts');
+  expect(ended).toEqual({ code: 0, signal: null, output: 'all have left\n', errors: '' });
 });
 
 test.each([
