@@ -8,11 +8,12 @@
 // minutes, most of which ranks need to start, and is no part of `npm test`.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createHash, randomInt } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
+import { processesOf } from '../test/support/rank-processes.ts';
 import { writeDataset, writeModel } from '../test/train/tiny.ts';
 import { Dice } from './fuzz/mutate.ts';
 
@@ -45,24 +46,6 @@ function metricsOf(output: string): Metrics[] {
   } catch {
     return [];
   }
-}
-
-/** The processes of a run, by the folder in their arguments, each with its rank if it has one. */
-function processesOf(output: string): { id: number; rank: number | undefined }[] {
-  return readdirSync('/proc').flatMap((name) => {
-    const id = Number(name);
-    if (!(id > 0) || id === process.pid) return [];
-    try {
-      if (!readFileSync(`/proc/${id}/cmdline`, 'utf8').split('\0').includes(output)) return [];
-      const environment = readFileSync(`/proc/${id}/environ`, 'utf8').split('\0');
-      const rank = environment
-        .find((one) => one.startsWith('OMPI_COMM_WORLD_RANK='))
-        ?.split('=')[1];
-      return [{ id, rank: rank === undefined ? undefined : Number(rank) }];
-    } catch {
-      return []; // it has ended since
-    }
-  });
 }
 
 function kill(id: number, signal: NodeJS.Signals): void {

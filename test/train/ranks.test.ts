@@ -12,6 +12,7 @@ import { command, type Finished, leia } from '../cli/child.ts';
 import { mpiexec, noMpi, overMpi, rankEnvironment } from '../distributed/ranks.ts';
 import { temporaryFolder } from '../llama/fixtures.ts';
 import { isFull } from '../support/extent.ts';
+import { processesOf } from '../support/rank-processes.ts';
 import { expectClose, makeDataset, makeModel, metricsOf, withoutSpeed } from './runs.ts';
 
 async function makeArguments(...more: string[]): Promise<{ args: string[]; output: string }> {
@@ -33,19 +34,9 @@ async function begun(output: string): Promise<void> {
   while ((await metricsOf(output).catch(() => [])).length < 2) await setTimeout(20);
 }
 
-/** The process of a rank: the one below the launcher that has this place. */
-function processOf(output: string, rank: number, variable = 'OMPI_COMM_WORLD_RANK'): number {
-  for (const id of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
-    try {
-      const line = readFileSync(`/proc/${id}/cmdline`, 'utf8');
-      const environment = readFileSync(`/proc/${id}/environ`, 'utf8').split('\0');
-      if (line.includes(output) && environment.includes(`${variable}=${rank}`)) {
-        return Number(id);
-      }
-    } catch {
-      // It has ended since it was listed, or is another user's.
-    }
-  }
+function processOf(output: string, rank: number): number {
+  const found = processesOf(output).find((one) => one.rank === rank);
+  if (found !== undefined) return found.id;
   throw new Error(`there is no process of rank ${rank}`);
 }
 
@@ -291,7 +282,7 @@ if (isFull) {
       const { args, output } = await makeArguments(...endless, '--zero', '3');
       const run = await gpuRanks(args, 3, async () => {
         await begun(output);
-        process.kill(processOf(output, rank, 'RANK'), 'SIGKILL');
+        process.kill(processOf(output, rank), 'SIGKILL');
       });
       // That of the process that ended first.
       expect(run.code).toBe(137);
