@@ -5,7 +5,7 @@ import { Linear, Module } from 'leia/nn';
 import { ops, type Tensor } from 'leia/ops';
 
 /** Where projections find their input, whose gradient an adapter adds to. */
-const inputs = {
+const inputPoints = {
   query: 'attentionInput',
   key: 'attentionInput',
   value: 'attentionInput',
@@ -49,7 +49,7 @@ export class LowRank extends Module {
       backward: (gradOutput, { input }) => this.#backward(gradOutput, input),
     });
     model.addHook({
-      point: inputs[point],
+      point: inputPoints[point],
       layers,
       backward: (gradInput) => this.#addToGradient(gradInput),
     });
