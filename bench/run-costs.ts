@@ -7,7 +7,7 @@ import { join, resolve } from 'node:path';
 import { formatBytes } from '../lib/cli/progress.ts';
 import { LlamaModel, parseLlamaConfig } from '../lib/index.ts';
 import { countParameters } from '../lib/llama/parameters.ts';
-import type { StepMetrics } from '../lib/train/metrics.ts';
+import { metricsFile, readMetrics, type StepMetrics } from '../lib/train/metrics.ts';
 import { type TrainSettingsInput, trainSettings } from '../lib/train/settings.ts';
 import { train } from '../lib/train/train.ts';
 import { tokenizerTiny, writeDataset } from '../test/train/tiny.ts';
@@ -46,8 +46,7 @@ async function run(name: string, settings: TrainSettingsInput): Promise<StepMetr
 }
 
 function metricsOf(output: string): StepMetrics[] {
-  const lines = readFileSync(join(output, 'metrics.jsonl'), 'utf8').trim().split('\n');
-  return lines.map((line) => JSON.parse(line) as StepMetrics);
+  return readMetrics(join(output, metricsFile)) as StepMetrics[];
 }
 
 /** How long the run stands still to save its states. */
@@ -100,17 +99,8 @@ async function ranks(): Promise<void> {
   if (availableParallelism() < 2) throw new Error('there is one core only');
   const rate = async (name: string, launcher: string[], more: string[]) => {
     const output = join(folder, name);
-    const args = [
-      'train',
-      '--model',
-      model,
-      '--data',
-      data,
-      '--output',
-      output,
-      '--dtype',
-      'float32',
-    ];
+    const args = ['train', '--model', model, '--data', data, '--output', output];
+    args.push('--dtype', 'float32');
     args.push('--batch-size', '16', '--micro-batch-size', '4', '--sequence-length', '128');
     args.push('--max-steps', '12', '--save-minutes', '0', ...more);
     const leia = [process.execPath, '--import', 'tsx', join(root, 'lib/cli/main.ts'), ...args];

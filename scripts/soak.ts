@@ -13,6 +13,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
+import { metricsFile, readMetrics } from '../lib/train/metrics.ts';
 import { processesOf } from '../test/support/rank-processes.ts';
 import { writeDataset, writeModel } from '../test/train/tiny.ts';
 import { Dice } from './fuzz/mutate.ts';
@@ -29,23 +30,11 @@ interface Ended {
   readonly killed: string | undefined;
 }
 
-interface Metrics {
-  readonly step: number;
-  readonly loss: number;
-  readonly learningRate: number;
-  readonly gradientNorm: number;
-}
-
-function metricsOf(output: string): Metrics[] {
-  try {
-    const lines = readFileSync(join(output, 'metrics.jsonl'), 'utf8').split('\n').slice(0, -1);
-    return lines.map((line) => {
-      const { step, loss, learningRate, gradientNorm } = JSON.parse(line);
-      return { step, loss, learningRate, gradientNorm };
-    });
-  } catch {
-    return [];
-  }
+/** What does not depend on the time that a step took. */
+function metricsOf(output: string) {
+  return readMetrics(join(output, metricsFile)).map(
+    ({ step, loss, learningRate, gradientNorm }) => ({ step, loss, learningRate, gradientNorm }),
+  );
 }
 
 function kill(id: number, signal: NodeJS.Signals): void {
