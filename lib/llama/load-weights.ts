@@ -20,9 +20,9 @@ export interface WeightOptions {
  * bfloat16. Where `masterLowBits` has a tensor for a name, nothing is lost: the weight gets the upper half of the
  * float32 number, and that tensor gets the lower 16 bits.
  *
- * @param weights tensors by name. One that is smaller than what the checkpoint has, or whose low bits are, is a flat slice
- *   of it.
- * @param first where the slice of a name begins.
+ * @param weights tensors by name. One with fewer elements than the checkpoint's tensor takes a flat slice of it; so do its
+ *   low bits.
+ * @param first the element at which the slice of a name begins.
  * @throws LeiaError `format` when a weight is NaN or infinite.
  */
 export async function loadWeights(
