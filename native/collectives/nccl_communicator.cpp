@@ -75,7 +75,7 @@ class NcclCommunicator final : public Communicator {
   std::string description() const override { return nccl_description(); }
 
   void close() override {
-    if (communicator_ == nullptr) return;
+    if (!has_joined()) return;
     call("ncclCommFinalize", [&] { return nccl_.finalize(communicator_); });
     std::lock_guard lock(calls_);
     nccl_.destroy(std::exchange(communicator_, nullptr));
@@ -83,7 +83,7 @@ class NcclCommunicator final : public Communicator {
 
  protected:
   void execute(const Collective& collective, const Signature&, ExecutionContext& context) override {
-    if (communicator_ == nullptr) join();
+    if (!has_joined()) join();
     const gpu::Stream stream = static_cast<CudaExecution&>(context).stream;
     const auto& [kind, input, output, root, place] = collective;
     switch (kind) {
@@ -127,6 +127,12 @@ class NcclCommunicator final : public Communicator {
   }
 
  private:
+  // Another thread may abort meanwhile.
+  bool has_joined() {
+    std::lock_guard lock(calls_);
+    return communicator_ != nullptr;
+  }
+
   // On the launching thread, whose device is set, and which may wait for the other ranks.
   void join() {
     nccl::Config config;
