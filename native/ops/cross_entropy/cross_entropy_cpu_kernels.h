@@ -29,7 +29,7 @@ ExponentialSum exponential_sum(const T* logits, int64_t vocabulary) {
     const Floats shift = splat(ExponentialSum::finite(reference));
     Floats sum{};
     for_vectors(size, [&](int64_t i, int64_t count) {
-      sum += exponential(load_count(block + i, count, lowest) - shift);
+      sum += exponential_of_negative(load_count(block + i, count, lowest) - shift);
     });
     if (reference != running.maximum && running.sum != 0) {
       running.sum *= std::exp(static_cast<double>(running.maximum) - reference);

@@ -78,7 +78,7 @@ void few_row(const FlashAttentionForward& op, const VisibleKeys& visible, int64_
   Floats sums{};
   for_vectors(last - first, [&](int64_t i, int64_t count) {
     const Floats weights =
-        exponential(load_count(scores + i, count, -__builtin_inff()) - splat(top));
+        exponential_of_negative(load_count(scores + i, count, -__builtin_inff()) - splat(top));
     store_count(scores + i, weights, count);
     sums += weights;
   });

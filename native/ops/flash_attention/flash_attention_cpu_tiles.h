@@ -139,10 +139,10 @@ inline Floats online_softmax(float* tile, int64_t rows, Floats& maximum_so_far, 
   for (int64_t row = 0; row < rows; ++row) top = maximum(top, load(tile + row * kBlock));
   // A lane that has seen no key yet: any finite base makes its exponentials zero.
   const Floats base = top == splat(-__builtin_inff()) ? splat(0.0f) : top;
-  const Floats shrink = exponential(maximum_so_far - base);
+  const Floats shrink = exponential_of_negative(maximum_so_far - base);
   Floats added{};
   for (int64_t row = 0; row < rows; ++row) {
-    const Floats p = exponential(load(tile + row * kBlock) - base);
+    const Floats p = exponential_of_negative(load(tile + row * kBlock) - base);
     store(tile + row * kBlock, p);
     added += p;
   }
