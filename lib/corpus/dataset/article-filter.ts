@@ -37,7 +37,7 @@ export interface FilterOptions {
   limit?: number | undefined;
 }
 
-/** What of it there is for text that is no wiki's. */
+/** The same for text that is no wiki's, which has no disambiguation pages. */
 export type TextFilterOptions = Omit<FilterOptions, 'disambiguation' | 'pageProps'>;
 
 /** Why an article is left out, and how to say that of several. */
@@ -125,12 +125,9 @@ export async function openFilter(
   dumps: readonly string[],
   readTemplates: ReadTemplates,
 ): Promise<ArticleFilter> {
-  checkFilter(options);
-  const { only, minLength = 0, maxLength = noFilter.maxLength, sample, pageProps } = options;
-  const filter: ArticleFilter = { minLength, maxLength };
-  if (sample !== undefined) filter.sample = sample;
-  if (only !== undefined) filter.titles = await readTitles(only, wiki);
-  if (options.disambiguation !== 'drop') return filter;
+  const filter = await openPlainFilter(options, wiki);
+  const { disambiguation, pageProps } = options;
+  if (disambiguation !== 'drop') return filter;
   filter.disambiguation =
     pageProps === undefined
       ? { templates: await templatesOf(dumps, readTemplates) }
@@ -145,10 +142,17 @@ export async function openFilter(
  * @throws LeiaError `usage`, `format` (a list without titles), `io`.
  */
 export async function openTextFilter(options: TextFilterOptions): Promise<ArticleFilter> {
+  return await openPlainFilter(options);
+}
+
+/** The part of a filter that needs no page of a wiki: titles, lengths, the sample. */
+async function openPlainFilter(options: FilterOptions, wiki?: Siteinfo): Promise<ArticleFilter> {
   checkFilter(options);
   const { only, minLength = 0, maxLength = noFilter.maxLength, sample } = options;
-  const titles = only === undefined ? undefined : await readTitles(only);
-  return { minLength, maxLength, ...(sample && { sample }), ...(titles && { titles }) };
+  const filter: ArticleFilter = { minLength, maxLength };
+  if (sample !== undefined) filter.sample = sample;
+  if (only !== undefined) filter.titles = await readTitles(only, wiki);
+  return filter;
 }
 
 /** The title that is looked up. */
