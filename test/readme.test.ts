@@ -141,6 +141,15 @@ test('every command helps with an example that would be accepted', () => {
   }
 });
 
+test('every option says what it does', () => {
+  const silent = allCommands(program).flatMap((command) =>
+    command.options
+      .filter(({ description }) => !/\w/.test(description))
+      .map(({ flags }) => `${command.name()} ${flags}`),
+  );
+  expect(silent).toEqual([]);
+});
+
 test('the commands and their options stay as they are unless meant', async () => {
   const list = allCommands(program).map((command) => ({
     command: `${command.parent?.parent ? `${command.parent.name()} ` : ''}${command.name()}`,

@@ -26,10 +26,15 @@ function fieldOf(schema: z.ZodType): Field {
   return { type: schema, defaultValue: undefined };
 }
 
+/** Its own, or that of the type which it makes optional or gives a default. */
+function descriptionOf(schema: z.ZodType): string {
+  return schema.description ?? fieldOf(schema).type.description ?? '';
+}
+
 function optionsFor(name: string, schema: z.ZodType): Option[] {
   const { type, defaultValue } = fieldOf(schema);
   const flag = kebab(name);
-  const about = schema.description ?? '';
+  const about = descriptionOf(schema);
   if (type instanceof z.ZodBoolean) {
     const on = new Option(`--${flag}`, about);
     const off = new Option(`--no-${flag}`, `do not ${about}`);
@@ -120,7 +125,7 @@ export function readSettings<S extends Schema>(command: Command, schema: S): z.o
   const issue = result.error.issues[0]!;
   const name = String(issue.path[0] ?? '');
   if (!(name in settings) && name in schema.shape) {
-    const about = (schema.shape[name] as z.ZodType).description ?? '';
+    const about = descriptionOf(schema.shape[name] as z.ZodType);
     throw new LeiaError('usage', `--${kebab(name)} is missing: ${about}`);
   }
   const where = given.has(name) || file === undefined ? `--${kebab(name)}` : `${file}: ${name}`;
