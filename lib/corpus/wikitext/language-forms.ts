@@ -103,18 +103,18 @@ function isTag(code: string): boolean {
 
 const known = new Map<string, LanguageForms>();
 
-/** The forms of a wiki's language; those of English for one that the engine does not know. */
+/** The forms of a wiki's language; those of English, without labels, for one that the engine does not know. */
 export function languageForms({ language: written }: Pick<Siteinfo, 'language'>): LanguageForms {
-  const language = isKnown(written) ? written : 'en';
-  let forms = known.get(language);
+  let forms = known.get(written);
   if (forms === undefined) {
-    const labelOf = languageLabels(language);
+    const language = isKnown(written) ? written : 'en';
+    const labelOf = languageLabels(written);
     const labels = knownLanguages.flatMap((code) => {
       const label = labelOf(code);
       return label === undefined ? [] : [{ code, label }];
     });
     forms = { english: language === 'en', ...numberForm(language), ...dateForms(language), labels };
-    known.set(language, forms);
+    known.set(written, forms);
   }
   return forms;
 }

@@ -149,6 +149,7 @@ describe('what the page shows, by hand', () => {
       '(plants, augi), caracal',
       'Auguoji',
     ],
+    ['ltg', '{{llang|de|Pflanzen}}', 'Pflanzen', 'Auguoji'],
     [
       'en',
       "Eagle{{'s}} {{USS|Hornet|CV-12|6}}, A {{eqm}} B{{snds}}c, ({{IPA-all|a|lang}})",
