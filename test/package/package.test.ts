@@ -257,7 +257,7 @@ describe('the package installed without a compiler', () => {
   test('has what its README links to, but for the sources that it says to read first', async () => {
     const installed = join(project, 'node_modules/leia');
     const text = await readFile(join(installed, 'README.md'), 'utf8');
-    const [before, , after] = text.split(/^(## Read these six files first.*?(?=^Then: ))/ms);
+    const [before, , after] = text.split(/^(## Read these six files first.*?)(?=^## )/ms);
     const links = [...`${before}${after}`.matchAll(/\]\(([^)#:]+)(#[^)]*)?\)/g)];
     expect(links.length).toBeGreaterThan(20);
     const missing = links.filter(([, path]) => !existsSync(join(installed, path!)));
