@@ -1,7 +1,5 @@
-// Larger parts of the question sets than the fixtures have, where they are: predictions are those of a scorer that
-// runs one request at a time without a cache.
-import { existsSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+// Larger parts of the question sets than the fixtures have, from the folder in `LEIA_QUESTION_SETS`: predictions are
+// those of a scorer that runs one request at a time without a cache.
 import { describe, expect, test } from 'vitest';
 import {
   evaluateTasks,
@@ -15,8 +13,7 @@ import { Tokenizer } from '../../lib/tokenizer/tokenizer.ts';
 import { plainGeneration, plainLogLikelihood } from './engine/plain.ts';
 import { modelFolder } from './tasks/support.ts';
 
-const root = resolve(import.meta.dirname, '../..');
-const sets = process.env.LEIA_QUESTION_SETS ?? join(root, '..', 'shared', 'data', 'qa');
+const sets = process.env.LEIA_QUESTION_SETS;
 const full = process.env.LEIA_TEST_FULL === '1';
 /** Every question of the sets with choices, and 40 that ask for text: an hour. */
 const whole = process.env.LEIA_WHOLE_SETS === '1';
@@ -60,7 +57,7 @@ async function load(name: string): Promise<LoadedTask> {
   const [definition] = own === undefined ? findTasks([name]) : expand(parseTask(own), false);
   // The samples of X-CSQA have three questions.
   const numFewShot = name.startsWith('xcsqa') ? 2 : undefined;
-  return await loadTask(definition!, { data: sets, numFewShot });
+  return await loadTask(definition!, { data: sets!, numFewShot });
 }
 
 /** How many questions of a set are asked. Without a cache, each generated token costs a pass over all before it. */
@@ -70,7 +67,7 @@ function limitOf({ definition }: LoadedTask): number {
   return full ? 40 : 2;
 }
 
-describe.skipIf(!existsSync(sets))('predictions are those of one request at a time', () => {
+describe.skipIf(sets === undefined)('predictions are those of one request at a time', () => {
   // The other fixtures' vocabularies are smaller than the tokenizer's.
   test.each(full ? ['tiny-llama', 'tiny-llama-tied'] : ['tiny-llama'])('%s', async (fixture) => {
     const folder = await modelFolder(4096, fixture);

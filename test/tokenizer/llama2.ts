@@ -1,21 +1,16 @@
 /**
- * LLaMA 2's tokenizer is under a licence that keeps it out of this repository. Tests that need it look for
- * its folder in `LEIA_LLAMA2_TOKENIZER` or beside the repository, and say so when it is not there.
+ * LLaMA 2's tokenizer is under a licence that keeps it out of this repository. Tests that need it read it from the
+ * folder in `LEIA_LLAMA2_TOKENIZER`, and say so when that is not set.
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 
-const candidates = [
-  process.env.LEIA_LLAMA2_TOKENIZER,
-  join(import.meta.dirname, '../../../shared/data/tokenizers/llama2'),
-];
-
-export const llama2Folder = candidates.find(
-  (folder) => folder !== undefined && existsSync(join(folder, 'tokenizer.json')),
-);
+export const llama2Folder = process.env.LEIA_LLAMA2_TOKENIZER;
 
 if (llama2Folder === undefined) {
   console.warn(
-    'The LLaMA 2 tokenizer is not here: the tests that need it are skipped. Set LEIA_LLAMA2_TOKENIZER to its folder.',
+    "The tests that need LLaMA 2's tokenizer are skipped. Set LEIA_LLAMA2_TOKENIZER to its folder to run them.",
   );
+} else if (!existsSync(join(llama2Folder, 'tokenizer.json'))) {
+  throw new Error(`LEIA_LLAMA2_TOKENIZER: ${llama2Folder} has no tokenizer.json`);
 }
