@@ -23,6 +23,7 @@ const onEveryDevice = [
   'test/ops/properties.test.ts',
   'test/ops/special-values.test.ts',
   'test/train/memory-peak.test.ts',
+  'test/train/state-copies.test.ts',
   // Half a minute on the emulator.
   ...(process.env.LEIA_TEST_FULL === '1' ? ['test/autograd/llama.test.ts'] : []),
 ];

@@ -29,6 +29,7 @@ export interface NativeDevice {
   liveBytes(): number;
   peakBytes(): number;
   properties(): { description: string; freeBytes: number; totalBytes: number };
+  pinnedBuffer(bytes: number): ArrayBuffer;
   recordEvent(): NativeEvent;
   beginCapture(): void;
   endCapture(): NativeGraph;

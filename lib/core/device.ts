@@ -124,6 +124,22 @@ export class Device {
     return this.handle.properties();
   }
 
+  /**
+   * Host memory for {@link Tensor.readInto}: pinned (page-locked) on a GPU, which copies to it by itself, at the full
+   * speed of its link, while later work is launched; ordinary on the CPU. Pinning takes time, and a pinned page is lost
+   * to all others, so make a buffer once and use it again. It is given back when it is garbage.
+   *
+   * @param bytes of the buffer: 4 for each number of a float32.
+   * @throws LeiaError `execution` if there is not so much memory.
+   * @example
+   * const device = Device.open('cpu');
+   * const target = new Float32Array(device.pinnedBuffer(2 * 4));
+   * const values = await Tensor.from([1, 2], [2], { device }).readInto(target);
+   */
+  pinnedBuffer(bytes: number): ArrayBuffer {
+    return this.handle.pinnedBuffer(bytes);
+  }
+
   /** Marks this point of the stream, to measure how long the device takes from one to another. */
   recordEvent(): DeviceEvent {
     return new DeviceEvent(this);

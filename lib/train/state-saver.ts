@@ -1,9 +1,12 @@
-// Saves a run's states. The run waits for a copy in main memory only; the copy is written while training goes on. If there
-// is no memory for it, the state is written from where it is, and the run waits until that is done.
+// Saves a run's states. The run waits for a copy in main memory only (pinned, from a GPU); the copy is written while
+// training goes on. If there is no memory for it, the state is written from where it is, and the run waits until that is
+// done.
+import type { HostArray } from '../core/tensor.ts';
 import { World } from '../distributed/world.ts';
 import { type Retention, type RunPosition, saveResumeState } from './resume.ts';
 import {
   copyValues,
+  pinnedArrays,
   type StateTensors,
   type StateValues,
   stateBytes,
@@ -26,6 +29,8 @@ export class StateSaver {
   readonly #tensors: StateTensors;
   readonly #retention: Retention;
   readonly #world: World;
+  /** Where copies from a GPU go. Empty if so much memory cannot be pinned: then each goes to new memory. */
+  #pinned: readonly HostArray[] | undefined;
   #saves = 0;
   #writing: Promise<void> | undefined;
   #failure: { readonly error: unknown } | undefined;
@@ -50,15 +55,15 @@ export class StateSaver {
     await this.#timed(async () => {
       await this.settle();
       before();
-      // All ranks of a machine copy at once.
-      const bytes = stateBytes(this.#tensors) * this.#world.localSize;
-      if (process.availableMemory() < bytes * reserve) {
+      if (!this.#pinned?.length && !this.#hasRoom()) {
         await this.#write(position, valuesInPlace(this.#tensors));
-      } else {
-        this.#writing = this.#write(position, await copyValues(this.#tensors)).catch((error) => {
-          this.#failure = { error };
-        });
+        return;
       }
+      this.#pinned ??= this.#pin();
+      const values = await copyValues(this.#tensors, this.#pinned);
+      this.#writing = this.#write(position, values).catch((error) => {
+        this.#failure = { error };
+      });
     });
   }
 
@@ -88,6 +93,23 @@ export class StateSaver {
     const cost = this.#cost;
     this.#cost = { seconds: 0, bytes: 0 };
     return cost;
+  }
+
+  /** Whether main memory holds a copy. All ranks of a machine copy at once. */
+  #hasRoom(): boolean {
+    const bytes = stateBytes(this.#tensors) * this.#world.localSize;
+    return process.availableMemory() >= bytes * reserve;
+  }
+
+  /** Memory for this copy and all later ones, as pinning it takes longer than a copy. A CPU has no use for it. */
+  #pin(): HostArray[] {
+    const [first] = this.#tensors.values();
+    if (first === undefined || first.tensor.device.name === 'cpu') return [];
+    try {
+      return pinnedArrays(this.#tensors);
+    } catch {
+      return [];
+    }
   }
 
   async #write(position: RunPosition, values: StateValues): Promise<void> {

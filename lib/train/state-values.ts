@@ -1,6 +1,13 @@
 // The values of a run's state, on their way from the device to a file: one tensor after the other while the run stands
 // still, or all at once as a copy in main memory, which is written while the run goes on.
-import { bytesPerElement, elementCount, type Shape, type Tensor } from '../core/tensor.ts';
+import {
+  bytesPerElement,
+  elementCount,
+  type HostArray,
+  hostArrays,
+  type Shape,
+  type Tensor,
+} from '../core/tensor.ts';
 import type { SafetensorsSource } from '../llama/safetensors.ts';
 import type { AdamWState } from './adamw.ts';
 
@@ -45,12 +52,27 @@ export function valuesInPlace(tensors: StateTensors): StateValues {
   }));
 }
 
+/** Arrays for {@link copyValues} that the tensors' devices copy to by themselves. */
+export function pinnedArrays(tensors: StateTensors): HostArray[] {
+  return [...tensors.values()].map(({ tensor: { device, dtype, shape } }) => {
+    const buffer = device.pinnedBuffer(elementCount(shape) * bytesPerElement(dtype));
+    return new hostArrays[dtype](buffer);
+  });
+}
+
 /**
  * Copies all tensors. The reads are queued at once, behind the work that was queued before. Each copy is let go of as
  * soon as it is given to be written.
+ *
+ * @param targets an array for each tensor; new ones if none are given.
  */
-export async function copyValues(tensors: StateTensors): Promise<StateValues> {
-  const copies = await Promise.all([...tensors.values()].map(({ tensor }) => readBytes(tensor)));
+export async function copyValues(
+  tensors: StateTensors,
+  targets?: readonly HostArray[],
+): Promise<StateValues> {
+  const copies = await Promise.all(
+    [...tensors.values()].map(({ tensor }, index) => readBytes(tensor, targets?.[index])),
+  );
   return [...tensors].map(([name, state], index) => ({
     ...describe(name, state),
     read() {
@@ -65,8 +87,9 @@ function describe(name: string, { tensor, first }: StateTensor) {
   return { name, dtype: storedDtype(name, tensor), shape: tensor.shape, first };
 }
 
-async function readBytes(tensor: Tensor): Promise<Uint8Array> {
-  const { buffer, byteOffset, byteLength } = await tensor.readBits();
+async function readBytes(tensor: Tensor, target?: HostArray): Promise<Uint8Array> {
+  const values = await (target === undefined ? tensor.readBits() : tensor.readInto(target));
+  const { buffer, byteOffset, byteLength } = values;
   return new Uint8Array(buffer, byteOffset, byteLength);
 }
 

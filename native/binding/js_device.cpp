@@ -42,6 +42,7 @@ Napi::Function JsDevice::define(Napi::Env env) {
        InstanceMethod<&JsDevice::name>("name"), InstanceMethod<&JsDevice::live_bytes>("liveBytes"),
        InstanceMethod<&JsDevice::peak_bytes>("peakBytes"),
        InstanceMethod<&JsDevice::properties>("properties"),
+       InstanceMethod<&JsDevice::pinned_buffer>("pinnedBuffer"),
        InstanceMethod<&JsDevice::record_event>("recordEvent"),
        InstanceMethod<&JsDevice::begin_capture>("beginCapture"),
        InstanceMethod<&JsDevice::end_capture>("endCapture"),
@@ -105,6 +106,28 @@ Napi::Value JsDevice::properties(const Napi::CallbackInfo& info) {
     result.Set("freeBytes", static_cast<double>(own.free_bytes));
     result.Set("totalBytes", static_cast<double>(own.total_bytes));
     return result;
+  });
+}
+
+// pinnedBuffer(bytes): an ArrayBuffer. V8 hears how large it is, or it would not hurry to collect
+// it.
+Napi::Value JsDevice::pinned_buffer(const Napi::CallbackInfo& info) {
+  return guarded(info, [&]() -> Napi::Value {
+    Arguments arguments(info, "pinnedBuffer");
+    const int64_t bytes = arguments.integer("bytes");
+    require(bytes >= 0, "pinnedBuffer: expected 0 bytes or more, got ", bytes);
+    auto memory =
+        std::make_unique<std::shared_ptr<std::byte>>(device_->allocate_host(std::size_t(bytes)));
+    Napi::ArrayBuffer buffer = Napi::ArrayBuffer::New(
+        info.Env(), memory->get(), std::size_t(bytes),
+        [bytes](Napi::Env env, void*, std::shared_ptr<std::byte>* own) {
+          delete own;
+          Napi::MemoryManagement::AdjustExternalMemory(env, -bytes);
+        },
+        memory.get());
+    memory.release();
+    Napi::MemoryManagement::AdjustExternalMemory(info.Env(), bytes);
+    return buffer;
   });
 }
 

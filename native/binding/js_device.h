@@ -26,6 +26,7 @@ class JsDevice : public Napi::ObjectWrap<JsDevice> {
   Napi::Value live_bytes(const Napi::CallbackInfo& info);
   Napi::Value peak_bytes(const Napi::CallbackInfo& info);
   Napi::Value properties(const Napi::CallbackInfo& info);
+  Napi::Value pinned_buffer(const Napi::CallbackInfo& info);
   Napi::Value record_event(const Napi::CallbackInfo& info);
   Napi::Value begin_capture(const Napi::CallbackInfo& info);
   Napi::Value end_capture(const Napi::CallbackInfo& info);

@@ -1,5 +1,7 @@
 #include "core/device.h"
 
+#include <algorithm>
+#include <cstdlib>
 #include <future>
 #include <new>
 
@@ -98,6 +100,12 @@ void Device::read(const Tensor& source, std::byte* values, Done done) {
   refuse_capture("read");
   is_synchronized_ = false;
   queue_read(source, values, std::move(done));
+}
+
+std::shared_ptr<std::byte> Device::allocate_host(size_t bytes) {
+  auto* data = static_cast<std::byte*>(std::malloc(std::max(bytes, size_t{1})));
+  if (data == nullptr) fail("execution", text("out of memory on the host: asked for ", bytes));
+  return {data, std::free};
 }
 
 void Device::replay(const std::shared_ptr<Graph>& graph) {

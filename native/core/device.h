@@ -94,6 +94,9 @@ class Device : public std::enable_shared_from_this<Device> {
   // `done` is called when `values` are there, or with the failure that poisoned the tensor's
   // memory.
   void read(const Tensor& source, std::byte* values, Done done);
+  // Host memory that read() fills without keeping later work from being launched. Must outlive the
+  // reads, and may outlive the device. Throws "execution" when there is not enough.
+  virtual std::shared_ptr<std::byte> allocate_host(size_t bytes);
   std::shared_ptr<Event> record_event();
 
   // Between the two, work is collected instead of run.

@@ -125,6 +125,11 @@ class CudaDevice final : public Device {
 
   void abandon() override { abandoned_ = true; }
 
+  std::shared_ptr<std::byte> allocate_host(size_t bytes) override {
+    gpu::use_device(ordinal_);
+    return PinnedRegions::all().allocate(bytes);
+  }
+
  protected:
   void* allocate_bytes(size_t bytes) override {
     refuse_broken();

@@ -32,6 +32,34 @@ std::shared_ptr<std::byte> PinnedPool::take() {
           }};
 }
 
+PinnedRegions& PinnedRegions::all() {
+  // Never destroyed: JavaScript may let go of its memory later than that.
+  static auto* const regions = new PinnedRegions;
+  return *regions;
+}
+
+std::shared_ptr<std::byte> PinnedRegions::allocate(size_t bytes) {
+  bytes = std::max(bytes, size_t{1});
+  auto* data = static_cast<std::byte*>(gpu::allocate_pinned(bytes));
+  std::lock_guard lock(mutex_);
+  sizes_.emplace(data, bytes);
+  return {data, [this](std::byte* own) {
+            {
+              std::lock_guard own_lock(mutex_);
+              sizes_.erase(own);
+            }
+            gpu::free_pinned(own);
+          }};
+}
+
+bool PinnedRegions::hold(const std::byte* data, size_t bytes) const {
+  std::lock_guard lock(mutex_);
+  auto next = sizes_.upper_bound(data);
+  if (next == sizes_.begin()) return false;
+  const auto& [begin, size] = *--next;
+  return data + bytes <= begin + size;
+}
+
 Staging::Ring::~Ring() {
   for (const Buffer& buffer : buffers) {
     if (buffer.data == nullptr) continue;
@@ -64,6 +92,10 @@ void Staging::write(void* device, const std::byte* from, size_t bytes) {
 }
 
 std::shared_ptr<const std::byte> Staging::read(std::byte* to, const void* device, size_t bytes) {
+  if (PinnedRegions::all().hold(to, bytes)) {
+    if (bytes > 0) gpu::copy(to, device, bytes, stream_);
+    return nullptr;
+  }
   if (bytes > kSmall) {
     read_large(to, device, bytes);
     return nullptr;

@@ -8,6 +8,7 @@
 #include <condition_variable>
 #include <cstddef>
 #include <limits>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <vector>
@@ -37,15 +38,30 @@ class PinnedPool {
   size_t count_ = 0;  // of all pieces
 };
 
+// Pinned memory that others hold, by address: a read into it needs no buffer between. As CUDA lets
+// all devices copy to it, there is one account for all. From any thread.
+class PinnedRegions {
+ public:
+  static PinnedRegions& all();
+
+  // Throws "execution" when there is not enough.
+  std::shared_ptr<std::byte> allocate(size_t bytes);
+  bool hold(const std::byte* data, size_t bytes) const;
+
+ private:
+  mutable std::mutex mutex_;
+  std::map<const std::byte*, size_t> sizes_;
+};
+
 class Staging {
  public:
   explicit Staging(gpu::Stream stream) : stream_(stream) {}
 
   // Returns when `from` may be changed; the copy takes its place in the stream.
   void write(void* device, const std::byte* from, size_t bytes);
-  // Up to kSmall bytes are in the memory that this returns, once the stream is past the copy. For
-  // more bytes this waits until all that was queued before is done and they are at `to`; it then
-  // returns nullptr.
+  // If `to` is pinned, the bytes are there once the stream is past the copy. Else up to kSmall
+  // bytes are then in the memory that this returns; for more it waits until all that was queued
+  // before is done and they are at `to`. Returns nullptr but for the second.
   std::shared_ptr<const std::byte> read(std::byte* to, const void* device, size_t bytes);
 
   static constexpr size_t kSmall = size_t{64} << 10;

@@ -68,6 +68,7 @@ struct Allocation {
 };
 std::map<std::byte*, Allocation> allocated;  // what was given out
 size_t allocated_bytes = 0;
+std::map<std::byte*, size_t> pinned;  // bytes of host memory
 
 // The device whose memory all of these bytes are; -1 if there is none.
 int device_of_memory(const void* address, size_t bytes = 1) {
@@ -77,6 +78,15 @@ int device_of_memory(const void* address, size_t bytes = 1) {
   if (next == allocated.begin()) return -1;
   const auto& [data, allocation] = *std::prev(next);
   return first + bytes <= data + allocation.bytes ? allocation.device : -1;
+}
+
+bool is_pinned(const void* address, size_t bytes) {
+  auto* const first = static_cast<std::byte*>(const_cast<void*>(address));
+  std::lock_guard lock(memory_mutex);
+  const auto next = pinned.upper_bound(first);
+  if (next == pinned.begin()) return false;
+  const auto& [data, size] = *std::prev(next);
+  return first + bytes <= data + size;
 }
 
 // A copy to the host that the stream is past.
@@ -254,10 +264,14 @@ void free(void* data) noexcept {
 void* allocate_pinned(size_t bytes) {
   void* data = std::aligned_alloc(kAlignment, (bytes + kAlignment - 1) / kAlignment * kAlignment);
   if (data == nullptr) fail("execution", text("no ", bytes, " bytes of pinned memory"));
+  std::lock_guard lock(memory_mutex);
+  pinned.emplace(static_cast<std::byte*>(data), bytes);
   return data;
 }
 
 void free_pinned(void* data) noexcept {
+  std::lock_guard lock(memory_mutex);
+  if (pinned.erase(static_cast<std::byte*>(data)) == 0) std::abort();
   std::free(data);
 }
 
@@ -274,6 +288,12 @@ void destroy(Stream stream) noexcept {
 }
 
 void copy(void* to, const void* from, size_t bytes, Stream stream) {
+  // CUDA takes other memory too, and lets the caller wait.
+  for (const void* side : {static_cast<const void*>(to), from}) {
+    if (device_of_memory(side, bytes) < 0 && !is_pinned(side, bytes)) {
+      fail("execution", "emulator: a copy to or from memory that is neither a device's nor pinned");
+    }
+  }
   if (device_of_memory(to) >= 0) {
     emulator::queue(stream, [=] { std::memcpy(to, from, bytes); });
   } else {

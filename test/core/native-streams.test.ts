@@ -6,7 +6,7 @@ import { describe, expect, test } from 'vitest';
 
 interface NativeStreams {
   /** Whether the read was done before later work was launched, and the values read. Hangs if launching waits for it. */
-  readBehindAKernel(elements: number): Float32Array;
+  readBehindAKernel(elements: number, intoPinned: boolean): Float32Array;
   /** What pinned memory holds before and after the wait for a copy to it. */
   copyToPinned(value: number): Float32Array;
   /** Three times: what was thrown (-1 nothing, -2 bad_alloc), calls after the end, and the sum of a sound loop. */
@@ -25,8 +25,15 @@ test('a copy to the host arrives when it is waited for, with what was there in i
   expect(after).toBe(3.5);
 });
 
-test.each([1, 1000, 16384])('%d numbers are read while later work is launched', (count) => {
-  const [read, ...values] = addon.readBehindAKernel(count);
+test.each([
+  [1, 'any', false],
+  [1000, 'any', false],
+  [16384, 'any', false],
+  [1, 'pinned', true],
+  [16385, 'pinned', true],
+  [300_000, 'pinned', true],
+])('%d numbers are read to %s memory while later work is launched', (count, _, intoPinned) => {
+  const [read, ...values] = addon.readBehindAKernel(count, intoPinned);
   expect(read).toBe(0);
   expect(values).toEqual(Array.from({ length: count }, (_, i) => i + 1));
 });

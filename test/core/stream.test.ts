@@ -23,6 +23,43 @@ describe('copies', () => {
     expect(after.every((value) => value === -1)).toBe(true);
   });
 
+  test('into a pinned buffer, at any place, as bits and as numbers', async () => {
+    const values = Float32Array.from({ length: 40_003 }, (_, i) => i % 251);
+    using floats = Tensor.from(values, [values.length], here);
+    using halves = floats.to('bfloat16');
+    const buffer = device.pinnedBuffer(3 * 4 * values.length);
+    const parts = [0, 1, 2].map(
+      (i) => new Float32Array(buffer, 4 * i * values.length, values.length),
+    );
+    for (const part of parts) part.fill(-1);
+    const bits = new Uint16Array(buffer, 4 * values.length + 2, values.length);
+    await Promise.all([
+      floats.readInto(parts[0]!),
+      halves.readInto(bits),
+      halves.readInto(parts[2]!),
+    ]);
+    expect(parts[0]).toEqual(values);
+    expect(bits).toEqual(await halves.readBits());
+    expect(parts[2]).toEqual(values);
+    // Nothing but the targets was written.
+    expect(new Uint16Array(buffer, 4 * values.length, 1)[0]).toBe(0x0000);
+    expect(parts[1]!.at(-1)).toBe(-1);
+  });
+
+  test('a pinned buffer of nothing, of too much, and of no number of bytes', async () => {
+    using none = Tensor.from([], [0], here);
+    const empty = device.pinnedBuffer(0);
+    expect(empty.byteLength).toBe(0);
+    expect(await none.readInto(new Float32Array(empty))).toEqual(new Float32Array(0));
+    const message = 'pinnedBuffer: expected 0 bytes or more, got -1';
+    expect(() => device.pinnedBuffer(-1)).toThrow(
+      expect.objectContaining({ code: 'argument', message }),
+    );
+    expect(() => device.pinnedBuffer(1.5)).toThrow(expect.objectContaining({ code: 'argument' }));
+    const tooMuch = expect.objectContaining({ code: 'execution' });
+    expect(() => device.pinnedBuffer(2 ** 52)).toThrow(tooMuch);
+  });
+
   test('many small ones keep their order, whatever reads the tensor between them', async () => {
     using tensor = Tensor.zeros([3], here);
     using sum = Tensor.zeros([3], here);

@@ -70,7 +70,8 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
          info[6].As<Napi::Number>().Uint32Value()});
   });
   add(exports, "readBehindAKernel", [](const Napi::CallbackInfo& info) {
-    return read_behind_a_kernel(info[0].As<Napi::Number>().Int64Value());
+    return read_behind_a_kernel(info[0].As<Napi::Number>().Int64Value(),
+                                info[1].As<Napi::Boolean>());
   });
   add(exports, "besideACollective", [](const Napi::CallbackInfo& info) {
     return beside_a_collective(info[0].As<Napi::String>());

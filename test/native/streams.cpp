@@ -27,7 +27,7 @@ void synchronize(Device& device) {
 
 }  // namespace
 
-std::vector<float> read_behind_a_kernel(int64_t elements) {
+std::vector<float> read_behind_a_kernel(int64_t elements, bool into_pinned) {
   const auto device = Device::open("emulated");
   Tensor tensor{.dtype = DType::float32, .shape = {elements}};
   tensor.storage = device->allocate(tensor.bytes());
@@ -43,7 +43,10 @@ std::vector<float> read_behind_a_kernel(int64_t elements) {
     emulator::queue(stream_of(context), [&] { gate.get_future().wait(); });
   }));
   std::vector<float> result(values.size() + 1, -1.0f);
-  device->read(tensor, reinterpret_cast<std::byte*>(result.data() + 1), [&](const FailurePtr&) {
+  auto* target = reinterpret_cast<std::byte*>(result.data() + 1);
+  // Not at its beginning, and not to its end.
+  const auto host = device->allocate_host(tensor.bytes() + 8);
+  device->read(tensor, into_pinned ? host.get() + 4 : target, [&](const FailurePtr&) {
     is_read = true;
     arrived.set_value();
   });
@@ -56,6 +59,7 @@ std::vector<float> read_behind_a_kernel(int64_t elements) {
   result[0] = is_read ? 1.0f : 0.0f;
   gate.set_value();
   arrived.get_future().wait();
+  if (into_pinned) std::memcpy(target, host.get() + 4, tensor.bytes());
   synchronize(*device);
   return result;
 }

@@ -9,8 +9,9 @@ namespace leia::emulator_test {
 
 // Reads a tensor of 1, 2, 3, ... behind a kernel that does not end before later work, which
 // overwrites the tensor, has been launched. Gives whether the read was done by then, and the values
-// read. Never returns if the launching thread waits for the read.
-std::vector<float> read_behind_a_kernel(int64_t elements);
+// read. Never returns if the launching thread waits for the read, as it does for many values unless
+// they go to pinned memory.
+std::vector<float> read_behind_a_kernel(int64_t elements, bool into_pinned);
 
 // What pinned memory holds once the stream is past a copy of `value` to it, and after the wait.
 std::vector<float> copy_to_pinned(float value);
