@@ -32,8 +32,10 @@ import {
   sum,
   swiglu,
   tanh,
+  topK,
   transpose,
   Variable,
+  where,
 } from '../../lib/autograd.ts';
 import { Device } from '../../lib/core/device.ts';
 import { ops, type Shape, Tensor } from '../../lib/index.ts';
@@ -57,6 +59,7 @@ import { ropeReference } from '../ops/cases/rope.ts';
 import { logSoftmaxReference, softmaxReference } from '../ops/cases/softmax.ts';
 import { sumReference } from '../ops/cases/sum.ts';
 import { swigluReference } from '../ops/cases/swiglu.ts';
+import { topKReference } from '../ops/cases/top-k.ts';
 
 type Each<Items extends readonly unknown[], To> = { [Index in keyof Items]: To };
 
@@ -117,6 +120,13 @@ function products(
   const parts = [0, 1].map((i) => matmulReference(shape, half(a, i), half(b, i)));
   return Float64Array.from(parts.flatMap((part) => [...part]));
 }
+
+const isChosen = (i: number) => i % 3 === 1;
+const mask = Tensor.from(
+  Int32Array.from({ length: 12 }, (_, i) => Number(isChosen(i))),
+  [3, 4],
+  { device },
+);
 
 /** silu(x) x, as anybody might add it. */
 const selfGated = customFunction({
@@ -338,6 +348,28 @@ const checks = {
     [[3, 4]],
     ([x]) => [max(x, { dimension: 1 }), max(x, { dimension: 0 })],
     ([x]) => [maxReference(x, [3, 4], 1).output, maxReference(x, [3, 4], 0).output],
+  ),
+  'where, stretched': checkOf(
+    [[3, 4], [3, 1], [4]],
+    ([x, column, row]) => [
+      where(mask, x, column),
+      where(mask, row, x),
+      where(mask, 0.5, x),
+      where(mask, x, 2),
+      where(mask, column, row),
+    ],
+    ([x, column, row]) => [
+      x.map((value, i) => (isChosen(i) ? value : column[Math.floor(i / 4)]!)),
+      x.map((value, i) => (isChosen(i) ? row[i % 4]! : value)),
+      x.map((value, i) => (isChosen(i) ? 0.5 : value)),
+      x.map((value, i) => (isChosen(i) ? value : 2)),
+      x.map((_, i) => (isChosen(i) ? column[Math.floor(i / 4)]! : row[i % 4]!)),
+    ],
+  ),
+  topK: checkOf(
+    [[3, 7]],
+    ([x]) => [topK(x, 3).output, topK(x, 7).output],
+    ([x]) => [topKReference(x, 7, 3).output, topKReference(x, 7, 7).output],
   ),
   'activation functions': checkOf(
     [[3, 4]],

@@ -1,8 +1,8 @@
 // What is computed element by element.
 import * as ops from '../../core/ops.ts';
-import type { DType } from '../../core/tensor.ts';
+import { type DType, Tensor } from '../../core/tensor.ts';
 import { LeiaError } from '../../system/error.ts';
-import { give } from '../gradient-sum.ts';
+import { type GradientSum, give } from '../gradient-sum.ts';
 import { isRecording } from '../recording.ts';
 import {
   isDifferentiable,
@@ -12,6 +12,7 @@ import {
   type Variable,
   wantsGradient,
 } from '../variable.ts';
+import type { Term } from './arithmetic.ts';
 
 /**
  * `silu(gate) * up`, as {@link ops.swigluForward}.
@@ -85,4 +86,36 @@ export function addBias(input: Operand, bias: Operand): Variable {
     ofInput?.share(gradOutput);
   });
   return result;
+}
+
+/**
+ * `condition ? a : b`, as {@link ops.where}. The gradient goes to the one that was chosen.
+ *
+ * @param condition int32, such as {@link ops.greater} gives; no gradient goes through it.
+ * @throws LeiaError with code `argument` as the operation.
+ * @example
+ * const x = new Variable(Tensor.from([1, -2, 3], [3]), { requiresGrad: true });
+ * const { output: condition } = ops.greater({ a: x.value, b: 0 });
+ * where(condition, x, 0).backward();
+ * await x.gradient.read(); // 1, 0, 1
+ */
+export function where(condition: Tensor, a: Term, b: Term): Variable {
+  const valueOfTerm = (term: Term) => (typeof term === 'number' ? term : tensorOf(term));
+  const { output } = ops.where({ condition, a: valueOfTerm(a), b: valueOfTerm(b) });
+  const inputs = [a, b].map((term) => (typeof term === 'number' ? undefined : term));
+  const saved = [condition] as const;
+  const [result] = record(inputs, [output], saved, ([gradient], [sumA, sumB], [condition]) => {
+    if (gradient === undefined) return;
+    if (sumA) giveStretched(ops.where({ condition, a: gradient, b: 0 }).output, sumA);
+    if (sumB) giveStretched(ops.where({ condition, a: 0, b: gradient }).output, sumB);
+  });
+  return result;
+}
+
+/** Adds a gradient over what an operand was stretched along, as the backward of a sum does. */
+function giveStretched(gradOutput: Tensor, sum: GradientSum): void {
+  const gradA = Tensor.empty(sum.form.shape, gradOutput);
+  ops.addBackward({ gradOutput, gradA, only: 'a' });
+  gradOutput.dispose();
+  sum.add(gradA);
 }

@@ -103,3 +103,24 @@ export function max(input: Operand, { dimension, keepDimension = false }: Reduce
   indices.dispose();
   return result;
 }
+
+/**
+ * The k highest elements of each row, the innermost dimension, and their indices there, as {@link ops.topKForward}. The
+ * gradient goes to these elements.
+ *
+ * @returns output, [..., k]; and indices, [..., k], int32, which belong to the caller.
+ * @throws LeiaError with code `argument` as the operation.
+ * @example
+ * const { output, indices } = topK(Tensor.from([1, 5, 2, 4], [1, 4]), 2);
+ * await output.read(); // 5, 4
+ * await indices.read(); // 1, 3
+ */
+export function topK(input: Operand, k: number): { output: Variable; indices: Tensor } {
+  const value = tensorOf(input);
+  const { shape } = value;
+  const { output, indices } = ops.topKForward({ input: value, k });
+  const [result] = record([input], [output], [indices], ([gradOutput], [sum], [indices]) => {
+    if (gradOutput) give(ops.topKBackward({ gradOutput, indices, shape }).gradInput, sum);
+  });
+  return { output: result, indices };
+}
