@@ -25,7 +25,7 @@ interface NativeCommunicator {
 
 interface DistributedAddon {
   NativeCommunicator: {
-    new (kind: 'mpi'): NativeCommunicator;
+    new (kind: 'mpi', seconds: number, message: string): NativeCommunicator;
     new (
       kind: 'nccl',
       device: NativeDevice,
@@ -120,12 +120,13 @@ export class Communicator {
   }
 
   /**
-   * Joins the ranks of this process's MPI job, once for each process.
+   * Joins the ranks of this process's MPI job, once for each process. MPI lets nothing else happen until all have come,
+   * so if they do not within so many seconds, the process ends with code 1 and this line on stderr.
    *
    * @throws LeiaError `unavailable` without MPI.
    */
-  static openMpi(): Communicator {
-    return new Communicator(new (native().NativeCommunicator)('mpi'));
+  static openMpi(seconds = Number.POSITIVE_INFINITY, line = ''): Communicator {
+    return new Communicator(new (native().NativeCommunicator)('mpi', seconds, line));
   }
 
   /**

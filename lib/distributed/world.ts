@@ -78,7 +78,7 @@ export class World {
     const patience = options.patience ?? secondsOf('LEIA_COLLECTIVE_TIMEOUT', 600);
     const device = Device.open(options.device);
     const onGpu = device.name !== 'cpu';
-    const mpi = onGpu && address !== undefined ? undefined : openMpi(place);
+    const mpi = onGpu && address !== undefined ? undefined : openMpi(place, timeout);
     let communicator = onGpu ? undefined : mpi;
     let flight = communicator && new Flight(communicator, options.output);
     // What they wait for may never come.
@@ -231,8 +231,11 @@ function secondsOf(variable: string, otherwise: number): number {
   throw new LeiaError('usage', `${variable} is '${text}', expected a number of seconds`);
 }
 
-function openMpi({ launcher, size }: Place): Communicator {
-  const communicator = Communicator.openMpi();
+/** Programs of a job start at different times, and MPI takes its own: twice the time that a rank may be silent later. */
+function openMpi({ launcher, rank, size }: Place, timeout: number): Communicator {
+  const seconds = 2 * timeout;
+  const late = `rank ${rank} has waited ${seconds} s for MPI to join ${size} ranks; see whether each was started; ${adviseOnNetwork()}; with a higher LEIA_RANK_TIMEOUT than ${timeout} it waits longer`;
+  const communicator = Communicator.openMpi(seconds, `leia: ${late}`);
   if (communicator.size === size) return communicator;
   throw new LeiaError(
     'unavailable',

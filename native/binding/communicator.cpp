@@ -71,13 +71,14 @@ class JsCommunicator final : public Napi::ObjectWrap<JsCommunicator> {
                         InstanceMethod<&JsCommunicator::close>("close")});
   }
 
-  // new NativeCommunicator("mpi"), or ("nccl", device, id, rank, ranks)
+  // new NativeCommunicator("mpi", seconds, line), or ("nccl", device, id, rank, ranks)
   explicit JsCommunicator(const Napi::CallbackInfo& info) : ObjectWrap(info) {
     guarded(info, [&]() -> Napi::Value {
       Arguments arguments(info, "Communicator");
       const std::string kind = arguments.string("kind");
       if (kind == "mpi") {
-        communicator_ = open_mpi();
+        const double seconds = arguments.number("seconds");
+        communicator_ = open_mpi(seconds, arguments.string("line"));
       } else if (kind == "nccl") {
         const JsDevice* device = JsDevice::from(arguments.value());
         require(device != nullptr, "Communicator: expected a device");

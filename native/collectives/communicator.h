@@ -68,8 +68,9 @@ class Communicator : public std::enable_shared_from_this<Communicator> {
 };
 
 // Joins the ranks of this process's MPI job. Once for each process. Throws "unavailable" where
-// there is no MPI, with the way to get it.
-std::shared_ptr<Communicator> open_mpi();
+// there is no MPI, with the way to get it. MPI returns when all ranks have come: if they do not
+// within so many seconds, the line goes to stderr and the process ends.
+std::shared_ptr<Communicator> open_mpi(double seconds, const std::string& line);
 // The MPI that open_mpi() would use, in words. Throws "unavailable" too.
 std::string mpi_description();
 

@@ -6,9 +6,14 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
+#include <condition_variable>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <mutex>
+#include <optional>
 #include <thread>
 #include <vector>
 
@@ -230,17 +235,50 @@ const LeiaMpi& mpi_library() {
   return *functions;
 }
 
-std::shared_ptr<Communicator> join() {
+// Ends the process if it is not destroyed in time.
+class Deadline {
+ public:
+  Deadline(double seconds, const std::string& line)
+      : thread_([this, seconds, line] {
+          std::unique_lock lock(mutex_);
+          if (over_.wait_for(lock, std::chrono::duration<double>(seconds),
+                             [&] { return is_met_; })) {
+            return;
+          }
+          std::fputs((line + "\n").c_str(), stderr);
+          std::_Exit(1);
+        }) {}
+  ~Deadline() {
+    {
+      std::lock_guard lock(mutex_);
+      is_met_ = true;
+    }
+    over_.notify_one();
+    thread_.join();
+  }
+  Deadline(const Deadline&) = delete;
+  Deadline& operator=(const Deadline&) = delete;
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable over_;
+  bool is_met_ = false;
+  std::thread thread_;  // last, as it uses all of the above
+};
+
+std::shared_ptr<Communicator> join(double seconds, const std::string& line) {
   const LeiaMpi& mpi = mpi_library();
   int rank = 0, ranks = 1;
+  std::optional<Deadline> deadline;
+  if (std::isfinite(seconds)) deadline.emplace(seconds, line);
   if (const char* wrong = mpi.open(&rank, &ranks)) fail("unavailable", text("MPI: ", wrong));
   return std::make_shared<MpiCommunicator>(mpi, rank, ranks);
 }
 
 }  // namespace
 
-std::shared_ptr<Communicator> open_mpi() {
-  static const std::shared_ptr<Communicator> only = join();
+std::shared_ptr<Communicator> open_mpi(double seconds, const std::string& line) {
+  static const std::shared_ptr<Communicator> only = join(seconds, line);
   return only;
 }
 

@@ -9,8 +9,8 @@ import { mpiexec, noMpi, overMpi } from './ranks.ts';
 const run = async (mode: string) => {
   const output = await temporaryFolder();
   const child = ['--import', 'tsx', 'test/distributed/children/world.ts', mode, output];
-  const { stdout } = await mpiexec(['-n', '3', process.execPath, ...child]);
-  return { error: stdout.trim(), output };
+  const { code, stdout, stderr } = await mpiexec(['-n', '3', process.execPath, ...child]);
+  return { code, error: stdout.trim(), stderr, output };
 };
 
 /** What the ranks wrote, by their names. */
@@ -50,6 +50,14 @@ describe.skipIf(noMpi !== undefined)(`a world ${overMpi}`, () => {
       }
     },
   );
+
+  test.runIf(isFull)('one that MPI waits for is missed', async () => {
+    const { code, stderr } = await run('unborn');
+    expect(code).toBe(1);
+    expect(stderr).toMatch(
+      /^leia: rank [01] has waited 1 s for MPI to join 3 ranks; see whether each was started; this machine has .*; with a higher LEIA_RANK_TIMEOUT than 0\.5 it waits longer$/m,
+    );
+  });
 });
 
 test('a process that ends while it waits for another rank says nothing of that', async () => {

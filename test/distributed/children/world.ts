@@ -11,17 +11,16 @@ const place = placeOfProcess()!;
 const isLast = place.rank === place.size - 1;
 const patience = 0.5;
 
+/** Seconds after which a rank is missed, if it is there and says nothing, or never came. */
+const timeouts: Record<string, number> = { absent: 1, unborn: 0.5 };
+
 async function open(): Promise<World> {
-  if (mode !== 'absent' || !isLast) {
-    return await World.open(place, {
-      patience,
-      output: output!,
-      timeout: mode === 'absent' ? 1 : 60,
-    });
+  if (mode === 'absent') Communicator.openMpi();
+  const timeout = timeouts[mode!];
+  if (timeout === undefined || !isLast) {
+    return await World.open(place, { patience, output: output!, timeout: timeout ?? 60 });
   }
-  // It is there, and says nothing.
-  Communicator.openMpi();
-  await setTimeout(600_000, undefined, { ref: false });
+  await setTimeout(600_000);
   throw new Error('the others did not end');
 }
 
