@@ -65,7 +65,12 @@ export function registerBench(program: Command): void {
       ).choices(['torch']),
     )
     .option('--python <path>', 'a Python with torch; LEIA_PYTHON or python3 unless given')
-    .option('--rounds <n>', 'of which best and median are taken', wholeNumber('--rounds'), 9)
+    .option(
+      '--rounds <n>',
+      'how many times each is measured; the best and the median are printed',
+      wholeNumber('--rounds'),
+      9,
+    )
     .option('--round-ms <n>', 'how long a round should take', wholeNumber('--round-ms'), 100)
     .option(
       '--limit-s <n>',
