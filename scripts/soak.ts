@@ -4,8 +4,8 @@
 //     npm run test:soak -- [--kills 30] [--seed 1] [--ranks 4] [--steps 300] [--zero 2]
 //
 // What is killed, how and when is drawn by the seed: a rank or all processes at once (SIGKILL, as by a crash or a power
-// cut), or the job as a batch system pre-empts it (SIGTERM, SIGUSR1; then it must save and exit with 0). It takes 20
-// minutes, most of which ranks need to start, and is no part of `npm test`.
+// cut), or the job as a batch system pre-empts it (SIGTERM, SIGUSR1; then it must save and exit with 0). It takes 2
+// to 20 minutes, as the machine is idle or busy, and is no part of `npm test`.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createHash, randomInt } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
