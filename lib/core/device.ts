@@ -1,3 +1,4 @@
+import { constants } from 'node:buffer';
 import { writeSync } from 'node:fs';
 import { LeiaError } from '../system/error.ts';
 import { addon, type NativeDevice, type NativeEvent, type NativeGraph } from './addon.ts';
@@ -129,14 +130,19 @@ export class Device {
    * speed of its link, while later work is launched; ordinary on the CPU. Pinning takes time, and a pinned page is lost
    * to all others, so make a buffer once and use it again. It is given back when it is garbage.
    *
-   * @param bytes of the buffer: 4 for each number of a float32.
-   * @throws LeiaError `execution` if there is not so much memory.
+   * @param bytes of the buffer: 4 for each number of a float32. As many as a Node.js Buffer may have: 4 GiB in Node 20.
+   * @throws LeiaError `execution` if there is not so much memory, `argument` for more bytes.
    * @example
    * const device = Device.open('cpu');
    * const target = new Float32Array(device.pinnedBuffer(2 * 4));
    * const values = await Tensor.from([1, 2], [2], { device }).readInto(target);
    */
   pinnedBuffer(bytes: number): ArrayBuffer {
+    // Beyond that Node.js frees what it was given and then says so, which is once too often.
+    if (bytes > constants.MAX_LENGTH) {
+      const most = `${constants.MAX_LENGTH}, the most that Node.js ${process.version} takes`;
+      throw new LeiaError('argument', `pinnedBuffer: ${bytes} bytes are more than ${most}`);
+    }
     return this.handle.pinnedBuffer(bytes);
   }
 
