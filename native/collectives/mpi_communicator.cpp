@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cmath>
 #include <condition_variable>
 #include <cstdio>
 #include <cstdlib>
@@ -270,7 +269,8 @@ std::shared_ptr<Communicator> join(double seconds, const std::string& line) {
   const LeiaMpi& mpi = mpi_library();
   int rank = 0, ranks = 1;
   std::optional<Deadline> deadline;
-  if (std::isfinite(seconds)) deadline.emplace(seconds, line);
+  // A year and more is for ever, and no number of nanoseconds.
+  if (seconds < 3e7) deadline.emplace(seconds, line);
   if (const char* wrong = mpi.open(&rank, &ranks)) fail("unavailable", text("MPI: ", wrong));
   return std::make_shared<MpiCommunicator>(mpi, rank, ranks);
 }
