@@ -224,11 +224,15 @@ function endSoon(failure: LeiaError): void {
   }, 15_000).unref();
 }
 
+/** Eleven days: a timer holds no more than 24. */
+const mostSeconds = 1_000_000;
+
 function secondsOf(variable: string, otherwise: number): number {
   const text = process.env[variable] ?? `${otherwise}`;
   const seconds = Number(text);
-  if (Number.isFinite(seconds) && seconds > 0) return seconds;
-  throw new LeiaError('usage', `${variable} is '${text}', expected a number of seconds`);
+  if (seconds > 0 && seconds <= mostSeconds) return seconds;
+  const expected = `expected a number of seconds, at most ${mostSeconds}`;
+  throw new LeiaError('usage', `${variable} is '${text}', ${expected}`);
 }
 
 /** Programs of a job start at different times, and MPI takes its own: twice the time that a rank may be silent later. */

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
+import { World } from '../../lib/distributed/world.ts';
 import { temporaryFolder } from '../llama/fixtures.ts';
 import { runChild } from '../support/child.ts';
 import { isFull } from '../support/extent.ts';
@@ -58,6 +59,16 @@ describe.skipIf(noMpi !== undefined)(`a world ${overMpi}`, () => {
       /^leia: rank [01] has waited 1 s for MPI to join 3 ranks; see whether each was started; this machine has .*; with a higher LEIA_RANK_TIMEOUT than 0\.5 it waits longer$/m,
     );
   });
+});
+
+test.each(['0', '-1', 'soon', '', '1e12', 'Infinity'])('%j is no time to wait', async (text) => {
+  vi.stubEnv('LEIA_RANK_TIMEOUT', text);
+  const place = { rank: 0, size: 2, localRank: 0, localSize: 2, launcher: 'a test', token: '' };
+  await expect(World.open(place)).rejects.toMatchObject({
+    code: 'usage',
+    message: `LEIA_RANK_TIMEOUT is '${text}', expected a number of seconds, at most 1000000`,
+  });
+  vi.unstubAllEnvs();
 });
 
 test('a process that ends while it waits for another rank says nothing of that', async () => {
