@@ -121,6 +121,7 @@ function products(
   return Float64Array.from(parts.flatMap((part) => [...part]));
 }
 
+const at = (i: number, size: number) => Math.floor(i / size);
 const isChosen = (i: number) => i % 3 === 1;
 const mask = Tensor.from(
   Int32Array.from({ length: 12 }, (_, i) => Number(isChosen(i))),
@@ -381,10 +382,14 @@ const checks = {
     ([x]) => [permute(x, [2, 0, 1])],
     ([x]) => [Float64Array.from(x, (_, i) => x[(i % 6) * 4 + Math.floor(i / 6)]!)],
   ),
-  'transpose, twice': checkOf(
+  'dimensions in other orders, counted from the innermost too': checkOf(
     [[2, 3, 4]],
-    ([x]) => [transpose(transpose(x, 0, 2), 0, 2)],
-    ([x]) => [x],
+    ([x]) => [permute(x, [-1, 0, -2]), transpose(x, -2, -1), transpose(x, 1, -3)],
+    ([x]) => [
+      Float64Array.from(x, (_, i) => x[(i % 6) * 4 + Math.floor(i / 6)]!),
+      Float64Array.from(x, (_, i) => x[at(i, 12) * 12 + (i % 3) * 4 + at(i % 12, 3)]!),
+      Float64Array.from(x, (_, i) => x[(at(i, 4) % 2) * 12 + at(i, 8) * 4 + (i % 4)]!),
+    ],
   ),
   'slices that overlap': checkOf(
     [[3, 4]],
@@ -399,13 +404,15 @@ const checks = {
     [[2, 5]],
     ([x]) => {
       const [a, b] = split(x, [2, 3], 1);
-      return [concatenate([b, a, b], 1)];
+      return [concatenate([b, a, b], 1), concatenate([b, a, b], -1)];
     },
-    ([x]) => [
-      Float64Array.from(
-        [0, 1].flatMap((row) => [2, 3, 4, 0, 1, 2, 3, 4].map((i) => x[5 * row + i]!)),
-      ),
-    ],
+    ([x]) => {
+      const columns = [2, 3, 4, 0, 1, 2, 3, 4];
+      const result = Float64Array.from(
+        [0, 1].flatMap((row) => columns.map((i) => x[5 * row + i]!)),
+      );
+      return [result, result];
+    },
   ),
   cast: checkOf(
     [[3, 5]],

@@ -1,36 +1,41 @@
 // The same elements in other places.
+
+import { dimensionIndex } from '../../core/ops/outputs.ts';
 import * as ops from '../../core/ops.ts';
 import { Tensor } from '../../core/tensor.ts';
 import { give } from '../gradient-sum.ts';
 import { type Operand, record, tensorOf, type Variable } from '../variable.ts';
 
 /**
- * The dimensions in another order, as {@link ops.permute}.
+ * The dimensions in another order, as {@link Tensor.permute}.
  *
- * @throws LeiaError with code `argument` as the operation.
+ * @throws LeiaError with code `argument` unless `order` names each dimension once.
  * @example
  * await permute(Tensor.from([1, 2, 3, 4, 5, 6], [2, 3]), [1, 0]).read(); // 1, 4, 2, 5, 3, 6
  */
 export function permute(input: Operand, order: readonly number[]): Variable {
-  const { output } = ops.permute({ input: tensorOf(input), order });
-  const inverse = order.map((_, dimension) => order.indexOf(dimension));
+  const output = tensorOf(input).permute(order);
+  const places = order.map((dimension) => dimensionIndex(output.shape, dimension));
+  const inverse = places.map((_, dimension) => places.indexOf(dimension));
   const [result] = record([input], [output], [], ([gradient], [sum]) => {
-    if (gradient) give(ops.permute({ input: gradient, order: inverse }).output, sum);
+    if (gradient) give(gradient.permute(inverse), sum);
   });
   return result;
 }
 
 /**
- * Two dimensions exchanged, counted from 0.
+ * Two dimensions exchanged, as {@link Tensor.transpose}: 0 is the outermost, -1 the innermost.
  *
- * @throws LeiaError with code `argument` as the operation.
+ * @throws LeiaError with code `argument` for a dimension that the operand does not have.
  * @example
  * await transpose(Tensor.from([1, 2, 3, 4, 5, 6], [2, 3]), 0, 1).read(); // 1, 4, 2, 5, 3, 6
  */
 export function transpose(input: Operand, first: number, second: number): Variable {
-  const order = Array.from(input.shape, (_, dimension) => dimension);
-  [order[first], order[second]] = [second, first];
-  return permute(input, order);
+  const output = tensorOf(input).transpose(first, second);
+  const [result] = record([input], [output], [], ([gradient], [sum]) => {
+    if (gradient) give(gradient.transpose(first, second), sum);
+  });
+  return result;
 }
 
 /**
@@ -71,7 +76,7 @@ export function slice(input: Operand, dimension: number, start: number, end?: nu
 export function concatenate(inputs: readonly Operand[], dimension: number): Variable {
   const values = inputs.map(tensorOf);
   const { output } = ops.concatenate({ inputs: values, dimension });
-  const sizes = values.map(({ shape }) => shape[dimension] ?? 0);
+  const sizes = values.map(({ shape }) => shape[dimensionIndex(shape, dimension)] ?? 0);
   const [result] = record(inputs, [output], [], ([gradient], sums) => {
     if (gradient === undefined) return;
     for (const [i, { start, end }] of rangesOf(sizes).entries()) {
