@@ -48,8 +48,9 @@ const schema = z.strictObject({
 
 const example = `
 Each line is an article that has text, {"title": …, "id": …, "revision": …, "time": …, "url": …, "text": …, "anchors":
-[{"start": …, "end": …, "target": …}, …]}. Number, version, its time and address are those of the page, for attribution;
-offsets count code points; the target is the title that the link names.
+[{"start": …, "end": …, "target": …, "english": …}, …]}. Number, version, its time and address are those of the page, for
+attribution; offsets count code points; the target is the title that the link names. "english" is the title in the English
+edition if a template says it, or else ""; --links wiki and --templates drop leave it out.
 --keep headings marks headings, with a # for each level: ## Title. They stand even without text under them. Captions of images
 that show theirs stand behind the paragraph that the image is in. Cells of tables may be empty; a table in a cell is text of it.
 

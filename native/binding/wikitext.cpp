@@ -94,6 +94,7 @@ class JsWikitextReader : public Napi::ObjectWrap<JsWikitextReader> {
       require(properties.ElementLength() == Characters::kCount, "wikitext: expected properties of ",
               Characters::kCount, " characters, got ", properties.ElementLength());
       resolve_ = Napi::Persistent(resolve.As<Napi::Function>());
+      english_ = options.template_links && !options.templates.empty();
       reader_ = std::make_unique<ArticleReader>(
           std::span<const uint8_t>(properties.Data(), properties.ElementLength()),
           std::span<const uint32_t>(capitals.Data(), capitals.ElementLength()), options,
@@ -273,7 +274,7 @@ class JsWikitextReader : public Napi::ObjectWrap<JsWikitextReader> {
       json.begin(title, more, reader_->text());
       for (const auto& [start, end, target, english] : reader_->links()) {
         json.link(start, end, target);
-        if (!english.empty()) json.english(english);
+        if (english_) json.english(english);
       }
       json.finish();
       lines_.add_until(json.end());
@@ -315,6 +316,9 @@ class JsWikitextReader : public Napi::ObjectWrap<JsWikitextReader> {
   std::u16string units_;
   std::unique_ptr<ArticleReader> reader_;
   bool busy_ = false;
+  // Whether links may have an English title. Then each has the member, so that readers which take
+  // the form of all lines from the first ones can read the last one too.
+  bool english_ = false;
 };
 
 // decodeEntities(text: string): its character references replaced.

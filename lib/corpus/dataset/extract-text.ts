@@ -52,7 +52,8 @@ export type TextPiece = Pick<TextBatch, 'articles' | 'lines' | 'leftOut'>;
 /**
  * The articles of a dump that have text, in their order, as lines of JSON in UTF-8: `title`, `id`, `revision`, `time`
  * and `url` of the page as far as the dump has them, `text`, and `anchors` with
- * `start` and `end` in code points and the `target`, a title before redirects are followed. Each piece is valid until the
+ * `start` and `end` in code points, the `target`, a title before redirects are followed, and if templates make links
+ * `english`, the title that a template says the page has in English, or ''. Each piece is valid until the
  * next one is asked for, and says how many articles before its end are left out.
  *
  * @throws LeiaError `format` (damaged or wrong input), `mismatch` (no article in it, or none that is not left out; dumps

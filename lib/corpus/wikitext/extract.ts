@@ -121,8 +121,8 @@ export class ArticleExtractor {
 
   /**
    * Writes the same as a line of JSON in UTF-8, `{"title":…,"text":…,"anchors":[{"start":…,"end":…,"target":…},…]}`, with
-   * `more`, JSON without the braces, behind the title, and `english` where a template says it. `takeLines` gives it later,
-   * unless the page has no text. Tells whether it did, and with a warning if something about the page is odd.
+   * `more`, JSON without the braces, behind the title. If templates make links, each has `english`, which is empty unless a
+   * template says it: so all lines have one form. `takeLines` gives the line later, unless the page has no text. Tells whether it did, and with a warning if something about the page is odd.
    */
   writeLine(
     { title, wikitext }: Pick<Page, 'title' | 'wikitext'>,

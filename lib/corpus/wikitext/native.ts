@@ -23,7 +23,8 @@ export interface NativeWikitextReader {
   };
   /**
    * Adds the bytes of `${JSON.stringify({ title, …more, text, anchors })}\n` of the same to the lines, or nothing if there
-   * is no text; returns `unclosed`. `more` is JSON without the braces.
+   * is no text; returns `unclosed`. `more` is JSON without the braces. If templates make links, each has `english`, empty
+   * or not.
    */
   writeLine(wikitext: Uint8Array, title: string, more: string): number;
   /** Bytes of all lines since they were last taken. */

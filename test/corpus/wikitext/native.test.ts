@@ -12,7 +12,7 @@ import type {
   NativeReadingOptions,
   WikitextAddon,
 } from '../../../lib/corpus/wikitext/native.ts';
-import { extract, marked, wiki } from './wiki.ts';
+import { extract, inLines, marked, wiki } from './wiki.ts';
 
 const { NativeWikitextReader } = addon<WikitextAddon>();
 type Resolve = (target: string) => LinkTarget;
@@ -235,7 +235,7 @@ test('a line is the JSON of the article', () => {
       const page = { id: 1, title, wikitext: Buffer.from(parts.join('')) };
       const { text, anchors } = extractor.extract(page);
       const written = text !== '';
-      const line = written ? `${JSON.stringify({ title, text, anchors })}\n` : '';
+      const line = written ? `${JSON.stringify({ title, text, anchors: inLines(anchors) })}\n` : '';
       for (const times of [1, 3]) {
         for (let i = 0; i < times; i++) {
           expect(extractor.writeLine(page)).toEqual({ written, oddity: undefined });

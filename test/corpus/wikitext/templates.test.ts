@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Siteinfo } from '../../../lib/corpus/dump/siteinfo.ts';
-import { ArticleExtractor } from '../../../lib/corpus/wikitext/extract.ts';
+import { ArticleExtractor, type ExtractOptions } from '../../../lib/corpus/wikitext/extract.ts';
 import { TEMPLATE_TABLE } from '../../../lib/corpus/wikitext/template-table.ts';
 import { extract, marked, read, wiki } from './wiki.ts';
 
@@ -337,19 +337,19 @@ describe('links to pages of other editions', () => {
     expect(marked(extract(source, { links: 'wiki' }, wiki('ja')))).toBe('a <C:c>');
   });
 
-  test('are in the lines of extract', () => {
-    const extractor = new ArticleExtractor(wiki('ja'));
-    const wikitext = Buffer.from('{{仮リンク|a|en|"B" é}} [[c]]');
-    extractor.writeLine({ title: 'T', wikitext });
-    const line = JSON.parse(Buffer.from(extractor.takeLines(new Uint8Array(0))).toString());
-    expect(line).toEqual({
-      title: 'T',
-      text: 'a c',
-      anchors: [
-        { start: 0, end: 1, target: 'A', english: '"B" é' },
-        { start: 2, end: 3, target: 'C' },
-      ],
-    });
+  test('are in the lines of extract, all of which have one form', () => {
+    const anchorsOf = (options: ExtractOptions): object[] => {
+      const extractor = new ArticleExtractor(wiki('ja'), options);
+      const wikitext = Buffer.from('{{仮リンク|a|en|"B" é}} [[c]]');
+      extractor.writeLine({ title: 'T', wikitext });
+      return JSON.parse(Buffer.from(extractor.takeLines(new Uint8Array(0))).toString()).anchors;
+    };
+    expect(anchorsOf({})).toEqual([
+      { start: 0, end: 1, target: 'A', english: '"B" é' },
+      { start: 2, end: 3, target: 'C', english: '' },
+    ]);
+    expect(anchorsOf({ links: 'wiki' })).toEqual([{ start: 2, end: 3, target: 'C' }]);
+    expect(anchorsOf({ templates: 'drop' })).toEqual([{ start: 0, end: 1, target: 'C' }]);
   });
 });
 

@@ -1,7 +1,7 @@
 // A wiki for tests, and its pages as text with the links marked: `<target:text>`.
 
 import type { Namespace, Siteinfo } from '../../../lib/corpus/dump/siteinfo.ts';
-import type { Article } from '../../../lib/corpus/wikitext/article.ts';
+import type { Article, Link } from '../../../lib/corpus/wikitext/article.ts';
 import {
   ArticleExtractor,
   type ExtractOptions as Choices,
@@ -53,6 +53,11 @@ function extractorFor(site: Siteinfo, options: ExtractOptions): ArticleExtractor
 export function extract(text: string, options: ExtractOptions = {}, site = german): Article {
   const wikitext = Buffer.from(text);
   return extractorFor(site, options).extract({ id: 1, title: 'Page', wikitext });
+}
+
+/** Links as they stand in lines of JSON, which all have one form. */
+export function inLines(anchors: readonly Link[]): Required<Link>[] {
+  return anchors.map((anchor) => ({ ...anchor, english: anchor.english ?? '' }));
 }
 
 /** The article's text with `<target:text>` around links, offsets taken as code points. */
