@@ -1,5 +1,5 @@
 // Ctrl-C asks the work to stop at the next safe place; a second one ends the program at once.
-import { preemptSignal, stopSignal } from '../distributed/launch.ts';
+import { preemptSignal, stopping, stopSignal } from '../distributed/launch.ts';
 import { LeiaError } from '../system/error.ts';
 
 type Handlers = Partial<Record<NodeJS.Signals, () => void>>;
@@ -16,22 +16,22 @@ export async function interruptible<T>(work: (signal: AbortSignal) => Promise<T>
   return await handling(handlers, () => work(controller.signal));
 }
 
+/** Why a signal aborts that a batch system has sent: that is no failure. */
+export const preempted = 'preempted';
+
 /**
  * The same for work that saves where it stands, so that a batch system may pre-empt it with SIGTERM or SIGUSR1: that it
  * was stopped so is no failure. The launcher of several ranks sends them one of two signals, for either way to stop.
  * These signals, however often they come, do not end the program at once, since batch systems send several.
  *
+ * @param work may call `preempt` too: a rank that was not asked itself stops as those that were.
  * @returns what `work` gives, or undefined if it was stopped so.
  */
 export async function preemptible<T>(
-  work: (signal: AbortSignal) => Promise<T>,
+  work: (signal: AbortSignal, preempt: () => void) => Promise<T>,
 ): Promise<T | undefined> {
   const controller = new AbortController();
-  let preempted = false;
-  const preempt = () => {
-    preempted ||= !controller.signal.aborted;
-    controller.abort();
-  };
+  const preempt = () => controller.abort(preempted);
   const stop = stopper(controller);
   const hangUp = () => controller.abort();
   const handlers = {
@@ -43,9 +43,10 @@ export async function preemptible<T>(
   };
   return await handling(handlers, async () => {
     try {
-      return await work(controller.signal);
+      return await work(controller.signal, preempt);
     } catch (error) {
-      if (!preempted || !(error instanceof LeiaError) || error.code !== 'interrupted') throw error;
+      if (controller.signal.reason !== preempted) throw error;
+      if (!(error instanceof LeiaError) || error.code !== 'interrupted') throw error;
       process.stderr.write(`${error.message}\n`);
       return undefined;
     }
@@ -57,7 +58,7 @@ function stopper(controller: AbortController): () => void {
   return () => {
     if (asked) process.exit(130);
     asked = true;
-    process.stderr.write('\nstopping at the next safe place (again to stop at once) …\n');
+    process.stderr.write(stopping);
     controller.abort();
   };
 }

@@ -12,7 +12,7 @@ import type { StepMetrics } from '../train/metrics.ts';
 import { trainSettings } from '../train/settings.ts';
 import { EventFile, eventFolder } from '../train/tensorboard.ts';
 import { type Measured, type TrainStart, train } from '../train/train.ts';
-import { preemptible } from './interrupt.ts';
+import { preempted, preemptible } from './interrupt.ts';
 import { describeRounding } from './model-options.ts';
 import { addSettings, readSettings } from './options.ts';
 import { cards, parseDeviceMemory, planLines } from './plan.ts';
@@ -101,7 +101,7 @@ async function runRanks(settings: Settings): Promise<void> {
   checkPlace(place, settings);
   const own = deviceOfRank(device, place);
   // Ranks may be asked to stop while they find each other.
-  await preemptible(async (signal) => {
+  await preemptible(async (signal, preempt) => {
     const world = await World.open(place, { output: settings.output, device: own });
     // If ranks hang, they leave no more than this.
     signal.addEventListener('abort', () => void world.record('asked to stop'));
@@ -109,7 +109,11 @@ async function runRanks(settings: Settings): Promise<void> {
     try {
       await run({ ...settings, device: own }, world, signal);
     } catch (error) {
-      if (error instanceof LeiaError && error.code === 'interrupted') await world.close();
+      if (error instanceof LeiaError && error.code === 'interrupted') {
+        const reasons = await world.gather(signal.reason === preempted);
+        if (reasons.includes(true)) preempt();
+        await world.close();
+      }
       throw error;
     }
     await world.close();

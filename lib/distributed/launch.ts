@@ -10,6 +10,8 @@ import { mpiDescription } from './communicator.ts';
 /** What mpiexec passes on to ranks: to save and stop as Ctrl-C and as a batch system ask for it. */
 export const stopSignal = 'SIGUSR2';
 export const preemptSignal = 'SIGUSR1';
+/** What a first Ctrl-C says. */
+export const stopping = '\nstopping at the next safe place (again to stop at once) …\n';
 
 /**
  * Runs `ranks` processes of this command line and gives the exit code of the job.
@@ -24,7 +26,7 @@ export async function launchOverMpi(ranks: number): Promise<number> {
     ...openMpiSettings,
     ...process.env,
   });
-  return await passingSignals([child], async () => {
+  return await stoppable([child], async () => {
     try {
       return await ended(child);
     } catch (error) {
@@ -65,9 +67,11 @@ export async function launchProcesses(ranks: number): Promise<number> {
   const oneEnded = (code: number) => {
     if (code === 0 || first !== 0) return;
     first = code;
-    timer = setTimeout(() => killAll(children, 'SIGKILL'), grace * 1000);
+    // Without a rank that was stopped before it had begun, the others have not begun either.
+    const seconds = code === stoppedAtStart ? 0 : grace;
+    timer = setTimeout(() => killAll(children, 'SIGKILL'), seconds * 1000);
   };
-  return await passingSignals(children, async () => {
+  return await stoppable(children, async () => {
     try {
       await Promise.all(children.map(async (child) => oneEnded(await ended(child))));
     } catch (error) {
@@ -118,19 +122,41 @@ const passedOn = {
   SIGUSR1: preemptSignal,
 } as const;
 
-async function passingSignals<T>(
+/** The exit code of a rank, and of its job, that {@link stopSignal} has ended because it was only being started. */
+const stoppedAtStart = 128 + constants.signals[stopSignal];
+const interruptedCode = 130;
+/** A rank that is only being started does not hear that it is to stop. So it is told again, after so many milliseconds. */
+const tellAgain = 1000;
+
+/**
+ * Waits for the exit code of a job, and passes signals on to it meanwhile. What stops it first decides how; only a second
+ * SIGINT ends it at once: ranks do not outlive the mpiexec that has started them.
+ */
+async function stoppable(
   children: readonly ChildProcess[],
-  work: () => Promise<T>,
-): Promise<T> {
-  const handlers = Object.entries(passedOn).map(([signal, to]) => ({
-    signal: signal as keyof typeof passedOn,
-    handler: () => killAll(children, to),
-  }));
-  for (const { signal, handler } of handlers) process.on(signal, handler);
+  work: () => Promise<number>,
+): Promise<number> {
+  let teller: NodeJS.Timeout | undefined;
+  let interrupts = 0;
+  const stop = (signal: keyof typeof passedOn) => {
+    if (signal === 'SIGINT' && ++interrupts === 1) process.stderr.write(stopping);
+    if (interrupts === 2) {
+      clearInterval(teller);
+      return killAll(children, 'SIGKILL');
+    }
+    if (teller !== undefined) return;
+    const tell = () => killAll(children, passedOn[signal]);
+    tell();
+    teller = setInterval(tell, tellAgain);
+  };
+  const signals = Object.keys(passedOn) as (keyof typeof passedOn)[];
+  for (const signal of signals) process.on(signal, stop);
   try {
-    return await work();
+    const code = await work();
+    return code === stoppedAtStart || interrupts > 1 ? interruptedCode : code;
   } finally {
-    for (const { signal, handler } of handlers) process.off(signal, handler);
+    clearInterval(teller);
+    for (const signal of signals) process.off(signal, stop);
   }
 }
 

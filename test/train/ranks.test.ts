@@ -159,6 +159,26 @@ describe.skipIf(noMpi !== undefined)(`ranks ${overMpi}`, () => {
     },
   );
 
+  test('when a batch system stops one rank, all stop, and none has failed', async () => {
+    const { args, output } = await makeArguments('--max-steps', '100000');
+    const run = await ranks([...args, '--micro-batch-size', '1'], 2, async () => {
+      await begun(output);
+      process.kill(processOf(output, 1), 'SIGTERM');
+    });
+    expect(run.code, run.stderr).toBe(0);
+    expect(run.stderr).toContain('another rank was interrupted');
+  });
+
+  test('ranks that are asked to stop while node loads them do so', async () => {
+    const { args, output } = await makeArguments('--max-steps', '1000');
+    const run = await ranks([...args, '--micro-batch-size', '1'], 2, async (child) => {
+      while (!processesOf(output).some(({ rank }) => rank !== undefined)) await setTimeout(5);
+      child.kill('SIGTERM');
+    });
+    expect(run.code, run.stderr).toBe(0);
+    expect(run.stderr).toContain('interrupted');
+  });
+
   const others: [string | string[], string][] = [
     [['--learning-rate', '2e-3'], 'learningRate 0.001, rank 1 has 0.002'],
     [['--seed', '1'], 'seed 0, rank 1 has 1'],
@@ -231,6 +251,22 @@ describe.skipIf(noMpi !== undefined)(`ranks ${overMpi}`, () => {
       const run = await twoCommands(args, wrong);
       expect(run.code).not.toBe(0);
       expect(run.stderr).toMatch(/^leia: rank 1 failed: .*\/nowhere/m);
+    });
+
+    test('a second Ctrl-C ends ranks that do not come to a safe place', async () => {
+      const { args, output } = await makeArguments('--max-steps', '100000');
+      let stopped = 0;
+      const run = await ranks([...args, '--micro-batch-size', '1'], 2, async (child) => {
+        await begun(output);
+        stopped = processOf(output, 1);
+        process.kill(stopped, 'SIGSTOP');
+        child.kill('SIGINT');
+        await setTimeout(100);
+        child.kill('SIGINT');
+      });
+      process.kill(stopped, 'SIGKILL');
+      expect(run.code, run.stderr).toBe(130);
+      expect(run.stderr).toContain('stopping at the next safe place (again to stop at once)');
     });
 
     // It waits for as long as a busy machine may keep a rank that is well from saying so.
