@@ -101,8 +101,8 @@ export function describeLauncher(environment: Environment): Finding {
   const topic = 'launcher';
   const names = [
     ...launchers.flatMap((one) => [one.rank, one.size, one.localRank, one.localSize]),
-    'MASTER_ADDR',
-    'MASTER_PORT',
+    ...['MASTER_ADDR', 'MASTER_PORT', 'SLURM_JOB_ID', 'SLURM_NODEID', 'SLURM_STEP_TASKS_PER_NODE'],
+    ...['SLURM_STEP_NODELIST', 'SLURM_LAUNCH_NODE_IPADDR'],
   ];
   const set = names.filter((name) => environment[name] !== undefined);
   const variables = set.map((name) => `${name}=${environment[name]}`).join(' ');

@@ -93,12 +93,14 @@ export function placeOfProcess(environment: Environment = process.env): Place | 
     );
   }
   if (size === 1) return undefined;
-  const address = addressOf(environment, number);
+  const onThisNode = launcher.name === 'Slurm' ? tasksOnNode(environment, number) : undefined;
+  const localSize = onThisNode ?? number(launcher.localSize, size);
+  const address = addressOf(environment, onThisNode === size, number);
   return {
     rank,
     size,
     localRank: number(launcher.localRank, rank),
-    localSize: number(launcher.localSize, size),
+    localSize,
     launcher: launcher.name,
     ...(address && { address }),
     token: tokenOf(environment),
@@ -116,14 +118,57 @@ function tokenOf(environment: Environment): string {
   return LEIA_RANK_TOKEN ?? TORCHELASTIC_RUN_ID ?? `${SLURM_JOB_ID}.${SLURM_STEP_ID}`;
 }
 
+/**
+ * How many ranks of a Slurm step are on this node: "4(x2),3" says it of all three nodes. How many the user asked for on each
+ * node, Slurm says only if he did, and a node may have fewer.
+ */
+function tasksOnNode(
+  { SLURM_STEP_TASKS_PER_NODE: text, SLURM_NODEID }: Environment,
+  number: (name: string) => number,
+): number | undefined {
+  if (text === undefined || SLURM_NODEID === undefined) return undefined;
+  let later = number('SLURM_NODEID');
+  for (const part of text.split(',')) {
+    const [, count, nodes = '1'] = /^(\d{1,9})(?:\(x(\d{1,9})\))?$/.exec(part) ?? [];
+    if (count !== undefined && later < Number(nodes)) return Number(count);
+    later -= Number(nodes);
+  }
+  throw new LeiaError(
+    'usage',
+    `SLURM_STEP_TASKS_PER_NODE is '${text}', expected the tasks of node ${SLURM_NODEID} in it, as in 4(x2),3`,
+  );
+}
+
 function addressOf(
   environment: Environment,
+  onOneNode: boolean,
   number: (name: string) => number,
 ): Place['address'] | undefined {
-  const { MASTER_ADDR, SLURM_LAUNCH_NODE_IPADDR: slurm } = environment;
-  // torchrun itself listens on its port.
-  if (MASTER_ADDR !== undefined) return { host: MASTER_ADDR, port: number('MASTER_PORT') + 1 };
-  if (slurm === undefined) return undefined;
+  const { MASTER_ADDR, SLURM_STEP_NODELIST, SLURM_LAUNCH_NODE_IPADDR } = environment;
+  if (MASTER_ADDR !== undefined) return { host: MASTER_ADDR, port: portOfTorchrun(number) };
+  // Where srun was called is known by its address, but that may be a login node. Rank 0 is on the step's first node.
+  const host = onOneNode
+    ? '127.0.0.1'
+    : SLURM_STEP_NODELIST
+      ? firstNode(SLURM_STEP_NODELIST)
+      : SLURM_LAUNCH_NODE_IPADDR;
+  if (host === undefined) return undefined;
   // Two jobs on one machine have different ports.
-  return { host: slurm, port: 20_000 + (number('SLURM_JOB_ID') % 10_000) };
+  return { host, port: 20_000 + (number('SLURM_JOB_ID') % 10_000) };
+}
+
+/** Of "rack[1-2]node[07-09,12],login": "rack1node07". */
+function firstNode(nodes: string): string {
+  const [first = ''] = /^(?:\[[^\]]*\]|[^,[])*/.exec(nodes) ?? [];
+  return first.replace(/\[([^\],-]*)[^\]]*\]/g, '$1');
+}
+
+/** torchrun itself listens on its port. */
+function portOfTorchrun(number: (name: string) => number): number {
+  const port = number('MASTER_PORT');
+  if (port < 65_535) return port + 1;
+  throw new LeiaError(
+    'usage',
+    `MASTER_PORT is ${port}, expected at most 65534, as ranks meet at the port after it`,
+  );
 }

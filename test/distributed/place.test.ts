@@ -33,6 +33,11 @@ test.each([
     { rank: 1, size: 2, localRank: 1, localSize: 2, launcher: 'MPICH' },
   ],
   [slurm, { rank: 6, size: 16, localRank: 2, localSize: 4, launcher: 'Slurm' }],
+  // Nodes have unequally many, whatever was asked for.
+  [
+    { ...slurm, SLURM_STEP_TASKS_PER_NODE: '4(x2),5,3', SLURM_NODEID: '2' },
+    { rank: 6, size: 16, localSize: 5 },
+  ],
   // mpirun within a Slurm job.
   [
     { ...slurm, ...openMpi },
@@ -52,6 +57,17 @@ test('the address of rank 0 is read where it is given', () => {
   expect(placeOfProcess(torchrun)?.address).toEqual({ host: 'node-a', port: 29501 });
   expect(placeOfProcess(slurm)?.address).toEqual({ host: '10.0.0.1', port: 23456 });
   expect(placeOfProcess(openMpi)?.address).toBeUndefined();
+  // srun may have been called on a login node.
+  for (const [nodes, host] of [
+    ['gpu[07-09,12],fat1', 'gpu07'],
+    ['rack[1-2]node[3,5],gpu1', 'rack1node3'],
+    ['fat1,gpu[1-2]', 'fat1'],
+  ] as const) {
+    const step = { ...slurm, SLURM_STEP_NODELIST: nodes };
+    expect(placeOfProcess(step)?.address).toEqual({ host, port: 23456 });
+    const onOneNode = { ...step, SLURM_STEP_TASKS_PER_NODE: '16', SLURM_NODEID: '0' };
+    expect(placeOfProcess(onOneNode)?.address).toEqual({ host: '127.0.0.1', port: 23456 });
+  }
 });
 
 test('a process that nobody started as a rank is alone, and so is the only one', () => {
@@ -79,4 +95,14 @@ test('variables that make no sense are named', async () => {
     'usage',
     "MASTER_PORT is '', expected a number",
   );
+  await expectError(
+    () => placeOfProcess({ ...torchrun, MASTER_PORT: '65535' }),
+    'usage',
+    'MASTER_PORT is 65535, expected at most 65534, as ranks meet at the port after it',
+  );
+  for (const counts of ['', '4(x', '4(x2)']) {
+    const step = { ...slurm, SLURM_STEP_TASKS_PER_NODE: counts, SLURM_NODEID: '2' };
+    const message = `SLURM_STEP_TASKS_PER_NODE is '${counts}', expected the tasks of node 2 in it, as in 4(x2),3`;
+    await expectError(() => placeOfProcess(step), 'usage', message);
+  }
 });
