@@ -80,6 +80,27 @@ function groupsOf(parameters: readonly TrainableParameter[]): Group[] {
     .filter((group) => group.parameters.length > 0);
 }
 
+/** State is kept by name, and dtypes are updated apart: a second of a name, or another dtype, has no place. */
+function checkParameters(parameters: readonly TrainableParameter[]): void {
+  const names = new Set<string>();
+  for (const { name, parameter } of parameters) {
+    if (names.has(name)) {
+      const expected = 'names of their own, as a Module that holds both gives them';
+      throw new LeiaError(
+        'argument',
+        `AdamW: two parameters are named ${JSON.stringify(name)}, expected ${expected}`,
+      );
+    }
+    names.add(name);
+    if (parameter.dtype !== 'float32' && parameter.dtype !== 'bfloat16') {
+      throw new LeiaError(
+        'argument',
+        `AdamW: ${JSON.stringify(name)} is ${parameter.dtype}, expected float32 or bfloat16`,
+      );
+    }
+  }
+}
+
 /** Where the parameters live: all on one device. */
 function deviceOf([first]: readonly TrainableParameter[]): Device {
   if (first !== undefined) return first.parameter.device;
@@ -110,12 +131,14 @@ export class AdamW implements Disposable {
   /**
    * Defaults are the paper's (Yamada & Ri 2024, table 6).
    *
-   * @throws LeiaError `argument` without parameters; `execution` when the memory does not suffice.
+   * @throws LeiaError `argument` without parameters, for two of one name, or for a dtype that is not float32 or bfloat16;
+   *   `execution` when the memory does not suffice.
    */
   constructor(parameters: readonly TrainableParameter[], options: AdamWOptions = {}) {
     const { beta1 = 0.9, beta2 = 0.95, epsilon = 1e-6, weightDecay = 0.1 } = options;
     const { moments = 'float32', seed = 0 } = options;
     this.#options = { beta1, beta2, epsilon, weightDecay, seed };
+    checkParameters(parameters);
     this.parameters = parameters;
     this.#groups = groupsOf(parameters);
     const layout = adamwLayout(
@@ -136,7 +159,7 @@ export class AdamW implements Disposable {
    * @param args.gradientScale float32 [1], multiplied into every gradient: the clipping factor.
    */
   step(args: { readonly learningRate: number; readonly gradientScale?: Tensor }): void {
-    this.stepCount++;
+    const step = this.stepCount + 1;
     const { weightDecay, ...options } = this.#options;
     for (const { decay, parameters, first } of this.#groups) {
       const states = parameters.map(({ name }) => this.state(name));
@@ -154,9 +177,10 @@ export class AdamW implements Disposable {
           firstElements: parameters.map((item) => item.first ?? 0),
         }),
         weightDecay: decay ? weightDecay : 0,
-        step: this.stepCount,
+        step,
       });
     }
+    this.stepCount = step;
   }
 
   /** The state of one parameter. */

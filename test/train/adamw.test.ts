@@ -239,6 +239,21 @@ test('its state begins with zeros, whatever was in the memory', async () => {
   }
 });
 
+test('parameters that share a name or have no update are refused, and a refused step does not count', async () => {
+  const [matrix, norm] = makeParameters() as [TrainableParameter, TrainableParameter];
+  await expectError(
+    () => new AdamW([matrix, { ...norm, name: 'matrix' }]),
+    'argument',
+    'AdamW: two parameters are named "matrix", expected names of their own, as a Module that holds both gives them',
+  );
+  const half = { ...norm, parameter: Tensor.zeros([7], { dtype: 'float16' }) };
+  const message = 'AdamW: "norm" is float16, expected float32 or bfloat16';
+  await expectError(() => new AdamW([matrix, half]), 'argument', message);
+  using optimizer = new AdamW([matrix, norm]);
+  await expectError(() => optimizer.step({ learningRate: Number.NaN }), 'argument', 'learningRate');
+  expect(optimizer.stepCount).toBe(0);
+});
+
 test('a name that is no parameter, and no parameters at all, are refused', async () => {
   using optimizer = new AdamW(makeParameters());
   const message = 'AdamW: there is no parameter "toString"';
