@@ -99,21 +99,40 @@ export function packageVersion(): string {
 
 function load(): CoreAddon {
   const require = createRequire(import.meta.url);
-  const find = require('node-gyp-build') as (folder: string) => CoreAddon;
   // Another build of the addon, for example with sanitizers.
   const explicit = process.env.LEIA_ADDON;
   try {
-    const addon = explicit ? (require(resolve(explicit)) as CoreAddon) : find(packageRoot);
+    const addon: CoreAddon = explicit
+      ? require(resolve(explicit))
+      : require('node-gyp-build')(packageRoot);
     addon.setErrorClass(LeiaError);
     return addon;
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message.split('\n')[0] : String(cause);
-    const build = existsSync(join(packageRoot, 'test')) ? 'npm run build:native' : 'npx leia build';
     throw new LeiaError(
       'unavailable',
-      `the native core could not be loaded (${reason}); '${build}' compiles it for this machine`,
+      `the native core could not be loaded (${reason}); ${waysToGetIt()}`,
       { cause },
     );
+  }
+}
+
+function waysToGetIt(): string {
+  if (!isInPackage()) {
+    const place = fileURLToPath(import.meta.url);
+    return `${place} is not in leia's package: let the bundler leave leia external (esbuild: --packages=external), or name the core's file in LEIA_ADDON`;
+  }
+  const build = existsSync(join(packageRoot, 'test')) ? 'npm run build:native' : 'npx leia build';
+  return `'${build}' compiles it for this machine`;
+}
+
+/** Whether this file lies where it was installed or built, not in what a bundler has made of it. */
+function isInPackage(): boolean {
+  try {
+    const text = readFileSync(join(packageRoot, 'package.json'), 'utf8');
+    return (JSON.parse(text) as { name?: string }).name === 'leia';
+  } catch {
+    return false;
   }
 }
 
