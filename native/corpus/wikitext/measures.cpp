@@ -6,68 +6,13 @@
 #include <cmath>
 #include <limits>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
+
+#include "corpus/wikitext/units.h"
 
 namespace leia::corpus::wikitext {
 
 namespace {
-
-enum class Kind : uint8_t { kLength, kArea, kMass, kVolume, kSpeed, kPower, kTemperature };
-
-struct Unit {
-  std::string_view codes;  // with commas
-  std::string_view symbol;
-  // In English and British spelling; where there are none, the symbol stands.
-  std::string_view one;
-  std::string_view many;
-  Kind kind;
-  double scale;              // how many base units one is
-  std::string_view targets;  // the units it is converted to unless others are named
-  double zero = 0;           // temperatures: what 0 is in the base unit
-};
-
-constexpr std::array kUnits = std::to_array<Unit>({
-    {"mm", "mm", "millimetre", "millimetres", Kind::kLength, 0.001, "in"},
-    {"cm", "cm", "centimetre", "centimetres", Kind::kLength, 0.01, "in"},
-    {"m", "m", "metre", "metres", Kind::kLength, 1, "ft"},
-    {"km", "km", "kilometre", "kilometres", Kind::kLength, 1000, "mi"},
-    {"in", "in", "inch", "inches", Kind::kLength, 0.0254, "mm"},
-    {"ft,foot", "ft", "foot", "feet", Kind::kLength, 0.3048, "m"},
-    {"yd", "yd", "yard", "yards", Kind::kLength, 0.9144, "m"},
-    {"mi,mile", "mi", "mile", "miles", Kind::kLength, 1609.344, "km"},
-    {"nmi", "nmi", "nautical mile", "nautical miles", Kind::kLength, 1852, "km,mi"},
-    {"m2", "m²", "square metre", "square metres", Kind::kArea, 1, "sqft"},
-    {"km2", "km²", "square kilometre", "square kilometres", Kind::kArea, 1000000, "sqmi"},
-    {"ha", "ha", "hectare", "hectares", Kind::kArea, 10000, "acre"},
-    {"sqft,ft2", "sq ft", "square foot", "square feet", Kind::kArea, 0.09290304, "m2"},
-    {"acre", "acres", "acre", "acres", Kind::kArea, 4046.8564224, "ha"},
-    {"sqmi,mi2", "sq mi", "square mile", "square miles", Kind::kArea, 2589988.110336, "km2"},
-    {"g", "g", "gram", "grams", Kind::kMass, 0.001, "oz"},
-    {"kg", "kg", "kilogram", "kilograms", Kind::kMass, 1, "lb"},
-    {"t", "t", "tonne", "tonnes", Kind::kMass, 1000, "LT,ST"},
-    {"lb,lbs", "lb", "pound", "pounds", Kind::kMass, 0.45359237, "kg"},
-    {"oz", "oz", "ounce", "ounces", Kind::kMass, 0.028349523125, "g"},
-    {"LT", "long tons", "long ton", "long tons", Kind::kMass, 1016.0469088, "t"},
-    {"ST", "short tons", "short ton", "short tons", Kind::kMass, 907.18474, "t"},
-    {"L,l", "L", "litre", "litres", Kind::kVolume, 0.001, "impgal,USgal"},
-    {"m3", "m³", "cubic metre", "cubic metres", Kind::kVolume, 1, "cuft"},
-    {"cuft,ft3", "cu ft", "cubic foot", "cubic feet", Kind::kVolume, 0.028316846592, "m3"},
-    {"USgal", "US gal", "US gallon", "US gallons", Kind::kVolume, 0.003785411784, "L,impgal"},
-    {"impgal", "imp gal", "imperial gallon", "imperial gallons", Kind::kVolume, 0.00454609,
-     "L,USgal"},
-    {"km/h", "km/h", "kilometre per hour", "kilometres per hour", Kind::kSpeed, 0.2777777777777778,
-     "mph"},
-    {"mph", "mph", "mile per hour", "miles per hour", Kind::kSpeed, 0.44704, "km/h"},
-    {"m/s", "m/s", "metre per second", "metres per second", Kind::kSpeed, 1, "ft/s"},
-    {"ft/s", "ft/s", "foot per second", "feet per second", Kind::kSpeed, 0.3048, "m/s"},
-    {"kn", "kn", "knot", "knots", Kind::kSpeed, 0.5144444444444445, "km/h,mph"},
-    {"kW", "kW", "kilowatt", "kilowatts", Kind::kPower, 1000, "hp"},
-    {"hp", "hp", "horsepower", "horsepower", Kind::kPower, 745.6998715822702, "kW"},
-    {"C", "°C", "", "", Kind::kTemperature, 1, "F", 273.15},
-    {"F", "°F", "", "", Kind::kTemperature, 0.5555555555555556, "C", 255.3722222222222},
-    {"K", "K", "", "", Kind::kTemperature, 1, "C,F"},
-});
 
 // Calls `take` with each of the words between these signs.
 template <class Take>
@@ -79,18 +24,6 @@ void each_word(std::string_view text, std::string_view separators, Take take) {
     take(text.substr(0, size));
     text.remove_prefix(size);
   }
-}
-
-const Unit* unit_of(std::string_view code) {
-  static const auto known = [] {
-    std::unordered_map<std::string_view, const Unit*> units;
-    for (const Unit& unit : kUnits) {
-      each_word(unit.codes, ",", [&](std::string_view one) { units.emplace(one, &unit); });
-    }
-    return units;
-  }();
-  const auto found = known.find(code);
-  return found == known.end() ? nullptr : found->second;
 }
 
 // Between two numbers of a range: how it is written, and what stands there.
@@ -110,6 +43,8 @@ constexpr std::array kSeparators = std::to_array<Separator>({{"-", "–"},
 constexpr int kMostDigits = 20;
 constexpr size_t kMostWhole = 15;  // digits before the point: more are not exact
 constexpr int kNoPlaces = std::numeric_limits<int>::min();
+// Feet and inches are given to the centimetre.
+constexpr double kInchesPrecision = 100;
 // Logarithms of powers of ten come out a little less.
 constexpr double kTiny = 1e-14;
 // What a rounded value has in digits more than its precision, at least: log10(2).
@@ -127,12 +62,16 @@ double rounded_up(double number) {
 
 struct Quantity {
   double value = 0;
-  // Digits behind the point, or how many zeros end the number, as a negative number.
-  int precision = 0;
+  // Digits behind the point, or how many zeros end the number, as a negative number. A fraction's
+  // comes from its denominator.
+  double precision = 0;
   std::string text;
+  bool fraction = false;  // without whole ones before it
+  bool inches = false;    // behind feet: they need more digits than the rule gives them
 };
 
-bool read_quantity(std::string_view written, const LanguageForms& language, Quantity& quantity) {
+bool read_decimal_quantity(std::string_view written, const LanguageForms& language,
+                           Quantity& quantity) {
   std::string plain(written.starts_with('.') ? "0" : "");
   std::ranges::copy_if(written, std::back_inserter(plain), [](char sign) { return sign != ','; });
   DecimalText number;
@@ -146,22 +85,45 @@ bool read_quantity(std::string_view written, const LanguageForms& language, Quan
   }
   const size_t zeros = number.whole.size() - 1 - number.whole.find_last_not_of('0');
   quantity.precision = number.decimals.empty()
-                           ? -static_cast<int>(std::min(zeros, number.whole.size() - 1))
-                           : static_cast<int>(number.decimals.size());
+                           ? -static_cast<double>(std::min(zeros, number.whole.size() - 1))
+                           : static_cast<double>(number.decimals.size());
+  return true;
+}
+
+// `1+1/2` and `1/2` are fractions, all else is decimal.
+bool read_quantity(std::string_view written, const LanguageForms& language, Quantity& quantity) {
+  const size_t slash = written.find('/');
+  if (slash == std::string_view::npos) return read_decimal_quantity(written, language, quantity);
+  const size_t plus = written.find('+');
+  const bool whole = plus != std::string_view::npos;
+  const size_t start = whole ? plus + 1 : 0;
+  if (whole && !read_decimal_quantity(written.substr(0, plus), language, quantity)) return false;
+  int32_t numerator = 0;
+  int32_t denominator = 0;
+  if (start > slash || !read_whole(written.substr(start, slash - start), numerator)) return false;
+  if (!read_whole(written.substr(slash + 1), denominator)) return false;
+  if (quantity.value < 0 || numerator < 0 || denominator <= 0) return false;
+  quantity.value += static_cast<double>(numerator) / denominator;
+  quantity.precision = std::max(std::log10(denominator), 1.0);
+  quantity.text.append(whole ? " " : "").append(std::to_string(numerator));
+  quantity.text.append("⁄").append(std::to_string(denominator));
+  quantity.fraction = !whole;
   return true;
 }
 
 // How many digits behind the point a converted value has.
 int places_of(const Quantity& given, const Unit& from, const Unit& to, double result) {
-  if (from.kind == Kind::kTemperature) {
+  if (from.kind == UnitKind::kTemperature) {
     const double kelvin = std::abs(given.value * from.scale + from.zero);
-    return std::max(given.precision, kelvin < 1e-8 ? 2 : 2 - magnitude(kelvin));
+    return std::max(static_cast<int>(given.precision), kelvin < 1e-8 ? 2 : 2 - magnitude(kelvin));
   }
   if (given.value == 0 || result == 0) return 0;
   const double size = std::abs(result);
   // Whole numbers give feet to the foot.
   const bool feet = to.symbol == "ft" && given.value == std::floor(given.value);
-  const double ratio = feet ? 1 / from.scale : std::abs(given.value) / size;
+  const double ratio = feet           ? 1 / from.scale
+                       : given.inches ? kInchesPrecision * to.scale
+                                      : std::abs(given.value) / size;
   const double precision = given.precision + (std::log10(ratio) + kFiner);
   return std::max(static_cast<int>(std::floor(precision)), 1 - magnitude(size));
 }
@@ -190,15 +152,24 @@ class Measure {
   }
 
   std::string text() {
-    const uint32_t place = read_numbers();
-    const Unit* from = place == 0 ? nullptr : unit_of(values_[place]);
-    if (from == nullptr) return {};
-    std::string shown = given(*from);
+    uint32_t place = read_numbers();
+    if (place == 0) return {};
+    const Unit* from = unit_of(values_[place]);
+    if (from == nullptr) return unconverted(values_[place]);
+    std::string shown = given(*from, numbers());
+    const std::string_view targets = from->targets;
+    if (const Unit* rest = read_rest(*from, place)) {
+      shown.append(values_["adj"] == "on" ? "-" : " ").append(given(*rest, rest_.text));
+      from = rest;
+      place += 2;
+    } else if (!rest_.text.empty()) {
+      return shown.append(" ").append(rest_.text).append(" ").append(values_[place + 2]);
+    }
     if (values_["disp"] == "out") return shown;
     read_rounding(values_[place + 2]);
     std::string results;
     const std::string_view named = values_[place + 1];
-    each_word(named.empty() ? from->targets : named, named.empty() ? "," : " +\t\n",
+    each_word(named.empty() ? targets : named, named.empty() ? "," : " +\t\n",
               [&](std::string_view code) {
                 const Unit* to = unit_of(code);
                 if (to == nullptr || to->kind != from->kind) return;
@@ -229,13 +200,47 @@ class Measure {
     if (std::ranges::find(kSteps, step_) == kSteps.end()) step_ = 0;
   }
 
-  // What stands in the page, before the brackets.
-  std::string given(const Unit& unit) const {
+  // Reads the smaller unit behind one: `5|ft|6|in`. The number is one of the smaller unit from then
+  // on. Returns that, or nothing if there is none, or none that is known.
+  const Unit* read_rest(const Unit& unit, uint32_t place) {
+    const std::string_view code = values_[place + 2];
+    if (numbers_.size() != 1 || code.empty() || is_number(code)) return nullptr;
+    if (!read_quantity(values_[place + 1], language_, rest_)) return nullptr;
+    const Unit* smaller = unit_of(code);
+    const bool fits = smaller != nullptr && smaller->kind == unit.kind &&
+                      smaller->scale < unit.scale && unit.kind != UnitKind::kTemperature;
+    if (!fits) return nullptr;
+    Quantity& whole = numbers_[0];
+    whole.value = whole.value * unit.scale / smaller->scale +
+                  (whole.text.starts_with("−") ? -rest_.value : rest_.value);
+    whole.precision = std::max(rest_.precision, 0.0);
+    whole.inches = smaller->symbol == "in";
+    return smaller;
+  }
+
+  bool is_number(std::string_view text) const {
+    Quantity quantity;
+    return read_quantity(text, language_, quantity);
+  }
+
+  // With a unit that is not known, as it is written; `e6acre` is no word.
+  std::string unconverted(std::string_view unit) const {
+    const bool power = unit.size() > 1 && unit[0] == 'e' && unit[1] >= '0' && unit[1] <= '9';
+    return unit.empty() || power ? std::string() : numbers().append(" ").append(unit);
+  }
+
+  std::string numbers() const {
     std::string text = numbers_[0].text;
     if (numbers_.size() == 2) text.append(between_).append(numbers_[1].text);
+    return text;
+  }
+
+  // What stands in the page, before the brackets.
+  std::string given(const Unit& unit, std::string text) const {
     if (!given_in_words_ || unit.one.empty()) return text.append(" ").append(unit.symbol);
     if (values_["adj"] == "on") return text + "-" + spelled(unit, true);
-    const bool one = std::abs(numbers_.back().value) == 1;
+    const Quantity& last = rest_.text.empty() ? numbers_.back() : rest_;
+    const bool one = std::abs(last.value) == 1 || (last.fraction && last.value < 1);
     return text + " " + spelled(unit, one || text == "1");
   }
 
@@ -282,6 +287,7 @@ class Measure {
   bool american_ = false;
   std::vector<Quantity> numbers_;  // one or two
   std::string_view between_;
+  Quantity rest_;  // of a smaller unit
   // How it is to be rounded: digits behind the point, significant ones, a multiple.
   int places_ = kNoPlaces;
   int significant_ = 0;

@@ -43,6 +43,16 @@ describe('Template:Convert', () => {
     ['{{convert|1200|ft|m|sigfig=1}}', '1,200 feet (400 m)'],
     ['{{convert|10|m|ft}}', '10 metres (33 ft)'],
     ['{{convert|10|m|ft|round=5}}', '10 metres (35 ft)'],
+    ['{{convert|5|ft|6|in|m}}', '5 feet 6 inches (1.68 m)'],
+    ['{{convert|6|ft|2|in|cm|abbr=on}}', '6 ft 2 in (188 cm)'],
+    ['a {{convert|5|ft|6|in|adj=on}} wall', 'a 5-foot-6-inch (1.68 m) wall'],
+    ['{{convert|6|lb|4|oz|kg}}', '6 pounds 4 ounces (2.8 kg)'],
+    ['{{convert|3|mi|20|ch}}', '3 miles 20 ch'],
+    ['{{convert|1+1/2|mi|km}}', '1 1⁄2 miles (2.4 km)'],
+    ['{{convert|5|ft|6+1/2|in|cm|abbr=on}}', '5 ft 6 1⁄2 in (168.9 cm)'],
+    ['{{convert|70|°F}} {{convert|30|psi|abbr=on}}', '70 °F (21 °C) 30 psi (210 kPa)'],
+    ['{{convert|5|-|7|PS}} {{convert|5|km|1}}', '5–7 PS 5 kilometres'],
+    ['a {{convert|12|e6acre}} {{convert|1/0|km}} b', 'a b'],
   ]);
 });
 
