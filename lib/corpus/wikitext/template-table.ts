@@ -7,7 +7,7 @@ export const TEMPLATE_TABLE = `
 # Words in other languages and scripts
 *  | lang, langue, lingua, язык, idioma | {2|text|texte}
 *  | transl, transliteration, translit, transl. | {3|2|1}
-*  | unicode, script, polytonic, hebrew, arabic, rtl-lang, cyrillic, greek text, nastaliq, 下げ核, 高線 | {2|1}
+*  | unicode, iast, script, polytonic, hebrew, arabic, rtl-lang, cyrillic, greek text, nastaliq, 下げ核, 高線 | {2|1}
 ja | jis2004フォント, jis90フォント, 補助漢字フォント, 拡張漢字, cp932フォント, 特殊文字, 人名漢字 | {1}
 zh | 僻字, lj | {1}
 *  | linktext, audio-ipa | {1}[{2}][{3}][{4}]
@@ -27,8 +27,10 @@ ja | en, fr, de, ja, es, it, ru, zh, ko, la, el, grc, pt, nl, pl, sv, da, cs, hu
 ja | lang-*-latn | {2}
 ja | interlang | {3|2}
 *  | langwithname | {2}: {3}
-*  | llang | @language
+*  | llang, langx | @language
 *  | native name, native phrase | {2}
+en | lit, literal translation | lit. '{1}'
+en | gloss | '{1}'
 en | lang-grc-gre | Greek: {1}
 en | zh | Chinese: {c|s|t}[; traditional Chinese: {t}][; pinyin: {p}][; lit. '{l}']
 en | korean | Korean: {hangul|1}[; Hanja: {hanja|2}][; RR: {rr|3}]
@@ -76,6 +78,11 @@ en | hms | HMS {1}
 en | hmas | HMAS {1}
 en | rms | RMS {1}
 en | sms | SMS {1}
+en | ss | SS {1}
+en | mv | MV {1}
+en | hmcs | HMCS {1}
+en | ship | [{1} ]{2}
+en | sic, typo, as written, not a typo, notatypo, proper name | {1}{2}{3}
 *  | legend, légende, leyenda, legende | {2}
 *  | sortname, nom triable | {1} {2}
 *  | hlist, flatlist, unbulleted list, ubl, plainlist, plain list, liste horizontale | {1}[ · {2}][ · {3}][ · {4}][ · {5}][ · {6}][ · {7}][ · {8}]
@@ -83,7 +90,7 @@ en | sms | SMS {1}
 *  | frac, sfrac, fraction | @fraction
 
 # Quotations
-*  | quote, blockquote, cquote, quotation, bquote, pull quote, rquote, quotebox, 引用, quote2 | {text|quote|1}[ — {author|sign|2}[, {source|3}]]
+*  | quote, blockquote, cquote, quotation, bquote, pull quote, rquote, quotebox, 引用, quote2, poemquote, poem quote | {text|quote|1}[ — {author|sign|2}[, {source|3}]]
 *  | ilq, inline quote, 引用文 | {1}
 fr | citation, citation étrangère, «, guil | « {2|1} »
 fr | citation bloc, bloc citation, citation2 | {1}
@@ -105,6 +112,10 @@ it | m | {1}[ {3|2|ul|u}]
 *  | circa, c., ca., env | c. {1}[ – c. {2}]
 fr | circa, vers, environ | vers {1}
 *  | as of | @since
+en | floruit, fl. | fl. {1}
+en | reign, r. | r. {1}[–{2}]
+en | gaps | {1}{2}{3}{4}{5}{6}
+*  | sqrt | √{1}
 *  | ordinal | {1}.
 
 # Centuries and dates
@@ -149,13 +160,24 @@ en | eur, € | €[{1}]
 *  | ·, •, dot, bullet, middot | \u00a0·\u0020
 *  | ndash, –, en dash | –
 *  | snd, spnd, spaced ndash, spaced en dash | \u00a0–\u0020
-*  | mdash, — | —
+*  | mdash, —, em dash, emdash | —
 *  | nbsp, spaces, space, espace, 空白 | \u00a0
 *  | =, equal | =
 *  | ', apostrophe | '
 *  | !, pipe | \u007c
 *  | pi | π
-*  | shy, thinsp, hair space, zwsp, zwj, wbr | \u200b
+*  | music | @accidental
+*  | flat, ♭ | ♭
+*  | sharp, ♯ | ♯
+*  | natural, ♮ | ♮
+fr | bémol | ♭
+fr | dièse | ♯
+*  | thinsp, thin space, narrow no-break space | \u2009
+*  | hair space, hairsp, hsp | \u200a
+*  | zwsp, wbr | \u200b
+*  | zwnj | \u200c
+*  | zwj | \u200d
+*  | shy | \u00ad
 
 # Links to pages that other editions have
 *  | ill, ill2, interlanguage link, interlanguage link multi, illm, iill, link-interwiki | -> lt|label|1 1 2=3 4=5 6=7 8=9

@@ -59,7 +59,7 @@ export function templatesOf({ language }: Pick<Siteinfo, 'language'>): TemplateD
   for (const code of knownLanguages) {
     // Without the language's name the word alone is better than none.
     const label = labels(code) ?? '';
-    const roman = edition === 'en' ? '[, romanized: {2|translit}]' : '';
+    const roman = edition === 'en' ? "[, romanized: {2|translit}][, lit. '{3|lit}']" : '';
     definitions.push({ names: [`lang-${code}`], shown: `${plainText(label)}{1|text}${roman}` });
     definitions.push({ names: [`ipa-${code}`], shown: '@pronunciation' });
     const own = ownTemplate(edition, code, label);

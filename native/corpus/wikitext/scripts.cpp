@@ -56,4 +56,10 @@ std::string script_text(std::string_view content, bool raised, Scripts scripts) 
   return plain.empty() ? plain : (raised ? '^' : '_') + plain;
 }
 
+std::string scripted(std::string_view text, bool raised, Scripts scripts) {
+  if (scripts == Scripts::kPlain) return std::string(text);
+  std::string result = script_text(text, raised, scripts);
+  return result.empty() ? std::string(text) : result;
+}
+
 }  // namespace leia::corpus::wikitext

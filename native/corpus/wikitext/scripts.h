@@ -17,5 +17,7 @@ enum class Scripts : uint8_t {
 // The content of a superscript or subscript as text; empty if it is anything else than digits and
 // signs.
 std::string script_text(std::string_view content, bool raised, Scripts scripts);
+// The same, but for what is anything else, and with kPlain, the text as it is.
+std::string scripted(std::string_view text, bool raised, Scripts scripts);
 
 }  // namespace leia::corpus::wikitext

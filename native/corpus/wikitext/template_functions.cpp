@@ -5,6 +5,7 @@
 #include <charconv>
 
 #include "core/error.h"
+#include "corpus/wikitext/chemical_formula.h"
 #include "corpus/wikitext/measures.h"
 
 namespace leia::corpus::wikitext {
@@ -12,16 +13,6 @@ namespace leia::corpus::wikitext {
 namespace {
 
 using Surroundings = TemplateSurroundings;
-
-bool is_digit(char sign) {
-  return sign >= '0' && sign <= '9';
-}
-
-// The digits at the start of a text.
-std::string_view leading_digits(std::string_view text) {
-  const auto* const end = std::ranges::find_if_not(text, is_digit);
-  return text.substr(0, static_cast<size_t>(end - text.begin()));
-}
 
 std::string without(std::string_view text, char sign) {
   std::string result(text);
@@ -31,13 +22,6 @@ std::string without(std::string_view text, char sign) {
 
 void replace_all(std::string& text, char sign, char other) {
   std::ranges::replace(text, sign, other);
-}
-
-// Text as a superscript or subscript, if it is of digits and signs.
-std::string scripted(std::string_view text, bool raised, Scripts scripts) {
-  if (scripts == Scripts::kPlain) return std::string(text);
-  std::string result = script_text(text, raised, scripts);
-  return result.empty() ? std::string(text) : result;
 }
 
 std::string superscript(const TemplateValues& values, const Surroundings& around) {
@@ -133,9 +117,6 @@ std::string coordinates(const TemplateValues& values, const Surroundings&) {
 // {{IPA-de|bɛɐ̯ˈliːn|lang}}: a pronunciation, in brackets unless it has some.
 std::string pronunciation(const TemplateValues& values, const Surroundings&) {
   std::string text(values[1]);
-  for (size_t at = text.find("''"); at != std::string::npos; at = text.find("''", at)) {
-    text.erase(at, text.find_first_not_of('\'', at) - at);
-  }
   if (text.empty() || text.front() == '[' || text.front() == '/') return text;
   return "[" + text + "]";
 }
@@ -147,30 +128,6 @@ std::string fraction(const TemplateValues& values, const Surroundings&) {
   if (values[2].empty()) return "1⁄" + text;
   if (values[3].empty()) return text.append("⁄").append(values[2]);
   return text.append(" ").append(values[2]).append("⁄").append(values[3]);
-}
-
-// {{chem|H|2|O}}, {{chem2|H2O}}: digits behind a letter or a bracket count atoms.
-std::string chemical(const TemplateValues& values, const Surroundings& around) {
-  std::string formula;
-  for (const std::string_view part : values.listed()) formula += part;
-  std::string text;
-  bool counted = false;  // whether digits would count what stands before them
-  formula += '\0';       // for `decode`
-  for (size_t at = 0; at + 1 < formula.size();) {
-    const std::string_view rest = std::string_view(formula).substr(at, formula.size() - 1 - at);
-    const std::string_view count = leading_digits(rest);
-    if (!count.empty()) {
-      text += counted ? scripted(count, false, around.scripts) : std::string(count);
-      at += count.size();
-      counted = false;
-      continue;
-    }
-    const auto [point, size] = decode(rest.data());
-    counted = point == ')' || point == ']' || around.characters.has(point, kWord);
-    text += rest.substr(0, size);
-    at += size;
-  }
-  return text;
 }
 
 struct SoundCode {
@@ -286,12 +243,43 @@ std::string since(const TemplateValues& values, const Surroundings& around) {
   return text.append(year);
 }
 
-// {{llang|en|text}}
+// {{llang|en|text}}, and {{langx|ja|家|ie|house}}, which in English says more of the word
+// (https://en.wikipedia.org/wiki/Template:Langx).
 std::string in_language(const TemplateValues& values, const Surroundings& around) {
-  const std::string_view text = values[2];
-  if (text.empty()) return {};
-  const auto label = around.language.labels.find(std::string(values[1]));
-  return (label == around.language.labels.end() ? "" : label->second) + std::string(text);
+  const std::string_view word = values[2].empty() ? values["text"] : values[2];
+  if (word.empty()) return {};
+  const auto found = around.language.labels.find(std::string(values[1]));
+  std::string text(found == around.language.labels.end() ? "" : found->second);
+  if (values["label"] == "none") {
+    text.clear();
+  } else if (values.has("label")) {
+    text = std::string(values["label"]) + ": ";
+  }
+  text += word;
+  if (!around.language.english) return text;
+  const std::string_view roman = values[3].empty() ? values["translit"] : values[3];
+  const std::string_view meaning = values[4].empty() ? values["lit"] : values[4];
+  if (!roman.empty()) text.append(", romanized: ").append(roman);
+  if (!meaning.empty()) text.append(", lit. '").append(meaning).append("'");
+  return text;
+}
+
+// {{music|flat}}: B without it is another note.
+std::string accidental(const TemplateValues& values, const Surroundings&) {
+  constexpr std::array<std::array<std::string_view, 2>, 10> kAccidentals = {{{"flat", "♭"},
+                                                                             {"b", "♭"},
+                                                                             {"sharp", "♯"},
+                                                                             {"#", "♯"},
+                                                                             {"natural", "♮"},
+                                                                             {"n", "♮"},
+                                                                             {"doubleflat", "𝄫"},
+                                                                             {"bb", "𝄫"},
+                                                                             {"doublesharp", "𝄪"},
+                                                                             {"x", "𝄪"}}};
+  for (const auto& [name, sign] : kAccidentals) {
+    if (values[1] == name) return std::string(sign);
+  }
+  return {};
 }
 
 std::string measure(const TemplateValues& values, const Surroundings& around) {
@@ -306,7 +294,7 @@ struct NamedFunction {
   std::string_view name;
   TemplateFunction function;
 };
-constexpr std::array<NamedFunction, 18> kFunctions = {{
+constexpr std::array<NamedFunction, 19> kFunctions = {{
     {"sup", superscript},
     {"sub", subscript},
     {"number", number},
@@ -316,13 +304,14 @@ constexpr std::array<NamedFunction, 18> kFunctions = {{
     {"coordinates", coordinates},
     {"pronunciation", pronunciation},
     {"fraction", fraction},
-    {"chem", chemical},
+    {"chem", chemical_formula},
     {"phonemes", phonemes},
     {"syllables", syllables},
     {"date", date},
     {"day", day},
     {"since", since},
     {"language", in_language},
+    {"accidental", accidental},
     {"convert", measure},
     {"abbreviated", short_measure},
 }};
@@ -361,6 +350,12 @@ TemplateFunction template_function(std::string_view name) {
     fail("usage", text("wikitext: expected a function that templates have, got @", name));
   }
   return found->function;
+}
+
+std::string_view leading_digits(std::string_view text) {
+  const auto* const end =
+      std::ranges::find_if_not(text, [](char sign) { return sign >= '0' && sign <= '9'; });
+  return text.substr(0, static_cast<size_t>(end - text.begin()));
 }
 
 bool read_decimal(std::string_view text, DecimalText& number) {

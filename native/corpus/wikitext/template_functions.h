@@ -53,6 +53,8 @@ TemplateFunction template_function(std::string_view name);
 
 // What functions of templates read of numbers.
 
+// The digits at its start.
+std::string_view leading_digits(std::string_view text);
 // A decimal number: `-1234.5`.
 struct DecimalText {
   std::string_view sign;      // one of + - −, or nothing

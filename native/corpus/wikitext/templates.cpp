@@ -26,6 +26,20 @@ char in_table(char sign) {
   return sign >= 'A' && sign <= 'Z' ? static_cast<char>(sign | 0x20) : sign;
 }
 
+// A value without the apostrophes of bold and italics. A function could not tell which of its text
+// they belong to.
+std::string_view without_quotes(std::string_view text, std::string& room) {
+  if (text.find("''") == std::string_view::npos) return text;
+  std::string plain;
+  for (size_t at = 0; at < text.size();) {
+    const size_t end = std::min(text.find_first_not_of('\'', at), text.size());
+    if (end - at < 2) plain += text.substr(at, std::max<size_t>(end - at, 1));
+    at = std::max(end, at + 1);
+  }
+  room = std::move(plain);
+  return room;
+}
+
 std::vector<std::string> split(std::string_view text, char separator) {
   std::vector<std::string> parts;
   while (true) {
@@ -215,7 +229,8 @@ bool Templates::call(TemplateFunction function, const Pieces& pieces) {
   joined_.resize(std::max(joined_.size(), arguments_.size()));
   for (size_t i = 0; i < arguments_.size(); ++i) {
     const auto& [name, value, shown] = arguments_[i];
-    values_.push_back({name, trimmed(pieces.text_of(value, kLongestValue, joined_[i]))});
+    const std::string_view text = trimmed(pieces.text_of(value, kLongestValue, joined_[i]));
+    values_.push_back({name, without_quotes(text, joined_[i])});
   }
   result_ = function(TemplateValues(values_), surroundings_);
   if (!result_.empty()) shown_.push_back({0, 0, 0, result_});

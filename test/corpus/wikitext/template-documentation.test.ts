@@ -88,6 +88,30 @@ describe('Template:Circa', () => {
   ]);
 });
 
+// https://en.wikipedia.org/wiki/Template:Langx and Template:Lang-ru.
+describe('Template:Langx', () => {
+  check('en', [
+    ['{{langx|ru|язык}}', 'Russian: язык'],
+    ['{{langx|ru|язык|yazyk|language}}', "Russian: язык, romanized: yazyk, lit. 'language'"],
+    ['{{langx|ru|язык|translit=yazyk|label=none}}', 'язык, romanized: yazyk'],
+    ['{{lang-ru|язык|yazyk|language}}', "Russian: язык, romanized: yazyk, lit. 'language'"],
+  ]);
+});
+
+// https://en.wikipedia.org/wiki/Template:Chem and Template:Chem2.
+describe('charges', () => {
+  check('en', [
+    ['{{chem|SO|4|2-}} {{chem|Fe|3+}} {{chem|H|3|O|+}}', 'SO₄²⁻ Fe³⁺ H₃O⁺'],
+    ['{{chem2|SO4(2-)}} {{chem2|Na+}} {{chem2|[Fe(CN)6](4-)}}', 'SO₄²⁻ Na⁺ [Fe(CN)₆]⁴⁻'],
+    ['{{chem2|2H2 + O2 -> 2H2O}} {{chem2|Ca(OH)2}}', '2H₂ + O₂ -> 2H₂O Ca(OH)₂'],
+  ]);
+});
+
+// https://en.wikipedia.org/wiki/Template:Music.
+describe('Template:Music', () => {
+  check('en', [['B{{music|flat}}, F{{music|#}}{{music|time|4|4}}', 'B♭, F♯']]);
+});
+
 // https://en.wikipedia.org/wiki/Template:Val, in wiktenauer.com; digits are set apart by style alone, not by signs, so their
 // commas are left out here.
 describe('Template:Val', () => {

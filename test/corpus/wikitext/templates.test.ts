@@ -73,6 +73,13 @@ describe('what the page shows, by hand', () => {
       'a 10-meter (33 ft) wall',
       'Template:Convert',
     ],
+    [
+      'en',
+      "C{{sub|''n''}} {{chem|C|''n''|H|2}} {{frac|''a''|'''b'''}} {{sub|a'b}}",
+      "Cn CnH₂ a⁄b a'b",
+      'Alkane',
+    ],
+    ['fa', 'نامه{{zwnj}}ها 5{{thinsp}}km', 'نامه\u200cها 5\u2009km', 'الگو:Zwnj'],
     ['en', '{{frac|1|2}} {{frac|3|1|2}} {{sup|6}}', '1⁄2 3 1⁄2 ⁶', 'Template:Fraction'],
     ['el', '{{lang-en|Geology}}', 'αγγλικά: Geology', 'Γεωλογία'],
     ['el', '{{lang|grc|σοῦ}} {{IPA|[af]}}', 'σοῦ [af]', 'Αρχαία ελληνική γλώσσα'],
