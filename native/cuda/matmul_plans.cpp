@@ -52,14 +52,15 @@ void MatmulPlans::set_bias(const Plan& plan, const void* bias) {
         "cublasLtMatmulDescSetAttribute");
 }
 
+// The handle last: where there was no room for the workspace, the next product asks again.
 void MatmulPlans::open() {
   library_ = &cublaslt::library();
-  check(*library_, library_->create(&handle_), "cublasLtCreate");
-  workspace_ = allocator_.allocate(kWorkspaceBytes);
+  if (workspace_ == nullptr) workspace_ = allocator_.allocate(kWorkspaceBytes);
   if (workspace_ == nullptr) {
     fail("execution", text("out of device memory: asked for ", kWorkspaceBytes,
                            " bytes of workspace for matrix products"));
   }
+  check(*library_, library_->create(&handle_), "cublasLtCreate");
 }
 
 // cuBLASLt thinks in columns. A row-major matrix is the transpose of the column-major one in the

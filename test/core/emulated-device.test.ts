@@ -16,6 +16,14 @@ test('what was disposed makes room, however far ahead of the device JavaScript i
   expect(code).toBe(0);
 });
 
+test('a matrix product that found no room for its workspace finds it when there is', async () => {
+  const variables = { ...addon, LEIA_EMULATOR_MEMORY: String(48 << 20) };
+  const { code, output, errors } = await runChild('core/children/workspace.ts', variables);
+  expect(errors).toBe('');
+  expect(output).toMatch(/^matmul.*out of device memory: asked for 33554432 bytes.*\n9\n$/);
+  expect(code).toBe(0);
+});
+
 test('after a fault in a kernel every call says so, and the process ends in order', async () => {
   const { code, signal, output, errors } = await runChild('core/children/broken.ts', addon);
   expect(errors).toBe('');
