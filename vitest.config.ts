@@ -1,37 +1,21 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
 import { filesApart } from './test/support/files-apart.ts';
 import { LongestFirst } from './test/support/longest-first.ts';
 
-/** What is tested on every device: a run of its own for each, with CUDA kernels on the emulator or on a GPU. */
+/**
+ * What is tested on every device: a run of its own for each, with CUDA kernels on the emulator or on a GPU; some only in
+ * full, as it takes half a minute on the emulator. And what needs GPUs, or the emulator's. The bundle has all of it.
+ */
+const deviceTests = JSON.parse(
+  readFileSync(join(import.meta.dirname, 'test/device-tests.json'), 'utf8'),
+) as Record<'onEveryDevice' | 'onEveryDeviceInFull' | 'onGpus', string[]>;
+const { onGpus } = deviceTests;
 const onEveryDevice = [
-  'test/core/dtypes.test.ts',
-  'test/core/stream.test.ts',
-  'test/llama/activations.test.ts',
-  'test/llama/generate.test.ts',
-  'test/llama/model.test.ts',
-  'test/llama/padding.test.ts',
-  'test/llama/recompute.test.ts',
-  'test/ops/attention-fixtures.test.ts',
-  'test/ops/attention-views.test.ts',
-  'test/ops/attention-window.test.ts',
-  'test/ops/matmul-plans.test.ts',
-  'test/ops/moment-rounding.test.ts',
-  'test/ops/operations.test.ts',
-  'test/ops/properties.test.ts',
-  'test/ops/special-values.test.ts',
-  'test/train/memory-peak.test.ts',
-  'test/train/state-copies.test.ts',
-  // Half a minute on the emulator.
-  ...(process.env.LEIA_TEST_FULL === '1' ? ['test/autograd/llama.test.ts'] : []),
-];
-/** What needs GPUs, or the emulator's. */
-const onGpus = [
-  'test/distributed/nccl.test.ts',
-  'test/distributed/rank-device.test.ts',
-  'test/train/gpu-ranks.test.ts',
+  ...deviceTests.onEveryDevice,
+  ...(process.env.LEIA_TEST_FULL === '1' ? deviceTests.onEveryDeviceInFull : []),
 ];
 /**
  * What `npm test` leaves to `npm run test:full`: attention is compiled once more, an archive of 50 MB is packed and

@@ -1,6 +1,6 @@
 // `npm run bundle [file]`: one archive for machines that have a GPU but neither Node nor a network. It holds
-// Node itself, the addon, the built library, the tests of the operations and the benchmarks, and a script `run`
-// that starts them.
+// Node itself, the addon, the built library, all that is tested on GPUs, the benchmarks, and a script `run` that
+// starts them.
 import { spawnSync } from 'node:child_process';
 import {
   chmodSync,
@@ -25,6 +25,10 @@ const largest = 60e6;
 const name = 'leia-bundle';
 const target = resolve(process.argv[2] ?? join(root, `${name}.tar.xz`));
 
+const { onEveryDevice, onEveryDeviceInFull, onGpus } = JSON.parse(
+  readFileSync(join(root, 'test/device-tests.json'), 'utf8'),
+);
+
 /** Files and folders of the project that go along, as far as they exist. */
 const parts = [
   'LICENSE',
@@ -37,27 +41,20 @@ const parts = [
   'build/Release/leia.node',
   'build/emulated/leia.node',
   'build/tests/emulator_tests.node',
+  'test/device-tests.json',
   'test/bench',
   'test/core',
   'test/emulator/emulator.test.ts',
   'test/emulator/orders.test.ts',
   'test/emulator/small-gpu.test.ts',
   'test/emulator/wgmma.test.ts',
-  'test/llama/fixtures.ts',
-  'test/llama/generate.test.ts',
-  'test/llama/model.test.ts',
   'test/ops',
   'test/support',
   'test/system',
-  ...[
-    'attention',
-    'ops',
-    'scoring',
-    'tiny-llama',
-    'tiny-llama-mha128',
-    'tiny-llama-rope-llama3',
-    'tiny-llama-tied',
-  ].map((folder) => join('test/fixtures', folder)),
+  ...withImports([...onEveryDevice, ...onEveryDeviceInFull, ...onGpus]),
+  ...readdirSync(join(root, 'test/fixtures'))
+    .filter((folder) => /^(attention|ops|scoring|tiny-.*|tokenizer-tiny)$/.test(folder))
+    .map((folder) => join('test/fixtures', folder)),
 ];
 /** Tests that look at the sources of the native code, which stay behind. */
 const leftOut = ['test/ops/names.test.ts'];
@@ -72,10 +69,13 @@ here=$(CDPATH= cd -- "\${0%/*}" && pwd)
 node="$here/node/bin/node"
 case "$1" in
   test) shift; cd "$here" && exec "$node" node_modules/vitest/vitest.mjs run "$@" ;;
+  bench:training) shift; cd "$here" && exec "$node" --import tsx bench/training-step.ts "$@" ;;
   '' | help | -h | --help)
     echo "usage: $0 doctor          what this machine has and lacks
-       $0 test [filter]    the operations' tests, on the CPU, the emulator and a GPU if there is one
+       $0 test [filter]    the operations' tests, on the CPU, the emulator and a GPU if there is one;
+                           with --project cuda on the GPU alone
        $0 bench [op ...]   the benchmarks (--help lists their options)
+       $0 bench:training   whole optimiser steps of a LLaMA (--help lists their options)
        $0 <command> ...    any other command of leia: train, generate, score, ..." ;;
   *) exec "$node" "$here/dist/cli/main.js" "$@" ;;
 esac
@@ -96,6 +96,19 @@ function run(command, args, options = {}) {
   fail(
     `${command} ${args.join(' ')}: ${error?.message ?? stderr?.trim() ?? `exit code ${status}`}`,
   );
+}
+
+/** These files, the files of tests that they import, and so on. */
+function withImports(files) {
+  const found = new Set();
+  const visit = (file) => {
+    if (found.has(file) || !file.startsWith('test/')) return;
+    found.add(file);
+    const imports = readFileSync(join(root, file), 'utf8').matchAll(/ from '(\.[^']*)'/g);
+    for (const [, path] of imports) visit(join(dirname(file), path));
+  };
+  files.forEach(visit);
+  return [...found];
 }
 
 /** The packages that these need, and so on, as npm laid them out: all in one folder, or within each other. */
