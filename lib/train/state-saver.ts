@@ -55,11 +55,10 @@ export class StateSaver {
     await this.#timed(async () => {
       await this.settle();
       before();
-      if (!this.#pinned?.length && !this.#hasRoom()) {
+      if (!this.#makeRoom()) {
         await this.#write(position, valuesInPlace(this.#tensors));
         return;
       }
-      this.#pinned ??= this.#pin();
       const values = await copyValues(this.#tensors, this.#pinned);
       this.#writing = this.#write(position, values).catch((error) => {
         this.#failure = { error };
@@ -101,15 +100,29 @@ export class StateSaver {
     return process.availableMemory() >= bytes * reserve;
   }
 
+  /** Whether there is memory for a copy: what was pinned for the one before, or what is free. */
+  #makeRoom(): boolean {
+    if (this.#pinned?.length) return true;
+    if (!this.#hasRoom()) return false;
+    if (this.#pinned !== undefined) return true;
+    this.#pinned = this.#pin();
+    // If pinning has failed, what was pinned before that is garbage, and not free yet.
+    return this.#pinned.length > 0 || this.#isOnCpu || this.#hasRoom();
+  }
+
   /** Memory for this copy and all later ones, as pinning it takes longer than a copy. A CPU has no use for it. */
   #pin(): HostArray[] {
-    const [first] = this.#tensors.values();
-    if (first === undefined || first.tensor.device.name === 'cpu') return [];
+    if (this.#isOnCpu) return [];
     try {
       return pinnedArrays(this.#tensors);
     } catch {
       return [];
     }
+  }
+
+  get #isOnCpu(): boolean {
+    const [first] = this.#tensors.values();
+    return first === undefined || first.tensor.device.name === 'cpu';
   }
 
   async #write(position: RunPosition, values: StateValues): Promise<void> {

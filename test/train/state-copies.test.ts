@@ -8,6 +8,7 @@ import { SafetensorsFile } from '../../lib/llama/safetensors.ts';
 import { LeiaError } from '../../lib/system/error.ts';
 import { type TrainOptions, train } from '../../lib/train/train.ts';
 import { deviceName } from '../ops/case.ts';
+import { isFull } from '../support/extent.ts';
 import { digestOf, makeRun } from './runs.ts';
 
 const onGpu = deviceName !== 'cpu';
@@ -61,4 +62,10 @@ test.runIf(onGpu)('where memory cannot be pinned, the copy goes to other memory'
     throw new LeiaError('execution', 'cudaHostAlloc: out of memory');
   });
   expect(await statesOf({ ...options, output: `${options.output}-other` })).toEqual(expected);
+
+  if (!isFull) return;
+  // Unless what was pinned before that failed has taken the room.
+  const memory = vi.spyOn(process, 'availableMemory').mockReturnValue(0).mockReturnValueOnce(1e12);
+  expect(await statesOf({ ...options, output: `${options.output}-none` })).toEqual(expected);
+  expect(memory).toHaveBeenCalledTimes(3);
 });
