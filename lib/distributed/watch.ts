@@ -120,7 +120,8 @@ export class Watch {
       try {
         await Promise.race([arrived, late]);
       } catch (error) {
-        watch.#end();
+        // Those that have come learn it too.
+        watch.#stop((error as Error).message);
         throw error;
       }
       late.catch(() => {});
@@ -213,7 +214,12 @@ export class Watch {
     listen(socket, (message) => {
       if (rank !== undefined) return this.#hear(rank, message);
       const isRank = message.type === 'hello' && message.token === token && message.rank < size;
-      if (!isRank || this.#peers.has(message.rank)) return void socket.destroy();
+      if (!isRank) return void socket.destroy();
+      if (this.#peers.has(message.rank)) {
+        const reason = `another process has come as rank ${message.rank} before; see whether the ranks were started twice`;
+        send(socket, { type: 'failed', reason });
+        return void socket.end();
+      }
       rank = message.rank;
       this.#adopt(rank, socket);
       if (this.#peers.size === size - 1) done();
@@ -223,9 +229,12 @@ export class Watch {
   #adopt(rank: number, socket: Socket): void {
     socket.ref();
     this.#peers.set(rank, socket);
-    this.#lastHeard.set(rank, performance.now());
+    const came = performance.now();
+    this.#lastHeard.set(rank, came);
     socket.on('close', () => {
-      void this.#lose(rank, 'its connection ended');
+      const wasHeard = rank > 0 || this.#lastHeard.get(rank) !== came;
+      const doubt = ' before it said anything; it has died, or another run has its port';
+      void this.#lose(rank, `its connection ended${wasHeard ? '' : doubt}`);
     });
   }
 

@@ -120,14 +120,34 @@ test('what a rank says at once with its name is heard', async () => {
   expect((await own.failed).message).toBe('rank 1 failed: early');
 });
 
-test('a rank that does not come is named', async () => {
-  const one = options(0, 3, { timeout: 0.05 });
-  const { join } = await Watch.host(one.options, here);
-  await expect(join()).rejects.toThrow('ranks 1 and 2 did not come to rank 0 within 0.05 s');
+test('a rank that does not come is named, in the ranks that have come too', async () => {
+  const one = options(0, 3, { timeout: 0.5 });
+  const { port, join } = await Watch.host(one.options, here);
+  const come = options(1, 3);
+  await Watch.join(come.options, { ...here, port });
+  const missing = 'rank 2 did not come to rank 0 within 0.5 s';
+  await expect(join()).rejects.toThrow(missing);
+  expect((await come.failed).message).toContain(missing);
   const other = options(1, 2, { timeout: 0.05 });
   await expect(Watch.join(other.options, { host: '127.0.0.1', port: 1 })).rejects.toThrow(
     'rank 1 does not reach rank 0 at 127.0.0.1:1 within 0.05 s',
   );
+});
+
+test('a second process of one rank learns that it is that', async () => {
+  const { port } = await Watch.host(options(0, 3).options, here);
+  const [first, second] = [options(1, 3), options(1, 3)];
+  await Watch.join(first.options, { ...here, port });
+  await Watch.join(second.options, { ...here, port });
+  const failure = await Promise.race([first.failed, second.failed]);
+  expect(failure.message).toContain('another process has come as rank 1 before');
+});
+
+test('of what ends a connection without a word it is said that it may be another run', async () => {
+  const { port } = await Watch.host(options(0, 2, { token: 'of another run' }).options, here);
+  const own = options(1, 2);
+  await Watch.join(own.options, { ...here, port });
+  expect((await own.failed).message).toContain('or another run has its port');
 });
 
 test('a stranger that says nothing does not keep rank 0 from its end', async () => {
