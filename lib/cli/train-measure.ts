@@ -69,6 +69,8 @@ interface Run {
   readonly data: string;
   readonly settings: TrainSettings;
   readonly measure: MeasureSettings;
+  /** Called with what is measured after a step, and how many of its rows or requests are done. */
+  onProgress?(step: number, what: string, done: number, total: number): void;
 }
 
 /** What a run gets for its measurements: the articles that are left to train on, and the measuring itself. */
@@ -89,11 +91,19 @@ export async function openMeasuring(run: Run): Promise<Measuring> {
     ...(articles && { articles }),
     async measure(step, model, signal) {
       if (step % evaluateSteps !== 0 && step !== maxSteps) return undefined;
-      // One row at a time: all its logits are there at once, which training plans no memory for.
-      const rows = { sequenceLength, batchSize: 1 };
+      const onProgress = (what: string, done: number, total: number) => {
+        if (signal?.aborted) throw new LeiaError('interrupted', `interrupted in ${what}`);
+        run.onProgress?.(step, what, done, total);
+      };
+      const rows = {
+        sequenceLength,
+        // All logits of a row are there at once, which training plans no memory for.
+        batchSize: 1,
+        onProgress: (done: number, total: number) => onProgress('held-out loss', done, total),
+      };
       return {
         ...(heldOut && { heldOutLoss: (await heldOutLoss(model, heldOut, rows)).loss }),
-        ...(tasks && { tasks: await scores(model, tokenizer, tasks, { ...run, signal }) }),
+        ...(tasks && { tasks: await scores(model, tokenizer, tasks, run.measure, onProgress) }),
       };
     },
   };
@@ -105,6 +115,12 @@ async function holdOut({ data, measure }: Run) {
   if (count === undefined) return {};
   using dataset = await Dataset.open(data);
   const names = Array.from({ length: dataset.articleCount }, (_, index) => String(index));
+  if (count >= names.length) {
+    throw new LeiaError(
+      'usage',
+      `--held-out-articles ${count} leaves none of the ${names.length} articles of ${data} to train on`,
+    );
+  }
   const split = splitHeldOut(names, { fraction: count / names.length, seed: 0 });
   const heldOut: HeldOutArticle[] = heldOutArticles(dataset, split.heldOut);
   return { articles: split.training, heldOut };
@@ -123,14 +139,12 @@ async function scores(
   model: LlamaModel,
   tokenizer: Tokenizer,
   tasks: readonly LoadedTask[],
-  { measure, signal }: Run & { readonly signal: AbortSignal | undefined },
+  { evaluateLimit }: MeasureSettings,
+  onProgress: (task: string, done: number, total: number) => void,
 ): Promise<Record<string, number>> {
   const { results } = await evaluateTasks({
-    ...{ model, tokenizer, tasks, onNote: warn },
-    ...(measure.evaluateLimit !== undefined && { limit: measure.evaluateLimit }),
-    onProgress: () => {
-      if (signal?.aborted) throw new LeiaError('interrupted', 'interrupted while tasks were asked');
-    },
+    ...{ model, tokenizer, tasks, onNote: warn, onProgress },
+    ...(evaluateLimit !== undefined && { limit: evaluateLimit }),
   });
   return Object.fromEntries(
     Object.entries(results.results).map(([task, values]) => {

@@ -170,7 +170,10 @@ async function run(given: Settings, world: World, signal: AbortSignal): Promise<
   checkMeasureSettings(measure);
   const progress = new TrainProgress(settings);
   const result = await train({
-    ...(await openMeasuring({ model, data, settings, measure })),
+    ...(await openMeasuring({
+      ...{ model, data, settings, measure },
+      ...(world.isFirst && { onProgress: progress.measuring }),
+    })),
     model,
     data,
     output,
@@ -261,6 +264,10 @@ export class TrainProgress {
 
   readonly microBatch = (step: number, sequences: number): void => {
     this.#show(step - 1 + sequences / this.#batchSize);
+  };
+
+  readonly measuring = (step: number, what: string, done: number, total: number): void => {
+    this.#line.update(`step ${step}/${this.#maxSteps}, measuring: ${what}, ${done} of ${total}`);
   };
 
   readonly step = (metrics: ShownMetrics): void => {

@@ -27,6 +27,8 @@ export interface HeldOutOptions {
   readonly sequenceLength: number;
   /** Rows computed at once. */
   readonly batchSize: number;
+  /** Called before each batch, and at the end, with how many rows are done. What it throws ends the measurement. */
+  onProgress?(done: number, total: number): void;
 }
 
 /** The loss of a model on articles that were held out. */
@@ -58,7 +60,7 @@ export function heldOutArticles(dataset: Dataset, indices: readonly number[]): H
 export async function heldOutLoss(
   model: LlamaModel,
   articles: readonly HeldOutArticle[],
-  { sequenceLength, batchSize }: HeldOutOptions,
+  { sequenceLength, batchSize, onProgress }: HeldOutOptions,
 ): Promise<HeldOutLoss> {
   if (!(sequenceLength >= 2)) {
     throw new LeiaError(
@@ -76,6 +78,7 @@ export async function heldOutLoss(
   let sum = 0;
   let tokens = 0;
   for (let at = 0; at < rows.length; at += batchSize) {
+    onProgress?.(at, rows.length);
     const batch = rows.slice(at, at + batchSize);
     while (batch.length < batchSize) batch.push(new Row(sequenceLength));
     const labels = batch.map((row) => row.labels);
@@ -88,6 +91,7 @@ export async function heldOutLoss(
     sum += ((await loss.readFloats())[0] as number) * count;
     tokens += count;
   }
+  onProgress?.(rows.length, rows.length);
   const characters = articles.reduce((total, article) => total + article.characters, 0);
   return {
     loss: sum / tokens,

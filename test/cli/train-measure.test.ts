@@ -1,12 +1,14 @@
 // What `leia train` measures on its way: the loss of articles that it is not trained on, and scores of tasks.
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { openMeasuring } from '../../lib/cli/train-measure.ts';
 import { heldOutArticles, heldOutLoss } from '../../lib/evaluate/held-out-loss.ts';
 import { splitHeldOut } from '../../lib/evaluate/held-out-split.ts';
 import { Dataset } from '../../lib/leia/dataset.ts';
 import { LlamaModel } from '../../lib/llama/llama-model.ts';
+import { trainSettings } from '../../lib/train/settings.ts';
 import { modelFolder, sets } from '../evaluate/tasks/support.ts';
-import { readJson, temporaryFolder } from '../llama/fixtures.ts';
+import { expectError, readJson, temporaryFolder } from '../llama/fixtures.ts';
 import { digestOf, makeDataset, metricsOf } from '../train/runs.ts';
 import { run } from './in-process.ts';
 
@@ -20,7 +22,7 @@ async function makeArguments() {
     const { code, error: errors } = await run('train', ...args, ...shape, ...more);
     return { output, code, errors };
   };
-  return { data, train };
+  return { data, train, folder: model };
 }
 
 test('held-out loss is that of articles which are not trained on, and changes nothing', async () => {
@@ -55,6 +57,29 @@ test('held-out loss is that of articles which are not trained on, and changes no
   expect(other).toMatchObject({ code: 2, errors: expect.stringMatching(/choice of articles/) });
 });
 
+test('measuring says how far it is, and ends when the run is to end', async () => {
+  const { data, folder } = await makeArguments();
+  const steps: unknown[] = [];
+  const { measure } = await openMeasuring({
+    ...{ model: folder, data, settings: trainSettings.parse({ maxSteps: 4, sequenceLength: 32 }) },
+    measure: { evaluateSteps: 2, heldOutArticles: 3 },
+    onProgress: (...progress) => steps.push(progress),
+  });
+  using model = await LlamaModel.load(folder);
+  expect(await measure!(1, model, undefined)).toBeUndefined();
+  await measure!(2, model, undefined);
+  const total = steps.length - 1;
+  expect(total).toBeGreaterThan(1);
+  expect(steps).toEqual(
+    Array.from({ length: total + 1 }, (_, done) => [2, 'held-out loss', done, total]),
+  );
+
+  const ending = new AbortController();
+  const measured = measure!(4, model, ending.signal);
+  ending.abort();
+  await expectError(() => measured, 'interrupted', 'held-out loss');
+});
+
 test('scores of tasks are those that leia eval finds', async () => {
   const { train } = await makeArguments();
   const tasks = ['--evaluate-tasks', 'xcsqa_en', '--evaluate-data', sets, '--evaluate-limit', '6'];
@@ -82,7 +107,10 @@ test('settings that mean nothing alone are refused', async () => {
     [['--evaluate-steps', '2'], 'needs something to measure'],
     [['--held-out-articles', '2'], 'need --evaluate-steps'],
     [['--evaluate-limit', '2'], 'need --evaluate-tasks'],
-    [['--evaluate-steps', '2', '--held-out-articles', '12'], 'leaves some to train on'],
+    [
+      ['--evaluate-steps', '2', '--held-out-articles', '12'],
+      '--held-out-articles 12 leaves none of the 12 articles',
+    ],
     [['--evaluate-steps', '2', '--evaluate-tasks', 'nothing'], 'nothing'],
   ] as const) {
     const { code, errors } = await train('refused', ...options);
