@@ -1,18 +1,18 @@
 // Operands that may be tensors or numbers, as native code takes them.
-import { LeiaError } from '../system/error.ts';
+import { hasHandle, notATensor } from './operation.ts';
 import type { Tensor } from './tensor.ts';
 
 export type Operand = Tensor | number | undefined;
 
-/** @throws LeiaError `argument` if the operand is missing. */
+/** @throws LeiaError `argument` if the operand is missing or neither a tensor nor a number. */
 export function requireOperand(
   operation: string,
   name: string,
   operand: Operand,
   expected = 'a Tensor or a number',
 ): void {
-  if (operand !== undefined) return;
-  throw new LeiaError('argument', `${operation}: ${name} is missing, expected ${expected}`);
+  if (hasHandle(operand) || typeof operand === 'number') return;
+  throw notATensor(operation, name, operand, expected);
 }
 
 /** The operand if it is no number. */

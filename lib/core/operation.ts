@@ -13,7 +13,7 @@ export interface Operation<Arguments extends object, Filled extends keyof Argume
   (given: Arguments, filled: { readonly [Name in Filled]: Arguments[Name] | undefined }): void;
   /**
    * Called by a face before it looks into an argument.
-   * @throws LeiaError `argument` if a tensor that the operation reads is missing, with its name.
+   * @throws LeiaError `argument` if a tensor that the operation reads is missing or is something else, with its name.
    */
   expect(given: Arguments): void;
 }
@@ -55,7 +55,7 @@ export function operation<Arguments extends object, Filled extends keyof Argumen
     for (let i = 0; i < parameters.length; i++) {
       const parameter = parameters[i]!;
       const value = ((isFilled[i] ? filled : given) as Values)[parameter];
-      values.push(handleOf(value));
+      values.push(handleOf(name, parameter, value));
     }
     if (observer === undefined) native(...values);
     else observer(name, native.bind(undefined, ...values));
@@ -63,16 +63,42 @@ export function operation<Arguments extends object, Filled extends keyof Argumen
   const expect = (given: Arguments) => {
     native ??= addon().operations[name]!;
     for (const input of native.inputs) {
-      if ((given as Values)[input] === undefined) {
-        throw new LeiaError('argument', `${name}: ${input} is missing, expected a Tensor`);
-      }
+      const value = (given as Values)[input];
+      const isList = Array.isArray(value) && typeof value[0] !== 'number';
+      if (!(isList || hasHandle(value))) throw notATensor(name, input, value);
     }
   };
   return Object.assign(queue, { expect }) as Operation<Arguments, Filled>;
 }
 
-function handleOf(value: Value): NativeArgument {
+function handleOf(name: string, parameter: string, value: Value): NativeArgument {
   if (typeof value !== 'object') return value;
-  if ('handle' in value) return value.handle;
-  return value.map((item) => (typeof item === 'number' ? item : item.handle));
+  if (hasHandle(value)) return value.handle;
+  if (!Array.isArray(value)) throw notATensor(name, parameter, value);
+  return value.map((item, i) => {
+    if (typeof item === 'number') return item;
+    if (hasHandle(item)) return item.handle;
+    throw notATensor(name, `${parameter}[${i}]`, item);
+  });
+}
+
+/** Whether it is a tensor, for all that its operation can see without a call. */
+export function hasHandle(value: unknown): value is HasHandle {
+  return typeof value === 'object' && value !== null && 'handle' in value;
+}
+
+/** What JavaScript lets pass where the types ask for a tensor: nothing, null, values, a variable of the tape. */
+export function notATensor(
+  name: string,
+  parameter: string,
+  value: unknown,
+  expected = 'a Tensor',
+): LeiaError {
+  const what = value === undefined ? 'missing' : kindOf(value);
+  return new LeiaError('argument', `${name}: ${parameter} is ${what}, expected ${expected}`);
+}
+
+function kindOf(value: unknown): string {
+  if (value === null) return 'null';
+  return typeof value === 'object' ? `an object (${value.constructor.name})` : `a ${typeof value}`;
 }

@@ -41,6 +41,10 @@ describe('slice', () => {
       'slice: dimension 2 of Tensor(float32 [2, 3] on cpu), expected -2 to 1',
     );
     expect(() => tensor.slice(2, 1, 1)).toThrow(LeiaError);
+    expect(() => ops.slice({ input: tensor, dimension: -1, start: -1 })).toThrow(
+      'slice: -1 to 3 of the 3 in dimension 1, expected 0 <= start <= end <= 3',
+    );
+    expect(() => ops.topKForward({ input: tensor, k: 1.5 })).toThrow('topKForward: k is 1.5');
   });
 });
 

@@ -2,6 +2,7 @@
 // arguments share, a number out of range. The error names the operation, the argument, what came and what was
 // expected, and nothing was queued: all tensors keep their values and the stream has no error.
 import { describe, expect, test } from 'vitest';
+import { Variable } from '../../lib/autograd.ts';
 import { addon } from '../../lib/core/addon.ts';
 import { Device, type DType, LeiaError, ops, type Tensor } from '../../lib/ops.ts';
 import { dtypes, elements } from './case.ts';
@@ -72,6 +73,14 @@ test('every operation is here', () => {
   expect(Object.keys(faces).sort()).toEqual(functions.sort());
 });
 
+/** What JavaScript lets pass for a tensor, and what is said of it. */
+const strangers = [
+  [new Variable(tensor([2])), 'an object (Variable)'],
+  [null, 'null'],
+  // Native code says no more than that it is an object.
+  [[1, 2], 'an object (Array)'],
+] as const;
+
 describe.each(Object.entries(faces))('%s', (operation, face) => {
   test('takes the right arguments', async () => {
     call(operation, face.right());
@@ -139,6 +148,21 @@ describe.each(Object.entries(faces))('%s', (operation, face) => {
       const foreign = { device, dtype, shape, handle: {} } as unknown as Tensor;
       const message = refusal(operation, { ...face.right(), [name]: foreign }).message;
       expect(message).toBe(`${what} is an object, expected a Tensor`);
+    }
+  });
+
+  test('refuses variables of the tape, null and arrays by the name of the argument', () => {
+    const { inputs } = addon().operations[operation]!;
+    for (const name of inputs) {
+      const isList = face.lists?.includes(name) === true;
+      for (const [value, kind] of strangers) {
+        const args = { ...face.right(), [name]: isList ? [value] : value };
+        const { code, message } = refusal(operation, args as Arguments);
+        const place = `${operation}: ${name}${isList ? '[0]' : ''}`;
+        const [said] = message.split(', expected a Tensor');
+        expect([`${place} is ${kind}`, `${place} is an object`]).toContain(said);
+        expect(code).toBe('argument');
+      }
     }
   });
 

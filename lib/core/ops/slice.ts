@@ -37,14 +37,18 @@ export function slice(args: Slice): { output: Tensor } {
 
 function allocate({ input, dimension, start, end: given }: Slice): Tensor {
   const index = dimensionIndex(input.shape, dimension);
-  const end = given ?? input.shape[index] ?? start;
-  const size = end - start;
-  if (!(Number.isInteger(size) && size >= 0)) {
+  const whole = input.shape[index] ?? 0;
+  const end = given ?? whole;
+  const isRange = Number.isInteger(start) && Number.isInteger(end);
+  // A dimension that there is none of is refused by the operation.
+  if (index in input.shape && !(isRange && start >= 0 && start <= end && end <= whole)) {
     throw new LeiaError(
       'argument',
-      `slice: start is ${start} and end ${end}, expected whole numbers, start at most end`,
+      `slice: ${start} to ${end} of the ${whole} in dimension ${index}, expected 0 <= start <= end <= ${whole}`,
     );
   }
-  const shape = input.shape.map((whole, i) => (i === index ? size : whole));
-  return Tensor.empty(shape, input);
+  return Tensor.empty(
+    input.shape.map((size, i) => (i === index ? end - start : size)),
+    input,
+  );
 }

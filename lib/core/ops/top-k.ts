@@ -30,7 +30,8 @@ const nativeTopKForward = operation<TopKForward, 'output' | 'indices'>('topKForw
 export function topKForward(args: TopKForward): { output: Tensor; indices: Tensor } {
   nativeTopKForward.expect(args);
   const { input, k } = args;
-  const shape = [...input.shape.slice(0, -1), k];
+  // What is no such number is refused by the operation.
+  const shape = [...input.shape.slice(0, -1), Number.isInteger(k) && k > 0 ? k : 0];
   const output = args.output ?? Tensor.empty(shape, input);
   const indices = args.indices ?? Tensor.empty(shape, { dtype: 'int32', device: input.device });
   nativeTopKForward(args, { output, indices });
