@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "corpus/wikitext/characters.h"
+
 namespace leia::corpus::wikitext {
 
 namespace {
@@ -10,6 +12,8 @@ namespace {
 constexpr size_t kMostKept = size_t{4} << 20;
 // How far from its end a label is searched for a bracket.
 constexpr uint32_t kTailPieces = 8;
+// More than a character with the apostrophes of bold and italics behind it.
+constexpr size_t kTailBytes = 16;
 
 bool is_apostrophes(std::string_view text) {
   return text.size() >= 2 && text.find_first_not_of('\'') == std::string_view::npos;
@@ -88,6 +92,18 @@ size_t Pieces::links_since(uint32_t start) const {
   const auto found = std::find_if(links_.rbegin(), links_.rend(),
                                   [start](const Link& link) { return link.start < start; });
   return static_cast<size_t>(found - links_.rbegin());
+}
+
+uint32_t Pieces::last_character() const {
+  const uint32_t least = length() - std::min(length(), kTailPieces);
+  for (uint32_t place = length(); place > least; --place) {
+    const std::string_view whole = at(place - 1);
+    const std::string_view piece = whole.substr(whole.size() - std::min(whole.size(), kTailBytes));
+    const size_t last = piece.find_last_not_of('\'');
+    if (last == std::string_view::npos) continue;
+    return decode_before(piece.data(), piece.data() + last + 1).point;
+  }
+  return 0;
 }
 
 bool Pieces::has_open_bracket(uint32_t start) const {

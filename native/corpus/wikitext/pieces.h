@@ -84,6 +84,8 @@ class Pieces {
   // Whether the pieces since the list was this long are empty.
   bool is_empty(uint32_t start) const;
   size_t links_since(uint32_t start) const;
+  // The last character of the text but for apostrophes; 0 at its start.
+  uint32_t last_character() const;
   // Whether the pieces since the list was this long have a '[' near the end that no ']' follows.
   bool has_open_bracket(uint32_t start) const;
 

@@ -241,10 +241,10 @@ void Reader::close_bracket() {
   const bool is_double = is(']', 1);
   if (open_.in(FrameKind::kExternal)) {
     const Frame link = open_.pop();
-    if (pieces_.is_empty(link.start)) hole();  // it has no label
     // The second bracket of `[[http://… label]]` is dropped with the first; in `[http://…
     // [[page]]]` it is not.
     at_ += is_double && !open_.in(FrameKind::kLink) ? 2 : 1;
+    if (pieces_.is_empty(link.start)) hole();  // it has no label
     return;
   }
   if (!is_double) return literal();
@@ -393,11 +393,11 @@ bool Reader::html_cell(const Tag& tag) {
 
 // An element whose content is not wikitext. Without an end tag only its start is dropped.
 void Reader::element(const Tag& tag) {
-  if (characters_.trim(tag.attributes).ends_with('/')) return;
+  if (characters_.trim(tag.attributes).ends_with('/')) return part_clauses();
   const auto [end, text] = elements_.read(tag, end_);
   if (end == nullptr) return;
   at_ = end;
-  if (text.empty()) return;
+  if (text.empty()) return part_clauses();
   pieces_.push_text(text);
   line_start_ = false;
 }

@@ -87,6 +87,7 @@ class Reader {
   void name_template(Frame& frame);
   bool show_template(Frame& frame);
   void hole();
+  void part_clauses();
   bool ends_variant(const char* end) const;
   void pipe();
   void begin_image(Frame& frame);

@@ -17,6 +17,14 @@ constexpr size_t kMostNested = 30;
 // The signs of at most so many closing braces end one template or parameter.
 constexpr uint32_t kMostBraces = 3;
 
+// What a clause ends with.
+constexpr std::u32string_view kClauseEnds =
+    U".,;:!?)\u2026\u00bb\u201d\u060c\u061b\u061f\u06d4\u0964\u0965\u0589\u1362";
+// Signs of links and italics that may stand before its first letter.
+constexpr ptrdiff_t kMostSignsBefore = 7;
+// Scripts up to here have capitals, which `kTrail` leaves out.
+constexpr uint32_t kFirstCaseless = 0x590;
+
 }  // namespace
 
 void Reader::open_braces() {
@@ -51,6 +59,7 @@ void Reader::close_braces() {
   const char* end = end_of_row(at_);
   auto left = static_cast<uint32_t>(end - at_);
   if (left == 1 && !ends_variant(end)) return literal();
+  at_ = end;
   while (left >= 2 && open_.braces() > 0) {
     while (!open_.in(FrameKind::kBrace)) open_.pop();
     Frame& frame = open_.top();
@@ -68,7 +77,6 @@ void Reader::close_braces() {
       hole();
     }
   }
-  at_ = end;
   if (left > 0 && ends_variant(end)) {
     close_variant(open_.pop(), pieces_);
     at_ = end + 1;
@@ -81,7 +89,23 @@ void Reader::close_braces() {
 
 // Marks that something was left out here, unless templates are dropped as the paper does it.
 void Reader::hole() {
-  if (!templates_.empty()) pieces_.push_mark(Mark::kHole);
+  if (templates_.empty()) return;
+  pieces_.push_mark(Mark::kHole);
+  part_clauses();
+}
+
+// Puts a blank between the end of a clause and the letter that follows what was left out, a
+// reference or an image: `ends.<ref>…</ref>Next`. Where words have no blanks between them, neither
+// have clauses.
+void Reader::part_clauses() {
+  if (templates_.empty() || open_.in_target()) return;
+  const auto last = static_cast<char32_t>(pieces_.last_character());
+  if (kClauseEnds.find(last) == std::u32string_view::npos) return;
+  const char* next = std::find_if(at_, end_, [](char sign) { return sign != '[' && sign != '\''; });
+  if (next - at_ > kMostSignsBefore) return;
+  const uint32_t point = decode(next).point;
+  const bool letter = characters_.has(point, kWord) && (point < '0' || point > '9');
+  if (letter && (point < kFirstCaseless || characters_.has(point, kTrail))) pieces_.push_blank();
 }
 
 // Looks for the template of this frame in the table; its pieces are the name.

@@ -40,6 +40,31 @@ describe('the link goes on in the letters after it', () => {
   });
 });
 
+describe('what is left out between a clause and the next leaves a blank', () => {
+  test.each([
+    ['en', 'ends.<ref>x</ref>Next<ref name=a/>, ends:<ref name=a/>next', 'ends. Next, ends: next'],
+    [
+      'en',
+      "ends.{{sfn|a}}{{sfn|b}}'''Next''' ''it.''<ref>x</ref>[[So]]",
+      'ends. Next "it." <So:So>',
+    ],
+    ['en', '(ends).[[File:a.jpg|thumb|b]]Next,[[Category:C]]\nline', '(ends). Next,\nline'],
+    ['el', 'τέλος.<ref>x</ref>Αρχή', 'τέλος. Αρχή'],
+    ['hi', 'अंत।<ref>x</ref>नया', 'अंत। नया'],
+    ['ar', 'نهاية،<ref>x</ref>بداية', 'نهاية، بداية'],
+    // Not within words and numbers, nor where the script has no blanks.
+    ['en', '1,<ref>x</ref>000 a<ref>x</ref>b [[A.<!-- x -->B]]', '1,000 ab <A.B:A.B>'],
+    ['ja', '終わり。<ref>x</ref>次 A.<ref>x</ref>次', '終わり。次 A.次'],
+  ])('%s: %s', (language, source, expected) => {
+    expect(marked(extract(source, {}, wiki(language)))).toBe(expected);
+  });
+
+  test('but not with templates dropped as in the paper', () => {
+    const { text } = extract('ends.<ref>x</ref>Next', { templates: 'drop' });
+    expect(text).toBe('ends.Next');
+  });
+});
+
 describe('namespaces by their names in the wiki', () => {
   test.each<[string, Names, string]>([
     [
