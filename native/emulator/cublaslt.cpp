@@ -194,6 +194,8 @@ Status get_heuristic(Handle handle, Description description, Layout a, Layout b,
   if (handle == nullptr || wanted < 1) return kInvalidValue;
   const Status status = check_problem(*description, *a, *b, *c, *d);
   if (status != kSuccess) return status;
+  // The library may choose a kernel that reads 16 bytes of any bias.
+  if (description->adds_bias() && alignment_of(description->bias) < 16) return kInvalidValue;
   // LEIA_EMULATOR_NO_BIAS=1: there is no algorithm that adds a bias.
   if (description->adds_bias() && is_set("LEIA_EMULATOR_NO_BIAS")) return kNotSupported;
   Promise promise{{}, alignment_of(description->bias), preference->workspace_bytes / 2, kMagic};

@@ -9,6 +9,16 @@ namespace leia {
 
 namespace {
 
+// The bias where 16 bytes can be read at a time, which may be a copy. cuBLASLt is told how the
+// other operands are aligned and sees where the bias lies, but its heuristic has been seen to
+// choose a kernel that reads a bias so wherever it is: that ends the use of the device.
+const void* aligned_bias(const Tensor& bias, CudaContext& context) {
+  if (aligned(bias)) return bias.data<std::byte>();
+  void* copy = context.execution.scratch.take(bias.bytes());
+  gpu::copy(copy, bias.data<std::byte>(), bias.bytes(), context.execution.stream);
+  return copy;
+}
+
 // Whether the bias was added too, if there is one.
 bool multiply(const Matmul& op, CudaContext& context) {
   std::byte* output = op.output.data<std::byte>();
@@ -24,7 +34,7 @@ bool multiply(const Matmul& op, CudaContext& context) {
                                         bias, output, context.execution.stream);
   };
   if (!op.bias) return run(nullptr);
-  if (run(op.bias.data<std::byte>())) return true;
+  if (run(aligned_bias(op.bias, context))) return true;
   problem.has_bias = false;
   run(nullptr);
   return false;
