@@ -26,6 +26,7 @@ import { addSettings, readSettings } from './options.ts';
 import { formatPieces } from './passages.ts';
 import { prepareStages } from './prepare.ts';
 import { formatDuration, warn } from './progress.ts';
+import { quoted } from './quoted.ts';
 import { StageProgress } from './stage-progress.ts';
 import { style } from './style.ts';
 import { TrainProgress } from './train.ts';
@@ -198,11 +199,6 @@ ${style.bold('Where it is')}
 ${style.bold('Try next')}
   ${leia} preview --data ${quoted(join(output, 'data'))} --tokenizer ${quoted(join(output, 'start'))} --strategy left
   ${leia} generate --model ${quoted(join(output, 'leia'))} --max-new-tokens 40 --prompt ${quoted(prompt)}`;
-}
-
-/** For a shell. */
-function quoted(text: string): string {
-  return /^[\w./:-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }
 
 /** Lines of at most 100 characters, indented. */

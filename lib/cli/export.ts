@@ -5,6 +5,7 @@ import { Checkpoint } from '../llama/checkpoint.ts';
 import { type SaveDtype, saveDtypes } from '../llama/stored-values.ts';
 import { describeRounding } from './model-options.ts';
 import { warn } from './progress.ts';
+import { quoted } from './quoted.ts';
 
 interface ExportOptions {
   model: string;
@@ -42,6 +43,8 @@ Example:
           : `The model without the extra tokens is in ${output}.`,
       );
       if (rounding !== undefined) console.log(describeRounding(rounding));
-      console.log(`Next: leia generate --model ${output} --prompt TEXT --max-new-tokens 40`);
+      console.log(
+        `Next: leia generate --model ${quoted(output)} --prompt TEXT --max-new-tokens 40`,
+      );
     });
 }

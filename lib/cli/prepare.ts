@@ -13,6 +13,7 @@ import { filterOf, filterSettings } from './filter-settings.ts';
 import { interruptible } from './interrupt.ts';
 import { addSettings, readSettings } from './options.ts';
 import { warn } from './progress.ts';
+import { quoted } from './quoted.ts';
 import { dumpSetting, readingSettings } from './reading-settings.ts';
 import { StageProgress } from './stage-progress.ts';
 
@@ -123,7 +124,9 @@ async function run(settings: Settings): Promise<void> {
   });
   if (!made) console.log(`${output} already holds this dataset; nothing was done.`);
   console.log(formatStatistics(manifest));
-  console.log(`\nNext: leia preview --data ${output} --tokenizer ${settings.tokenizer}`);
+  console.log(
+    `\nNext: leia preview --data ${quoted(output)} --tokenizer ${quoted(settings.tokenizer)}`,
+  );
 }
 
 /** A dump with one source of names, or text that has its names. */

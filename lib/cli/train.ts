@@ -17,6 +17,7 @@ import { describeRounding } from './model-options.ts';
 import { addSettings, readSettings } from './options.ts';
 import { cards, parseDeviceMemory, planLines } from './plan.ts';
 import { formatBytes, formatDuration, Progress, warn } from './progress.ts';
+import { quoted } from './quoted.ts';
 import { checkMeasureSettings, measureSettings, openMeasuring } from './train-measure.ts';
 
 const schema = z.strictObject({
@@ -201,7 +202,8 @@ async function run(given: Settings, world: World, signal: AbortSignal): Promise<
     console.log(`Skipped ${of} without any token to predict (skippedBatches in metrics.jsonl).`);
   }
   if (settings.strategy !== 'none') {
-    console.log(`Next: leia export --model ${output} --output ${output}-exported`);
+    const exported = `${output.replace(/\/+$/, '')}-exported`;
+    console.log(`Next: leia export --model ${quoted(output)} --output ${quoted(exported)}`);
   }
 }
 

@@ -64,9 +64,13 @@ describe('leia train', () => {
     expect(JSON.parse(text.stdout).generated).toHaveLength(4);
 
     // A run that is done has nothing to write, so it does not matter that it could not.
-    const again = await leia(args, { fileBlocks: 0 });
+    const again = await leia(
+      args.map((word) => (word === output ? `${output}/` : word)),
+      { fileBlocks: 0 },
+    );
     expect(again).toMatchObject({ code: 0, stderr: '' });
     expect(again.stdout).toContain('holds the finished run');
+    expect(again.stdout).toContain(`--output ${exported}\n`);
   });
 
   test('takes its options from a file, and names a wrong key', async () => {
