@@ -6,6 +6,7 @@ import type { Device } from '../core/device.ts';
 import { type DType, hostArrays, Tensor } from '../core/tensor.ts';
 import { LeiaError } from '../system/error.ts';
 import { fileError, type StagedFile, stageFile } from '../system/files.ts';
+import { lfsPointer, pointerBytes } from '../system/git-lfs.ts';
 import {
   byteLength,
   damaged,
@@ -217,6 +218,10 @@ async function readHeader(path: string, handle: FileHandle): Promise<Safetensors
   await handle.read(prefix, 0, 8, 0);
   const length = new DataView(prefix.buffer).getBigUint64(0, true);
   if (length > BigInt(maxHeaderBytes)) {
+    const start = new Uint8Array(pointerBytes);
+    await handle.read(start, 0, pointerBytes, 0);
+    const pointer = lfsPointer(path, start);
+    if (pointer !== undefined) throw pointer;
     throw damaged(
       path,
       `it claims a header of ${length} bytes, at most ${maxHeaderBytes} are allowed`,

@@ -2,6 +2,7 @@
 // in it; text from the file itself is shortened, and cannot control the terminal.
 import type { z } from 'zod';
 import { excerpt, LeiaError } from './error.ts';
+import { lfsPointer } from './git-lfs.ts';
 
 /** Of what a JavaScript engine or a schema says of foreign text. */
 const longestReason = 160;
@@ -16,6 +17,8 @@ export function parseJson(text: string, where: string, expected?: string): unkno
   try {
     return JSON.parse(text);
   } catch (cause) {
+    const pointer = lfsPointer(where, text);
+    if (pointer !== undefined) throw pointer;
     const reason = excerpt((cause as Error).message, longestReason);
     throw new LeiaError('format', `${where} is not JSON: ${reason}${ending(expected)}`, { cause });
   }

@@ -117,6 +117,11 @@ describe('SafetensorsFile', () => {
     ['a cut length', new Uint8Array(7), '7 bytes'],
     ['a header longer than the file', fileOf({}, 0, 1000n), 'claims a header of 1000 bytes'],
     ['a huge header', fileOf({}, 0, 1n << 63n), 'at most 100000000'],
+    [
+      'a pointer of Git LFS',
+      Buffer.from('version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n'),
+      'is a pointer of Git LFS in place of the file; install git-lfs',
+    ],
     ['no JSON', fileOf('{"a":', 0), 'not JSON'],
     ['no object', fileOf('[]', 0), 'does not begin with "{"'],
     ['a zip file', new Uint8Array([80, 75, 3, 4, 0, 0, 0, 0, 0, 0]), 'truncated'],
