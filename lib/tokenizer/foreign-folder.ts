@@ -42,6 +42,11 @@ const formats: readonly Format[] = [
     what: 'only a variant of the weights',
     todo: 'load the model with transformers and that variant, and save it without one',
   },
+  {
+    file: /^run\.json$/,
+    what: 'a run of leia train that has not ended, and so no model yet',
+    todo: 'wait for it, or run its command again to finish it',
+  },
 ];
 
 const sentencePiece: Format = {

@@ -38,6 +38,11 @@ describe.each<[string, string[], string[]]>([
     ],
     [authors, '(consolidated.00.pth)', 'convert_llama_weights_to_hf.py'],
   ],
+  [
+    'a run that has not ended',
+    ['metrics.jsonl', 'run.json'],
+    ['that has not ended, and so no model yet'],
+  ],
   ["Mistral's files", ['consolidated.safetensors', 'params.json'], [authors]],
 ])('%s', (_, files, messages) => {
   test.each([
