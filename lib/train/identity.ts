@@ -50,7 +50,7 @@ export async function identifyRun(
 }
 
 /**
- * The first difference in words that follow "a run with"; undefined if there is none.
+ * All differences in words that follow "a run with"; undefined if there is none.
  *
  * @param whose begins the words for `here`.
  */
@@ -60,12 +60,15 @@ export function describeDifference(
   whose = 'this one has',
 ): string | undefined {
   const keys = new Set([...Object.keys(there), ...Object.keys(here)]);
-  const key = [...keys].find((key) => there[key] !== here[key]);
-  if (key === undefined) return undefined;
-  const known = hashed[key];
-  // Without `articles` all of them are meant; without another key, another version of leia began the run.
-  if (known !== undefined && (key in there || key === 'articles')) return known;
-  return `${key} ${there[key] ?? 'not set'}, ${whose} ${here[key] ?? 'none'}`;
+  const differences = [...keys]
+    .filter((key) => there[key] !== here[key])
+    .map((key) => {
+      const known = hashed[key];
+      // Without `articles` all of them are meant; without another key, another version of leia began the run.
+      if (known !== undefined && (key in there || key === 'articles')) return known;
+      return `${key} ${there[key] ?? 'not set'}, ${whose} ${here[key] ?? 'none'}`;
+    });
+  return differences.length > 0 ? differences.join('; with ') : undefined;
 }
 
 function sha256(content: string | Uint8Array): string {
