@@ -48,7 +48,8 @@ function decodeEntities(title: string): string {
   return title.includes('&') ? addon<DumpAddon>().decodeEntities(title) : title;
 }
 
-function decodePercent(title: string): string {
+/** With its percent encoding resolved, if that is UTF-8. */
+export function decodePercent(title: string): string {
   if (!/%[0-9a-f]{2}/i.test(title)) return title;
   try {
     // A lone percent sign is itself.

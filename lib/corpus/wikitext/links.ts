@@ -4,7 +4,7 @@
 // that are not simply the title of an article.
 
 import type { Siteinfo } from '../dump/siteinfo.ts';
-import { normaliseTitle } from '../dump/title.ts';
+import { decodePercent, normaliseTitle } from '../dump/title.ts';
 import type { LinkTarget } from './native.ts';
 import {
   CATEGORY_NAMES,
@@ -93,7 +93,10 @@ export class LinkResolver {
     }
     const title = target.includes('#') ? '' : normaliseTitle(target, this.#wiki);
     if (title === '' || title.includes('#')) return `t${target.replace(/^#/, '')}`;
-    return `a${title}`;
+    // The wiki shows neither the colon nor percent signs: `[[:Caf%C3%A9]]` is Café.
+    const label = decodePercent(target);
+    const same = (!shown && label === target) || /\p{Cc}/u.test(label);
+    return same ? `a${title}` : `a${title}\n${label}`;
   }
 
   /**

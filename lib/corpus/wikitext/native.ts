@@ -1,7 +1,8 @@
 // What reading wikitext has in the addon.
 
 /**
- * What the target of a link is: `a` and the title of an article; `t`, a text that leads to none, and what to show where
+ * What the target of a link is: `a` and the title of an article, and in a second line what to show where no label is
+ * given, if that is not the target as it is written; `t`, a text that leads to none, and what to show where
  * no label is given; `h`, nothing that is shown, label included; `p`, the same for all targets that begin as this one does,
  * up to the first colon, with a title behind it.
  */

@@ -34,6 +34,8 @@ struct Target {
   TargetKind kind = TargetKind::kUnread;
   // The article's title; for `kText`, what is shown if there is no label.
   Name name = {};
+  // What an article's link without a label shows, if that is not the target as it is written.
+  Name shown = {};
 };
 
 struct Brace {

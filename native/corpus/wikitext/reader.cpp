@@ -301,9 +301,10 @@ void Reader::close_link() {
 // `[[target]]`: the target is shown, without the parts that only say where the page is.
 void Reader::target_as_label(const Frame& frame) {
   const Target& target = frame.link.target;
-  if (target.kind == TargetKind::kText && target.name.size > 0) {
+  const Name shown = target.kind == TargetKind::kText ? target.name : target.shown;
+  if (shown.size > 0) {
     pieces_.cut(frame.start);
-    pieces_.push_text(pieces_.name(target.name));
+    pieces_.push_text(pieces_.name(shown));
   } else if (frame.link.written.size > 0) {
     pieces_.mark_all_quotes(frame.start);  // unless it was too long to be read
   }

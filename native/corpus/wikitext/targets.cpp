@@ -90,8 +90,11 @@ Target LinkTargets::resolve(Name kept, Pieces& pieces) {
   const char kind = answer.empty() ? 'h' : answer.front();
   if (kind == 'p') hide(written.substr(0, written.find(':')));
   if (kind == 'h' || kind == 'p') return {TargetKind::kHidden, {}};
-  const Name name = pieces.keep(std::string_view(answer).substr(1));
-  return {kind == 'a' ? TargetKind::kArticle : TargetKind::kText, name};
+  const std::string_view text = std::string_view(answer).substr(1);
+  if (kind != 'a') return {TargetKind::kText, pieces.keep(text)};
+  const size_t end = std::min(text.find('\n'), text.size());
+  const std::string_view shown = text.substr(std::min(end + 1, text.size()));
+  return {TargetKind::kArticle, pieces.keep(text.substr(0, end)), pieces.keep(shown)};
 }
 
 void LinkTargets::hide(std::string_view prefix) {

@@ -26,8 +26,9 @@ class LinkTargets {
   static constexpr size_t kMostBytes = 3 * kMostUnits;
 
   // Tells what a target is by the first letter of the result: 'a' for an article, whose title
-  // follows; 't' for text, which follows; 'h' if it is hidden; 'p' if every plain target with the
-  // same prefix, up to the colon, is hidden too.
+  // follows, and if the target as it is written is not what a link shows, a line with that; 't' for
+  // text, which follows; 'h' if it is hidden; 'p' if every plain target with the same prefix, up to
+  // the colon, is hidden too.
   using Ask = std::function<std::string(std::string_view target)>;
 
   // `capitals`: pairs of code points, a letter and its capital, for letters that titles do not

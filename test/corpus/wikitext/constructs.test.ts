@@ -14,7 +14,11 @@ describe('links', () => {
     ['[[Bus]]Halt', '<Bus:Bus>Halt'],
     ['[[日本]]の[[東京]]', '<日本:日本>の<東京:東京>'],
     ['[[वन]]ों में', '<वन:वनों> में'],
-    ['[[:Berlin]]', '<Berlin:Berlin>'],
+    ['in [[:Berlin]] [[: paris|:p]]', 'in <Berlin:Berlin> <Paris::p>'],
+    [
+      '[[caf%C3%A9]]s 5%: [[50%]] [[a%0Ab]] [[a%FF]]',
+      '<Café:cafés> 5%: <50%:50%> <A b:a%0Ab> <A%FF:a%FF>',
+    ],
     ['[[AT&amp;T]]', '<AT&T:AT&T>'],
     ['[[Caf%C3%A9|Kaffee]]', '<Café:Kaffee>'],
     ['[[Star Trek: Voyager]]', '<Star Trek: Voyager:Star Trek: Voyager>'],
