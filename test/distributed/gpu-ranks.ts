@@ -8,6 +8,10 @@ import {
 } from '../../lib/distributed/communicator.ts';
 import { deviceName } from '../ops/case.ts';
 
+// CUDA loads a kernel when it is first launched, and waits for all work on its GPU before that: also for a collective
+// that another rank of this process, whose launches wait meanwhile, has not come to.
+process.env.CUDA_MODULE_LOADING ??= 'EAGER';
+
 /** So many ranks need as many devices, and NCCL: 0 without. */
 export const mostRanks = countRanks();
 
