@@ -8,6 +8,7 @@ import { type Place, placeOfProcess } from '../distributed/place.ts';
 import { checkRankDevices, deviceOfRank } from '../distributed/rank-device.ts';
 import { World } from '../distributed/world.ts';
 import { LeiaError } from '../system/error.ts';
+import { agreeOnRun } from '../train/agree.ts';
 import type { StepMetrics } from '../train/metrics.ts';
 import { trainSettings } from '../train/settings.ts';
 import { EventFile, eventFolder } from '../train/tensorboard.ts';
@@ -169,6 +170,11 @@ async function run(given: Settings, world: World, signal: AbortSignal): Promise<
   } = others;
   const measure = { evaluateSteps, heldOutArticles, evaluateTasks, evaluateData, evaluateLimit };
   checkMeasureSettings(measure);
+  // At stage 3 ranks measure together. Where the tasks' files are does not matter.
+  const { evaluateData: ____, ...together } = measure;
+  const stated = Object.entries(together).filter(([, value]) => value !== undefined);
+  const identity = Object.fromEntries(stated.map(([name, value]) => [name, String(value)]));
+  await world.guard(() => agreeOnRun(world, identity));
   const progress = new TrainProgress(settings);
   const result = await train({
     ...(await openMeasuring({

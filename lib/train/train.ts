@@ -129,7 +129,9 @@ async function trainAsRank(options: RankOptions): Promise<TrainResult> {
 
   const settings = await completeSettings(options, adapted.config);
   const identity = await identifyRun(settings, checkpoint, options.data, options.articles);
-  await agreeOnRun(world, { ...identity, zero: settings.zero ?? 0 });
+  // Ranks that share save together: one that does not come is waited for.
+  const { zero = 0, saveMinutes, saveSteps = 'not set' } = settings;
+  await agreeOnRun(world, { ...identity, zero, saveMinutes, saveSteps });
   const nothing = () => world.share(() => nothingToDo(options, saveDtype));
   if (await world.share(() => isFinished(output, identity))) return await nothing();
   // Only the first rank writes there.

@@ -182,6 +182,8 @@ describe.skipIf(noMpi !== undefined)(`ranks ${overMpi}`, () => {
   const others: [string | string[], string][] = [
     [['--learning-rate', '2e-3'], 'learningRate 0.001, rank 1 has 0.002'],
     [['--seed', '1'], 'seed 0, rank 1 has 1'],
+    [['--save-steps', '1'], 'saveSteps not set, rank 1 has 1'],
+    [['--evaluate-steps', '2', '--held-out-articles', '1'], 'evaluateSteps not set, rank 1 has 2'],
     ['data', 'another dataset'],
   ];
   test.each(isFull ? others : others.slice(0, 1))(
