@@ -9,6 +9,7 @@ import { LeiaError } from '../system/error.ts';
 import { Tokenizer } from '../tokenizer/tokenizer.ts';
 import { modelOptions, openModel, parseIds } from './model-options.ts';
 import { addSettings, readSettings } from './options.ts';
+import { Progress } from './progress.ts';
 
 const schema = z.object({
   ...modelOptions,
@@ -16,7 +17,11 @@ const schema = z.object({
   promptIds: z.string().optional().describe('token ids to continue instead, such as 1,2,3'),
   maxNewTokens: z.int().positive().default(64).describe('tokens to add'),
   greedy: z.boolean().default(false).describe('always take the likeliest token'),
-  temperature: z.number().positive().optional().describe('below 1 sharper, above 1 flatter'),
+  temperature: z
+    .number()
+    .positive('expected more than 0 (--greedy always takes the likeliest token)')
+    .optional()
+    .describe('below 1 sharper, above 1 flatter'),
   topK: z.int().positive().optional().describe('draw from so many likeliest tokens only'),
   topP: z
     .number()
@@ -36,6 +41,9 @@ const schema = z.object({
       'print one JSON object: prompt, generated (token ids), and text if there is a tokenizer',
     ),
 });
+
+/** Whoever waits no longer than this is not told how far it is. */
+const quietSeconds = 5;
 
 const example = `
 Example:
@@ -73,9 +81,16 @@ async function run(settings: z.output<typeof schema>): Promise<void> {
   const endIds = named.length > 0 || tokenizer === undefined ? named : [tokenizer.eosId];
   const stopIds = settings.stopAtEos ? endIds : [];
   const generated: number[] = [];
+  const progress = new Progress();
+  const began = performance.now();
   for await (const id of generate(model, prompt, { maxNewTokens, sampling, stopIds })) {
     generated.push(id);
+    const seconds = (performance.now() - began) / 1000;
+    if (seconds < quietSeconds) continue;
+    const rate = (generated.length / seconds).toPrecision(3);
+    progress.update(`${generated.length} of at most ${maxNewTokens} tokens, ${rate}/s`);
   }
+  progress.clear();
   const text = await decode(tokenizer, generated);
   const line = settings.json
     ? JSON.stringify({ prompt, generated, text })

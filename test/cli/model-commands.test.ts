@@ -1,6 +1,6 @@
 import { copyFile, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { fixtures, readJson, recordedScores, temporaryFolder } from '../llama/fixtures.ts';
 import { leia } from './child.ts';
 import { run } from './in-process.ts';
@@ -131,6 +131,20 @@ test('generate ends before the end tokens, unless told not to', async () => {
     1,
     `leia: ${generationConfig}: eos_token_id: expected a token id or a list of them\n`,
   ]);
+});
+
+test('generate says how far it is when that takes long, and what takes the likeliest token', async () => {
+  let time = 0;
+  const clock = vi.spyOn(performance, 'now').mockImplementation(() => (time += 400));
+  const generate = ['generate', '--model', tiny, '--prompt-ids', '1,5', '--max-new-tokens'];
+  const long = await run(...generate, '40', '--no-stop-at-eos').finally(() => clock.mockRestore());
+  expect(long.code).toBe(0);
+  expect(long.error).toMatch(/^1\d of at most 40 tokens, [\d.]+\/s\n/);
+  expect(await run(...generate, '2', '--temperature', '0')).toMatchObject({
+    code: 2,
+    error:
+      'leia: --temperature: expected more than 0 (--greedy always takes the likeliest token), got 0\n',
+  });
 });
 
 test('score writes to standard output, but never over its requests', async () => {
