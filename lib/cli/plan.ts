@@ -2,6 +2,7 @@
 // config.json alone. The device may be one that is not here.
 import { basename, dirname } from 'node:path';
 import { baseVocabularyKey, translateTokens } from '../leia/adapt.ts';
+import { checkLength } from '../llama/batch.ts';
 import { configFile, readConfig } from '../llama/checkpoint.ts';
 import { changeLlamaConfig, type LlamaConfig } from '../llama/config.ts';
 import { countParameters } from '../llama/parameters.ts';
@@ -66,6 +67,7 @@ export async function planLines(
   const device = { ...whole, bytes: share, ranks };
   const folder = basename(model) === configFile ? dirname(model) : model;
   const config = adaptedConfig(await readConfig(folder), settings);
+  checkLength(settings.sequenceLength, config);
   const rows = planRows(config, settings, device);
   const marked = fastest(rows);
   const shown = marked ?? smallest(rows);
@@ -110,7 +112,11 @@ function adaptedConfig(config: LlamaConfig, { strategy }: TrainSettings): LlamaC
 }
 
 function head(config: LlamaConfig, settings: TrainSettings, device: DeviceMemory): string[] {
-  const parameters = `${(countParameters(config) / 1e9).toFixed(2)} billion parameters`;
+  const count = countParameters(config);
+  const parameters =
+    count < 1e8
+      ? `${(count / 1e6).toFixed(2)} million parameters`
+      : `${(count / 1e9).toFixed(2)} billion parameters`;
   const share = device.kind === 'cpu' ? ', of which a plan takes half at most' : '';
   const { ranks = 1 } = device;
   const each = ranks > 1 ? `${ranks} ranks, each on ` : '';

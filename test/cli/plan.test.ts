@@ -47,6 +47,20 @@ describe('a plan of LLaMA-2-7B', () => {
     expect(lines.join('\n')).toContain("AdamW's moments");
   });
 
+  test('of a small model counts millions; sequences that it cannot take are refused', async () => {
+    const small = { hidden_size: 64, intermediate_size: 176, num_attention_heads: 4 };
+    const folder = await folderOf({ ...llama2, ...small, num_hidden_layers: 2 });
+    const planOf = async (sequenceLength: number) =>
+      await planLines(
+        folder,
+        trainSettings.parse({ sequenceLength }),
+        1,
+        parseDeviceMemory('40GB'),
+      );
+    expect((await planOf(4096))[0]).toMatch(/^4\.20 million parameters in bfloat16; /);
+    await expectError(() => planOf(4097), 'argument', "model's max_position_embeddings 4096");
+  });
+
   test('for one card of 80 GB takes smaller moments, and computes layers again', async () => {
     const lines = await planFor('a100-80gb');
     expect(lines.at(-1)).toMatch(/^→ .*--recompute layer\S* --moments bfloat16/);
