@@ -1,6 +1,7 @@
 // Tells what the output folder of a run holds: nothing yet, a run to resume, or a finished run. `run.json` says what the
 // run was started with. The checkpoint's `config.json` is written last and says that the run is finished. A folder that
 // holds anything else is left alone.
+import { existsSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -130,6 +131,7 @@ export async function readRunFolder(
 ): Promise<{ settings: RunIdentity; isFinished: boolean }> {
   const present = await list(folder);
   if (!present.includes(runFile)) {
+    if (!existsSync(folder)) throw new LeiaError('io', `there is no folder ${folder}`);
     throw new LeiaError('usage', `${folder} has no ${runFile}; expected an --output of leia train`);
   }
   const isFinished = present.includes(configFile);

@@ -44,6 +44,8 @@ test('what is no run, and more runs than can be told apart, are refused', async 
   const folder = await temporaryFolder();
   const none = await run('report', folder);
   expect(none).toMatchObject({ code: 2, error: expect.stringContaining('has no run.json') });
+  const nowhere = await run('report', join(folder, 'runs'));
+  expect(nowhere.error).toBe(`leia: there is no folder ${join(folder, 'runs')}\n`);
   const many = await run('report', ...Array.from({ length: 9 }, () => folder));
   expect(many).toMatchObject({ code: 2, error: expect.stringContaining('at most 8') });
 });
