@@ -25,7 +25,8 @@ test('a matrix product that found no room for its workspace finds it when there 
 });
 
 test('after a fault in a kernel every call says so, and the process ends in order', async () => {
-  const { code, signal, output, errors } = await runChild('core/children/broken.ts', addon);
+  const variables = { ...addon, LEIA_EMULATOR_SHARED: '1024' };
+  const { code, signal, output, errors } = await runChild('core/children/broken.ts', variables);
   expect(errors).toBe('');
   const [first, ...later] = output.trim().split('\n');
   expect(first).toMatch(/^execution emulator: kernel flashAttentionForward launched with/);

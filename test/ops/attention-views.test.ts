@@ -92,3 +92,14 @@ test.each([true, false])('scores far below zero, causal %s', async (causal) => {
     expect(relativeError(actual, expected[name]), name).toBeLessThan(allowed);
   }
 });
+
+test.skipIf(deviceName === 'cpu')('more than a grid has blocks for is refused', () => {
+  for (const shape of [
+    [65536, 1, 1, 2],
+    [1, 1, 65536, 2],
+  ]) {
+    using query = Tensor.empty(shape, { device });
+    const attend = () => ops.flashAttentionForward({ query, key: query, value: query });
+    expect(attend).toThrow(/query has batch .* heads, expected at most 65535 of each on CUDA/);
+  }
+});

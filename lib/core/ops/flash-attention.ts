@@ -55,7 +55,8 @@ const nativeFlashAttentionForward = operation<
 
 /**
  * Softmax attention without the matrix of scores (FlashAttention-2, Dao 2023): blocks of queries and
- * keys with an online softmax; memory is linear in the sequence. Head sizes are even, up to 256.
+ * keys with an online softmax; memory is linear in the sequence. Head sizes are even, up to 256; on
+ * CUDA there are at most 65,535 batch entries and as many heads.
  * `logsumexp` is the natural logarithm of the sum of exponentials of the scores, scaled and bounded. A query that sees no
  * key, as in a row of length 0, has an output of zeros and a `logsumexp` of minus infinity.
  *

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "core/device.h"
 #include "ops/flash_attention/visible_keys.h"
 
 namespace leia {
@@ -9,6 +10,8 @@ namespace leia {
 namespace {
 
 constexpr int64_t kMaxHeadDim = 256;
+// Blocks of a grid in its second and third dimension, which heads and batch entries are there.
+constexpr int64_t kMostOnCuda = 65535;
 
 void check_options(const char* name, const AttentionOptions& options) {
   require(std::isfinite(options.scale), name, ": scale is ", options.scale,
@@ -40,6 +43,10 @@ void check_inputs(const Operation& op) {
   require(key[2] > 0 && query[2] % key[2] == 0, name, ": key has ", key[2],
           " heads, expected a divisor of query's ", query[2], " (grouped-query attention)");
   require(key[1] > 0, name, ": key has no positions");
+  require(op.query.storage->device()->kind() != DeviceKind::cuda ||
+              (query[0] <= kMostOnCuda && query[2] <= kMostOnCuda),
+          name, ": query has batch ", query[0], " and ", query[2], " heads, expected at most ",
+          kMostOnCuda, " of each on CUDA");
   check_options(name, op.options);
   require(!has_positions(op.options) || query[1] <= key[1], name, ": ", query[1], " queries but ",
           key[1], " keys; ", op.options.causal ? "causal attention" : "attention with a window",
