@@ -1,6 +1,6 @@
 // The part of NCCL that ranks on GPUs need, as a table of functions: filled from the library found
 // at run time (nccl_library.cpp), or by the emulator's stand-in (emulator/nccl.cpp). Names, values
-// and layouts are those of nccl.h, versions 2.14 to 2.30; it is not included because building needs
+// and layouts are those of nccl.h, versions 2.19 to 2.30; it is not included because building needs
 // no CUDA libraries.
 #pragma once
 
@@ -11,8 +11,10 @@
 
 namespace leia::nccl {
 
-// The oldest version that is taken, as NCCL writes it: its calls do not block (ncclConfig_t).
-constexpr int kOldestVersion = 21400;
+// The oldest version that is taken, as NCCL writes it. Calls need not block since 2.14, but before
+// 2.19 such a call's rest is the affair of the thread that made it: abort() from another one does
+// not wait for it, and takes the communicator away from under it.
+constexpr int kOldestVersion = 21901;
 
 using Result = int;  // ncclResult_t
 constexpr Result kSuccess = 0;

@@ -32,9 +32,9 @@ test('a library that is named is taken, or said to be wrong; then one is found i
   const missing = join(folder, 'missing.so');
   named(missing).toThrow(`LEIA_NCCL names ${missing}, which cannot be used: `);
   const other = await compile(join(folder, 'other.so'), 22000, functions.slice(1));
-  named(other).toThrow('it has no ncclGetErrorString, expected NCCL 2.14.0 or newer');
-  const old = await compile(join(folder, 'old.so'), 21304, functions);
-  named(old).toThrow('it is version 2.13.4, expected NCCL 2.14.0 or newer');
+  named(other).toThrow('it has no ncclGetErrorString, expected NCCL 2.19.1 or newer');
+  const old = await compile(join(folder, 'old.so'), 21806, functions);
+  named(old).toThrow('it is version 2.18.6, expected NCCL 2.19.1 or newer');
   const veryOld = await compile(join(folder, 'very-old.so'), 2804, functions);
   named(veryOld).toThrow('it is version 2.8.4, expected');
 
