@@ -86,6 +86,7 @@ class Reader {
   void close_braces();
   void name_template(Frame& frame);
   bool show_template(Frame& frame);
+  bool show_braces(const Frame& frame);
   void hole();
   void part_clauses();
   bool ends_variant(const char* end) const;

@@ -1,6 +1,7 @@
 // The part of the reader that braces and pipes are for: templates, tables, and what a pipe
 // separates in each construct.
 #include <algorithm>
+#include <array>
 #include <span>
 
 #include "corpus/wikitext/reader.h"
@@ -121,12 +122,24 @@ void Reader::name_template(Frame& frame) {
 // Turns the template that ends here into what it shows; false if that is nothing, or not known.
 bool Reader::show_template(Frame& frame) {
   Brace& brace = frame.brace;
+  if (brace.name == Brace::Name::kUnread && show_braces(frame)) return true;
   if (brace.name == Brace::Name::kUnread) name_template(frame);
   if (brace.name == Brace::Name::kUnknown) return false;
   const bool shown = templates_.expand(
       brace.number, frame.start, std::span(arguments_).subspan(brace.arguments), pieces_, targets_);
   arguments_.resize(brace.arguments);
   return shown;
+}
+
+// Puts back the braces of what is no template, since its name has a brace, which the wiki shows as
+// it is written: `{{}, {1, 2}}`. Whether this is so.
+bool Reader::show_braces(const Frame& frame) {
+  const std::string_view name = pieces_.text_from(frame.start, Templates::kLongestName);
+  if (name.find_first_of("{}") == std::string_view::npos) return false;
+  const std::array<Stretch, 3> shown = {
+      {{0, 0, 0, "{{"}, {frame.start, pieces_.length(), 0, {}}, {0, 0, 0, "}}"}}};
+  pieces_.keep_only(frame.start, shown);
+  return true;
 }
 
 // Whether the braces before `end` may close a variant.

@@ -90,6 +90,7 @@ describe('links', () => {
 describe('what is dropped', () => {
   test.each([
     ['a {{x|{{y|[[z]]}}|{{{1|}}}}} b', 'a b'],
+    ['τ = {{}, {1, 2}} in {{a},{b, [[c]]}}', 'τ = {{}, {1, 2}} in {{a},{b, <C:c>}}'],
     ['a {{x|[[u]]\n|b=\n{|\n|c\n|}\n}} d', 'a d'],
     ['a <!-- {{ [[b]] --> c', 'a c'],
     ['a <!-- offen', 'a'],
