@@ -1,8 +1,4 @@
 // Measures how well dumps become articles; without arguments, those in this repository.
-//
-//     npm run corpus:quality -- [DUMP...] [--wikidata FILE] [--items-per-site FILE] [--langlinks FILE] [--titles FILE]
-//         [--wikiextractor CHECKOUT...] [--python python3.10]
-//
 // With checkouts of WikiExtractor, of one version or several, their text is measured beside ours.
 // What links there are is counted independently of the reader, by scripts/link-count.ts.
 import { realpathSync } from 'node:fs';
@@ -326,6 +322,11 @@ async function compareWith(checkout: string, dump: string, python: string): Prom
   );
 }
 
+const USAGE = `usage: npm run corpus:quality -- [DUMP...] [--wikidata FILE] [--items-per-site FILE] [--langlinks FILE] [--titles FILE]
+    [--wikiextractor CHECKOUT...] [--python python3.10]
+
+Measures how well dumps become articles; without arguments, those in this repository.`;
+
 async function main(argv: string[]): Promise<void> {
   const file = { type: 'string', multiple: true } as const;
   const { values, positionals } = parseArgs({
@@ -334,8 +335,10 @@ async function main(argv: string[]): Promise<void> {
     options: {
       ...{ wikidata: file, 'items-per-site': file, langlinks: file, titles: file },
       ...{ wikiextractor: file, python: { type: 'string', default: 'python3.10' } },
+      help: { type: 'boolean', short: 'h' },
     },
   });
+  if (values.help) return console.log(USAGE);
   const kinds = { ...values, itemsPerSite: values['items-per-site'] };
   const names = (['titles', 'langlinks', 'itemsPerSite', 'wikidata'] as const).flatMap((kind) =>
     (kinds[kind] ?? []).map((path): NameSource => ({ kind, path })),
