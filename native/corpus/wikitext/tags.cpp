@@ -36,12 +36,12 @@ struct TagNames {
 
 constexpr std::array<TagNames, 7> kTags = {{
     {TagAction::kUnwrap, R"(
-        a abbr acronym b bdi bdo big center cite code data del dfn em font i ins kbd mark meta link
+        a abbr acronym b bdi bdo big cite code data del dfn em font i ins kbd mark meta link
         nobr noinclude onlyinclude q rb rbc rp rt rtc ruby s samp section small span strike strong
         sub sup time translate tvar tt u var wbr thead tbody tfoot col colgroup langconvert poem
         noexternallanglinks font-face languages)"},
     {TagAction::kBlock, R"(
-        blockquote caption dd details dir div dl dt h1 h2 h3 h4 h5 h6 hr li menu ol p summary td th
+        blockquote caption center dd details dir div dl dt h1 h2 h3 h4 h5 h6 hr li menu ol p summary td th
         tr ul figure figcaption nav header footer article aside main)"},
     {TagAction::kBreak, "br"},
     {TagAction::kDrop, R"(

@@ -110,6 +110,7 @@ describe('what is dropped', () => {
     ['a {{offen | b\nc [[d]]', 'a offen | b\nc <D:d>'],
     ['a }} b', 'a b'],
     ['<span style="x">a</span><br>b<br/>c<div>d</div>', 'a b c\nd'],
+    ['a<center>b</center>c', 'a\nb\nc'],
     ['a < b und c > d <stdio.h>', 'a < b und c > d <stdio.h>'],
     ['a<includeonly>b</includeonly><noinclude>c</noinclude>', 'ac'],
     ['a <ref>offen', 'a offen'],
