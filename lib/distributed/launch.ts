@@ -6,10 +6,13 @@ import { createServer } from 'node:net';
 import { availableParallelism, constants } from 'node:os';
 import { LeiaError } from '../system/error.ts';
 import { mpiDescription } from './communicator.ts';
+import { launchers } from './place.ts';
 
 /** What mpiexec passes on to ranks: to save and stop as Ctrl-C and as a batch system ask for it. */
 export const stopSignal = 'SIGUSR2';
 export const preemptSignal = 'SIGUSR1';
+/** Keeps a process that cannot tell that it is a rank from starting ranks itself, without end. */
+const startedByLeia = 'LEIA_STARTED_RANK';
 /** What a first Ctrl-C says. */
 export const stopping = '\nstopping at the next safe place (again to stop at once) …\n';
 
@@ -20,11 +23,22 @@ export const stopping = '\nstopping at the next safe place (again to stop at onc
  */
 export async function launchOverMpi(ranks: number): Promise<number> {
   mpiDescription();
-  const { LEIA_MPIEXEC: mpiexec = 'mpiexec' } = process.env;
+  const { LEIA_MPIEXEC: mpiexec = 'mpiexec', [startedByLeia]: isStarted } = process.env;
+  if (isStarted !== undefined) {
+    const names = launchers.map(({ rank }) => rank).join(', ');
+    throw new LeiaError(
+      'unavailable',
+      `${mpiexec} started this process as one of several ranks, but says in none of ${names} which it is; name another MPI's in LEIA_MPIEXEC`,
+    );
+  }
   const child = start(mpiexec, ['-n', String(ranks), ...ownCommand()], {
     ...threadsOf(ranks),
     ...openMpiSettings,
     ...process.env,
+    // Of a torchrun that started this process alone. A rank would believe it.
+    RANK: undefined,
+    WORLD_SIZE: undefined,
+    [startedByLeia]: '1',
   });
   return await stoppable([child], async () => {
     try {

@@ -1,7 +1,7 @@
 // Several ranks train as one does: over MPI, in processes of their own, as users start them.
 import type { ChildProcess } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
@@ -247,6 +247,13 @@ describe.skipIf(noMpi !== undefined)(`ranks ${overMpi}`, () => {
       expect(run.stdout).not.toContain('The model is in');
     });
 
+    test('ranks of a process that torchrun started alone are no such processes', async () => {
+      const { args, output } = await makeArguments('--max-steps', '1', '--nproc', '2');
+      const env = { ...rankEnvironment, RANK: '0', WORLD_SIZE: '1' };
+      expect(await leia(args, { env })).toMatchObject({ code: 0 });
+      expect(await metricsOf(output)).toMatchObject([{ ranks: 2 }]);
+    });
+
     test('an error of one rank ends all, with its reason', async () => {
       const { args } = await makeArguments('--max-steps', '2', '--micro-batch-size', '1');
       const wrong = args.map((arg, i) => (args[i - 1] === '--model' ? '/nowhere' : arg));
@@ -352,3 +359,16 @@ test('a number of ranks that the launcher contradicts is refused', async () => {
     stderr: 'leia: --nproc 2, but torchrun started 3 ranks; leave --nproc out\n',
   });
 });
+
+test.skipIf(noMpi !== undefined)(
+  'ranks that are not told which they are start no others',
+  async () => {
+    const mpiexec = join(await temporaryFolder(), 'mpiexec');
+    await writeFile(mpiexec, '#!/bin/sh\nshift 2\nexec "$@"\n', { mode: 0o755 });
+    const { args } = await makeArguments('--nproc', '2');
+    expect(await leia(args, { env: { LEIA_MPIEXEC: mpiexec } })).toMatchObject({
+      code: 1,
+      stderr: `leia: ${mpiexec} started this process as one of several ranks, but says in none of RANK, OMPI_COMM_WORLD_RANK, PMI_RANK, SLURM_PROCID which it is; name another MPI's in LEIA_MPIEXEC\n`,
+    });
+  },
+);
