@@ -82,7 +82,7 @@ export async function launchProcesses(ranks: number): Promise<number> {
     if (code === 0 || first !== 0) return;
     first = code;
     // Without a rank that was stopped before it had begun, the others have not begun either.
-    const seconds = code === stoppedAtStart ? 0 : grace;
+    const seconds = stoppedAtStart.has(code) ? 0 : grace;
     timer = setTimeout(() => killAll(children, 'SIGKILL'), seconds * 1000);
   };
   return await stoppable(children, async () => {
@@ -136,10 +136,13 @@ const passedOn = {
   SIGUSR1: preemptSignal,
 } as const;
 
-/** The exit code of a rank, and of its job, that {@link stopSignal} has ended because it was only being started. */
-const stoppedAtStart = 128 + constants.signals[stopSignal];
 const interruptedCode = 130;
-/** A rank that is only being started does not hear that it is to stop. So it is told again, after so many milliseconds. */
+/** By the exit code of a job that was stopped before its ranks could hear it, what it gives instead: none has failed. */
+const stoppedAtStart: ReadonlyMap<number, number> = new Map([
+  [128 + constants.signals[stopSignal], interruptedCode],
+  [128 + constants.signals[preemptSignal], 0],
+]);
+/** A rank that Node.js is loading may lose the signal. So it is told again, after so many milliseconds. */
 const tellAgain = 1000;
 
 /**
@@ -167,7 +170,11 @@ async function stoppable(
   for (const signal of signals) process.on(signal, stop);
   try {
     const code = await work();
-    return code === stoppedAtStart || interrupts > 1 ? interruptedCode : code;
+    if (interrupts > 1) return interruptedCode;
+    const instead = teller && stoppedAtStart.get(code);
+    if (instead === undefined) return code;
+    process.stderr.write('interrupted before the ranks were started; run the same command again\n');
+    return instead;
   } finally {
     clearInterval(teller);
     for (const signal of signals) process.off(signal, stop);
