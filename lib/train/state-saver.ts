@@ -55,7 +55,7 @@ export class StateSaver {
     await this.#timed(async () => {
       await this.settle();
       before();
-      if (!this.#makeRoom()) {
+      if (!(await this.#makeRoom())) {
         await this.#write(position, valuesInPlace(this.#tensors));
         return;
       }
@@ -101,20 +101,20 @@ export class StateSaver {
   }
 
   /** Whether there is memory for a copy: what was pinned for the one before, or what is free. */
-  #makeRoom(): boolean {
+  async #makeRoom(): Promise<boolean> {
     if (this.#pinned?.length) return true;
     if (!this.#hasRoom()) return false;
     if (this.#pinned !== undefined) return true;
-    this.#pinned = this.#pin();
+    this.#pinned = await this.#pin();
     // If pinning has failed, what was pinned before that is garbage, and not free yet.
     return this.#pinned.length > 0 || this.#isOnCpu || this.#hasRoom();
   }
 
   /** Memory for this copy and all later ones, as pinning it takes longer than a copy. A CPU has no use for it. */
-  #pin(): HostArray[] {
+  async #pin(): Promise<HostArray[]> {
     if (this.#isOnCpu) return [];
     try {
-      return pinnedArrays(this.#tensors);
+      return await pinnedArrays(this.#tensors);
     } catch {
       return [];
     }

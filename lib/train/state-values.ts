@@ -1,5 +1,6 @@
 // The values of a run's state, on their way from the device to a file: one tensor after the other while the run stands
 // still, or all at once as a copy in main memory, which is written while the run goes on.
+import { setImmediate } from 'node:timers/promises';
 import {
   bytesPerElement,
   elementCount,
@@ -52,12 +53,19 @@ export function valuesInPlace(tensors: StateTensors): StateValues {
   }));
 }
 
-/** Arrays for {@link copyValues} that the tensors' devices copy to by themselves. */
-export function pinnedArrays(tensors: StateTensors): HostArray[] {
-  return [...tensors.values()].map(({ tensor: { device, dtype, shape } }) => {
+/**
+ * Arrays for {@link copyValues} that the tensors' devices copy to by themselves. Pinning may take a second for each GB,
+ * so this lets other work of the thread be done in between: a rank that is silent for long is taken for lost.
+ */
+export async function pinnedArrays(tensors: StateTensors): Promise<HostArray[]> {
+  const arrays: HostArray[] = [];
+  for (const { tensor } of tensors.values()) {
+    const { device, dtype, shape } = tensor;
+    await setImmediate();
     const buffer = device.pinnedBuffer(elementCount(shape) * bytesPerElement(dtype));
-    return new hostArrays[dtype](buffer);
-  });
+    arrays.push(new hostArrays[dtype](buffer));
+  }
+  return arrays;
 }
 
 /**

@@ -4,8 +4,10 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, expect, test, vi } from 'vitest';
 import { Device } from '../../lib/core/device.ts';
+import { Tensor } from '../../lib/core/tensor.ts';
 import { SafetensorsFile } from '../../lib/llama/safetensors.ts';
 import { LeiaError } from '../../lib/system/error.ts';
+import { pinnedArrays } from '../../lib/train/state-values.ts';
 import { type TrainOptions, train } from '../../lib/train/train.ts';
 import { deviceName } from '../ops/case.ts';
 import { isFull } from '../support/extent.ts';
@@ -68,4 +70,16 @@ test.runIf(onGpu)('where memory cannot be pinned, the copy goes to other memory'
   const memory = vi.spyOn(process, 'availableMemory').mockReturnValue(0).mockReturnValueOnce(1e12);
   expect(await statesOf({ ...options, output: `${options.output}-none` })).toEqual(expected);
   expect(memory).toHaveBeenCalledTimes(3);
+});
+
+test('a rank gives signs of life while memory is pinned', async () => {
+  using tensor = Tensor.zeros([4], { device: Device.open(deviceName) });
+  const state = { tensor, shape: tensor.shape, first: 0 };
+  let [pinned, pinnedAtTurn] = [0, 0];
+  vi.spyOn(Device.prototype, 'pinnedBuffer').mockImplementation((bytes) => {
+    if (pinned++ === 0) setImmediate(() => (pinnedAtTurn = pinned));
+    return new ArrayBuffer(bytes);
+  });
+  await pinnedArrays(new Map(['a', 'b', 'c'].map((name) => [name, state])));
+  expect({ pinned, pinnedAtTurn }).toEqual({ pinned: 3, pinnedAtTurn: 1 });
 });
