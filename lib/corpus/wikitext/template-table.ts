@@ -85,7 +85,7 @@ en | ship | [{1} ]{2}
 en | sic, typo, as written, not a typo, notatypo, proper name | {1}{2}{3}
 *  | legend, légende, leyenda, legende | {2}
 *  | sortname, nom triable | {1} {2}
-*  | hlist, flatlist, unbulleted list, ubl, plainlist, plain list, liste horizontale | {1}[ · {2}][ · {3}][ · {4}][ · {5}][ · {6}][ · {7}][ · {8}]
+*  | hlist, flatlist, unbulleted list, ubl, plainlist, plain list, liste horizontale | {1}[ · {2}][ · {3}][ · {4}][ · {5}][ · {6}][ · {7}][ · {8}][ · {9}][ · {10}][ · {11}][ · {12}][ · {13}][ · {14}][ · {15}][ · {16}][ · {17}][ · {18}][ · {19}][ · {20}]
 *  | chem, chem2, chimie | @chem
 *  | frac, sfrac, fraction | @fraction
 
@@ -94,14 +94,16 @@ en | sic, typo, as written, not a typo, notatypo, proper name | {1}{2}{3}
 *  | ilq, inline quote, 引用文 | {1}
 fr | citation, citation étrangère, «, guil | « {2|1} »
 fr | citation bloc, bloc citation, citation2 | {1}
-de | zitat, zitat-en | „{1|text}“[ – {2|autor}]
+de | zitat, zitat-en, " | „{1|text|Text}“[ – {2|autor|Autor}]
+de | abk, abkürzung | {1}
 es | cita, cita2, cquote, citación | {1}[ — {2}]
 ru | цитата, начало цитаты | {1|текст}[ — {2|автор}]
 el | παράθεμα, απόσπασμα, αρχή παραθέματος | {1}
 
 # Numbers and units
 *  | formatnum:, num, nb, число, formatnumber, fmtn | @number
-*  | nts, ntsh, number table sorting, sort | @number
+*  | nts, number table sorting | @number
+*  | sort | {2|1}
 *  | val | @value
 *  | convert, convertir, конвертировать, المقياس | @convert
 *  | cvt | @abbreviated
@@ -123,6 +125,12 @@ fr | s, siècle, s-  | {1}{2} siècle
 fr | -s, -s-, av jc siècle | {1}{2} siècle av. J.-C.
 fr | sp | {1}{2} {3} {4}{5} siècle
 fr | sap, souverain2 | {1}
+fr | m. | M. {1}
+fr | mm. | MM. {1}
+fr | mme | Mme {1}
+fr | mlle | Mlle {1}
+fr | dr | Dr {1}
+fr | pr | Pr {1}
 fr | heure | {1} h[ {2}][ min {3} s]
 fr | 1er | 1er
 fr | 1re | 1re
@@ -167,9 +175,9 @@ en | eur, € | €[{1}]
 *  | !, pipe | \u007c
 *  | pi | π
 *  | music | @accidental
-*  | flat, ♭ | ♭
-*  | sharp, ♯ | ♯
-*  | natural, ♮ | ♮
+en | flat, ♭ | ♭
+en | sharp, ♯ | ♯
+en | natural, ♮ | ♮
 fr | bémol | ♭
 fr | dièse | ♯
 *  | thinsp, thin space, narrow no-break space | \u2009

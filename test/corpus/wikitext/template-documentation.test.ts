@@ -107,6 +107,14 @@ describe('charges', () => {
   ]);
 });
 
+// https://en.wikipedia.org/wiki/Template:Sort and Template:Ntsh, whose number is for sorting alone.
+describe('sorting', () => {
+  check('en', [
+    ['{{sort|Smith, John|John Smith}} {{sort|A}} {{nts|1234}}{{ntsh|1234}}', 'John Smith A 1,234'],
+    ['{{hlist|1|2|3|4|5|6|7|8|9|10|11}}', '1 · 2 · 3 · 4 · 5 · 6 · 7 · 8 · 9 · 10 · 11'],
+  ]);
+});
+
 // https://en.wikipedia.org/wiki/Template:Music.
 describe('Template:Music', () => {
   check('en', [['B{{music|flat}}, F{{music|#}}{{music|time|4|4}}', 'B♭, F♯']]);

@@ -98,6 +98,8 @@ describe('what the page shows, by hand', () => {
     ['fr', 'le {{date|14|juillet|1789}}', 'le 14 juillet 1789', 'Prise de la Bastille'],
     ['fr', '{{citation|mot}} {{japonais|Tokyo|東京}}', '« mot » Tokyo (東京)', 'Tokyo'],
     ['ru', 'Берлин ({{lang-de|Berlin}})', 'Берлин (нем. Berlin)', 'Берлин'],
+    ['fr', '{{M.|Thiers}} et {{Mme|Roland}}', 'M. Thiers et Mme Roland', 'Modèle:M.'],
+    ['de', '{{"|Wort}} {{Zitat|Text=Satz|Autor=X}}', '„Wort“ „Satz“ – X', 'Vorlage:Zitat'],
     ['de', '{{formatNum:1234567.5}}', '1.234.567,5', 'Vorlage:FormatNum'],
     ['en', '{{formatnum:1234567.5}} {{formatnum:1,234|R}}', '1,234,567.5 1234', 'Help:Magic words'],
     ['ar', '({{lang-de|Berlin}})', '(بالألمانية: Berlin)', 'برلين'],
