@@ -376,15 +376,16 @@ class CudaDevice final : public Device {
     if (step.is_awaited && awaited_failure_ == nullptr) awaited_failure_ = failure;
   }
 
-  // Waits for the collectives. One for which another rank does not come ends when it is found out
-  // that this rank is lost; that is looked for meanwhile, and told when steps are settled.
+  // Waits for the collectives, which end in their order. One for which another rank does not come
+  // ends when it is found out that this rank is lost; that is looked for meanwhile, and told when
+  // steps are settled.
   void wait_for(const Segment& segment) {
-    if (segment.flights.empty()) return;
-    while (!segment.flights.back()->is_over()) {
-      std::this_thread::sleep_for(kNap);
-      for (const Segment::Part& part : segment.parts) {
-        for (const Step& step : part.steps) {
-          if (step.check) (void)error_of([&] { step.check(std::nullopt); });
+    for (const Segment::Part& part : segment.parts) {
+      for (const Step& step : part.steps) {
+        if (step.flight == nullptr) continue;
+        while (!step.flight->is_over()) {
+          std::this_thread::sleep_for(kNap);
+          (void)error_of([&] { step.check(std::nullopt); });
         }
       }
     }
