@@ -49,8 +49,19 @@ export async function preemptible<T>(
       if (!(error instanceof LeiaError) || error.code !== 'interrupted') throw error;
       process.stderr.write(`${error.message}\n`);
       return undefined;
+    } finally {
+      ignoreLauncher();
     }
   });
+}
+
+const ignore = () => {};
+
+/** A launcher sends its signals until the job has ended. Without a handler they would kill a rank whose work is done. */
+function ignoreLauncher(): void {
+  for (const signal of [stopSignal, preemptSignal] as const) {
+    if (!process.listeners(signal).includes(ignore)) process.on(signal, ignore);
+  }
 }
 
 function stopper(controller: AbortController): () => void {
