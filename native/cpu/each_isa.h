@@ -12,6 +12,10 @@
 // compiled.
 #include <cstring>
 
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
 #include "core/dtype.h"
 #include "cpu/cpu_context.h"
 #include "cpu/isa.h"

@@ -65,19 +65,48 @@ inline void store(float16* target, Floats value) {
   std::memcpy(target, &halves, sizeof(halves));
 }
 
-// The first `count` lanes (0 < count < kLanes); the others are zero.
+// Copies 0 <= count < 2 * kPiece elements, without a call as of memcpy for a size that is not
+// known.
+template <int kPiece = kLanes / 2, class T>
+inline void copy_lanes(T* target, const T* source, int64_t count) {
+  if constexpr (kPiece > 0) {
+    const int64_t piece = count & kPiece;
+    if (piece != 0) std::memcpy(target, source, kPiece * sizeof(T));
+    copy_lanes<kPiece / 2>(target + piece, source + piece, count);
+  }
+}
+
+// -1 in the first `count` lanes and 0 in the others.
+inline Ints first_lanes(int64_t count) {
+  Ints lane;
+  for (int i = 0; i < kLanes; ++i) lane[i] = i;
+  return lane < static_cast<int32_t>(count);
+}
+
+// The first `count` lanes (0 < count < kLanes); the others are those of `others`, rounded to T.
 template <class T>
-inline Floats load_partial(const T* source, int64_t count) {
-  T lanes[kLanes] = {};
-  std::memcpy(lanes, source, static_cast<size_t>(count) * sizeof(T));
+[[gnu::noinline]] Floats load_partial(const T* source, int64_t count, Floats others = Floats{}) {
+  T lanes[kLanes];
+  store(lanes, others);
+  copy_lanes(lanes, source, count);
   return load(lanes);
 }
 
+#if defined(LEIA_ISA_AVX2)
+// In one instruction: above, the load of a whole vector waits for the stores of its pieces.
+inline Floats load_partial(const float* source, int64_t count, Floats others = Floats{}) {
+  const Ints first = first_lanes(count);
+  const auto values = _mm256_maskload_ps(source, reinterpret_cast<__m256i>(first));
+  return first ? reinterpret_cast<Floats>(values) : others;
+}
+#endif
+
+// Not inlined, so that there is room for the bodies of loops over whole vectors to be.
 template <class T>
-inline void store_partial(T* target, Floats value, int64_t count) {
+[[gnu::noinline]] void store_partial(T* target, Floats value, int64_t count) {
   T lanes[kLanes];
   store(lanes, value);
-  std::memcpy(target, lanes, static_cast<size_t>(count) * sizeof(T));
+  copy_lanes(target, lanes, count);
 }
 
 // Calls body(i, count) for each full vector of [0, size) with count = kLanes, then for the tail.
@@ -96,11 +125,7 @@ inline Floats load_count(const T* source, int64_t count) {
 // Lanes from `count` on are `other`.
 template <class T>
 inline Floats load_count(const T* source, int64_t count, float other) {
-  if (count == kLanes) return load(source);
-  T lanes[kLanes];
-  store(lanes, splat(other));
-  std::memcpy(lanes, source, static_cast<size_t>(count) * sizeof(T));
-  return load(lanes);
+  return count == kLanes ? load(source) : load_partial(source, count, splat(other));
 }
 
 template <class T>
@@ -114,10 +139,7 @@ inline void store_count(T* target, Floats value, int64_t count) {
 
 // The value with zeros in the lanes from `count` on.
 inline Floats first_lanes(Floats value, int64_t count) {
-  if (count == kLanes) return value;
-  float lanes[kLanes];
-  store(lanes, value);
-  return load_partial(lanes, count);
+  return first_lanes(count) ? value : Floats{};
 }
 
 // 16-bit words widened to 32 bits, and their lower halves stored.

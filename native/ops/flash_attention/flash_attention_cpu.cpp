@@ -1,9 +1,5 @@
 #include "ops/flash_attention/flash_attention.h"
 
-#if defined(__x86_64__)
-#include <immintrin.h>
-#endif
-
 #include "ops/flash_attention/visible_keys.h"
 
 #define LEIA_KERNELS "ops/flash_attention/flash_attention_cpu_kernels.h"

@@ -4,10 +4,6 @@
 
 #include <type_traits>
 
-#if defined(__x86_64__)
-#include <immintrin.h>
-#endif
-
 #define LEIA_KERNELS "ops/matmul/matmul_cpu_kernels.h"
 #include "cpu/each_isa.h"
 

@@ -12,6 +12,12 @@ float sum_of_row(const T* input, int64_t count) {
 
 template <class T>
 void sums_of_columns(const T* input, int64_t rows, int64_t columns, int64_t stride, float* sums) {
+  if (columns <= kLanes) {
+    Floats total{};
+    for (int64_t row = 0; row < rows; ++row) total += load_count(input + row * stride, columns);
+    store_count(sums, total, columns);
+    return;
+  }
   std::memset(sums, 0, static_cast<size_t>(columns) * sizeof(float));
   for (int64_t row = 0; row < rows; ++row) {
     const T* own = input + row * stride;
