@@ -92,7 +92,8 @@ template <class T>
   return load(lanes);
 }
 
-#if defined(LEIA_ISA_AVX2)
+// Clang ignores the pragma that lets a function have the instruction.
+#if defined(LEIA_ISA_AVX2) && !defined(__clang__)
 // In one instruction: above, the load of a whole vector waits for the stores of its pieces.
 inline Floats load_partial(const float* source, int64_t count, Floats others = Floats{}) {
   const Ints first = first_lanes(count);
