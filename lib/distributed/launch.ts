@@ -173,7 +173,7 @@ async function stoppable(
     if (interrupts > 1) return interruptedCode;
     const instead = teller && stoppedAtStart.get(code);
     if (instead === undefined) return code;
-    process.stderr.write('interrupted before the ranks were started; run the same command again\n');
+    process.stderr.write('interrupted; run the same command again to resume\n');
     return instead;
   } finally {
     clearInterval(teller);
