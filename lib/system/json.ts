@@ -40,7 +40,9 @@ export function checkJson<Schema extends z.ZodType>(
   const issue = result.error.issues[0]!;
   const place = excerpt(issue.path.join('.') || 'the whole', longestReason);
   const reason = excerpt(issue.message, longestReason);
-  throw new LeiaError('format', `${where}: ${place}: ${reason}${ending(expected)}`);
+  const [, wanted] = /^Invalid input: (expected .+), received undefined$/.exec(reason) ?? [];
+  const what = wanted === undefined ? `: ${reason}` : ` is missing, ${wanted}`;
+  throw new LeiaError('format', `${where}: ${place}${what}${ending(expected)}`);
 }
 
 /** {@link parseJson} and {@link checkJson} in one. */

@@ -26,6 +26,8 @@ test('what is right is given back', () => {
 test.each([
   ['', /^data\.json is not JSON: .+; expected a list of counts$/],
   ['{"list": [{"count": 2.5}]}', /^data\.json: list\.0\.count: .+; expected a list of counts$/],
+  ['{"list": [{}]}', /^data\.json: list\.0\.count is missing, expected number; expected a list/],
+  ['{}', /^data\.json: list is missing, expected array; expected a list of counts$/],
   ['[]', /^data\.json: the whole: .+; expected a list of counts$/],
   ['{"list": [], "other": 1}', /^data\.json: the whole: .*other.*; expected a list of counts$/],
 ])('%j is one line that names the place', (text, message) => {

@@ -94,7 +94,7 @@ describe('results', () => {
 
   it.each([
     ['{"results": {"held": {"acc,none": 0.', 'format', 'is not JSON'],
-    ['{"model": "x"}', 'format', 'results: '],
+    ['{"model": "x"}', 'format', 'results is missing'],
     ['{"results": {}}', 'usage', 'no task has a metric; found none'],
     [
       '{"results": {"held": {"acc,none": 40}}}',
