@@ -128,7 +128,8 @@ export class Device {
   /**
    * Host memory for {@link Tensor.readInto}: pinned (page-locked) on a GPU, which copies to it by itself, at the full
    * speed of its link, while later work is launched; ordinary on the CPU. Pinning takes time, and a pinned page is lost
-   * to all others, so make a buffer once and use it again. It is given back when it is garbage.
+   * to all others, so make a buffer once and use it again. It begins with whatever is there, not with zeros, and is given
+   * back when it is garbage.
    *
    * @param bytes of the buffer: 4 for each number of a float32. As many as a Node.js Buffer may have: 4 GiB in Node 20.
    * @throws LeiaError `execution` if there is not so much memory, `argument` for more bytes.

@@ -67,7 +67,7 @@ function tensorInput(tensor: Tensor, hiddenSize: number): PassInput {
   }
   throw new LeiaError(
     'argument',
-    `inputIds: a ${dtype} tensor of shape [${shape.join(', ')}], expected ids, int32 [batch, sequence], or embeddings, float32 or bfloat16 [batch, sequence, ${hiddenSize}]`,
+    `inputIds: a tensor of ${dtype}, of shape [${shape.join(', ')}], expected ids, int32 [batch, sequence], or embeddings, float32 or bfloat16 [batch, sequence, ${hiddenSize}]`,
   );
 }
 
