@@ -103,7 +103,10 @@ function isTag(code: string): boolean {
 
 const known = new Map<string, LanguageForms>();
 
-/** The forms of a wiki's language; those of English, without labels, for one that the engine does not know. */
+/**
+ * The forms of a wiki's language. One that the engine does not know has the numbers and dates of English, but neither
+ * labels nor units written out.
+ */
 export function languageForms({ language: written }: Pick<Siteinfo, 'language'>): LanguageForms {
   let forms = known.get(written);
   if (forms === undefined) {
@@ -113,7 +116,8 @@ export function languageForms({ language: written }: Pick<Siteinfo, 'language'>)
       const label = labelOf(code);
       return label === undefined ? [] : [{ code, label }];
     });
-    forms = { english: language === 'en', ...numberForm(language), ...dateForms(language), labels };
+    const english = ['en', 'simple'].includes(written);
+    forms = { english, ...numberForm(language), ...dateForms(language), labels };
     known.set(written, forms);
   }
   return forms;

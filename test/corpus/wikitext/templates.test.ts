@@ -79,6 +79,13 @@ describe('what the page shows, by hand', () => {
       "Cn CnH₂ a⁄b a'b",
       'Alkane',
     ],
+    // Languages that the engine does not know have no English words.
+    [
+      'sgs',
+      '{{convert|5|km}} {{langx|en|a}} {{as of|2010}}',
+      '5 km (3.1 mi) a',
+      'Šabluons:Convert',
+    ],
     ['fa', 'نامه{{zwnj}}ها 5{{thinsp}}km', 'نامه\u200cها 5\u2009km', 'الگو:Zwnj'],
     ['en', '{{frac|1|2}} {{frac|3|1|2}} {{sup|6}}', '1⁄2 3 1⁄2 ⁶', 'Template:Fraction'],
     ['el', '{{lang-en|Geology}}', 'αγγλικά: Geology', 'Γεωλογία'],
