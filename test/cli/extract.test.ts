@@ -26,7 +26,7 @@ test('the articles of a dump, a line each', async () => {
     title: 'Portugal',
     ...sourceOfPage('Portugal'),
     text: 'A capital de Portugal é Lisboa.',
-    anchors: [{ start: 24, end: 30, target: 'Lisboa' }],
+    anchors: [{ start: 24, end: 30, target: 'Lisboa', english: '' }],
   });
 });
 
