@@ -287,7 +287,7 @@ describe('the gradient of the embeddings', () => {
     await expectError(() => model.forward(narrow), 'argument', text);
     for (const dtype of ['float16', 'int64', 'uint8'] as const) {
       using stored = Tensor.zeros([batch, sequence, 32], { dtype, device: model.device });
-      await expectError(() => model.forward(stored), 'argument', `a ${dtype} tensor of shape`);
+      await expectError(() => model.forward(stored), 'argument', `a tensor of ${dtype}, of shape`);
     }
   });
 });
