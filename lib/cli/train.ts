@@ -168,10 +168,10 @@ async function run(given: Settings, world: World, signal: AbortSignal): Promise<
     evaluateLimit,
     ...settings
   } = others;
-  const measure = { evaluateSteps, heldOutArticles, evaluateTasks, evaluateData, evaluateLimit };
-  checkMeasureSettings(measure);
   // At stage 3 ranks measure together. Where the tasks' files are does not matter.
-  const { evaluateData: ____, ...together } = measure;
+  const together = { evaluateSteps, heldOutArticles, evaluateTasks, evaluateLimit };
+  const measure = { ...together, evaluateData };
+  checkMeasureSettings(measure);
   const stated = Object.entries(together).filter(([, value]) => value !== undefined);
   const identity = Object.fromEntries(stated.map(([name, value]) => [name, String(value)]));
   await world.guard(() => agreeOnRun(world, identity));

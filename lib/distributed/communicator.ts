@@ -25,7 +25,7 @@ interface NativeCommunicator {
 
 interface DistributedAddon {
   NativeCommunicator: {
-    new (kind: 'mpi', seconds: number, message: string): NativeCommunicator;
+    new (kind: 'mpi', seconds: number, line: string): NativeCommunicator;
     new (
       kind: 'nccl',
       device: NativeDevice,

@@ -1,10 +1,10 @@
 // Arithmetic of two operands, of which one may be a number, with broadcasting.
 import * as ops from '../../core/ops.ts';
 import { Tensor } from '../../core/tensor.ts';
-import { type Operand, record, tensorOf, type Variable, wantsGradient } from '../variable.ts';
+import { inputOfTerm, type Term, valueOfTerm } from '../term.ts';
+import { record, type Variable, wantsGradient } from '../variable.ts';
 
-/** An operand of arithmetic. */
-export type Term = Operand | number;
+export type { Term } from '../term.ts';
 
 /**
  * `a + b`, as {@link ops.add}.
@@ -80,9 +80,9 @@ const quotient: Arithmetic = {
 };
 
 function compute({ forward, backward, needs }: Arithmetic, a: Term, b: Term): Variable {
-  const [valueA, valueB] = [a, b].map((term) => (typeof term === 'number' ? term : tensorOf(term)));
-  const { output } = forward({ a: valueA as Tensor | number, b: valueB as Tensor | number });
-  const inputs = [a, b].map((term) => (typeof term === 'number' ? undefined : term));
+  const [valueA, valueB] = [valueOfTerm(a), valueOfTerm(b)];
+  const { output } = forward({ a: valueA, b: valueB });
+  const inputs = [inputOfTerm(a), inputOfTerm(b)] as const;
   const needed = needs.filter((_, i) => wantsGradient(inputs[i])).join('');
   const saved = [
     valueA instanceof Tensor && needed.includes('a') ? valueA : undefined,

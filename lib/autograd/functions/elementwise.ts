@@ -4,6 +4,7 @@ import { type DType, Tensor } from '../../core/tensor.ts';
 import { LeiaError } from '../../system/error.ts';
 import { type GradientSum, give } from '../gradient-sum.ts';
 import { isRecording } from '../recording.ts';
+import { inputOfTerm, type Term, valueOfTerm } from '../term.ts';
 import {
   isDifferentiable,
   type Operand,
@@ -12,7 +13,6 @@ import {
   type Variable,
   wantsGradient,
 } from '../variable.ts';
-import type { Term } from './arithmetic.ts';
 
 /**
  * `silu(gate) * up`, as {@link ops.swigluForward}.
@@ -100,15 +100,18 @@ export function addBias(input: Operand, bias: Operand): Variable {
  * await x.gradient.read(); // 1, 0, 1
  */
 export function where(condition: Tensor, a: Term, b: Term): Variable {
-  const valueOfTerm = (term: Term) => (typeof term === 'number' ? term : tensorOf(term));
   const { output } = ops.where({ condition, a: valueOfTerm(a), b: valueOfTerm(b) });
-  const inputs = [a, b].map((term) => (typeof term === 'number' ? undefined : term));
-  const saved = [condition] as const;
-  const [result] = record(inputs, [output], saved, ([gradient], [sumA, sumB], [condition]) => {
-    if (gradient === undefined) return;
-    if (sumA) giveStretched(ops.where({ condition, a: gradient, b: 0 }).output, sumA);
-    if (sumB) giveStretched(ops.where({ condition, a: 0, b: gradient }).output, sumB);
-  });
+  const inputs = [inputOfTerm(a), inputOfTerm(b)] as const;
+  const [result] = record(
+    inputs,
+    [output],
+    [condition],
+    ([gradient], [sumA, sumB], [condition]) => {
+      if (gradient === undefined) return;
+      if (sumA) giveStretched(ops.where({ condition, a: gradient, b: 0 }).output, sumA);
+      if (sumB) giveStretched(ops.where({ condition, a: 0, b: gradient }).output, sumB);
+    },
+  );
   return result;
 }
 
